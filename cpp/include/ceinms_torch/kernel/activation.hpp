@@ -1,0 +1,123 @@
+/// @file activation.hpp
+/// Excitation to activation: sampling with the electromechanical delay, eqs. (1) and (2).
+#pragma once
+
+#include "ceinms_torch/kernel/number.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+namespace ceinms_torch::kernel {
+
+/// Tolerance with which CEINMS compares times [s] (reference B.2).
+inline constexpr double time_tolerance = 1e-4;
+
+/// `time_tolerance` in rows of a signal sampled at `rate` [Hz]; never more than half a row.
+inline double row_tolerance(double rate) noexcept {
+  return std::min(time_tolerance * rate, 0.5);
+}
+
+/// Row (fractional) of the excitation signal that acts at `time`: e(t - d^em) of eq. (1).
+///
+/// @param time        instant [s]
+/// @param em_delay    electromechanical delay [s]
+/// @param first_time  time of row 0 [s]
+/// @param rate        rows per second [Hz]
+template <class T>
+T excitation_row(double time, const T& em_delay, double first_time, double rate) {
+  return (time - first_time) * rate - em_delay * rate;
+}
+
+/// How many samples the filter takes before the first step of the trial (reference B.2): the
+/// rows of the signal that lie before `first_row`, the row acting at the first step.
+inline std::size_t run_in_samples(double first_row, double rate) noexcept {
+  return static_cast<std::size_t>(std::max(0.0, std::ceil(first_row - row_tolerance(rate))));
+}
+
+/// True when a sample at `row` is the start of the signal or later. Before row 0 the signal
+/// ramps up from zero at row -1, so that the number of run-in samples is no jump in e.
+inline bool has_started(double row, double rate) noexcept {
+  return row > -1.0 + row_tolerance(rate);
+}
+
+/// Between two rows: e0 at fraction 0, e1 at fraction 1.
+template <class E, class F>
+auto interpolate(const E& e0, const E& e1, const F& fraction) {
+  return e0 + fraction * (e1 - e0);
+}
+
+/// What happens to the filter at the third sample of the signal.
+enum class FilterStart {
+  zero,    ///< nothing: the filter starts from rest, as eq. (1) says
+  ceinms,  ///< u(1) and u(0) both become (e(0) + e(1)) / 2 (reference C.1)
+};
+
+/// The recursive filter of eq. (1) for one MTU, with its last two samples.
+///
+/// `T` carries what C1 and C2 carry, `E` what the excitations carry.
+template <class T, class E = T>
+class ActivationFilter {
+ public:
+  ActivationFilter(const T& c1, const T& c2, const E& zero)
+      : beta1_(c1 + c2),
+        beta2_(c1 * c2),
+        gain_(1.0 + beta1_ + beta2_),
+        u1_(0.0 * (beta1_ + zero)),
+        u2_(u1_),
+        e1_(zero),
+        e2_(zero) {}
+
+  /// Eq. (1): neural activation after one more excitation sample.
+  const T& next(const E& excitation) {
+    T u = gain_ * excitation - beta1_ * u1_ - beta2_ * u2_;
+    u2_ = std::exchange(u1_, std::move(u));
+    e2_ = std::exchange(e1_, excitation);
+    return u1_;
+  }
+
+  /// CEINMS's start (FilterStart::ceinms), to be called before the third sample of the signal:
+  /// where `is_third` holds, both past neural activations become the mean of the first two
+  /// excitations.
+  template <class Condition>
+  void restart_where(const Condition& is_third) {
+    const T mean = 0.0 * u1_ + 0.5 * (e1_ + e2_);
+    u1_ = math::select(is_third, mean, u1_);
+    u2_ = math::select(is_third, mean, u2_);
+  }
+
+ private:
+  T beta1_;
+  T beta2_;
+  T gain_;
+  T u1_;
+  T u2_;
+  E e1_;
+  E e2_;
+};
+
+/// (exp(x) - 1) / x, by its series where |x| is small, so that it passes smoothly through 1.
+template <class T>
+T relative_exponential(const T& x) {
+  constexpr double small = 0.05;  // x^8 / 9! < 1e-16 there
+  const auto is_small = math::both<T>(x > -small, x < small);
+  const T safe = math::select(is_small, T(x * 0.0 + 1.0), x);
+  const T ratio = (math::exp(safe) - 1.0) / safe;
+  const T series =
+      1.0 +
+      x * (1.0 / 2 +
+           x * (1.0 / 6 +
+                x * (1.0 / 24 +
+                     x * (1.0 / 120 + x * (1.0 / 720 + x * (1.0 / 5040 + x * (1.0 / 40320)))))));
+  return math::select(is_small, series, ratio);
+}
+
+/// Eq. (2): a = (exp(A u) - 1) / (exp(A) - 1), which tends to u as A goes to 0.
+template <class T, class P>
+T exponential_activation(const P& shape_factor, const T& neural_activation) {
+  return neural_activation * relative_exponential(T(shape_factor * neural_activation)) /
+         relative_exponential(shape_factor);
+}
+
+}  // namespace ceinms_torch::kernel

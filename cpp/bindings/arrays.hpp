@@ -1,0 +1,40 @@
+/// NumPy arrays in and out of the kernel.
+#pragma once
+
+#include "ceinms_torch/kernel/curves.hpp"
+#include "pybind.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace ceinms_torch::bindings {
+
+using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
+
+/// std::invalid_argument (ValueError) unless `array` has the expected shape.
+inline void check_shape(const char* name, const Array& array,
+                        std::initializer_list<py::ssize_t> expected) {
+  const bool fits = array.ndim() == static_cast<py::ssize_t>(expected.size()) &&
+                    std::equal(expected.begin(), expected.end(), array.shape());
+  if (fits) return;
+  const auto text = [](const py::ssize_t* begin, const py::ssize_t* end) {
+    std::string result = "(";
+    for (const py::ssize_t* size = begin; size != end; ++size)
+      result += (size == begin ? "" : ", ") + std::to_string(*size);
+    return result + ")";
+  };
+  throw std::invalid_argument(std::string(name) + ": expected shape " +
+                              text(expected.begin(), expected.end()) + ", got " +
+                              text(array.shape(), array.shape() + array.ndim()) + ".");
+}
+
+/// A PiecewiseCubic as Python holds it: knots (n) and pieces (n + 1, 5).
+using TableArrays = std::pair<Array, Array>;
+
+TableArrays to_arrays(const kernel::PiecewiseCubic& table);
+kernel::PiecewiseCubic to_table(const TableArrays& arrays);
+
+}  // namespace ceinms_torch::bindings

@@ -1,0 +1,163 @@
+/// Calibration for Python: the problem, its terms and the AdamW loop.
+
+#include "bind_torch.hpp"
+#include "ceinms_torch/calibration/adamw.hpp"
+#include "names.hpp"
+
+#include <array>
+#include <string>
+#include <utility>
+
+namespace ceinms_torch::bindings {
+namespace {
+
+using calibration::AdamWOptions;
+using calibration::Evaluation;
+using calibration::Iteration;
+using calibration::Minimum;
+using calibration::Normalisation;
+using calibration::ObjectiveOptions;
+using calibration::ParameterMap;
+using calibration::Problem;
+using calibration::RangePenalty;
+using calibration::Status;
+using calibration::Target;
+using calibration::Term;
+
+Normalisation normalisation_from(const std::string& word) {
+  constexpr std::array<std::pair<std::string_view, Normalisation>, 3> words{
+      {{"variance", Normalisation::variance},
+       {"meanSquare", Normalisation::mean_square},
+       {"rmse", Normalisation::rmse}}};
+  return named("normalisation", word, words);
+}
+
+std::string name_of(Status status) {
+  switch (status) {
+    case Status::converged:
+      return "converged";
+    case Status::max_iterations:
+      return "max_iterations";
+    case Status::interrupted:
+      return "interrupted";
+    case Status::not_finite:
+      break;
+  }
+  return "not_finite";
+}
+
+void bind_parts(py::module_& module) {
+  py::class_<RangePenalty>(module, "RangePenalty", "weight * distance^2 outside a range.")
+      .def(py::init<double, double, double>(), py::arg("lowest"), py::arg("highest"),
+           py::arg("weight"));
+  py::class_<ObjectiveOptions>(module, "ObjectiveOptions", "Normalisation and penalties of eq. 4.")
+      .def(py::init([](const std::string& normalisation, RangePenalty fibre_length,
+                       RangePenalty tendon_strain) {
+             return ObjectiveOptions{normalisation_from(normalisation), fibre_length,
+                                     tendon_strain};
+           }),
+           py::kw_only(), py::arg("normalisation"), py::arg("fibre_length"),
+           py::arg("tendon_strain"));
+  py::class_<Target>(module, "Target", "Measured moments and which DOFs count.")
+      .def(py::init<at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
+           py::arg("measured_moment"), py::arg("variance"), py::arg("dofs"));
+  py::class_<ParameterMap>(module, "ParameterMap", "From the unit box to MTU parameters.")
+      .def(py::init<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
+           py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
+           py::arg("component"))
+      .def("parameters", &ParameterMap::parameters, py::arg("x"),
+           "x (n) in [0, 1] -> (12, n_mtu); differentiable.");
+}
+
+void bind_problem(py::module_& module) {
+  py::class_<Term>(module, "Term", "One term of the objective; its value is sum(residuals ** 2).")
+      .def_readonly("name", &Term::name)
+      .def_readonly("residuals", &Term::residuals);
+  py::class_<Evaluation>(module, "Evaluation", "The objective at one point, term by term.")
+      .def_readonly("terms", &Evaluation::terms)
+      .def_readonly("rmse", &Evaluation::rmse)
+      .def("objective", &Evaluation::objective, "Sum of all squared residuals; differentiable.");
+  py::class_<Problem>(module, "Problem", "A calibration step as an optimiser sees it.")
+      .def(py::init([](tensor::Curves curves, tensor::TrialBatch batch, Target target,
+                       ParameterMap map, ObjectiveOptions objective, const std::string& tendon,
+                       const std::string& filter_start) {
+             Problem problem{std::move(curves), std::move(batch),
+                             std::move(target), std::move(map),
+                             objective,         simulation_options(tendon, filter_start)};
+             problem.check();
+             return problem;
+           }),
+           py::kw_only(), py::arg("curves"), py::arg("batch"), py::arg("target"), py::arg("map"),
+           py::arg("objective"), py::arg("tendon"), py::arg("filter_start"))
+      .def("evaluate", &Problem::evaluate, py::arg("x"), py::call_guard<py::gil_scoped_release>(),
+           "Objective and its terms at x (n) in [0, 1]; differentiable.");
+}
+
+/// A Python callback as the optimiser's progress report: takes the GIL, lets Ctrl-C stop the
+/// run (the best point is kept) and lets the callback's own exceptions through.
+calibration::Progress progress_through(const py::object& callback) {
+  return [callback](const Iteration& iteration) {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) {
+      if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) throw py::error_already_set();
+      PyErr_Clear();
+      return false;
+    }
+    if (callback.is_none()) return true;
+    try {
+      callback(iteration);
+    } catch (py::error_already_set& error) {
+      if (!error.matches(PyExc_KeyboardInterrupt)) throw;
+      return false;
+    }
+    return true;
+  };
+}
+
+void bind_optimisers(py::module_& module) {
+  py::class_<Iteration>(module, "Iteration", "The objective at one iterate.")
+      .def_readonly("iteration", &Iteration::iteration)
+      .def_readonly("evaluations", &Iteration::evaluations)
+      .def_readonly("seconds", &Iteration::seconds)
+      .def_readonly("objective", &Iteration::objective)
+      .def_readonly("terms", &Iteration::terms)
+      .def_readonly("rmse", &Iteration::rmse);
+  py::class_<Minimum>(module, "Minimum", "The best point an optimiser saw, and how it got there.")
+      .def_readonly("x", &Minimum::x)
+      .def_readonly("objective", &Minimum::objective)
+      .def_readonly("term_names", &Minimum::term_names)
+      .def_readonly("terms", &Minimum::terms)
+      .def_readonly("history", &Minimum::history)
+      .def_readonly("evaluations", &Minimum::evaluations)
+      .def_readonly("seconds", &Minimum::seconds)
+      .def_property_readonly("status", [](const Minimum& m) { return name_of(m.status); });
+  module.def(
+      "minimise_adamw",
+      [](const Problem& problem, const at::Tensor& start, double learning_rate,
+         double learning_rate_decay, double min_learning_rate, int max_iterations,
+         double min_improvement, int patience, double weight_decay, const py::object& callback) {
+        const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
+                                   max_iterations, min_improvement,     patience,
+                                   weight_decay};
+        const calibration::Progress progress = progress_through(callback);
+        // The autograd engine must not be called while holding the GIL.
+        const py::gil_scoped_release release;
+        return calibration::minimise_adamw(problem, start, options, progress);
+      },
+      py::arg("problem"), py::arg("start"), py::kw_only(), py::arg("learning_rate"),
+      py::arg("learning_rate_decay"), py::arg("min_learning_rate"), py::arg("max_iterations"),
+      py::arg("min_improvement"), py::arg("patience"), py::arg("weight_decay"),
+      py::arg("callback") = py::none(),
+      "Minimise from start (n) in [0, 1]; callback(Iteration) after every evaluation. Ctrl-C "
+      "stops and keeps the best point.");
+}
+
+}  // namespace
+
+void bind_calibration(py::module_& module) {
+  bind_parts(module);
+  bind_problem(module);
+  bind_optimisers(module);
+}
+
+}  // namespace ceinms_torch::bindings

@@ -1,0 +1,110 @@
+/// Splines and curve tables for Python.
+
+#include "arrays.hpp"
+#include "bind_kernel.hpp"
+#include "ceinms_torch/kernel/curves.hpp"
+
+#include <span>
+
+namespace ceinms_torch::bindings {
+namespace {
+
+using kernel::CubicSpline;
+using kernel::Ends;
+using kernel::PiecewiseCubic;
+
+constexpr std::size_t n_column = 5;  // origin and four coefficients
+
+CubicSpline spline_through(const Array& x, const Array& y) {
+  if (x.ndim() != 1 || x.size() < 1)
+    throw std::invalid_argument("x: expected one dimension and at least one knot.");
+  check_shape("y", y, {x.size()});
+  const std::span<const double> knots(x.data(), static_cast<std::size_t>(x.size()));
+  for (std::size_t i = 1; i < knots.size(); ++i)
+    if (!(knots[i] > knots[i - 1]))
+      throw std::invalid_argument("x: expected to increase strictly.");
+  return CubicSpline(knots, {y.data(), knots.size()});
+}
+
+template <class Function>
+Array map(const Array& at, const Function& function) {
+  Array result(std::vector<py::ssize_t>(at.shape(), at.shape() + at.ndim()));
+  std::transform(at.data(), at.data() + at.size(), result.mutable_data(), function);
+  return result;
+}
+
+}  // namespace
+
+TableArrays to_arrays(const PiecewiseCubic& table) {
+  Array knots(static_cast<py::ssize_t>(table.knots.size()));
+  std::copy(table.knots.begin(), table.knots.end(), knots.mutable_data());
+  Array pieces({table.pieces.size(), n_column});
+  double* out = pieces.mutable_data();
+  for (const kernel::CubicPiece& piece : table.pieces) {
+    *out++ = piece.origin;
+    out = std::copy(piece.c.begin(), piece.c.end(), out);
+  }
+  return {knots, pieces};
+}
+
+PiecewiseCubic to_table(const TableArrays& arrays) {
+  const auto& [knots, pieces] = arrays;
+  check_shape("pieces", pieces, {knots.size() + 1, static_cast<py::ssize_t>(n_column)});
+  PiecewiseCubic table{{knots.data(), knots.data() + knots.size()}, {}};
+  const double* in = pieces.data();
+  for (py::ssize_t i = 0; i <= knots.size(); ++i, in += n_column)
+    table.pieces.push_back({in[0], {in[1], in[2], in[3], in[4]}});
+  return table;
+}
+
+void bind_curves(py::module_& module) {
+  module.def(
+      "spline_value",
+      [](const Array& x, const Array& y, const Array& at) {
+        const CubicSpline spline = spline_through(x, y);
+        return map(at, [&](double position) { return spline.value(position); });
+      },
+      py::arg("x"), py::arg("y"), py::arg("at"),
+      "Value of CEINMS's cubic spline through (x, y) at any positions; constant outside.");
+  module.def(
+      "spline_derivative",
+      [](const Array& x, const Array& y, const Array& at) {
+        const CubicSpline spline = spline_through(x, y);
+        return map(at, [&](double position) { return spline.derivative(position); });
+      },
+      py::arg("x"), py::arg("y"), py::arg("at"),
+      "First derivative of CEINMS's cubic spline; outside the knots the slope at the end.");
+  module.def(
+      "spline_table",
+      [](const Array& x, const Array& y) {
+        return to_arrays(spline_through(x, y).table(Ends::constant));
+      },
+      py::arg("x"), py::arg("y"), "The spline as (knots, pieces), constant outside.");
+  module.def(
+      "tendon_table",
+      [](const Array& x, const Array& y) {
+        const CubicSpline spline = spline_through(x, y);
+        return to_arrays(kernel::continue_below_zero(spline, spline.table(Ends::constant),
+                                                     kernel::SlackTendon{}));
+      },
+      py::arg("x"), py::arg("y"),
+      "A tendon curve as (knots, pieces), with a small positive slope below zero strain.");
+  module.def(
+      "default_tables",
+      [] {
+        const auto curves = kernel::default_curves();
+        return std::vector<TableArrays>{
+            to_arrays(curves.active_force_length), to_arrays(curves.passive_force_length),
+            to_arrays(curves.force_velocity), to_arrays(curves.tendon_force_strain)};
+      },
+      "Smooth curves for subjects without any: active, passive, force-velocity, tendon.");
+  module.def(
+      "table_value",
+      [](const TableArrays& table, const Array& at) {
+        const PiecewiseCubic curve = to_table(table);
+        return map(at, [&](double position) { return curve.value(position); });
+      },
+      py::arg("table"), py::arg("at"), "Value of a (knots, pieces) table at any positions.");
+}
+
+}  // namespace ceinms_torch::bindings

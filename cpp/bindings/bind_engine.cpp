@@ -1,0 +1,74 @@
+/// The tensor engine for Python.
+
+#include "bind_torch.hpp"
+#include "ceinms_torch/tensor/engine.hpp"
+#include "names.hpp"
+
+#include <array>
+#include <string>
+#include <utility>
+
+namespace ceinms_torch::bindings {
+namespace {
+
+using TableTensors = std::pair<at::Tensor, at::Tensor>;
+
+tensor::Curves curves_from(const std::array<TableTensors, 4>& tables) {
+  const auto table = [&](std::size_t i) {
+    return tensor::Table{tables[i].first, tables[i].second};
+  };
+  return {table(0), table(1), table(2), table(3)};
+}
+
+}  // namespace
+
+void bind_engine(py::module_& module) {
+  py::class_<tensor::Curves>(module, "Curves", "The four MTU curves as tensors.")
+      .def(py::init(&curves_from), py::arg("tables"),
+           "tables: four (knots, pieces): active, passive, force-velocity, tendon.");
+
+  py::class_<tensor::TrialBatch>(module, "TrialBatch",
+                                 "Padded trials side by side; see cpp/README.md for the axes.")
+      .def(py::init([](at::Tensor time, at::Tensor mtu_length, at::Tensor mtu_velocity,
+                       at::Tensor moment_arm, at::Tensor excitation, at::Tensor excitation_start,
+                       at::Tensor excitation_rate, at::Tensor is_valid) {
+             tensor::TrialBatch batch{std::move(time),
+                                      std::move(mtu_length),
+                                      std::move(mtu_velocity),
+                                      std::move(moment_arm),
+                                      std::move(excitation),
+                                      std::move(excitation_start),
+                                      std::move(excitation_rate),
+                                      std::move(is_valid)};
+             tensor::check(batch);
+             return batch;
+           }),
+           py::kw_only(), py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"),
+           py::arg("moment_arm"), py::arg("excitation"), py::arg("excitation_start"),
+           py::arg("excitation_rate"), py::arg("is_valid"));
+
+  py::class_<tensor::Simulation>(module, "Simulation",
+                                 "Trajectories of every MTU and the joint moments, with graph.")
+      .def_readonly("activation", &tensor::Simulation::activation)
+      .def_readonly("fibre_length", &tensor::Simulation::fibre_length)
+      .def_readonly("fibre_velocity", &tensor::Simulation::fibre_velocity)
+      .def_readonly("pennation_angle", &tensor::Simulation::pennation_angle)
+      .def_readonly("tendon_strain", &tensor::Simulation::tendon_strain)
+      .def_readonly("mtu_force", &tensor::Simulation::mtu_force)
+      .def_readonly("joint_moment", &tensor::Simulation::joint_moment);
+
+  module.def(
+      "simulate",
+      [](const tensor::Curves& curves, const at::Tensor& parameters,
+         const tensor::TrialBatch& batch, const std::string& tendon,
+         const std::string& filter_start) {
+        const kernel::SimulationOptions options = simulation_options(tendon, filter_start);
+        const py::gil_scoped_release release;
+        return tensor::simulate(curves, parameters, batch, options);
+      },
+      py::arg("curves"), py::arg("parameters"), py::arg("batch"), py::kw_only(), py::arg("tendon"),
+      py::arg("filter_start"),
+      "Simulate all trials at once; differentiable. parameters: (12, n_mtu) float64.");
+}
+
+}  // namespace ceinms_torch::bindings

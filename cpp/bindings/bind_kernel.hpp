@@ -1,0 +1,11 @@
+/// What each bind_*.cpp file adds to ceinms_torch._kernel.
+#pragma once
+
+#include "pybind.hpp"
+
+namespace ceinms_torch::bindings {
+
+void bind_curves(py::module_& module);
+void bind_simulation(py::module_& module);
+
+}  // namespace ceinms_torch::bindings

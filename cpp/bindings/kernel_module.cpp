@@ -1,0 +1,10 @@
+/// The extension module ceinms_torch._kernel: the kernel layer for Python, without torch.
+
+#include "bind_kernel.hpp"
+
+PYBIND11_MODULE(_kernel, module) {
+  module.doc() = "Numerical kernel of ceinms_torch: arrays in, arrays out. Does not load torch.";
+  ceinms_torch::bindings::bind_curves(module);
+  ceinms_torch::bindings::bind_simulation(module);
+  module.attr("__version__") = CEINMS_TORCH_VERSION;
+}

@@ -1,0 +1,38 @@
+/// Options that Python spells as words.
+#pragma once
+
+#include "ceinms_torch/kernel/trajectory.hpp"
+
+#include <array>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ceinms_torch::bindings {
+
+/// The value that `word` stands for, or std::invalid_argument (ValueError) listing the words.
+template <class Value, std::size_t N>
+Value named(std::string_view option, std::string_view word,
+            const std::array<std::pair<std::string_view, Value>, N>& words) {
+  std::string allowed;
+  for (const auto& [name, value] : words) {
+    if (name == word) return value;
+    allowed += (allowed.empty() ? "'" : ", '") + std::string(name) + "'";
+  }
+  throw std::invalid_argument(std::string(option) + ": expected one of " + allowed + ", got '" +
+                              std::string(word) + "'.");
+}
+
+inline kernel::SimulationOptions simulation_options(std::string_view tendon,
+                                                    std::string_view filter_start) {
+  using kernel::FilterStart;
+  using kernel::TendonModel;
+  constexpr std::array<std::pair<std::string_view, TendonModel>, 2> tendons{
+      {{"stiff", TendonModel::stiff}, {"rosenbrock", TendonModel::rosenbrock}}};
+  constexpr std::array<std::pair<std::string_view, FilterStart>, 2> starts{
+      {{"zero", FilterStart::zero}, {"ceinms", FilterStart::ceinms}}};
+  return {named("tendon", tendon, tendons), named("filter_start", filter_start, starts)};
+}
+
+}  // namespace ceinms_torch::bindings

@@ -1,0 +1,39 @@
+/// The extension module ceinms_torch._torch: the tensor and calibration layers for Python.
+
+#include "bind_torch.hpp"
+
+#include <c10/util/Exception.h>
+#include <torch/version.h>
+
+namespace {
+
+/// Without this, every failed TORCH_CHECK_* is a RuntimeError that ends in a C++ backtrace.
+void translate_torch_errors(std::exception_ptr pointer) {
+  try {
+    if (pointer) {
+      std::rethrow_exception(pointer);
+    }
+  } catch (const c10::IndexError& error) {
+    py::set_error(PyExc_IndexError, error.what_without_backtrace());
+  } catch (const c10::ValueError& error) {
+    py::set_error(PyExc_ValueError, error.what_without_backtrace());
+  } catch (const c10::TypeError& error) {
+    py::set_error(PyExc_TypeError, error.what_without_backtrace());
+  } catch (const c10::NotImplementedError& error) {
+    py::set_error(PyExc_NotImplementedError, error.what_without_backtrace());
+  } catch (const c10::Error& error) {
+    py::set_error(PyExc_RuntimeError, error.what_without_backtrace());
+  }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_torch, module) {
+  module.doc() =
+      "Tensor and calibration layers of ceinms_torch. Import through ceinms_torch._backend.";
+  module.attr("torch_version") = TORCH_VERSION;
+  // The translator registered last is asked first: exceptions of our own are registered below.
+  py::register_local_exception_translator(&translate_torch_errors);
+  ceinms_torch::bindings::bind_engine(module);
+  ceinms_torch::bindings::bind_calibration(module);
+}

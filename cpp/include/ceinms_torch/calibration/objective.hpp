@@ -1,0 +1,72 @@
+/// @file objective.hpp
+/// What a calibration minimises: the terms of eq. (4), each declared as residuals.
+///
+/// Every term is a sum of squares, so it is declared once as its residuals and every optimiser
+/// is fed from the same declaration: gradient descent takes the sum of squares, least-squares
+/// methods the residuals themselves.
+#pragma once
+
+#include "ceinms_torch/tensor/engine.hpp"
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace ceinms_torch::calibration {
+
+/// How moment errors of different trials and DOFs are made comparable.
+enum class Normalisation {
+  /// CEINMS (reference D.3): squared errors over the variance of the measured moment and the
+  /// number of steps, summed over trials and DOFs. Penalties count once per DOF.
+  variance,
+  /// Eq. (4): squared errors averaged over DOFs, steps and trials [N^2 m^2]. (As printed, eq. (4)
+  /// does not divide by the number of steps, which would let long trials weigh more.)
+  mean_square,
+  /// Root mean square error of each DOF and trial, averaged over trials, summed over DOFs [N m].
+  rmse,
+};
+
+/// Penalty P of eq. (4): weight * distance^2 outside [lowest, highest].
+struct RangePenalty {
+  double lowest;
+  double highest;
+  double weight;
+};
+
+struct ObjectiveOptions {
+  Normalisation normalisation = Normalisation::variance;
+  RangePenalty fibre_length{0.5, 1.5, 100.0};   ///< on l / lmo
+  RangePenalty tendon_strain{0.0, 0.5, 100.0};  ///< on the tendon strain
+};
+
+/// What the moments of one calibration step are compared with.
+struct Target {
+  at::Tensor measured_moment;  ///< (n_step, n_dof, n_trial) [N m]; any value in the padding
+  at::Tensor variance;         ///< (n_dof, n_trial) sample variance [N^2 m^2], > 0
+  at::Tensor dofs;             ///< indices of the DOFs that count, int64
+};
+
+/// One term of the objective: its value is the sum of the squares of its residuals.
+struct Term {
+  std::string name;
+  at::Tensor residuals;  ///< any shape; zero in the padding
+};
+
+/// The objective at one point, term by term, and the moment errors behind it.
+struct Evaluation {
+  std::vector<Term> terms;
+  at::Tensor rmse;  ///< (n_dof that count, n_trial) [N m], without graph
+
+  /// Sum of the squares of all residuals: a differentiable scalar.
+  at::Tensor objective() const;
+};
+
+/// The terms "moment", "fibre_length" and, for elastic tendons, "tendon_strain".
+///
+/// @param parameters  (n_parameter_kind, n_mtu) with which `simulation` was made
+Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
+                    const tensor::TrialBatch& batch, const Target& target,
+                    const ObjectiveOptions& options, kernel::TendonModel tendon);
+
+}  // namespace ceinms_torch::calibration

@@ -1,0 +1,43 @@
+/// @file problem.hpp
+/// A calibration as an optimiser sees it: a vector in the unit box and its objective.
+#pragma once
+
+#include "ceinms_torch/calibration/objective.hpp"
+#include "ceinms_torch/tensor/engine.hpp"
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace ceinms_torch::calibration {
+
+/// From a point of the unit box to the parameters of every MTU.
+///
+/// Component i is mapped to lower[i] + x[i] (upper[i] - lower[i]) and written to every slot of
+/// the parameter matrix that names i; slots that nothing names keep their start value.
+struct ParameterMap {
+  at::Tensor start;      ///< (n_parameter_kind, n_mtu)
+  at::Tensor lower;      ///< (n)
+  at::Tensor upper;      ///< (n), > lower
+  at::Tensor slot;       ///< (n_slot) int64 index into the flattened matrix, unique
+  at::Tensor component;  ///< (n_slot) int64 which component of x the slot takes
+
+  at::Tensor parameters(const at::Tensor& x) const;
+};
+
+/// Everything that stays the same while an optimiser looks for x.
+struct Problem {
+  tensor::Curves curves;
+  tensor::TrialBatch batch;
+  Target target;
+  ParameterMap map;
+  ObjectiveOptions objective;
+  kernel::SimulationOptions simulation;
+
+  std::int64_t n_component() const { return map.lower.numel(); }
+  /// Throws c10::ValueError or c10::TypeError if the parts do not fit together.
+  void check() const;
+  Evaluation evaluate(const at::Tensor& x) const;
+};
+
+}  // namespace ceinms_torch::calibration

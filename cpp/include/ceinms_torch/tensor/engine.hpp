@@ -1,0 +1,48 @@
+/// @file engine.hpp
+/// The tensor engine: all MTUs of all trials at once, differentiable by LibTorch.
+#pragma once
+
+#include "ceinms_torch/kernel/trajectory.hpp"
+#include "ceinms_torch/tensor/number.hpp"
+
+#include <ATen/core/Tensor.h>
+
+namespace ceinms_torch::tensor {
+
+using Curves = kernel::MtuCurves<Table>;
+
+/// Trials of unequal length side by side, each padded after its last step and row by repeating
+/// it (time goes on, so that every time step stays positive). All float64, contiguous.
+struct TrialBatch {
+  at::Tensor time;              ///< (n_step, n_trial) [s]
+  at::Tensor mtu_length;        ///< (n_step, n_mtu, n_trial) [m]
+  at::Tensor mtu_velocity;      ///< (n_step, n_mtu, n_trial) [m/s]
+  at::Tensor moment_arm;        ///< (n_step, n_dof, n_mtu, n_trial) [m]
+  at::Tensor excitation;        ///< (n_row, n_mtu, n_trial) [0..1]
+  at::Tensor excitation_start;  ///< (n_trial) time of row 0 [s]
+  at::Tensor excitation_rate;   ///< (n_trial) [Hz]
+  at::Tensor is_valid;          ///< (n_step, n_trial) bool: false in the padding
+};
+
+/// What every MTU did in every trial; (n_step, n_mtu, n_trial) unless said otherwise.
+/// Values in the padding mean nothing.
+struct Simulation {
+  at::Tensor activation;       ///< [-]
+  at::Tensor fibre_length;     ///< [m]
+  at::Tensor fibre_velocity;   ///< [m/s]
+  at::Tensor pennation_angle;  ///< [rad]
+  at::Tensor tendon_strain;    ///< [-]
+  at::Tensor mtu_force;        ///< [N]
+  at::Tensor joint_moment;     ///< (n_step, n_dof, n_trial) [N m]
+};
+
+/// Throws c10::ValueError where shapes or dtypes do not fit together or a number is not finite.
+void check(const TrialBatch& batch);
+
+/// Eqs. (1)-(3), (A1)-(A6) and the moments, with a graph to every tensor that requires grad.
+///
+/// @param parameters  (n_parameter_kind, n_mtu), rows in the order of kernel::ParameterKind
+Simulation simulate(const Curves& curves, const at::Tensor& parameters, const TrialBatch& batch,
+                    const kernel::SimulationOptions& options);
+
+}  // namespace ceinms_torch::tensor

@@ -1,0 +1,186 @@
+#include "ceinms_torch/tensor/engine.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace ceinms_torch::tensor {
+namespace {
+
+using kernel::FibreState;
+using kernel::Mtu;
+using kernel::MtuParameters;
+using kernel::ParameterKind;
+using kernel::TendonModel;
+
+/// One tensor of shape (n_mtu, 1) per parameter: broadcasts over trials.
+MtuParameters<at::Tensor> split(const at::Tensor& parameters) {
+  return MtuParameters<at::Tensor>::from([&](ParameterKind kind) {
+    return parameters.select(0, static_cast<std::int64_t>(kind)).unsqueeze(1);
+  });
+}
+
+/// Fractional excitation row acting at each filter sample: the run-in samples of the trial that
+/// has most of them, then the steps. (n_sample, n_mtu, n_trial)
+at::Tensor sample_rows(const at::Tensor& em_delay, const TrialBatch& batch) {
+  // kernel::excitation_row with time, delay and rate broadcast to (n_step, n_mtu, n_trial).
+  const at::Tensor rows =
+      ((batch.time - batch.excitation_start) * batch.excitation_rate).unsqueeze(1) -
+      em_delay * batch.excitation_rate;
+  const at::Tensor first = rows.select(0, 0);
+  const at::Tensor first_values = first.detach().contiguous();
+  const at::Tensor rates = batch.excitation_rate.expand_as(first_values).contiguous();
+  std::size_t n_run_in = 0;
+  for (std::int64_t i = 0; i < first_values.numel(); ++i)
+    n_run_in = std::max(n_run_in, kernel::run_in_samples(first_values.data_ptr<double>()[i],
+                                                         rates.data_ptr<double>()[i]));
+  // Samples an MTU or trial does not need lie before row -1: excitation zero into a filter at rest.
+  const at::Tensor back =
+      at::arange(static_cast<double>(n_run_in), 0.0, -1.0, rows.options()).view({-1, 1, 1});
+  return at::cat({first.unsqueeze(0) - back, rows});
+}
+
+/// Excitation at fractional rows, as kernel::excitation_at.
+at::Tensor excitation_at(const at::Tensor& excitation, const at::Tensor& rows) {
+  const std::int64_t n_row = excitation.size(0);
+  const at::Tensor position = rows.clamp(-1.0, static_cast<double>(n_row - 1));
+  const at::Tensor below = position.detach().floor();
+  // A row of zeros in front stands for row -1.
+  const at::Tensor padded = at::cat({at::zeros_like(excitation.slice(0, 0, 1)), excitation});
+  const at::Tensor index = below.to(at::kLong) + 1;
+  const at::Tensor e0 = padded.gather(0, index);
+  const at::Tensor e1 = padded.gather(0, (index + 1).clamp_max(n_row));
+  return kernel::interpolate(e0, e1, position - below);
+}
+
+/// True at the third sample of each signal. (n_sample, n_mtu, n_trial)
+at::Tensor third_samples(const at::Tensor& rows, const at::Tensor& rate) {
+  const at::Tensor tolerance = (kernel::time_tolerance * rate).clamp_max(0.5);
+  const at::Tensor started = rows.detach() > -1.0 + tolerance;
+  return at::logical_and(started, started.cumsum(0) == 3);
+}
+
+/// Neural activation at every step. (n_step, n_mtu, n_trial)
+at::Tensor neural_activation(const MtuParameters<at::Tensor>& p, const TrialBatch& batch,
+                             kernel::FilterStart start) {
+  const at::Tensor rows = sample_rows(p.em_delay, batch);
+  const std::vector<at::Tensor> samples = excitation_at(batch.excitation, rows).unbind(0);
+  const at::Tensor third = third_samples(rows, batch.excitation_rate);
+  const at::Tensor any_third = third.flatten(1).any(1).contiguous();
+
+  const std::size_t n_step = static_cast<std::size_t>(batch.time.size(0));
+  const std::size_t n_run_in = samples.size() - n_step;
+  kernel::ActivationFilter<at::Tensor> filter(p.c1, p.c2, at::zeros_like(samples.front()));
+  std::vector<at::Tensor> result;
+  result.reserve(n_step);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (start == kernel::FilterStart::ceinms && any_third.data_ptr<bool>()[i])
+      filter.restart_where(third.select(0, static_cast<std::int64_t>(i)));
+    const at::Tensor& u = filter.next(samples[i]);
+    if (i >= n_run_in) result.push_back(u);
+  }
+  return at::stack(result);
+}
+
+struct FibreTrajectory {
+  at::Tensor length;
+  at::Tensor velocity;
+};
+
+FibreTrajectory rosenbrock_trajectory(const Curves& curves, const Mtu<at::Tensor>& mtu,
+                                      const at::Tensor& activation, const TrialBatch& batch) {
+  const std::vector<at::Tensor> a = activation.unbind(0);
+  const std::vector<at::Tensor> mtu_length = batch.mtu_length.unbind(0);
+  const std::vector<at::Tensor> time_step = batch.time.diff(1, 0).unbind(0);
+  const at::Tensor start =
+      kernel::equilibrium_fibre_length(curves, mtu, a.front(), mtu_length.front());
+  FibreState<at::Tensor> state{start, at::zeros_like(start), a.front(), mtu_length.front()};
+  std::vector<at::Tensor> length{state.fibre_length};
+  std::vector<at::Tensor> velocity{state.fibre_velocity};
+  for (std::size_t step = 1; step < a.size(); ++step) {
+    state =
+        kernel::rosenbrock_step(curves, mtu, state, a[step], mtu_length[step], time_step[step - 1]);
+    length.push_back(state.fibre_length);
+    velocity.push_back(state.fibre_velocity);
+  }
+  return {at::stack(length), at::stack(velocity)};
+}
+
+void check_shape(const char* name, const at::Tensor& tensor, at::IntArrayRef expected) {
+  TORCH_CHECK_VALUE(tensor.sizes() == expected, name, ": expected shape ", expected, ", got ",
+                    tensor.sizes(), ".");
+}
+
+void check_numbers(const char* name, const at::Tensor& tensor) {
+  TORCH_CHECK_TYPE(tensor.scalar_type() == at::kDouble, name, ": expected dtype float64, got ",
+                   tensor.scalar_type(), ".");
+  TORCH_CHECK_VALUE(at::isfinite(tensor.detach()).all().item<bool>(), name,
+                    ": expected finite numbers, got NaN or infinity.");
+}
+
+}  // namespace
+
+void check(const TrialBatch& batch) {
+  TORCH_CHECK_VALUE(batch.mtu_length.dim() == 3, "mtu_length: expected 3 dimensions, got ",
+                    batch.mtu_length.dim(), ".");
+  const std::int64_t n_step = batch.mtu_length.size(0);
+  const std::int64_t n_mtu = batch.mtu_length.size(1);
+  const std::int64_t n_trial = batch.mtu_length.size(2);
+  TORCH_CHECK_VALUE(n_step > 0 && n_mtu > 0 && n_trial > 0,
+                    "mtu_length: expected at least one step, MTU and trial, got shape ",
+                    batch.mtu_length.sizes(), ".");
+  TORCH_CHECK_VALUE(batch.moment_arm.dim() == 4, "moment_arm: expected 4 dimensions, got ",
+                    batch.moment_arm.dim(), ".");
+  TORCH_CHECK_VALUE(batch.excitation.dim() == 3 && batch.excitation.size(0) > 0,
+                    "excitation: expected 3 dimensions and at least one row, got shape ",
+                    batch.excitation.sizes(), ".");
+  check_shape("time", batch.time, {n_step, n_trial});
+  check_shape("mtu_velocity", batch.mtu_velocity, {n_step, n_mtu, n_trial});
+  check_shape("moment_arm", batch.moment_arm, {n_step, batch.moment_arm.size(1), n_mtu, n_trial});
+  check_shape("excitation", batch.excitation, {batch.excitation.size(0), n_mtu, n_trial});
+  check_shape("excitation_start", batch.excitation_start, {n_trial});
+  check_shape("excitation_rate", batch.excitation_rate, {n_trial});
+  check_shape("is_valid", batch.is_valid, {n_step, n_trial});
+  check_numbers("time", batch.time);
+  check_numbers("mtu_length", batch.mtu_length);
+  check_numbers("mtu_velocity", batch.mtu_velocity);
+  check_numbers("moment_arm", batch.moment_arm);
+  check_numbers("excitation", batch.excitation);
+  check_numbers("excitation_start", batch.excitation_start);
+  check_numbers("excitation_rate", batch.excitation_rate);
+  TORCH_CHECK_VALUE((batch.time.diff(1, 0) > 0.0).all().item<bool>(),
+                    "time: expected to increase strictly.");
+}
+
+Simulation simulate(const Curves& curves, const at::Tensor& parameters, const TrialBatch& batch,
+                    const kernel::SimulationOptions& options) {
+  check_shape("parameters", parameters,
+              {static_cast<std::int64_t>(kernel::n_parameter_kind), batch.mtu_length.size(1)});
+  const Mtu<at::Tensor> mtu(split(parameters));
+  Simulation result;
+  result.activation = kernel::exponential_activation(
+      mtu.parameters.shape_factor, neural_activation(mtu.parameters, batch, options.filter_start));
+  if (options.tendon == TendonModel::stiff) {
+    result.fibre_length = kernel::stiff_fibre_length<at::Tensor>(mtu, batch.mtu_length);
+    result.fibre_velocity = kernel::stiff_fibre_velocity(mtu, result.fibre_length, batch.mtu_length,
+                                                         batch.mtu_velocity);
+  } else {
+    const FibreTrajectory fibre = rosenbrock_trajectory(curves, mtu, result.activation, batch);
+    result.fibre_length = fibre.length;
+    result.fibre_velocity = fibre.velocity;
+  }
+  // Only the fibre length is a recurrence; the rest is evaluated for all steps at once.
+  const at::Tensor cos_alpha = kernel::cos_pennation(mtu, result.fibre_length);
+  result.pennation_angle = kernel::pennation_angle(mtu, result.fibre_length);
+  result.tendon_strain =
+      kernel::tendon_strain(mtu, result.fibre_length, cos_alpha, batch.mtu_length);
+  const FibreState<at::Tensor> states{result.fibre_length, result.fibre_velocity, result.activation,
+                                      batch.mtu_length};
+  result.mtu_force = kernel::mtu_force(curves, mtu, states, cos_alpha, options.tendon);
+  result.joint_moment = (batch.moment_arm * result.mtu_force.unsqueeze(1)).sum(2);
+  return result;
+}
+
+}  // namespace ceinms_torch::tensor

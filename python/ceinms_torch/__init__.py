@@ -1,0 +1,132 @@
+"""Calibrate and run EMG-informed neuromusculoskeletal models from CEINMS's own files.
+
+    import ceinms_torch as ct
+
+    folder = ct.CalibrationFolder.read("calibrate.xml")
+    result = ct.calibrate(folder.subject, folder.trials, folder.plan)
+    result.subject.write("subjectCalibrated.xml")
+    forces = ct.simulate(result.subject, folder.trials[0]).mtu_force
+
+Names are resolved when first used, so that importing the package costs next to nothing; torch is
+loaded by the first calibration and not before.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ceinms_torch.errors import (
+        CeinmsTorchError,
+        CeinmsTorchWarning,
+        DataError,
+        FileFormatError,
+        OptionError,
+    )
+    from ceinms_torch.io.storage import Storage, read_storage, write_storage
+    from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+    from ceinms_torch.model.excitation_generator import ExcitationGenerator
+    from ceinms_torch.model.execution import Execution
+    from ceinms_torch.model.input_data import InputData
+    from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
+    from ceinms_torch.model.options import AdamW, Objective
+    from ceinms_torch.model.parameters import PARAMETER_KINDS
+    from ceinms_torch.model.setup import CalibrationSetup, RunSetup
+    from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
+    from ceinms_torch.model.trial import Trial
+    from ceinms_torch.workflows.calibrate import (
+        CalibrationResult,
+        Iteration,
+        build_problem,
+        calibrate,
+    )
+    from ceinms_torch.workflows.fit import MomentFit, mean_fit, moment_fit
+    from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
+    from ceinms_torch.workflows.parameter_space import ParameterSpace
+    from ceinms_torch.workflows.simulate import Simulation, simulate
+    from ceinms_torch.workflows.time_series import TimeSeries
+
+_HOMES = {
+    "errors": (
+        "CeinmsTorchError",
+        "CeinmsTorchWarning",
+        "DataError",
+        "FileFormatError",
+        "OptionError",
+    ),
+    "io.storage": ("Storage", "read_storage", "write_storage"),
+    "model.calibration": ("CalibrationPlan", "CalibrationStep", "ParameterSpec"),
+    "model.excitation_generator": ("ExcitationGenerator",),
+    "model.execution": ("Execution",),
+    "model.input_data": ("InputData",),
+    "model.nms_model": ("SimulatedAnnealing", "Tendon"),
+    "model.options": ("AdamW", "Objective"),
+    "model.parameters": ("PARAMETER_KINDS",),
+    "model.setup": ("CalibrationSetup", "RunSetup"),
+    "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
+    "model.trial": ("Trial",),
+    "workflows.calibrate": ("CalibrationResult", "Iteration", "build_problem", "calibrate"),
+    "workflows.fit": ("MomentFit", "mean_fit", "moment_fit"),
+    "workflows.folder": ("CalibrationFolder", "RunFolder"),
+    "workflows.parameter_space": ("ParameterSpace",),
+    "workflows.simulate": ("Simulation", "simulate"),
+    "workflows.time_series": ("TimeSeries",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604, RUF100  strings, all of them
+    "PARAMETER_KINDS",
+    "AdamW",
+    "CalibrationFolder",
+    "CalibrationPlan",
+    "CalibrationResult",
+    "CalibrationSetup",
+    "CalibrationStep",
+    "CeinmsTorchError",
+    "CeinmsTorchWarning",
+    "Curve",
+    "DataError",
+    "Dof",
+    "ExcitationGenerator",
+    "Execution",
+    "FileFormatError",
+    "InputData",
+    "Iteration",
+    "MomentFit",
+    "Mtu",
+    "Objective",
+    "OptionError",
+    "ParameterSpace",
+    "ParameterSpec",
+    "RunFolder",
+    "RunSetup",
+    "SimulatedAnnealing",
+    "Simulation",
+    "Storage",
+    "Subject",
+    "Tendon",
+    "TimeSeries",
+    "Trial",
+    "build_problem",
+    "calibrate",
+    "mean_fit",
+    "moment_fit",
+    "read_storage",
+    "simulate",
+    "write_storage",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first used."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'ceinms_torch' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"ceinms_torch.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,227 @@
+"""
+Tensor and calibration layers of ceinms_torch. Import through ceinms_torch._backend.
+"""
+
+from __future__ import annotations
+import collections.abc
+import torch
+import typing
+
+__all__: list[str] = [
+    "Curves",
+    "Evaluation",
+    "Iteration",
+    "Minimum",
+    "ObjectiveOptions",
+    "ParameterMap",
+    "Problem",
+    "RangePenalty",
+    "Simulation",
+    "Target",
+    "Term",
+    "TrialBatch",
+    "minimise_adamw",
+    "simulate",
+    "torch_version",
+]
+
+class Curves:
+    """
+    The four MTU curves as tensors.
+    """
+    def __init__(
+        self,
+        tables: typing.Annotated[
+            collections.abc.Sequence[tuple[torch.Tensor, torch.Tensor]], "FixedSize(4)"
+        ],
+    ) -> None:
+        """
+        tables: four (knots, pieces): active, passive, force-velocity, tendon.
+        """
+
+class TrialBatch:
+    """
+    Padded trials side by side; see cpp/README.md for the axes.
+    """
+    def __init__(
+        self,
+        *,
+        time: torch.Tensor,
+        mtu_length: torch.Tensor,
+        mtu_velocity: torch.Tensor,
+        moment_arm: torch.Tensor,
+        excitation: torch.Tensor,
+        excitation_start: torch.Tensor,
+        excitation_rate: torch.Tensor,
+        is_valid: torch.Tensor,
+    ) -> None: ...
+
+class Simulation:
+    """
+    Trajectories of every MTU and the joint moments, with graph.
+    """
+    @property
+    def activation(self) -> torch.Tensor: ...
+    @property
+    def fibre_length(self) -> torch.Tensor: ...
+    @property
+    def fibre_velocity(self) -> torch.Tensor: ...
+    @property
+    def joint_moment(self) -> torch.Tensor: ...
+    @property
+    def mtu_force(self) -> torch.Tensor: ...
+    @property
+    def pennation_angle(self) -> torch.Tensor: ...
+    @property
+    def tendon_strain(self) -> torch.Tensor: ...
+
+class RangePenalty:
+    """
+    weight * distance^2 outside a range.
+    """
+    def __init__(
+        self,
+        lowest: typing.SupportsFloat | typing.SupportsIndex,
+        highest: typing.SupportsFloat | typing.SupportsIndex,
+        weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class ObjectiveOptions:
+    """
+    Normalisation and penalties of eq. 4.
+    """
+    def __init__(
+        self, *, normalisation: str, fibre_length: RangePenalty, tendon_strain: RangePenalty
+    ) -> None: ...
+
+class Target:
+    """
+    Measured moments and which DOFs count.
+    """
+    def __init__(
+        self, *, measured_moment: torch.Tensor, variance: torch.Tensor, dofs: torch.Tensor
+    ) -> None: ...
+
+class ParameterMap:
+    """
+    From the unit box to MTU parameters.
+    """
+    def __init__(
+        self,
+        *,
+        start: torch.Tensor,
+        lower: torch.Tensor,
+        upper: torch.Tensor,
+        slot: torch.Tensor,
+        component: torch.Tensor,
+    ) -> None: ...
+    def parameters(self, x: torch.Tensor) -> torch.Tensor:
+        """
+        x (n) in [0, 1] -> (12, n_mtu); differentiable.
+        """
+
+class Term:
+    """
+    One term of the objective; its value is sum(residuals ** 2).
+    """
+    @property
+    def name(self) -> str: ...
+    @property
+    def residuals(self) -> torch.Tensor: ...
+
+class Evaluation:
+    """
+    The objective at one point, term by term.
+    """
+    def objective(self) -> torch.Tensor:
+        """
+        Sum of all squared residuals; differentiable.
+        """
+    @property
+    def rmse(self) -> torch.Tensor: ...
+    @property
+    def terms(self) -> list[Term]: ...
+
+class Problem:
+    """
+    A calibration step as an optimiser sees it.
+    """
+    def __init__(
+        self,
+        *,
+        curves: Curves,
+        batch: TrialBatch,
+        target: Target,
+        map: ParameterMap,
+        objective: ObjectiveOptions,
+        tendon: str,
+        filter_start: str,
+    ) -> None: ...
+    def evaluate(self, x: torch.Tensor) -> Evaluation:
+        """
+        Objective and its terms at x (n) in [0, 1]; differentiable.
+        """
+
+class Iteration:
+    """
+    The objective at one iterate.
+    """
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def iteration(self) -> int: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def rmse(self) -> list[float]: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def terms(self) -> list[float]: ...
+
+class Minimum:
+    """
+    The best point an optimiser saw, and how it got there.
+    """
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def history(self) -> list[Iteration]: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def term_names(self) -> list[str]: ...
+    @property
+    def terms(self) -> list[float]: ...
+    @property
+    def x(self) -> torch.Tensor: ...
+
+def minimise_adamw(
+    problem: Problem,
+    start: torch.Tensor,
+    *,
+    learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+    learning_rate_decay: typing.SupportsFloat | typing.SupportsIndex,
+    min_learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+    max_iterations: typing.SupportsInt | typing.SupportsIndex,
+    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
+    patience: typing.SupportsInt | typing.SupportsIndex,
+    weight_decay: typing.SupportsFloat | typing.SupportsIndex,
+    callback: typing.Any = None,
+) -> Minimum:
+    """
+    Minimise from start (n) in [0, 1]; callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
+    """
+
+def simulate(
+    curves: Curves, parameters: torch.Tensor, batch: TrialBatch, *, tendon: str, filter_start: str
+) -> Simulation:
+    """
+    Simulate all trials at once; differentiable. parameters: (12, n_mtu) float64.
+    """
+
+torch_version: str = "2.13.0"

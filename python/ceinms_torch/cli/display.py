@@ -1,0 +1,211 @@
+"""What the commands show: warnings, progress, tables."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.workflows.calibrate import CalibrationResult, Iteration
+from ceinms_torch.workflows.fit import Fit, MomentFit, mean_fit
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def shown_warnings() -> Iterator[list[str]]:
+    """Show the package's warnings as single lines on standard error and collect them.
+
+    Yields
+    ------
+    list of str
+        Filled as warnings come; each message once.
+    """
+    messages: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CeinmsTorchWarning)
+        previous = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *args: object) -> None:
+            if not issubclass(category, CeinmsTorchWarning):
+                previous(message, category, *args)  # type: ignore[arg-type]  # passed through
+            elif str(message) not in messages:
+                messages.append(str(message))
+                note(str(message), kind="warning")
+
+        warnings.showwarning = show  # type: ignore[assignment]  # narrower than typeshed's
+        yield messages
+
+
+def note(message: str, kind: str = "note") -> None:
+    """Print one line on standard error.
+
+    Parameters
+    ----------
+    message : str
+        The line.
+    kind : {"note", "warning"}
+        What it is.
+    """
+    stderr.print(f"[bold yellow]{kind}:[/] {escape(message)}", soft_wrap=True)
+
+
+class CalibrationProgress:
+    """A progress bar with the objective and the RMSE of every DOF.
+
+    Parameters
+    ----------
+    n_step : int
+        Number of calibration steps.
+    max_iterations : int
+        Of each step.
+    quiet : bool
+        Show nothing.
+    """
+
+    def __init__(self, n_step: int, max_iterations: int, *, quiet: bool) -> None:
+        self._n_step = n_step
+        self._max_iterations = max_iterations
+        self._tasks: dict[int, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=stderr,
+            disable=quiet,
+        )
+
+    def __enter__(self) -> CalibrationProgress:
+        """Start the display."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the display and leave its last state visible."""
+        self._progress.stop()
+
+    def __call__(self, iteration: Iteration) -> None:
+        """Show the state of the calibration.
+
+        Parameters
+        ----------
+        iteration : Iteration
+            The latest one.
+        """
+        if iteration.step not in self._tasks:
+            name = "calibrating"
+            if self._n_step > 1:
+                name += f" step {iteration.step + 1}/{self._n_step}"
+            self._tasks[iteration.step] = self._progress.add_task(
+                name, total=self._max_iterations, state=""
+            )
+        rmse = "".join(f"\n{dof} {value:.2f} N m" for dof, value in iteration.rmse.items())
+        self._progress.update(
+            self._tasks[iteration.step],
+            completed=iteration.iteration,
+            state=f"objective {iteration.objective:.5g}; RMSE{rmse}",
+        )
+
+
+def fit_table(title: str, fit: Fit) -> Table:
+    """Return a table of the moment errors by trial and DOF, with their means.
+
+    Parameters
+    ----------
+    title : str
+        What trials these are.
+    fit : dict of str to dict of str to MomentFit
+        By trial and DOF.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("trial")
+    table.add_column("DOF")
+    table.add_column("RMSE [N m]", justify="right")
+    table.add_column("R² (1 − SSE/SST)", justify="right")
+    table.add_column("R² (correlation)", justify="right")
+
+    def add(trial: str, dofs: dict[str, MomentFit]) -> None:
+        for i, (dof, one) in enumerate(dofs.items()):
+            figures = (f"{one.rmse:.2f}", f"{one.r2:.3f}", f"{one.r2_correlation:.3f}")
+            table.add_row("" if i else trial, dof, *figures)
+        table.add_section()
+
+    for trial, dofs in fit.items():
+        add(trial, dofs)
+    if len(fit) > 1:
+        add("mean", mean_fit(fit))
+    return table
+
+
+def terms_table(result: CalibrationResult) -> Table:
+    """Return a table of the share of each term in the objective, step by step.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    table = Table(title="objective", title_justify="left")
+    for name, justify in (("step", "left"), ("term", "left"), ("value", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # a literal, in fact
+    table.add_column("share", justify="right")
+    for number, step in enumerate(result.steps, 1):
+        for i, (name, value) in enumerate(step.terms.items()):
+            share = f"{100.0 * value / step.objective:.1f} %" if step.objective > 0.0 else "-"
+            table.add_row("" if i else str(number), name, f"{value:.6g}", share)
+        table.add_row("", "sum", f"{step.objective:.6g}", "")
+        table.add_section()
+    return table
+
+
+def bounds_table(result: CalibrationResult) -> Table | None:
+    """Return a table of the parameters that ended at a bound, or None when there are none.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration.
+
+    Returns
+    -------
+    rich.table.Table or None
+    """
+    hits: dict[tuple[str, str], list[str]] = {}
+    n_component = 0
+    for step in result.steps:
+        n_component += len(step.space.components)
+        for component, bound in zip(
+            step.space.components, step.space.at_bound(step.x), strict=True
+        ):
+            if bound:
+                names = "+".join(component.mtu_names)
+                hits.setdefault((component.kind, bound), []).append(names)
+    if not hits:
+        return None
+    n_hit = sum(len(names) for names in hits.values())
+    table = Table(
+        title=f"{n_hit} of {n_component} parameters are at a bound of their range",
+        title_justify="left",
+    )
+    for name in ("parameter", "bound", "MTUs"):
+        table.add_column(name)
+    for (kind, bound), mtus in hits.items():
+        table.add_row(kind, bound, ", ".join(mtus))
+    return table

@@ -1,0 +1,53 @@
+"""The command ``ceinms-torch``: its subcommands, and how errors and warnings reach the user."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from ceinms_torch.cli import calibrate, run
+from ceinms_torch.cli.display import stderr, stdout
+from ceinms_torch.errors import CeinmsTorchError
+
+app = typer.Typer(
+    name="ceinms-torch",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Calibrate and run EMG-informed neuromusculoskeletal models from CEINMS's own files.",
+)
+app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
+app.command("run", epilog=run.EXAMPLES)(run.run_command)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        stdout.print(f"ceinms-torch {importlib.metadata.version('ceinms-torch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options before the subcommand."""
+
+
+def main() -> None:
+    """Run the command line; an error in the input is one message and exit status 1."""
+    try:
+        app()
+    except CeinmsTorchError as error:
+        stderr.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,321 @@
+"""The grammars of the seven CEINMS documents, and plain words for what breaks them.
+
+The grammars are XML schemas in ``schemas/``, one per document. They describe CEINMS 0.9 plus what
+this package adds to it (named in comments there); every file that CEINMS 0.9 accepts is valid.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from lxml import etree
+
+from ceinms_torch.errors import FileFormatError, did_you_mean, nearest
+
+SCHEMAS = Path(__file__).parent / "schemas"
+_XS = "{http://www.w3.org/2001/XMLSchema}"
+
+Element = etree._Element  # noqa: SLF001  lxml's own name for the type it hands out
+
+
+def line_of(node: Element) -> int | None:
+    """Return the line of an element's start tag.
+
+    Parameters
+    ----------
+    node : Element
+        Any element.
+
+    Returns
+    -------
+    int or None
+        From 1; None for elements made in memory.
+    """
+    return cast("int | None", node.sourceline)
+
+
+def is_element(node: Element) -> bool:
+    """Tell an element from a comment or processing instruction, whose tag is a function.
+
+    Parameters
+    ----------
+    node : Element
+        A child of an element.
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(cast("object", node.tag), str)
+
+
+_VALUE_WORDS = {
+    "xs:double": "a number",
+    "xs:int": "a whole number",
+    "numberList": "numbers separated by blanks",
+    "nameList": "names separated by blanks",
+}
+_PREFIX = re.compile(r"^Element '[^']*'(?:, attribute '[^']*')?: ")
+_UNEXPECTED = re.compile(
+    r"This element is not expected\.(?: Expected is (?:one of )?\( (.*) \)\.)?"
+)
+_MISSING = re.compile(r"Missing child element\(s\)\. Expected is (?:one of )?\( (.*) \)\.")
+_ENUMERATION = re.compile(r"The value '(.*)' is not an element of the set \{(.*)\}\.", re.S)
+_VALUE = re.compile(r"'(.*)' is not a valid value of the .*type '(.*?)'\.", re.S)
+_EXTRA_ATTRIBUTE = re.compile(r"The attribute '(.*)' is not allowed\.")
+_NO_ATTRIBUTE = re.compile(r"The attribute '(.*)' is required but missing\.")
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """One schema, ready to validate, and what messages need to know about it.
+
+    Parameters
+    ----------
+    root : str
+        Name of the document's root element.
+    names : frozenset of str
+        Names of all elements that occur anywhere in the grammar.
+    content : dict of str to list of str
+        For each element with children: their names in the order of the grammar.
+    outline : dict of str to str
+        For each element with children: the same as a sentence.
+    attributes : dict of str to list of str
+        For each element with attributes: their names.
+    schema : etree.XMLSchema
+        The compiled schema.
+    """
+
+    root: str
+    names: frozenset[str]
+    content: dict[str, list[str]]
+    outline: dict[str, str]
+    attributes: dict[str, list[str]]
+    schema: etree.XMLSchema
+
+
+@functools.cache
+def load_grammar(name: str) -> Grammar:
+    """Load one of the grammars.
+
+    Parameters
+    ----------
+    name : str
+        Stem of a file in ``schemas/``, e.g. "subject".
+
+    Returns
+    -------
+    Grammar
+    """
+    tree = etree.parse(SCHEMAS / f"{name}.xsd")
+    top = tree.getroot()
+    types = {str(node.get("name")): node for node in top.findall(f"{_XS}complexType")}
+    content: dict[str, list[str]] = {}
+    outline: dict[str, str] = {}
+    attributes: dict[str, list[str]] = {}
+    declarations = list(top.iter(f"{_XS}element"))
+    for node in declarations:
+        kind = node.find(f"{_XS}complexType")
+        if kind is None:
+            kind = types.get(str(node.get("type")))
+        if kind is None:
+            continue
+        tag = str(node.get("name"))
+        attributes[tag] = [str(attribute.get("name")) for attribute in kind.iter(f"{_XS}attribute")]
+        particle = next((child for child in kind if child.tag in _PARTICLES), None)
+        if particle is not None:
+            content[tag] = _names_in(particle)
+            outline[tag] = _sentence(tag, particle)
+    root = top.find(f"{_XS}element")
+    assert root is not None  # noqa: S101  a broken installation, not a user's file
+    return Grammar(
+        root=str(root.get("name")),
+        names=frozenset(str(node.get("name")) for node in declarations),
+        content=content,
+        outline=outline,
+        attributes=attributes,
+        schema=etree.XMLSchema(tree),
+    )
+
+
+_PARTICLES = (f"{_XS}sequence", f"{_XS}choice")
+
+
+def _names_in(particle: Element) -> list[str]:
+    names: list[str] = []
+    for child in particle:
+        if child.tag in _PARTICLES:
+            names += _names_in(child)
+        elif child.tag == f"{_XS}element":
+            names.append(str(child.get("name")))
+    return names
+
+
+def _sentence(tag: str, particle: Element) -> str:
+    words = _words(particle)
+    if particle.tag == f"{_XS}choice":
+        any_order = particle.get("maxOccurs") == "unbounded"
+        return f"Inside <{tag}>, in any order: {words}" if any_order else f"Inside <{tag}>: {words}"
+    return f"The order inside <{tag}> is {words}"
+
+
+def _words(particle: Element) -> str:
+    parts = []
+    for child in particle:
+        if child.tag in _PARTICLES:
+            parts.append(_words(child))
+        elif child.tag == f"{_XS}element":
+            optional = " (optional)" if child.get("minOccurs") == "0" else ""
+            parts.append(f"{child.get('name')}{optional}")
+    one_of = particle.tag == f"{_XS}choice" and particle.get("maxOccurs") != "unbounded"
+    return (" or " if one_of else ", ").join(parts)
+
+
+def validate(root: Element, grammar: Grammar, path: Path, unknown: list[Element]) -> None:
+    """Check a document against its grammar.
+
+    Parameters
+    ----------
+    root : Element
+        Root of a copy of the document without its unknown elements.
+    grammar : Grammar
+        The grammar to follow.
+    path : Path
+        The file, for messages.
+    unknown : list of Element
+        The unknown elements of the original, for hints.
+
+    Raises
+    ------
+    FileFormatError
+        At the first departure, naming line, element, what was expected and what is there.
+    """
+    if root.tag != grammar.root:
+        raise FileFormatError(
+            path,
+            line=line_of(root),
+            element="root element",
+            expected=f"<{grammar.root}>",
+            got=f"<{root.tag}>",
+            hint=did_you_mean(str(root.tag), [grammar.root])
+            or "This may be another document than the one asked for",
+        )
+    if grammar.schema.validate(root):
+        return
+    # The log is in document order except that a parent's missing child comes after its children.
+    entry = cast("Any", grammar.schema.error_log)[0]  # the stubs know nothing of the log
+    found = root.getroottree().xpath(entry.path) if entry.path else []
+    node = found[0] if isinstance(found, list) and found else root
+    assert isinstance(node, Element)  # noqa: S101  the path was made by the validator
+    raise _explain(entry.message, node, grammar, path, unknown)
+
+
+def _explain(
+    message: str, node: Element, grammar: Grammar, path: Path, unknown: list[Element]
+) -> FileFormatError:
+    tag = str(node.tag)
+    message = _PREFIX.sub("", message)
+    if match := _UNEXPECTED.search(message):
+        return _explain_unexpected(match[1], node, grammar, path, unknown)
+    if match := _MISSING.search(message):
+        expected = match[1].split(", ")
+        return _error(
+            path,
+            node,
+            f"{_one_of(expected)} inside <{tag}>",
+            "no such element",
+            _misspelt(expected, node, unknown) or grammar.outline.get(tag),
+        )
+    for pattern, explain in _EXPLAIN_VALUE.items():
+        if match := pattern.search(message):
+            expected_text, got, hint = explain(match, grammar.attributes.get(tag, []))
+            return _error(path, node, expected_text, got, hint)
+    if "Character content" in message:
+        return _error(path, node, "no text between the tags", "text", grammar.outline.get(tag))
+    return _error(path, node, "what the grammar asks for", message.rstrip("."))
+
+
+_Explained = tuple[str, str, str | None]  # expected, got, hint
+
+
+def _explain_enumeration(match: re.Match[str], _attributes: list[str]) -> _Explained:
+    allowed = [value.strip(" '") for value in match[2].split(",")]
+    return f"one of {', '.join(allowed)}", f"'{match[1]}'", did_you_mean(match[1], allowed)
+
+
+def _explain_value(match: re.Match[str], _attributes: list[str]) -> _Explained:
+    return _VALUE_WORDS.get(match[2], match[2]), f"'{match[1]}'", None
+
+
+def _explain_no_attribute(match: re.Match[str], _attributes: list[str]) -> _Explained:
+    return f"the attribute '{match[1]}'", "no such attribute", None
+
+
+def _explain_extra_attribute(match: re.Match[str], attributes: list[str]) -> _Explained:
+    allowed = " or ".join(map(repr, attributes))
+    expected = f"the attribute {allowed}" if allowed else "no attribute"
+    return expected, f"the attribute '{match[1]}'", did_you_mean(match[1], attributes)
+
+
+_EXPLAIN_VALUE: dict[re.Pattern[str], Callable[[re.Match[str], list[str]], _Explained]] = {
+    _ENUMERATION: _explain_enumeration,
+    _VALUE: _explain_value,
+    _NO_ATTRIBUTE: _explain_no_attribute,
+    _EXTRA_ATTRIBUTE: _explain_extra_attribute,
+}
+
+
+def _explain_unexpected(
+    listed: str | None, node: Element, grammar: Grammar, path: Path, unknown: list[Element]
+) -> FileFormatError:
+    tag = str(node.tag)
+    parent = node.getparent()
+    assert parent is not None  # noqa: S101  the root has been checked before
+    inside = str(parent.tag)
+    expected = listed.split(", ") if listed else []
+    present = [str(child.tag) for child in parent]
+    allowed = grammar.content.get(inside, [])
+    hint = grammar.outline.get(inside)
+    words = _one_of(expected) if expected else f"</{inside}>"
+    if tag not in allowed:
+        hint = did_you_mean(tag, allowed) or hint
+    elif not set(expected) & set(present):
+        # Nothing is in the wrong place: the element that should come first is not there at all.
+        hint = _misspelt(expected, parent, unknown) or hint
+    return _error(path, node, f"{words} at this place", f"<{tag}>", hint)
+
+
+def _misspelt(expected: list[str], parent: Element, unknown: list[Element]) -> str | None:
+    """Find an unknown element below the same parent that may be the missing one."""
+    for other in unknown:
+        holder = other.getparent()
+        same = holder is not None and (holder.tag, holder.sourceline) == (
+            parent.tag,
+            parent.sourceline,
+        )
+        match = nearest(str(other.tag), expected) if same else None
+        if match:
+            return f"Line {other.sourceline} has <{other.tag}>: did you mean <{match}>?"
+    return None
+
+
+def _one_of(names: list[str]) -> str:
+    return " or ".join(f"<{name}>" for name in names)
+
+
+def _error(
+    path: Path, node: Element, expected: str, got: str, hint: str | None = None
+) -> FileFormatError:
+    return FileFormatError(
+        path,
+        line=line_of(node),
+        element=f"<{node.tag}>",
+        expected=expected,
+        got=got,
+        hint=hint,
+    )

@@ -1,0 +1,240 @@
+"""CEINMS XML documents: reading with a check against the grammar, and writing back.
+
+Elements that occur nowhere in the grammar (say ``opensimModelFile``) are reported once, left out
+of the check, and kept on writing. Errors name the file, the line and the element.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from lxml import etree
+
+from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, did_you_mean, location
+from ceinms_torch.io.grammar import Element, Grammar, is_element, line_of, load_grammar, validate
+from ceinms_torch.io.paths import missing_file_hint, write_atomically
+from ceinms_torch.io.xml_node import XmlNode
+
+
+@dataclass(frozen=True, eq=False)
+class XmlDocument:
+    """A parsed XML file that can be written back.
+
+    Parameters
+    ----------
+    path : Path
+        The file it was read from or is meant for.
+    schema : str
+        Name of its grammar, a file stem in ``schemas/``.
+    root : XmlNode
+        The root element, unknown elements and comments included.
+    """
+
+    path: Path
+    schema: str
+    root: XmlNode
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Check the document against its grammar and write it in one step.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write; its folder is created if needed.
+
+        Raises
+        ------
+        FileFormatError
+            If the document does not follow its grammar; nothing is written then.
+        """
+        _validate_known(self.root.element, load_grammar(self.schema), Path(path))
+        tree = self.root.element.getroottree()
+        body = io.BytesIO()
+        tree.write(body, xml_declaration=False, encoding="UTF-8")
+        declaration = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+        write_atomically(path, declaration + body.getvalue().rstrip(b"\n") + b"\n")
+
+    def indent(self) -> None:
+        """Lay the whole document out, two blanks a level."""
+        etree.indent(self.root.element, space="  ")
+
+    def copy(self) -> XmlDocument:
+        """Return an independent copy, line numbers included."""
+        tree = copy.deepcopy(self.root.element.getroottree())
+        return XmlDocument(self.path, self.schema, XmlNode(tree.getroot(), self.path))
+
+
+def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
+    """Read an XML file and check it against its grammar.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    schema : str
+        Name of the grammar, a file stem in ``schemas/``.
+
+    Returns
+    -------
+    XmlDocument
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, not well-formed, or does not follow the grammar.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        Once per file, if it has elements that occur nowhere in the grammar.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(
+            path,
+            expected="an XML file",
+            got=f"no readable file ({error.strerror})",
+            hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
+        ) from error
+    # Files come from other people: no entity of theirs may read from disk or network.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise FileFormatError(
+            path,
+            line=error.lineno,
+            element="XML",
+            expected="a well-formed XML document",
+            got=f"'{error.msg}'",
+            hint="Check the tags around this line",
+        ) from error
+    for entity in root.iter(etree.Entity):
+        raise FileFormatError(
+            path, line=line_of(entity), element="XML", expected="plain text", got=f"'{entity.text}'"
+        )
+    grammar = load_grammar(schema)
+    unknown = _validate_known(root, grammar, path)
+    if unknown:
+        named = ", ".join(f"<{node.tag}> (line {node.sourceline})" for node in unknown)
+        hints = (did_you_mean(str(node.tag), grammar.names) for node in unknown)
+        advice = next(filter(None, hints), "They are kept on writing.")
+        warnings.warn(
+            f"{location(path)}: elements that CEINMS does not know are ignored: {named}. {advice}",
+            CeinmsTorchWarning,
+            stacklevel=3,
+        )
+    return XmlDocument(path, schema, XmlNode(root, path))
+
+
+def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element]:
+    """Validate without the unknown elements; return them."""
+    unknown = _unknown_elements(root, grammar)
+    stripped = copy.deepcopy(root)
+    for node in _unknown_elements(stripped, grammar):
+        _remove(node)
+    validate(stripped, grammar, path, unknown)
+    return unknown
+
+
+def _unknown_elements(root: Element, grammar: Grammar) -> list[Element]:
+    """Return the topmost elements below the root whose name the grammar does not have."""
+    found: list[Element] = []
+    for child in root:
+        if not is_element(child):
+            continue
+        if child.tag in grammar.names:
+            found += _unknown_elements(child, grammar)
+        else:
+            found.append(child)
+    return found
+
+
+def _remove(node: Element) -> None:
+    """Remove an element but not the text behind it."""
+    parent = node.getparent()
+    assert parent is not None  # noqa: S101  roots are never unknown here
+    previous = node.getprevious()
+    if node.tail and previous is not None:
+        previous.tail = (previous.tail or "") + node.tail
+    elif node.tail:
+        parent.text = (parent.text or "") + node.tail
+    parent.remove(node)
+
+
+def new_document(schema: str, path: str | os.PathLike[str]) -> XmlDocument:
+    """Start an empty document.
+
+    Parameters
+    ----------
+    schema : str
+        Name of its grammar, a file stem in ``schemas/``.
+    path : path-like
+        The file it is meant for.
+
+    Returns
+    -------
+    XmlDocument
+        With the root element only.
+    """
+    root = etree.Element(load_grammar(schema).root)
+    return XmlDocument(Path(path), schema, XmlNode(root, Path(path)))
+
+
+def write_new(document: XmlDocument, original: XmlDocument | None) -> None:
+    """Indent and write a document made in memory.
+
+    Parameters
+    ----------
+    document : XmlDocument
+        The document, with the path to write to.
+    original : XmlDocument, optional
+        The document it replaces: unknown elements are taken over from there.
+
+    Raises
+    ------
+    FileFormatError
+        If the document does not follow its grammar.
+    """
+    if original is not None:
+        _graft_unknown(original, document)
+    document.indent()
+    document.write(document.path)
+
+
+def _graft_unknown(source: XmlDocument, target: XmlDocument) -> None:
+    """Copy unknown elements to the same place: same ancestors, behind the same known sibling."""
+    for node in _unknown_elements(source.root.element, load_grammar(source.schema)):
+        parent = node.getparent()
+        assert parent is not None  # noqa: S101  roots are never unknown here
+        new_parent = _counterpart(parent, target.root.element)
+        if new_parent is None:
+            new_parent = target.root.element
+        previous = node.getprevious()
+        known = None if previous is None else _counterpart(previous, target.root.element)
+        index = 0 if previous is None else len(new_parent)
+        if known is not None and known.getparent() is new_parent:
+            index = new_parent.index(known) + 1
+        clone = copy.deepcopy(node)
+        clone.tail = None
+        new_parent.insert(index, clone)
+
+
+def _counterpart(node: Element, root: Element) -> Element | None:
+    """Find the element at the same place of another document."""
+    parent = node.getparent()
+    if parent is None:
+        return root
+    holder = _counterpart(parent, root)
+    if holder is None or not is_element(node):
+        return None
+    order = [child for child in parent if child.tag == node.tag].index(node)
+    same = [child for child in holder if child.tag == node.tag]
+    return same[order] if order < len(same) else None

@@ -1,0 +1,368 @@
+"""What is calibrated, in which range, on which trials (``calibration.xml``)."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from ceinms_torch.errors import (
+    CeinmsTorchWarning,
+    DataError,
+    OptionError,
+    did_you_mean,
+    location,
+    wording,
+)
+from ceinms_torch.io.paths import relative_text
+from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
+from ceinms_torch.io.xml_node import XmlNode, number_text
+from ceinms_torch.model.nms_model import (
+    ACTIVATIONS,
+    Activation,
+    SimulatedAnnealing,
+    Tendon,
+    check_choice,
+    read_activation,
+    read_annealing,
+    read_tendon,
+    write_annealing,
+    write_model,
+)
+from ceinms_torch.model.options import AdamW, Objective
+from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.subject import Subject
+
+Scope = Literal["single", "global", "muscleGroups"]
+RangeType = Literal["absolute", "relativeToSubjectValue"]
+_SCOPES = ("single", "global", "muscleGroups")
+_RANGE_TYPES = ("absolute", "relativeToSubjectValue")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterSpec:
+    """One kind of parameter to calibrate, shared by MTUs or not, within a range.
+
+    Parameters
+    ----------
+    kind : str
+        One of `PARAMETER_KINDS`.
+    scope : {"single", "global", "muscleGroups"}
+        One value per MTU, one for all, or one per group.
+    groups : tuple of tuple of str
+        MTUs that share a value. For "single", one 1-tuple per listed MTU, or nothing for all MTUs
+        on the step's DOFs; for "global", nothing.
+    range_type : {"absolute", "relativeToSubjectValue"}
+        Whether the bounds are values or factors on the value at the start of the step.
+    low, high : float
+        The bounds, low <= high: in the unit of the parameter (see `Mtu`), or factors (-).
+    line : int, optional
+        Line in the calibration file.
+
+    Raises
+    ------
+    OptionError
+        If a value is not one of those allowed or the bounds are inverted.
+    """
+
+    kind: str
+    scope: Scope = "single"
+    groups: tuple[tuple[str, ...], ...] = ()
+    range_type: RangeType = "absolute"
+    low: float
+    high: float
+    line: int | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        check_choice("parameter name", self.kind, PARAMETER_KINDS)
+        check_choice("scope", self.scope, _SCOPES)
+        check_choice("range type", self.range_type, _RANGE_TYPES)
+        if not self.low <= self.high:
+            got = f"{self.low:g} and {self.high:g}"
+            raise OptionError(wording(f"range of {self.kind}", "a low and a higher bound", got))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationStep:
+    """Parameters that are calibrated together, and against what.
+
+    Parameters
+    ----------
+    dofs : tuple of str
+        DOFs whose moment errors count.
+    objective : Objective
+        What is minimised.
+    parameters : tuple of ParameterSpec
+        What is calibrated; every kind at most once.
+    line : int, optional
+        Line in the calibration file.
+    """
+
+    dofs: tuple[str, ...]
+    objective: Objective = field(default_factory=Objective)
+    parameters: tuple[ParameterSpec, ...]
+    line: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationPlan:
+    """A calibration: algorithm, model, steps and trials.
+
+    Parameters
+    ----------
+    algorithm : SimulatedAnnealing or AdamW
+        How the objective is minimised.
+    tendon : Tendon
+        The tendon model.
+    activation : {"exponential", "piecewise"}
+        The activation model.
+    steps : tuple of CalibrationStep
+        Done one after the other, each from the result of the one before.
+    trial_files : tuple of Path
+        The ``inputData.xml`` of every trial.
+    path : Path, optional
+        The file it was read from.
+    document : XmlDocument, optional
+        What was read, kept to write unknown elements back.
+    """
+
+    algorithm: SimulatedAnnealing | AdamW
+    tendon: Tendon
+    activation: Activation = "exponential"
+    steps: tuple[CalibrationStep, ...]
+    trial_files: tuple[Path, ...] = ()
+    path: Path | None = None
+    document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        check_choice("activation", self.activation, ACTIVATIONS)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> CalibrationPlan:
+        """Read a ``calibration.xml``.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        CalibrationPlan
+
+        Raises
+        ------
+        FileFormatError
+            If the file does not follow the grammar, a range is not two finite numbers in order, a
+            value is outside its range, or a trial does not exist.
+
+        Warns
+        -----
+        CeinmsTorchWarning
+            If a step names a parameter twice: as in CEINMS, the first one counts.
+        """
+        document = read_document(path, "calibration")
+        root = document.root
+        model = root.child("NMSmodel")
+        trials = root.child("trialSet")
+        if not trials.names():
+            raise trials.error("at least one inputData file", "none")
+        return cls(
+            algorithm=_read_algorithm(root.child("algorithm")),
+            tendon=read_tendon(model),
+            activation=read_activation(model),
+            steps=tuple(
+                _read_step(node) for node in root.child("calibrationSteps").children("step")
+            ),
+            trial_files=tuple(trials.file(name) for name in trials.names()),
+            path=document.path,
+            document=document,
+        )
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a ``calibration.xml``, with file names relative to it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write; its folder is created if needed.
+
+        Raises
+        ------
+        OptionError
+            If the name of a trial file contains white space, which separates names in this file.
+        """
+        document = new_document("calibration", path)
+        if isinstance(self.algorithm, AdamW):
+            node = document.root.add("algorithm").add("adamW")
+            for name, value in self.algorithm.to_dict().items():
+                node.add(name, number_text(value))
+        else:
+            write_annealing(document.root, self.algorithm)
+        write_model(document.root, self.tendon, self.activation).add("openLoop")
+        steps = document.root.add("calibrationSteps")
+        for step in self.steps:
+            _write_step(steps.add("step"), step)
+        trials = [relative_text(file, path) for file in self.trial_files]
+        for trial in trials:
+            if len(trial.split()) != 1:
+                raise OptionError(wording("trialSet", "file names without blanks", f"'{trial}'"))
+        document.root.add("trialSet", " ".join(trials))
+        write_new(document, self.document)
+
+    def check_names(self, subject: Subject) -> None:
+        """Check that every DOF and MTU of the plan is one of the subject.
+
+        Parameters
+        ----------
+        subject : Subject
+            The subject to be calibrated.
+
+        Raises
+        ------
+        DataError
+            At the first name that the subject does not have.
+        """
+        for step in self.steps:
+            self._check("DOFs", step.dofs, subject.dof_names, step.line, "<step>")
+            for spec in step.parameters:
+                for group in spec.groups:
+                    self._check("MTUs", group, subject.mtu_names, spec.line, "<parameter>")
+
+    def _check(
+        self,
+        what: str,
+        names: tuple[str, ...],
+        known: tuple[str, ...],
+        line: int | None,
+        element: str,
+    ) -> None:
+        for name in names:
+            if name not in known:
+                raise DataError(
+                    wording(
+                        location(self.path, line, element),
+                        f"names of {what} of the subject",
+                        f"'{name}'",
+                        did_you_mean(name, known) or f"The subject has {', '.join(known)}",
+                    )
+                )
+
+
+def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | AdamW:
+    node = parent.child("simulatedAnnealing", "adamW")
+    if node.tag == "simulatedAnnealing":
+        return read_annealing(node)
+    values: dict[str, Any] = {}
+    for name, value in AdamW().to_dict().items():
+        child = node.find(name)
+        if child is not None:
+            values[name] = child.integer() if isinstance(value, int) else child.number()
+    try:
+        return AdamW.from_dict(values)
+    except OptionError as error:
+        raise node.error("settings within their ranges", f"'{error}'") from error
+
+
+def _read_step(node: XmlNode) -> CalibrationStep:
+    dofs = node.child("dofs")
+    if not dofs.names():
+        raise dofs.error("at least one DOF", "none")
+    parameters: dict[str, ParameterSpec] = {}
+    for child in node.child("parameterSet").children("parameter"):
+        spec = _read_parameter(child)
+        first = parameters.setdefault(spec.kind, spec)
+        if first is not spec:
+            warnings.warn(
+                f"{location(node.path, spec.line, '<parameter>')}: {spec.kind} is in this step "
+                f"already (line {first.line}); as in CEINMS, the first one counts.",
+                CeinmsTorchWarning,
+                stacklevel=4,
+            )
+    return CalibrationStep(
+        dofs=dofs.names(),
+        objective=_read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),
+        parameters=tuple(parameters.values()),
+        line=node.line,
+    )
+
+
+def _read_objective(node: XmlNode) -> Objective:
+    values: dict[str, Any] = {}
+    normalisation = node.find("normalisation")
+    if normalisation is not None:
+        values["normalisation"] = normalisation.text()
+    for name in ("fibreLengthPenalty", "tendonStrainPenalty"):
+        penalty = node.find(name)
+        if penalty is not None:
+            low_high = _read_range(penalty.child("range"))
+            values[name] = {"range": low_high, "weight": penalty.child("weight").number()}
+    try:
+        return Objective.from_dict(values)
+    except OptionError as error:
+        raise node.error("settings within their ranges", f"'{error}'") from error
+
+
+def _read_parameter(node: XmlNode) -> ParameterSpec:
+    scope = node.child(*_SCOPES)
+    groups: tuple[tuple[str, ...], ...] = ()
+    if scope.tag == "single":
+        groups = tuple((name,) for name in scope.names())
+    elif scope.tag == "muscleGroups":
+        for child in scope.children("muscles"):
+            if not child.names():
+                raise child.error("at least one MTU", "none")
+            groups += (child.names(),)
+    bounds = node.child(*_RANGE_TYPES)
+    low, high = _read_range(bounds.child("range"))
+    return ParameterSpec(
+        kind=node.child("name").text(),
+        scope=cast("Scope", scope.tag),
+        groups=groups,
+        range_type=cast("RangeType", bounds.tag),
+        low=low,
+        high=high,
+        line=node.line,
+    )
+
+
+def _read_range(node: XmlNode) -> tuple[float, float]:
+    numbers = node.numbers()
+    if len(numbers) != 2:
+        raise node.error("two numbers, low and high", f"{len(numbers)}")
+    low, high = numbers
+    if low > high:
+        raise node.error(
+            "a low and a higher bound", f"{low:g} and {high:g}", "The bounds are inverted"
+        )
+    return low, high
+
+
+def _write_step(node: XmlNode, step: CalibrationStep) -> None:
+    node.add("dofs", " ".join(step.dofs))
+    error = node.add("objectiveFunction").add("minimizeTorqueError")
+    # Defaults are left out, so that CEINMS itself reads the file wherever it can.
+    defaults = Objective().to_dict()
+    for name, value in step.objective.to_dict().items():
+        if value == defaults[name]:
+            continue
+        if name == "normalisation":
+            error.add(name, value)
+        else:
+            penalty = error.add(name)
+            penalty.add("range", " ".join(map(number_text, value["range"])))
+            penalty.add("weight", number_text(value["weight"]))
+    parameters = node.add("parameterSet")
+    for spec in step.parameters:
+        child = parameters.add("parameter")
+        child.add("name", spec.kind)
+        scope = child.add(spec.scope)
+        if spec.scope == "single":
+            scope.set_text(" ".join(name for group in spec.groups for name in group))
+        for group in spec.groups if spec.scope == "muscleGroups" else ():
+            scope.add("muscles", " ".join(group))
+        child.add(spec.range_type).add("range", " ".join(map(number_text, (spec.low, spec.high))))

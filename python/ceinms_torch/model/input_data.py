@@ -1,0 +1,156 @@
+"""The files of one trial (``inputData.xml``)."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ceinms_torch.errors import (
+    CeinmsTorchWarning,
+    DataError,
+    location,
+    wording,
+)
+from ceinms_torch.io.paths import relative_text
+from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputData:
+    """Where the data of a trial are.
+
+    Parameters
+    ----------
+    name : str
+        Name of the trial: the file's stem, or its folder's name where the stem is "inputData".
+    muscle_tendon_length_file : Path
+        MTU lengths [m].
+    moment_arms_files : mapping of str to Path
+        Moment arms [m], one file per DOF.
+    excitations_file : Path
+        Normalised EMG envelopes (-), 0 to 1.
+    external_torques_file : Path, optional
+        Measured joint moments [N m].
+    path : Path, optional
+        The file it was read from.
+    document : XmlDocument, optional
+        What was read, kept to write unknown elements back.
+    """
+
+    name: str
+    muscle_tendon_length_file: Path
+    moment_arms_files: Mapping[str, Path]
+    excitations_file: Path
+    external_torques_file: Path | None = None
+    path: Path | None = None
+    document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> InputData:
+        """Read an ``inputData.xml``.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        InputData
+
+        Raises
+        ------
+        FileFormatError
+            If the file does not follow the grammar, lacks an element, or points at a file that
+            does not exist. Moment-arm files are looked for when they are needed, since CEINMS
+            ignores those of DOFs that the subject lacks.
+        """
+        document = read_document(path, "inputData")
+        root = document.root
+        arms: dict[str, Path] = {}
+        for node in root.child("momentArmsFiles").children("momentArmsFile"):
+            dof = node.attribute("dofName")
+            if dof in arms:
+                where = location(document.path, node.line, "<momentArmsFile>")
+                warnings.warn(
+                    f"{where}: there is a file for '{dof}' already; as in CEINMS, this one is "
+                    "ignored.",
+                    CeinmsTorchWarning,
+                    stacklevel=2,
+                )
+                continue
+            arms[dof] = node.file(must_exist=False)
+        torques = root.find("externalTorquesFile")
+        return cls(
+            name=_trial_name(document.path),
+            muscle_tendon_length_file=root.child("muscleTendonLengthFile").file(),
+            moment_arms_files=arms,
+            excitations_file=root.child("excitationsFile").file(),
+            external_torques_file=None if torques is None else torques.file(),
+            path=document.path,
+            document=document,
+        )
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write an ``inputData.xml``, with file names relative to it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write; its folder is created if needed.
+        """
+        document = new_document("inputData", path)
+        root = document.root
+        root.add("muscleTendonLengthFile", relative_text(self.muscle_tendon_length_file, path))
+        root.add("excitationsFile", relative_text(self.excitations_file, path))
+        arms = root.add("momentArmsFiles")
+        for dof, file in self.moment_arms_files.items():
+            arms.add("momentArmsFile", relative_text(file, path), dofName=dof)
+        if self.external_torques_file is not None:
+            root.add("externalTorquesFile", relative_text(self.external_torques_file, path))
+        write_new(document, self.document)
+
+    def moment_arms_file(self, dof_name: str) -> Path:
+        """Return the moment-arm file of a DOF.
+
+        Parameters
+        ----------
+        dof_name : str
+            Name of the DOF.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        DataError
+            If the trial has none for this DOF.
+        FileFormatError
+            If the file does not exist.
+        """
+        listing = None if self.document is None else self.document.root.child("momentArmsFiles")
+        if dof_name not in self.moment_arms_files:
+            raise DataError(
+                wording(
+                    location(
+                        self.path, None if listing is None else listing.line, "<momentArmsFiles>"
+                    ),
+                    f"a <momentArmsFile> with dofName '{dof_name}', a DOF of the subject",
+                    "files for " + (", ".join(self.moment_arms_files) or "no DOF"),
+                )
+            )
+        file = self.moment_arms_files[dof_name]
+        for node in () if listing is None else listing.children("momentArmsFile"):
+            if node.attribute("dofName") == dof_name and node.file(must_exist=False) == file:
+                return node.file()
+        return file
+
+
+def _trial_name(path: Path) -> str:
+    if path.stem.casefold() == "inputdata":
+        return path.absolute().parent.name
+    return path.stem

@@ -1,0 +1,281 @@
+"""Options of a calibration that CEINMS 0.9 does not have, with their defaults."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from ceinms_torch.errors import OptionError, did_you_mean, wording
+
+Normalisation = Literal["variance", "meanSquare", "rmse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW:
+    """Settings of the AdamW optimiser and of its stopping rule.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size at the start, in units of the parameters' ranges; > 0.
+    learning_rate_decay : float
+        Factor on the learning rate after every iteration; in (0, 1].
+    min_learning_rate : float
+        The learning rate never falls below this; >= 0.
+    max_iterations : int
+        Upper limit of iterations; >= 1.
+    min_improvement : float
+        Relative fall of the loss that counts as progress; >= 0.
+    patience : int
+        Stop after this many iterations without progress; >= 1.
+    weight_decay : float
+        Decoupled pull towards the start values per unit of learning rate; >= 0.
+
+    Raises
+    ------
+    OptionError
+        If a value is outside its range.
+    """
+
+    learning_rate: float = 0.05
+    learning_rate_decay: float = 0.99
+    min_learning_rate: float = 1e-4
+    max_iterations: int = 300
+    min_improvement: float = 1e-4
+    patience: int = 30
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        check_number("learningRate", self.learning_rate, above=0.0)
+        check_number("learningRateDecay", self.learning_rate_decay, above=0.0, most=1.0)
+        check_number("minLearningRate", self.min_learning_rate, least=0.0)
+        check_whole("maxIterations", self.max_iterations, least=1)
+        check_number("minImprovement", self.min_improvement, least=0.0)
+        check_whole("patience", self.patience, least=1)
+        check_number("weightDecay", self.weight_decay, least=0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options under the names the calibration XML uses.
+
+        Returns
+        -------
+        dict of str to float or int
+        """
+        return {name: getattr(self, attribute) for name, attribute in ADAMW_NAMES.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> AdamW:
+        """Make the options from names the calibration XML uses; others keep their default.
+
+        Parameters
+        ----------
+        values : mapping of str to number
+            Any of the XML names.
+
+        Returns
+        -------
+        AdamW
+
+        Raises
+        ------
+        OptionError
+            If a name is unknown or a value outside its range.
+        """
+        _check_names(values, ADAMW_NAMES)
+        return cls(**{ADAMW_NAMES[name]: value for name, value in values.items()})
+
+
+ADAMW_NAMES = {
+    "learningRate": "learning_rate",
+    "learningRateDecay": "learning_rate_decay",
+    "minLearningRate": "min_learning_rate",
+    "maxIterations": "max_iterations",
+    "minImprovement": "min_improvement",
+    "patience": "patience",
+    "weightDecay": "weight_decay",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What a calibration minimises: moment errors plus penalties on implausible states.
+
+    Parameters
+    ----------
+    normalisation : {"variance", "meanSquare", "rmse"}
+        How squared moment errors of a trial and DOF are made dimensionless.
+    fibre_length_range : (float, float)
+        Normalised fibre length outside which a penalty sets in; increasing, >= 0.
+    fibre_length_weight : float
+        Factor on the squared excess over that range; >= 0.
+    tendon_strain_range : (float, float)
+        Tendon strain outside which a penalty sets in; increasing, > -1.
+    tendon_strain_weight : float
+        Factor on the squared excess over that range; >= 0.
+
+    Raises
+    ------
+    OptionError
+        If a value is outside its range.
+    """
+
+    normalisation: Normalisation = "variance"
+    fibre_length_range: tuple[float, float] = (0.5, 1.5)
+    fibre_length_weight: float = 100.0
+    tendon_strain_range: tuple[float, float] = (0.0, 0.5)
+    tendon_strain_weight: float = 100.0
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        allowed = get_args(Normalisation)
+        if self.normalisation not in allowed:
+            raise OptionError(
+                wording(
+                    "normalisation",
+                    f"one of {', '.join(allowed)}",
+                    repr(self.normalisation),
+                    did_you_mean(str(self.normalisation), allowed),
+                )
+            )
+        _check_range("fibreLengthPenalty range", self.fibre_length_range, least=0.0)
+        check_number("fibreLengthPenalty weight", self.fibre_length_weight, least=0.0)
+        _check_range("tendonStrainPenalty range", self.tendon_strain_range, least=-1.0)
+        check_number("tendonStrainPenalty weight", self.tendon_strain_weight, least=0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options under the names the calibration XML uses.
+
+        Returns
+        -------
+        dict
+            As `from_dict` takes it.
+        """
+        return {
+            "normalisation": self.normalisation,
+            "fibreLengthPenalty": {
+                "range": list(self.fibre_length_range),
+                "weight": self.fibre_length_weight,
+            },
+            "tendonStrainPenalty": {
+                "range": list(self.tendon_strain_range),
+                "weight": self.tendon_strain_weight,
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Objective:
+        """Make the options from names the calibration XML uses; others keep their default.
+
+        Parameters
+        ----------
+        values : mapping
+            Any of "normalisation", "fibreLengthPenalty" and "tendonStrainPenalty"; the latter two
+            are mappings with any of "range" and "weight".
+
+        Returns
+        -------
+        Objective
+
+        Raises
+        ------
+        OptionError
+            If a name is unknown or a value outside its range.
+        """
+        prefixes = {"fibreLengthPenalty": "fibre_length", "tendonStrainPenalty": "tendon_strain"}
+        _check_names(values, ("normalisation", *prefixes))
+        chosen: dict[str, Any] = {}
+        for name, value in values.items():
+            if name == "normalisation":
+                chosen[name] = value
+                continue
+            _check_names(value, ("range", "weight"))
+            if "range" in value:
+                chosen[f"{prefixes[name]}_range"] = tuple(value["range"])
+            if "weight" in value:
+                chosen[f"{prefixes[name]}_weight"] = value["weight"]
+        return cls(**chosen)
+
+
+def check_number(
+    name: str,
+    value: object,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> None:
+    """Check that an option is a finite number within its range.
+
+    Parameters
+    ----------
+    name : str
+        Name of the option, for the message.
+    value : float
+        Its value.
+    above : float, optional
+        The value must be greater than this.
+    least, most : float, optional
+        The value must not be below, or above, this.
+
+    Raises
+    ------
+    OptionError
+        If it is not.
+    """
+    inside = (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and (above is None or value > above)
+        and (least is None or value >= least)
+        and (most is None or value <= most)
+    )
+    if not inside:
+        limits = [
+            f"{sign} {limit:g}"
+            for sign, limit in ((">", above), (">=", least), ("<=", most))
+            if limit is not None
+        ]
+        raise OptionError(wording(name, f"a number {' and '.join(limits)}".strip(), repr(value)))
+
+
+def check_whole(name: str, value: object, *, least: int) -> None:
+    """Check that an option is a whole number and large enough.
+
+    Parameters
+    ----------
+    name : str
+        Name of the option, for the message.
+    value : int
+        Its value.
+    least : int
+        Smallest allowed value.
+
+    Raises
+    ------
+    OptionError
+        If it is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise OptionError(wording(name, f"a whole number >= {least}", repr(value)))
+
+
+def _check_range(name: str, value: tuple[float, float], *, least: float) -> None:
+    if len(value) != 2:
+        raise OptionError(wording(name, "two numbers, low and high", f"{len(value)}"))
+    for number in value:
+        check_number(name, number, least=least)
+    if value[0] >= value[1]:
+        raise OptionError(wording(name, "low below high", f"{value[0]:g} and {value[1]:g}"))
+
+
+def _check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...]) -> None:
+    for name in values:
+        if name not in known:
+            listing = ", ".join(known)
+            raise OptionError(
+                wording("option", f"one of {listing}", repr(name), did_you_mean(name, known))
+            )

@@ -1,0 +1,20 @@
+"""The twelve parameters of an MTU: their XML names, Python names and order."""
+
+from __future__ import annotations
+
+# The order is that of CEINMS's enumeration and of the rows of every parameter matrix.
+PARAMETER_ATTRIBUTES = {
+    "c1": "c1",
+    "c2": "c2",
+    "shapeFactor": "shape_factor",
+    "optimalFibreLength": "optimal_fibre_length",
+    "pennationAngle": "pennation_angle",
+    "tendonSlackLength": "tendon_slack_length",
+    "maxIsometricForce": "max_isometric_force",
+    "maxContractionVelocity": "max_contraction_velocity",
+    "strengthCoefficient": "strength_coefficient",
+    "emDelay": "em_delay",
+    "damping": "damping",
+    "percentageChange": "percentage_change",
+}
+PARAMETER_KINDS: tuple[str, ...] = tuple(PARAMETER_ATTRIBUTES)

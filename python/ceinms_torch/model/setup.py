@@ -1,0 +1,153 @@
+"""The setup files that the command line takes: which files belong together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ceinms_torch.io.paths import relative_text
+from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSetup:
+    """Files for running one trial (root element ``ceinms``).
+
+    Parameters
+    ----------
+    subject_file, input_data_file, execution_file, excitation_generator_file : Path
+        The documents.
+    output_directory : Path
+        Folder for the results; need not exist.
+    path : Path, optional
+        The file it was read from.
+    document : XmlDocument, optional
+        What was read, kept to write unknown elements back.
+    """
+
+    subject_file: Path
+    input_data_file: Path
+    execution_file: Path
+    excitation_generator_file: Path
+    output_directory: Path
+    path: Path | None = None
+    document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> RunSetup:
+        """Read the argument of ``CEINMS -S``.
+
+        Parameters
+        ----------
+        path : path-like
+            The file. Its elements may be in any order; of repeated ones the first counts.
+
+        Returns
+        -------
+        RunSetup
+
+        Raises
+        ------
+        FileFormatError
+            If the file does not follow the grammar, lacks an element, or points at a file that
+            does not exist.
+        """
+        document = read_document(path, "ceinmsSetup")
+        root = document.root
+        return cls(
+            subject_file=root.child("subjectFile").file(),
+            input_data_file=root.child("inputDataFile").file(),
+            execution_file=root.child("executionFile").file(),
+            excitation_generator_file=root.child("excitationGeneratorFile").file(),
+            output_directory=root.child("outputDirectory").file(must_exist=False),
+            path=document.path,
+            document=document,
+        )
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a setup file, with file names relative to it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write; its folder is created if needed.
+        """
+        document = new_document("ceinmsSetup", path)
+        document.root.add("subjectFile", relative_text(self.subject_file, path))
+        document.root.add("inputDataFile", relative_text(self.input_data_file, path))
+        document.root.add("executionFile", relative_text(self.execution_file, path))
+        generator = relative_text(self.excitation_generator_file, path)
+        document.root.add("excitationGeneratorFile", generator)
+        document.root.add("outputDirectory", relative_text(self.output_directory, path))
+        write_new(document, self.document)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationSetup:
+    """Files for a calibration (root element ``ceinmsCalibration``).
+
+    Parameters
+    ----------
+    subject_file, excitation_generator_file, calibration_file : Path
+        The documents.
+    output_subject_file : Path
+        The calibrated subject; need not exist.
+    path : Path, optional
+        The file it was read from.
+    document : XmlDocument, optional
+        What was read, kept to write unknown elements back.
+    """
+
+    subject_file: Path
+    excitation_generator_file: Path
+    calibration_file: Path
+    output_subject_file: Path
+    path: Path | None = None
+    document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> CalibrationSetup:
+        """Read the argument of ``CEINMScalibrate -S``.
+
+        Parameters
+        ----------
+        path : path-like
+            The file. Its elements may be in any order; of repeated ones the first counts.
+
+        Returns
+        -------
+        CalibrationSetup
+
+        Raises
+        ------
+        FileFormatError
+            If the file does not follow the grammar, lacks an element, or points at a file that
+            does not exist.
+        """
+        document = read_document(path, "ceinmsCalibrationSetup")
+        root = document.root
+        return cls(
+            subject_file=root.child("subjectFile").file(),
+            excitation_generator_file=root.child("excitationGeneratorFile").file(),
+            calibration_file=root.child("calibrationFile").file(),
+            output_subject_file=root.child("outputSubjectFile").file(must_exist=False),
+            path=document.path,
+            document=document,
+        )
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a setup file, with file names relative to it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write; its folder is created if needed.
+        """
+        document = new_document("ceinmsCalibrationSetup", path)
+        document.root.add("subjectFile", relative_text(self.subject_file, path))
+        generator = relative_text(self.excitation_generator_file, path)
+        document.root.add("excitationGeneratorFile", generator)
+        document.root.add("calibrationFile", relative_text(self.calibration_file, path))
+        document.root.add("outputSubjectFile", relative_text(self.output_subject_file, path))
+        write_new(document, self.document)

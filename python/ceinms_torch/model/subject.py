@@ -1,0 +1,294 @@
+"""The subject: muscle-tendon units, degrees of freedom and force curves (``subject.xml``)."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ceinms_torch.errors import DataError, OptionError, did_you_mean, wording
+from ceinms_torch.io.xml_document import XmlDocument
+from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
+
+CURVE_NAMES = ("activeForceLength", "passiveForceLength", "forceVelocity", "tendonForceStrain")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Points of a normalised force curve, between which CEINMS puts a cubic spline.
+
+    Parameters
+    ----------
+    name : str
+        One of `CURVE_NAMES`.
+    x : tuple of float
+        Normalised fibre length, normalised fibre velocity or tendon strain (-); strictly
+        increasing, at least two.
+    y : tuple of float
+        Normalised force (-), one per x.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mtu:
+    """A muscle-tendon unit with all its parameters, defaults filled in.
+
+    Parameters
+    ----------
+    name : str
+        Key everywhere.
+    c1, c2 : float
+        Coefficients of the recursive activation filter (-); |c| < 1 for a stable one.
+    shape_factor : float
+        Non-linearity of activation (-): about -3 to 0 (exponential), 0 to 0.12 (piecewise).
+    optimal_fibre_length : float
+        [m], > 0.
+    pennation_angle : float
+        At optimal fibre length [rad], 0 to pi/2.
+    tendon_slack_length : float
+        [m], > 0.
+    max_isometric_force : float
+        [N], > 0.
+    max_contraction_velocity : float
+        [optimal fibre lengths/s], > 0.
+    strength_coefficient : float
+        Factor on `max_isometric_force` (-), > 0.
+    em_delay : float
+        Electromechanical delay [s].
+    damping : float
+        Force per normalised fibre velocity (-), >= 0.
+    percentage_change : float
+        Relative lengthening of the optimal fibre length at zero activation (-), >= 0.
+    """
+
+    name: str
+    c1: float
+    c2: float
+    shape_factor: float
+    optimal_fibre_length: float
+    pennation_angle: float
+    tendon_slack_length: float
+    max_isometric_force: float
+    max_contraction_velocity: float = 10.0
+    strength_coefficient: float = 1.0
+    em_delay: float
+    damping: float
+    percentage_change: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dof:
+    """A degree of freedom and the MTUs that act on it.
+
+    Parameters
+    ----------
+    name : str
+        Key everywhere.
+    mtu_names : tuple of str
+        Its MTUs, in the order of the file.
+    """
+
+    name: str
+    mtu_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A subject, calibrated or not.
+
+    Parameters
+    ----------
+    mtus : tuple of Mtu
+        All muscle-tendon units, in the order of ``mtuSet``.
+    dofs : tuple of Dof
+        All degrees of freedom, in the order of ``dofSet``.
+    curves : mapping of str to Curve
+        All four of `CURVE_NAMES`, or none to use smooth standard curves.
+    path : Path, optional
+        The file it was read from.
+    document : XmlDocument, optional
+        What was read, kept to write unknown elements back.
+    """
+
+    mtus: tuple[Mtu, ...]
+    dofs: tuple[Dof, ...]
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    path: Path | None = None
+    document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Subject:
+        """Read a ``subject.xml``.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        Subject
+
+        Raises
+        ------
+        FileFormatError
+            If the file does not follow the grammar, a value is outside its range, a name occurs
+            twice or is unknown, or only some of the four curves are given.
+
+        Warns
+        -----
+        CeinmsTorchWarning
+            About elements and curves that are ignored, unstable filters and implausible delays.
+        """
+        from ceinms_torch.model.subject_reading import read_subject  # noqa: PLC0415  it needs us
+
+        return read_subject(path)
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        calibrated_from: str | os.PathLike[str] | None = None,
+        calibration_file: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Write a ``subject.xml`` that CEINMS 0.9 reads.
+
+        The document that was read is written with the new values, its other content kept; one made
+        in memory, or with other MTUs, DOFs or curves than were read, is written from scratch.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write; its folder is created if needed.
+        calibrated_from : path-like, optional
+            The subject file this calibration started from, for the history in the file.
+        calibration_file : path-like, optional
+            The calibration file, appended to the history.
+
+        Raises
+        ------
+        OptionError
+            If MTUs differ in percentageChange, which CEINMS has only once for all.
+        """
+        from ceinms_torch.model.subject_writing import write_subject  # noqa: PLC0415  it needs us
+
+        write_subject(self, path, calibrated_from, calibration_file)
+
+    @property
+    def mtu_names(self) -> tuple[str, ...]:
+        """Names of all MTUs, in order."""
+        return tuple(mtu.name for mtu in self.mtus)
+
+    @property
+    def dof_names(self) -> tuple[str, ...]:
+        """Names of all DOFs, in order."""
+        return tuple(dof.name for dof in self.dofs)
+
+    def mtu_index(self, name: str) -> int:
+        """Return the place of an MTU in all arrays.
+
+        Parameters
+        ----------
+        name : str
+            Name of the MTU.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        DataError
+            If the subject has no such MTU.
+        """
+        try:
+            return self.mtu_names.index(name)
+        except ValueError:
+            where = "subject" if self.path is None else os.fspath(self.path)
+            hint = did_you_mean(name, self.mtu_names)
+            raise DataError(wording(where, "the name of an MTU", f"'{name}'", hint)) from None
+
+    def mtus_on(self, dof_names: Iterable[str]) -> tuple[str, ...]:
+        """Return the MTUs that act on at least one of these DOFs, in subject order.
+
+        Parameters
+        ----------
+        dof_names : iterable of str
+            Names of DOFs.
+
+        Returns
+        -------
+        tuple of str
+
+        Raises
+        ------
+        DataError
+            If the subject lacks one of the DOFs.
+        """
+        by_name = {dof.name: dof for dof in self.dofs}
+        acting: set[str] = set()
+        for name in dof_names:
+            if name not in by_name:
+                where = "subject" if self.path is None else os.fspath(self.path)
+                hint = did_you_mean(name, by_name)
+                raise DataError(wording(where, "the name of a DOF", f"'{name}'", hint))
+            acting.update(by_name[name].mtu_names)
+        return tuple(name for name in self.mtu_names if name in acting)
+
+    def parameters(self) -> NDArray[np.float64]:
+        """Return all parameters of all MTUs.
+
+        Returns
+        -------
+        ndarray (12, n_mtu)
+            Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`.
+        """
+        rows = [
+            [getattr(mtu, attribute) for mtu in self.mtus]
+            for attribute in PARAMETER_ATTRIBUTES.values()
+        ]
+        return np.array(rows, dtype=np.float64)
+
+    def with_parameters(self, matrix: ArrayLike) -> Subject:
+        """Return a copy with other parameters.
+
+        Parameters
+        ----------
+        matrix : array_like (12, n_mtu)
+            Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`; finite.
+
+        Returns
+        -------
+        Subject
+
+        Raises
+        ------
+        OptionError
+            If the shape is another or a value is not finite.
+        """
+        values = np.asarray(matrix, dtype=np.float64)
+        shape = (len(PARAMETER_KINDS), len(self.mtus))
+        if values.shape != shape:
+            raise OptionError(wording("parameters", f"the shape {shape}", str(values.shape)))
+        if not np.isfinite(values).all():
+            row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            name = f"{PARAMETER_KINDS[row]} of {self.mtus[column].name}"
+            raise OptionError(wording(name, "a finite number", str(values[row, column])))
+        mtus = tuple(_with_values(mtu, values[:, i]) for i, mtu in enumerate(self.mtus))
+        return dataclasses.replace(self, mtus=mtus)
+
+
+def _with_values(mtu: Mtu, values: NDArray[np.float64]) -> Mtu:
+    names = PARAMETER_ATTRIBUTES.values()
+    changes: dict[str, Any] = dict(zip(names, values.tolist(), strict=True))
+    return dataclasses.replace(mtu, **changes)

@@ -1,0 +1,167 @@
+"""Write a `Subject` as a ``subject.xml`` that CEINMS 0.9 reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.xml_document import XmlDocument, new_document
+from ceinms_torch.io.xml_node import XmlNode, number_text
+from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.subject import Mtu, Subject
+from ceinms_torch.model.subject_reading import subject_from
+
+# The grammar's order, which differs from the order of parameter matrices.
+_ORDER = (
+    "name",
+    "emDelay",
+    "c1",
+    "c2",
+    "shapeFactor",
+    "optimalFibreLength",
+    "pennationAngle",
+    "tendonSlackLength",
+    "maxContractionVelocity",
+    "damping",
+    "maxIsometricForce",
+    "strengthCoefficient",
+)
+_DEFAULTED = ("emDelay", "damping")
+
+
+def write_subject(
+    subject: Subject,
+    path: str | os.PathLike[str],
+    calibrated_from: str | os.PathLike[str] | None,
+    calibration_file: str | os.PathLike[str] | None,
+) -> None:
+    """Write a ``subject.xml``; see `Subject.write`.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject.
+    path : path-like
+        The file to write.
+    calibrated_from, calibration_file : path-like, optional
+        For the history in the file.
+
+    Raises
+    ------
+    OptionError
+        If MTUs differ in percentageChange.
+    """
+    _check_percentage_change(subject)
+    if subject.document is not None and _same_structure(subject, subject.document):
+        document = subject.document.copy()
+    else:
+        document = _skeleton(subject, path)
+    root = document.root
+    _update_defaults(root.child("mtuDefault"), subject)
+    nodes = root.child("mtuSet").children("mtu")
+    for node, mtu in zip(nodes, subject.mtus, strict=True):
+        _update_mtu(node, mtu, root.child("mtuDefault"))
+    if calibrated_from is not None or calibration_file is not None:
+        _update_history(root.child("calibrationInfo"), calibrated_from, calibration_file)
+    document.write(path)
+
+
+def _check_percentage_change(subject: Subject) -> None:
+    values = sorted({mtu.percentage_change for mtu in subject.mtus})
+    if len(values) > 1:
+        raise OptionError(
+            wording(
+                "percentageChange",
+                "one value for all MTUs, since CEINMS has it only in mtuDefault",
+                f"values from {values[0]:g} to {values[-1]:g}",
+                "Calibrate it with the scope global",
+            )
+        )
+
+
+def _same_structure(subject: Subject, document: XmlDocument) -> bool:
+    """Tell whether names, DOFs and curves are still those of the document."""
+    read = subject_from(document)
+    return (read.mtu_names, read.dofs, dict(read.curves)) == (
+        subject.mtu_names,
+        subject.dofs,
+        dict(subject.curves),
+    )
+
+
+def _skeleton(subject: Subject, path: str | os.PathLike[str]) -> XmlDocument:
+    """Build a document with everything but the values of the MTUs' parameters."""
+    document = new_document("subject", path)
+    default = document.root.add("mtuDefault")
+    first = subject.mtus[0]
+    default.add("emDelay", number_text(first.em_delay))
+    default.add("percentageChange", number_text(first.percentage_change))
+    default.add("damping", number_text(first.damping))
+    for curve in subject.curves.values():
+        node = default.add("curve")
+        node.add("name", curve.name)
+        node.add("xPoints", " ".join(map(number_text, curve.x)))
+        node.add("yPoints", " ".join(map(number_text, curve.y)))
+    mtu_set = document.root.add("mtuSet")
+    for mtu in subject.mtus:
+        node = mtu_set.add("mtu")
+        node.add("name", mtu.name)
+        for name in _ORDER[1:]:
+            if name not in _DEFAULTED:
+                node.add(name, number_text(getattr(mtu, PARAMETER_ATTRIBUTES[name])))
+    dof_set = document.root.add("dofSet")
+    for dof in subject.dofs:
+        node = dof_set.add("dof")
+        node.add("name", dof.name)
+        node.add("mtuNameSet", " ".join(dof.mtu_names))
+    history = document.root.add("calibrationInfo").add("uncalibrated")
+    history.add("subjectID", Path(path).stem)
+    history.add("additionalInfo", "")
+    document.indent()
+    return document
+
+
+def _update_defaults(default: XmlNode, subject: Subject) -> None:
+    _set_number(default.child("percentageChange"), subject.mtus[0].percentage_change)
+
+
+def _update_mtu(node: XmlNode, mtu: Mtu, default: XmlNode) -> None:
+    for i, name in enumerate(_ORDER[1:], start=1):
+        value = getattr(mtu, PARAMETER_ATTRIBUTES[name])
+        child = node.find(name)
+        if child is None:
+            if name in _DEFAULTED and default.child(name).number() == value:
+                continue
+            child = node.insert_after(_ORDER[:i], name, number_text(value))
+        if name == "pennationAngle":
+            in_degrees = child.attribute("unit", "rad") == "deg"
+            child.element.set("unit", "rad")
+            if in_degrees:
+                child.set_text(number_text(value))
+        _set_number(child, value)
+
+
+def _set_number(node: XmlNode, value: float) -> None:
+    """Write a number, but leave the text alone where it already says so."""
+    if node.number() != value:
+        node.set_text(number_text(value))
+
+
+def _update_history(
+    info: XmlNode,
+    calibrated_from: str | os.PathLike[str] | None,
+    calibration_file: str | os.PathLike[str] | None,
+) -> None:
+    added = [] if calibration_file is None else [Path(calibration_file).as_posix()]
+    calibrated = info.find("calibrated")
+    if calibrated is not None:
+        sequence = calibrated.child("calibrationSequence")
+        sequence.set_text(" ".join((*sequence.names(), *added)))
+        return
+    start = "" if calibrated_from is None else Path(calibrated_from).as_posix()
+    info.element.remove(info.child("uncalibrated").element)
+    calibrated = info.add("calibrated")
+    calibrated.add("startSubjectFile", start)
+    calibrated.add("calibrationSequence", " ".join(added))
+    calibrated.indent(level=2)

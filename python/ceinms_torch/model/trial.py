@@ -1,0 +1,278 @@
+"""The data of one trial as aligned arrays."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import (
+    CeinmsTorchWarning,
+    DataError,
+    FileFormatError,
+    did_you_mean,
+    wording,
+)
+from ceinms_torch.io.storage import Storage, read_storage
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.input_data import InputData
+from ceinms_torch.model.subject import Subject
+
+FloatArray = NDArray[np.float64]
+
+# Times closer than this [s] are the same time, as in CEINMS.
+TIME_TOLERANCE = 1e-4
+# Rows are evenly spaced if they are off an even grid by at most this share of a step.
+_JITTER = 0.05
+# Printed times make one rate look like two that differ by less than this.
+_SAME_RATE = 1.01
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """One recording, ready to be simulated.
+
+    Parameters
+    ----------
+    name : str
+        Name of the trial.
+    mtu_names : tuple of str
+        MTUs, in subject order.
+    dof_names : tuple of str
+        DOFs, in subject order.
+    time : ndarray (n_step,)
+        Times of the simulation [s], strictly increasing, at least two.
+    mtu_length : ndarray (n_step, n_mtu)
+        MTU lengths [m].
+    moment_arm : ndarray (n_step, n_dof, n_mtu)
+        Moment arms [m]; 0 where the MTU is not one of the DOF's.
+    excitation_time : ndarray (n_row,)
+        Times of the excitations as recorded, without delay [s]; strictly increasing, even.
+    excitation : ndarray (n_row, n_mtu)
+        Excitations (-), 0 to 1.
+    measured_moment : ndarray (n_step, n_dof) or None
+        Measured joint moments at `time` [N m].
+    files : tuple of Path
+        All files the data were read from.
+    """
+
+    name: str
+    mtu_names: tuple[str, ...]
+    dof_names: tuple[str, ...]
+    time: FloatArray
+    mtu_length: FloatArray
+    moment_arm: FloatArray
+    excitation_time: FloatArray
+    excitation: FloatArray
+    measured_moment: FloatArray | None = None
+    files: tuple[Path, ...] = ()
+
+    @classmethod
+    def read(
+        cls,
+        input_data: InputData | str | os.PathLike[str],
+        subject: Subject,
+        generator: ExcitationGenerator,
+        *,
+        require_moments: bool = False,
+    ) -> Trial:
+        """Read and align all files of a trial.
+
+        Parameters
+        ----------
+        input_data : InputData or path-like
+            The trial, or its ``inputData.xml``.
+        subject : Subject
+            Names of MTUs and DOFs, and the delays that the excitations must cover.
+        generator : ExcitationGenerator
+            Mapping from signals to excitations.
+        require_moments : bool
+            Whether a trial without measured moments is an error, as it is in a calibration.
+
+        Returns
+        -------
+        Trial
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing or faulty, or lacks a column.
+        DataError
+            If files do not cover the times of the MTU lengths, or the moments are required and
+            missing.
+
+        Warns
+        -----
+        CeinmsTorchWarning
+            If excitations had to be limited to 0 to 1 or put on an even grid, come slower than the
+            MTU lengths, or moments or moment arms had to be interpolated.
+        """
+        data = input_data if isinstance(input_data, InputData) else InputData.read(input_data)
+        lengths = read_storage(data.muscle_tendon_length_file)
+        if len(lengths.time) < 2:
+            raise FileFormatError(
+                lengths.path, element="rows", expected="at least two rows", got="one"
+            )
+        arms = {dof: read_storage(data.moment_arms_file(dof)) for dof in subject.dof_names}
+        signals = read_storage(data.excitations_file)
+        _check_coverage(signals, lengths, subject)
+        excitation = _excitations(data.name, signals, subject.mtu_names, generator)
+        excitation_time, excitation = _even(signals, excitation)
+        _warn_if_slow(signals, excitation_time, lengths.time)
+        files = [lengths.path, *(storage.path for storage in arms.values()), signals.path]
+        moments = None
+        if data.external_torques_file is not None:
+            torques = read_storage(data.external_torques_file)
+            moments = _moments(torques, subject.dof_names, lengths)
+            files.append(torques.path)
+        elif require_moments:
+            raise DataError(
+                wording(
+                    f"{data.path or data.name}",
+                    "an <externalTorquesFile>, the measured moments to calibrate on",
+                    "none",
+                )
+            )
+        return cls(
+            name=data.name,
+            mtu_names=subject.mtu_names,
+            dof_names=subject.dof_names,
+            time=lengths.time,
+            mtu_length=lengths.select(subject.mtu_names),
+            moment_arm=_moment_arms(arms, subject, lengths),
+            excitation_time=excitation_time,
+            excitation=excitation,
+            measured_moment=moments,
+            files=(*((data.path,) if data.path else ()), *files),
+        )
+
+
+def _at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatArray:
+    """Return the rows of a file at the times of the MTU lengths, interpolated if they differ."""
+    time, wanted = storage.time, lengths.time
+    if len(time) == len(wanted) and np.abs(time - wanted).max() <= TIME_TOLERANCE:
+        return values
+    if time[0] > wanted[0] + TIME_TOLERANCE or time[-1] < wanted[-1] - TIME_TOLERANCE:
+        raise DataError(
+            wording(
+                os.fspath(storage.path),
+                f"times from {wanted[0]:g} to {wanted[-1]:g} s, as in '{lengths.path}'",
+                f"{time[0]:g} to {time[-1]:g} s",
+                "Export all files of a trial for the same period",
+            )
+        )
+    _warn(
+        f"{storage.path}: its times differ from those of '{lengths.path}', so its values are "
+        "interpolated linearly."
+    )
+    columns = [np.interp(wanted, time, column) for column in values.T]
+    return np.ascontiguousarray(np.array(columns).T)
+
+
+def _moment_arms(arms: dict[str, Storage], subject: Subject, lengths: Storage) -> FloatArray:
+    result = np.zeros((len(lengths.time), len(subject.dofs), len(subject.mtus)))
+    for i, dof in enumerate(subject.dofs):
+        storage = arms[dof.name]
+        columns = [subject.mtu_index(name) for name in dof.mtu_names]
+        result[:, i, columns] = _at_times(storage, storage.select(dof.mtu_names), lengths)
+    return result
+
+
+def _moments(torques: Storage, dof_names: Sequence[str], lengths: Storage) -> FloatArray:
+    columns = []
+    for dof in dof_names:
+        labels = [name for name in (f"{dof}_moment", dof) if name in torques.columns]
+        if not labels:
+            raise FileFormatError(
+                torques.path,
+                line=torques.label_line,
+                element=f"{dof}_moment",
+                expected=f"a column with the label '{dof}_moment' or '{dof}'",
+                got=f"the labels {', '.join(torques.columns)}",
+                hint=did_you_mean(f"{dof}_moment", torques.columns),
+            )
+        columns.append(labels[0])
+    return _at_times(torques, torques.select(columns), lengths)
+
+
+def _excitations(
+    trial: str, signals: Storage, mtu_names: tuple[str, ...], generator: ExcitationGenerator
+) -> FloatArray:
+    """Map the signals to excitations and limit those to 0 to 1."""
+    _check_signals(signals, mtu_names, generator)
+    excitation = signals.values @ generator.weights(mtu_names, signals.columns).T
+    outside = (excitation < 0.0) | (excitation > 1.0)
+    if outside.any():
+        names = [mtu_names[i] for i in np.flatnonzero(np.any(outside, axis=0))]
+        _warn(
+            f"Trial '{trial}': {int(outside.sum())} of {outside.size} excitations are outside 0 to "
+            f"1 and are limited to it (lowest {excitation.min():.4g}, highest "
+            f"{excitation.max():.4g}; MTUs: {', '.join(names)}). Check how '{signals.path}' was "
+            "normalised."
+        )
+    return np.clip(excitation, 0.0, 1.0)
+
+
+def _check_signals(
+    signals: Storage, mtu_names: tuple[str, ...], generator: ExcitationGenerator
+) -> None:
+    """Blame the file, not the mapping, for a signal that the mapping needs and the file lacks."""
+    wanted = set(mtu_names)
+    for excitation in generator.excitations:
+        if excitation.id in wanted:
+            signals.select([name for name, _ in excitation.inputs])
+
+
+def _check_coverage(signals: Storage, lengths: Storage, subject: Subject) -> None:
+    """Check that excitations, delayed, cover the simulation for every MTU."""
+    first, last = signals.time[0], signals.time[-1]
+    for mtu in subject.mtus:
+        begin, end = lengths.time[0] - mtu.em_delay, lengths.time[-1] - mtu.em_delay
+        if first > begin + TIME_TOLERANCE or last < end - TIME_TOLERANCE:
+            raise DataError(
+                wording(
+                    os.fspath(signals.path),
+                    f"signals from {begin:g} to {end:g} s (the times of '{lengths.path}' less the "
+                    f"emDelay of {mtu.name}, {mtu.em_delay:g} s)",
+                    f"{first:g} to {last:g} s",
+                    "The EMG is too short: export it from earlier to later, or shorten the trial",
+                )
+            )
+
+
+def _even(signals: Storage, excitation: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Put excitations on an even time grid unless they are on one already."""
+    time = signals.time
+    if len(time) < 2:
+        return time, excitation
+    grid = np.linspace(time[0], time[-1], len(time))
+    step = grid[1] - grid[0]
+    if np.abs(time - grid).max() <= _JITTER * step:
+        return time, excitation
+    _warn(
+        f"{signals.path}: rows are not evenly spaced in time, so excitations are interpolated "
+        f"linearly every {step:.6g} s. Check the file for gaps."
+    )
+    columns = [np.interp(grid, time, column) for column in excitation.T]
+    return grid, np.ascontiguousarray(np.array(columns).T)
+
+
+def _warn_if_slow(signals: Storage, excitation_time: FloatArray, time: FloatArray) -> None:
+    if len(excitation_time) < 2:
+        return
+    excitation_step = (excitation_time[-1] - excitation_time[0]) / (len(excitation_time) - 1)
+    step = (time[-1] - time[0]) / (len(time) - 1)
+    if excitation_step > _SAME_RATE * step:
+        _warn(
+            f"{signals.path}: signals come every {excitation_step:.4g} s, slower than MTU lengths "
+            f"({step:.4g} s), so they are interpolated; CEINMS itself refuses such files."
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, CeinmsTorchWarning, stacklevel=4)

@@ -1,0 +1,1 @@
+"""What users do: simulate a trial, calibrate a subject, judge the fit, write the results."""

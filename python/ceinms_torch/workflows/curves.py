@@ -1,0 +1,38 @@
+"""From a subject's curves to the tables that the kernel looks up."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch import _kernel
+from ceinms_torch.model.subject import CURVE_NAMES, Subject
+
+Table = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def curve_tables(subject: Subject) -> list[Table]:
+    """Return the four force curves as piecewise cubics.
+
+    A subject's own points get the spline that CEINMS draws through them (reference C.2); the
+    tendon curve goes on below zero strain with a small positive slope. A subject without curves
+    gets the smooth curves of De Groote et al. (2016).
+
+    Parameters
+    ----------
+    subject : Subject
+        With all four curves, or none.
+
+    Returns
+    -------
+    list of (ndarray (n_knot,), ndarray (n_knot + 1, 5))
+        Knots and pieces (origin, four coefficients) in the order of `CURVE_NAMES`.
+    """
+    if not subject.curves:
+        return list(_kernel.default_tables())
+    tables = []
+    for name in CURVE_NAMES:
+        curve = subject.curves[name]
+        make = _kernel.tendon_table if name == "tendonForceStrain" else _kernel.spline_table
+        tables.append(make(np.asarray(curve.x), np.asarray(curve.y)))
+    return tables

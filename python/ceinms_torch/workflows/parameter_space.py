@@ -1,0 +1,270 @@
+"""Which numbers a calibration step may change, and between which bounds (reference D.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import DataError, OptionError, location, wording
+from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.subject import Subject
+
+if TYPE_CHECKING:
+    from ceinms_torch import _torch
+
+FloatArray = NDArray[np.float64]
+
+# A start value may miss its bound by this share of the range: printed values are rounded.
+_ROUNDING = 1e-9
+# Components closer than this to 0 or 1 are at a bound.
+_AT_BOUND = 1e-6
+# C1 and C2 that start equal are moved apart by this share of their ranges.
+_APART = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One number that the optimiser changes: one parameter of one or more MTUs.
+
+    Parameters
+    ----------
+    kind : str
+        One of `PARAMETER_KINDS`.
+    mtu_names : tuple of str
+        The MTUs that share the value; the first gives the start value.
+    lower, upper : float
+        Bounds in the unit of the parameter; lower <= upper.
+    start : float
+        Start value, within the bounds.
+    """
+
+    kind: str
+    mtu_names: tuple[str, ...]
+    lower: float
+    upper: float
+    start: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterSpace:
+    """The unit box in which a calibration step searches.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject at the start of the step.
+    components : tuple of Component
+        One per dimension, in CEINMS's order: by kind, then in the order of the file.
+    """
+
+    subject: Subject
+    components: tuple[Component, ...]
+
+    @classmethod
+    def of(cls, subject: Subject, step: CalibrationStep, plan: CalibrationPlan) -> ParameterSpace:
+        """Lay out the parameters of a step.
+
+        Parameters
+        ----------
+        subject : Subject
+            The subject at the start of the step.
+        step : CalibrationStep
+            The step.
+        plan : CalibrationPlan
+            The plan it belongs to, for messages.
+
+        Returns
+        -------
+        ParameterSpace
+
+        Raises
+        ------
+        DataError
+            If a start value is outside its range, or the step names an unknown MTU or DOF.
+        OptionError
+            If percentageChange would differ between MTUs, which CEINMS's files cannot hold.
+        """
+        components = []
+        by_kind = sorted(step.parameters, key=lambda spec: PARAMETER_KINDS.index(spec.kind))
+        for spec in by_kind:
+            groups = _groups(subject, step, spec)
+            if spec.kind == "percentageChange":
+                _check_percentage_change(subject, groups)
+            components += [_component(subject, spec, group, plan) for group in groups]
+        return cls(subject=subject, components=tuple(components))
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower bounds (n,), in the unit of each parameter."""
+        return np.array([component.lower for component in self.components])
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper bounds (n,), in the unit of each parameter."""
+        return np.array([component.upper for component in self.components])
+
+    def start(self) -> FloatArray:
+        """Return the subject's own values in the unit box, C1 and C2 moved apart.
+
+        The model is symmetric in C1 and C2: where both start equal their gradients are equal,
+        too, and no gradient method could ever part them.
+
+        Returns
+        -------
+        ndarray (n,)
+            0 to 1.
+        """
+        width = self.upper - self.lower
+        start = np.array([component.start for component in self.components])
+        x = np.clip((start - self.lower) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
+        index = {
+            (component.kind, name): i
+            for i, component in enumerate(self.components)
+            for name in component.mtu_names
+        }
+        tied = {
+            (index["c1", mtu.name], index["c2", mtu.name])
+            for mtu in self.subject.mtus
+            if ("c1", mtu.name) in index and ("c2", mtu.name) in index and mtu.c1 == mtu.c2
+        }
+        for first, second in sorted(tied):
+            # Towards the inside where the start is at a bound.
+            x[first] += _APART if x[first] + _APART <= 1.0 else -2.0 * _APART
+            x[second] -= _APART if x[second] - _APART >= 0.0 else -2.0 * _APART
+        return x
+
+    def random_start(self, seed: int) -> FloatArray:
+        """Return a uniformly random point of the unit box, (n,)."""
+        return np.random.default_rng(seed).uniform(size=len(self.components))
+
+    def slots(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return which entries of the parameter matrix are set, and by which component.
+
+        An MTU in two groups takes its value from the later one, as in CEINMS.
+
+        Returns
+        -------
+        slot : ndarray (n_slot,)
+            Index into the flattened (12, n_mtu) parameter matrix; unique.
+        component : ndarray (n_slot,)
+            The component that this entry takes its value from.
+        """
+        n_mtu = len(self.subject.mtus)
+        taken: dict[int, int] = {}
+        for i, component in enumerate(self.components):
+            row = PARAMETER_KINDS.index(component.kind)
+            for name in component.mtu_names:
+                taken[row * n_mtu + self.subject.mtu_index(name)] = i
+        slots = np.array(sorted(taken), dtype=np.int64)
+        return slots, np.array([taken[int(slot)] for slot in slots], dtype=np.int64)
+
+    def values(self, x: FloatArray) -> FloatArray:
+        """Return the value of every component at a point of the unit box, (n,)."""
+        return self.lower + x * (self.upper - self.lower)
+
+    def at_bound(self, x: FloatArray) -> list[str]:
+        """Return which bound each component is at.
+
+        Parameters
+        ----------
+        x : ndarray (n,)
+            A point of the unit box.
+
+        Returns
+        -------
+        list of {"lower", "upper", ""}
+        """
+        return [
+            "lower" if value <= _AT_BOUND else "upper" if value >= 1.0 - _AT_BOUND else ""
+            for value in x.tolist()
+        ]
+
+    def subject_at(self, x: FloatArray) -> Subject:
+        """Return the subject with the parameters of a point of the unit box.
+
+        Parameters
+        ----------
+        x : ndarray (n,)
+            A point of the unit box.
+
+        Returns
+        -------
+        Subject
+        """
+        matrix = self.subject.parameters()
+        slots, component = self.slots()
+        matrix.flat[slots] = self.values(x)[component]
+        return self.subject.with_parameters(matrix)
+
+    def parameter_map(self) -> _torch.ParameterMap:
+        """Return the same mapping for the tensor engine."""
+        import torch  # noqa: PLC0415  slow to load
+
+        from ceinms_torch._backend import _torch  # noqa: PLC0415
+
+        slots, component = self.slots()
+        return _torch.ParameterMap(
+            start=torch.from_numpy(self.subject.parameters()),
+            lower=torch.from_numpy(self.lower),
+            upper=torch.from_numpy(self.upper),
+            slot=torch.from_numpy(slots),
+            component=torch.from_numpy(component),
+        )
+
+
+def _groups(
+    subject: Subject, step: CalibrationStep, spec: ParameterSpec
+) -> tuple[tuple[str, ...], ...]:
+    if spec.groups:
+        return spec.groups
+    acting = subject.mtus_on(step.dofs)
+    return tuple((name,) for name in acting) if spec.scope == "single" else (acting,)
+
+
+def _component(
+    subject: Subject, spec: ParameterSpec, group: tuple[str, ...], plan: CalibrationPlan
+) -> Component:
+    row = PARAMETER_KINDS.index(spec.kind)
+    start = float(subject.parameters()[row, subject.mtu_index(group[0])])
+    bounds = (spec.low, spec.high)
+    if spec.range_type == "relativeToSubjectValue":
+        # CEINMS turns the bounds round when the value is negative (quirk F17).
+        bounds = (
+            min(spec.low * start, spec.high * start),
+            max(spec.low * start, spec.high * start),
+        )
+    lower, upper = bounds
+    slack = _ROUNDING * max(upper - lower, abs(start))
+    if not lower - slack <= start <= upper + slack:
+        raise DataError(
+            wording(
+                location(plan.path, spec.line, f"<range> of {spec.kind}"),
+                f"a range that holds the start value of {group[0]}, {start:g}",
+                f"{lower:g} to {upper:g}",
+                f"widen the range, or change {spec.kind} of {group[0]} in "
+                f"{subject.path or 'the subject'}",
+            )
+        )
+    return Component(
+        kind=spec.kind,
+        mtu_names=group,
+        lower=lower,
+        upper=upper,
+        start=min(max(start, lower), upper),
+    )
+
+
+def _check_percentage_change(subject: Subject, groups: tuple[tuple[str, ...], ...]) -> None:
+    if len(groups) != 1 or set(groups[0]) != set(subject.mtu_names):
+        raise OptionError(
+            wording(
+                "percentageChange",
+                "<global/>, or one group of all MTUs",
+                f"{len(groups)} groups",
+                "CEINMS's subject file holds it once for all MTUs",
+            )
+        )

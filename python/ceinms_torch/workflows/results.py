@@ -1,0 +1,273 @@
+"""Write what came out: storage files, loss history, result.json, calibrated subject."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.metadata
+import io
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.workflows.calibrate import STATUS_SENTENCES, CalibrationResult, StepResult
+from ceinms_torch.workflows.fit import Fit
+from ceinms_torch.workflows.folder import CalibrationFolder
+from ceinms_torch.workflows.simulate import Simulation
+
+# Unit of the objective and its terms, by normalisation.
+OBJECTIVE_UNITS = {"variance": "-", "meanSquare": "N^2 m^2", "rmse": "N m"}
+# One storage file per quantity, named as the field names them.
+STORAGE_FILES = {
+    "activation": "Activations.sto",
+    "fibre_length": "FibreLengths.sto",
+    "norm_fibre_length": "NormFibreLengths.sto",
+    "fibre_velocity": "FibreVelocities.sto",
+    "norm_fibre_velocity": "NormFibreVelocities.sto",
+    "pennation_angle": "PennationAngles.sto",
+    "tendon_strain": "TendonStrains.sto",
+    "mtu_force": "MuscleForces.sto",
+    "joint_moment": "Torques.sto",
+}
+
+
+def check_writable(directory: Path) -> None:
+    """Make sure that results can be written, before computing them.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder; it need not exist. Nothing is left behind.
+
+    Raises
+    ------
+    OptionError
+        If it cannot be made or written to.
+    """
+    nearest = directory
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        if not nearest.is_dir():
+            raise NotADirectoryError(f"{nearest} is not a folder")
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise OptionError(
+            wording(
+                os.fspath(directory),
+                "a folder that can be written to",
+                error.strerror or str(error),
+                "choose another one with --out",
+            )
+        ) from error
+
+
+def write_simulation(simulation: Simulation, directory: Path) -> None:
+    """Write every quantity of a simulation as a storage file (`STORAGE_FILES`).
+
+    Parameters
+    ----------
+    simulation : Simulation
+        What to write.
+    directory : Path
+        Where; made if needed, files in it are overwritten.
+    """
+    for name, series in simulation.series():
+        series.to_sto(directory / STORAGE_FILES[name])
+
+
+def fit_dict(fit: Fit) -> dict[str, Any]:
+    """Return a fit for JSON: trial -> DOF -> rmse [N m], r2, r2_correlation; None for NaN.
+
+    Parameters
+    ----------
+    fit : dict of str to dict of str to MomentFit
+        By trial and DOF.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        trial: {
+            dof: {
+                name: value if math.isfinite(value) else None for name, value in asdict(one).items()
+            }
+            for dof, one in dofs.items()
+        }
+        for trial, dofs in fit.items()
+    }
+
+
+def file_hashes(files: Sequence[Path]) -> dict[str, str]:
+    """Return the SHA-256 of every file, by path.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The files.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    return {os.fspath(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed the result."""
+    packages = ("ceinms-torch", "torch", "numpy", "scipy", "lxml")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{name: importlib.metadata.version(name) for name in packages},
+    }
+
+
+def _step_dict(result: StepResult) -> dict[str, Any]:
+    space = result.space
+    values = space.values(result.x).tolist()
+    rows = zip(space.components, values, space.at_bound(result.x), strict=True)
+    return {
+        "dofs": list(result.step.dofs),
+        "objective_options": result.step.objective.to_dict(),
+        "objective": result.objective,
+        "terms": result.terms,
+        "iterations": result.iterations,
+        "evaluations": result.evaluations,
+        "seconds": result.seconds,
+        "status": result.status,
+        "parameters": [
+            {
+                "name": component.kind,
+                "mtus": list(component.mtu_names),
+                "start": component.start,
+                "value": value,
+                "lower": component.lower,
+                "upper": component.upper,
+                "at_bound": at_bound or None,
+            }
+            for component, value, at_bound in rows
+        ],
+    }
+
+
+def result_dict(
+    result: CalibrationResult,
+    folder: CalibrationFolder,
+    *,
+    test_fit: Fit,
+    warnings: Sequence[str] = (),
+    extra_files: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Return everything that ``result.json`` says.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration.
+    folder : CalibrationFolder
+        What it worked on.
+    test_fit : dict of str to dict of str to MomentFit
+        Unseen trials, simulated with the calibrated subject.
+    warnings : sequence of str
+        What was doubtful in the input.
+    extra_files : sequence of Path
+        Input files beyond the folder's, such as those of test trials.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
+    return {
+        "method": result.method,
+        "engine": result.engine,
+        "tendon": {"requested": folder.plan.tendon.kind, "used": result.tendon},
+        "objective": result.objective,
+        "terms": result.terms,
+        "seconds": result.seconds,
+        "iterations": result.iterations,
+        "evaluations": result.evaluations,
+        "status": result.status,
+        "status_message": STATUS_SENTENCES[result.status],
+        "seed": result.seed,
+        "options": {**result.options.to_dict(), "start": result.start},
+        "fit": fit_dict(result.fit),
+        "test_fit": fit_dict(test_fit),
+        "steps": [_step_dict(step) for step in result.steps],
+        "warnings": list(warnings),
+        "versions": versions(),
+        "inputs": file_hashes([*folder.files(), *extra_files]),
+    }
+
+
+def _history_csv(result: CalibrationResult) -> str:
+    terms = list(dict.fromkeys(name for item in result.history for name in item.terms))
+    dofs = list(dict.fromkeys(name for item in result.history for name in item.rmse))
+    units = {OBJECTIVE_UNITS[step.step.objective.normalisation] for step in result.steps}
+    unit = " or ".join(sorted(units))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["step", "iteration", "evaluations", "seconds [s]", f"objective [{unit}]"]
+        + [f"{name} [{unit}]" for name in terms]
+        + [f"RMSE {name} [N m]" for name in dofs]
+    )
+    for item in result.history:
+        writer.writerow(
+            [item.step + 1, item.iteration, item.evaluations, item.seconds, item.objective]
+            + [item.terms.get(name, "") for name in terms]
+            + [item.rmse.get(name, "") for name in dofs]
+        )
+    return text.getvalue()
+
+
+def write_calibration(
+    result: CalibrationResult,
+    folder: CalibrationFolder,
+    summary: Mapping[str, Any],
+    *,
+    directory: Path,
+    subject_file: Path,
+    test_simulations: Mapping[str, Simulation],
+) -> None:
+    """Write a calibration: subject, result.json, loss history, storage files of every trial.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration.
+    folder : CalibrationFolder
+        What it worked on.
+    summary : mapping
+        What ``result.json`` says, see `result_dict`.
+    directory : Path
+        Folder for the results.
+    subject_file : Path
+        Where the calibrated subject goes.
+    test_simulations : mapping of str to Simulation
+        Unseen trials, simulated with the calibrated subject.
+    """
+    result.subject.write(
+        subject_file,
+        calibrated_from=folder.subject.path,
+        calibration_file=folder.plan.path,
+    )
+    for name, simulation in result.simulations.items():
+        write_simulation(simulation, directory / "trials" / name)
+    for name, simulation in test_simulations.items():
+        write_simulation(simulation, directory / "test" / name)
+    write_atomically(directory / "loss_history.csv", _history_csv(result).encode())
+    # Last: a result.json says that everything beside it is complete.
+    text = json.dumps(summary, indent=2, allow_nan=False)
+    write_atomically(directory / "result.json", f"{text}\n".encode())

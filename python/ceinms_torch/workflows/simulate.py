@@ -1,0 +1,220 @@
+"""Open-loop execution: from excitations to forces and moments, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch import _kernel
+from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.model.nms_model import Tendon
+from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.workflows.curves import curve_tables
+from ceinms_torch.workflows.time_series import TimeSeries
+
+# Tendons by their XML names, and what the engines call them. The equilibrium of an elastic tendon
+# is followed by the Rosenbrock step: the same muscle and tendon, integrated another way.
+ENGINE_TENDONS = {
+    "stiff": "stiff",
+    "rosenbrockElastic": "rosenbrock",
+    "equilibriumElastic": "rosenbrock",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Simulation:
+    """What every MTU did in a trial, and the joint moments; each (n_step, n_mtu or n_dof).
+
+    Parameters
+    ----------
+    activation : TimeSeries
+        Eq. (2) [-].
+    fibre_length : TimeSeries
+        [m].
+    norm_fibre_length : TimeSeries
+        Over the optimal fibre length [-].
+    fibre_velocity : TimeSeries
+        [m/s], lengthening positive.
+    norm_fibre_velocity : TimeSeries
+        Over optimal fibre length times maximum contraction velocity [-].
+    pennation_angle : TimeSeries
+        [rad].
+    tendon_strain : TimeSeries
+        [-].
+    mtu_force : TimeSeries
+        Along the tendon, eq. (3) [N].
+    joint_moment : TimeSeries
+        [N m].
+    """
+
+    activation: TimeSeries
+    fibre_length: TimeSeries
+    norm_fibre_length: TimeSeries
+    fibre_velocity: TimeSeries
+    norm_fibre_velocity: TimeSeries
+    pennation_angle: TimeSeries
+    tendon_strain: TimeSeries
+    mtu_force: TimeSeries
+    joint_moment: TimeSeries
+
+    def series(self) -> Iterator[tuple[str, TimeSeries]]:
+        """Iterate over all quantities with their attribute names."""
+        for item in fields(self):
+            yield item.name, getattr(self, item.name)
+
+
+def engine_tendon(tendon: str | Tendon) -> str:
+    """Return what the engines call a tendon model.
+
+    Parameters
+    ----------
+    tendon : str or Tendon
+        A tendon by its XML name.
+
+    Returns
+    -------
+    {"stiff", "rosenbrock"}
+
+    Raises
+    ------
+    OptionError
+        For "integrationElastic", which CEINMS refuses, too, and for unknown names.
+    """
+    kind = tendon.kind if isinstance(tendon, Tendon) else tendon
+    if kind not in ENGINE_TENDONS:
+        hint = None
+        if kind == "integrationElastic":
+            hint = (
+                "CEINMS 0.9 has it in its grammar but does not run it either; rosenbrockElastic "
+                "integrates the same elastic tendon"
+            )
+        raise OptionError(
+            wording("tendon", f"one of {', '.join(ENGINE_TENDONS)}", repr(kind), hint)
+        )
+    return ENGINE_TENDONS[kind]
+
+
+def mtu_velocity(trial: Trial) -> NDArray[np.float64]:
+    """Return the slope of the spline through each MTU's length.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+
+    Returns
+    -------
+    ndarray (n_step, n_mtu)
+        [m/s], lengthening positive.
+    """
+    columns = [
+        _kernel.spline_derivative(trial.time, length, trial.time) for length in trial.mtu_length.T
+    ]
+    return np.stack(columns, axis=1)
+
+
+def excitation_rate(trial: Trial) -> float:
+    """Return the sampling rate of a trial's excitations [Hz]."""
+    time = trial.excitation_time
+    return float((len(time) - 1) / (time[-1] - time[0]))
+
+
+def check_names(subject: Subject, trial: Trial) -> None:
+    """Check that a trial's columns are the subject's.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject.
+    trial : Trial
+        The trial.
+
+    Raises
+    ------
+    DataError
+        If MTUs or DOFs differ in name or order.
+    """
+    pairs = (
+        ("MTUs", subject.mtu_names, trial.mtu_names),
+        ("DOFs", subject.dof_names, trial.dof_names),
+    )
+    for what, expected, got in pairs:
+        if expected != got:
+            hint = "read the trial with this subject"
+            raise DataError(
+                wording(f"trial {trial.name}", f"{what} {list(expected)}", str(list(got)), hint)
+            )
+
+
+def simulate(
+    subject: Subject,
+    trial: Trial,
+    *,
+    tendon: str | Tendon = "rosenbrockElastic",
+    filter_start: str = "ceinms",
+) -> Simulation:
+    """Predict forces and joint moments of a trial from its excitations.
+
+    Parameters
+    ----------
+    subject : Subject
+        The model.
+    trial : Trial
+        The data, read with this subject.
+    tendon : {"rosenbrockElastic", "equilibriumElastic", "stiff"} or Tendon
+        Tendon model; the second is solved as the first.
+    filter_start : {"ceinms", "zero"}
+        Whether the activation filter restarts at its third sample, as that of CEINMS does
+        (reference C.1).
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    DataError
+        If the trial was read with another subject.
+    OptionError
+        If the tendon model is not one of these.
+    """
+    check_names(subject, trial)
+    parameters = subject.parameters()
+    arrays = _kernel.simulate(
+        tables=curve_tables(subject),
+        parameters=parameters,
+        time=trial.time,
+        mtu_length=trial.mtu_length,
+        mtu_velocity=mtu_velocity(trial),
+        moment_arm=trial.moment_arm,
+        excitation=trial.excitation,
+        excitation_start=float(trial.excitation_time[0]),
+        excitation_rate=excitation_rate(trial),
+        tendon=engine_tendon(tendon),
+        filter_start=filter_start,
+    )
+    optimal = parameters[PARAMETER_KINDS.index("optimalFibreLength")]
+    peak_velocity = optimal * parameters[PARAMETER_KINDS.index("maxContractionVelocity")]
+
+    def series(name: str, units: str, values: NDArray[np.float64]) -> TimeSeries:
+        columns = subject.dof_names if name == "joint moment" else subject.mtu_names
+        return TimeSeries(name=name, units=units, time=trial.time, columns=columns, values=values)
+
+    return Simulation(
+        activation=series("activation", "-", arrays["activation"]),
+        fibre_length=series("fibre length", "m", arrays["fibre_length"]),
+        norm_fibre_length=series("normalised fibre length", "-", arrays["fibre_length"] / optimal),
+        fibre_velocity=series("fibre velocity", "m/s", arrays["fibre_velocity"]),
+        norm_fibre_velocity=series(
+            "normalised fibre velocity", "-", arrays["fibre_velocity"] / peak_velocity
+        ),
+        pennation_angle=series("pennation angle", "rad", arrays["pennation_angle"]),
+        tendon_strain=series("tendon strain", "-", arrays["tendon_strain"]),
+        mtu_force=series("MTU force", "N", arrays["mtu_force"]),
+        joint_moment=series("joint moment", "N m", arrays["joint_moment"]),
+    )

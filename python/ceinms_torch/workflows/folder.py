@@ -61,6 +61,7 @@ class CalibrationFolder:
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
         plan = CalibrationPlan.read(setup.calibration_file)
+        plan.check_names(subject)
         trials = tuple(
             Trial.read(file, subject, generator, require_moments=True) for file in plan.trial_files
         )

@@ -1,0 +1,40 @@
+"""Fixtures for all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from helpers import write_tiny_folder
+
+# Timing is no property under test, and shared machines make single examples slow at random.
+settings.register_profile("default", deadline=None, max_examples=50)
+settings.load_profile("default")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_dir():
+    """Folder with reference data that is not part of the repository."""
+    named = os.environ.get("CEINMS_TORCH_SHARED")
+    folder = Path(named) if named else REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no reference data at {folder} (set CEINMS_TORCH_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_dir(shared_dir):
+    """Inputs and outputs of the CEINMS 0.9 programs."""
+    folder = shared_dir / "golden"
+    if not folder.is_dir():
+        pytest.skip(f"no golden files at {folder}")
+    return folder
+
+
+@pytest.fixture
+def tiny_folder(tmp_path):
+    """A small, complete and valid CEINMS folder."""
+    return write_tiny_folder(tmp_path / "tiny")

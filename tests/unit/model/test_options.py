@@ -1,0 +1,73 @@
+"""Options: defaults, checks and the way to and from XML names."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ceinms_torch.errors import OptionError
+from ceinms_torch.model.options import ADAMW_NAMES, AdamW, Objective
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("learning_rate", 0.0, "learningRate: expected a number > 0, got 0.0"),
+        ("learning_rate", float("nan"), "learningRate: expected a number > 0, got nan"),
+        ("learning_rate", "0.1", "learningRate: expected a number > 0, got '0.1'"),
+        ("learning_rate_decay", 1.5, "learningRateDecay: expected a number > 0 and <= 1, got 1.5"),
+        ("min_learning_rate", -1e-9, "minLearningRate: expected a number >= 0"),
+        ("max_iterations", 0, "maxIterations: expected a whole number >= 1, got 0"),
+        ("max_iterations", 10.0, "maxIterations: expected a whole number >= 1, got 10.0"),
+        ("patience", True, "patience: expected a whole number >= 1, got True"),
+        ("min_improvement", -0.1, "minImprovement: expected a number >= 0"),
+        ("weight_decay", float("inf"), "weightDecay: expected a number >= 0, got inf"),
+    ],
+)
+def test_adamw_refuses(name, value, message):
+    with pytest.raises(OptionError, match=f"^{message}"):
+        AdamW(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"normalisation": "Variance"}, r"got 'Variance'. Did you mean 'variance'\?"),
+        ({"fibre_length_range": (1.5, 0.5)}, "low below high, got 1.5 and 0.5"),
+        ({"fibre_length_range": (-0.5, 0.5)}, "fibreLengthPenalty range: expected a number >= 0"),
+        ({"fibre_length_range": (0.5,)}, "two numbers, low and high, got 1"),
+        ({"tendon_strain_range": (0.0, float("inf"))}, "tendonStrainPenalty range"),
+        ({"tendon_strain_weight": -1.0}, "tendonStrainPenalty weight: expected a number >= 0"),
+    ],
+)
+def test_objective_refuses(changes, message):
+    with pytest.raises(OptionError, match=message):
+        Objective(**changes)
+
+
+def test_every_field_has_an_xml_name():
+    assert list(ADAMW_NAMES.values()) == [field.name for field in dataclasses.fields(AdamW)]
+
+
+def test_adamw_by_xml_names():
+    options = AdamW(learning_rate=0.1, patience=3)
+    assert options.to_dict()["learningRate"] == 0.1
+    assert AdamW.from_dict(options.to_dict()) == options
+    assert AdamW.from_dict({"patience": 3}) == AdamW(patience=3)
+    assert AdamW(learning_rate=np.float64(0.1)).learning_rate == 0.1
+    with pytest.raises(OptionError, match=r"'learning_rate'. Did you mean 'learningRate'\?"):
+        AdamW.from_dict({"learning_rate": 0.1})
+
+
+def test_objective_by_xml_names():
+    objective = Objective(normalisation="rmse", fibre_length_range=(0.6, 1.4))
+    assert Objective.from_dict(objective.to_dict()) == objective
+    partial = Objective.from_dict({"tendonStrainPenalty": {"weight": 5.0}})
+    assert partial == Objective(tendon_strain_weight=5.0)
+    with pytest.raises(OptionError, match="one of range, weight, got 'factor'"):
+        Objective.from_dict({"tendonStrainPenalty": {"factor": 5.0}})
+
+
+def test_options_do_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        AdamW().patience = 5

@@ -5,6 +5,7 @@
 #include "pybind.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
@@ -29,6 +30,15 @@ inline void check_shape(const char* name, const Array& array,
   throw std::invalid_argument(std::string(name) + ": expected shape " +
                               text(expected.begin(), expected.end()) + ", got " +
                               text(array.shape(), array.shape() + array.ndim()) + ".");
+}
+
+/// std::invalid_argument (ValueError) if a number is NaN or infinite.
+inline void check_finite(const char* name, const Array& array) {
+  if (std::all_of(array.data(), array.data() + array.size(),
+                  [](double value) { return std::isfinite(value); }))
+    return;
+  throw std::invalid_argument(std::string(name) +
+                              ": expected finite numbers, got NaN or infinity.");
 }
 
 /// A PiecewiseCubic as Python holds it: knots (n) and pieces (n + 1, 5).

@@ -1,6 +1,7 @@
 /// Calibration for Python: the problem, its terms and the AdamW loop.
 
 #include "bind_torch.hpp"
+#include "callback.hpp"
 #include "ceinms_torch/calibration/adamw.hpp"
 #include "names.hpp"
 
@@ -15,22 +16,13 @@ using calibration::AdamWOptions;
 using calibration::Evaluation;
 using calibration::Iteration;
 using calibration::Minimum;
-using calibration::Normalisation;
-using calibration::ObjectiveOptions;
 using calibration::ParameterMap;
 using calibration::Problem;
-using calibration::RangePenalty;
 using calibration::Status;
 using calibration::Target;
 using calibration::Term;
-
-Normalisation normalisation_from(const std::string& word) {
-  constexpr std::array<std::pair<std::string_view, Normalisation>, 3> words{
-      {{"variance", Normalisation::variance},
-       {"meanSquare", Normalisation::mean_square},
-       {"rmse", Normalisation::rmse}}};
-  return named("normalisation", word, words);
-}
+using kernel::ObjectiveOptions;
+using kernel::RangePenalty;
 
 std::string name_of(Status status) {
   switch (status) {
@@ -47,17 +39,14 @@ std::string name_of(Status status) {
 }
 
 void bind_parts(py::module_& module) {
-  py::class_<RangePenalty>(module, "RangePenalty", "weight * distance^2 outside a range.")
+  py::class_<RangePenalty>(module, "RangePenalty", py::module_local(),
+                           "weight * distance^2 outside a range.")
       .def(py::init<double, double, double>(), py::arg("lowest"), py::arg("highest"),
            py::arg("weight"));
-  py::class_<ObjectiveOptions>(module, "ObjectiveOptions", "Normalisation and penalties of eq. 4.")
-      .def(py::init([](const std::string& normalisation, RangePenalty fibre_length,
-                       RangePenalty tendon_strain) {
-             return ObjectiveOptions{normalisation_from(normalisation), fibre_length,
-                                     tendon_strain};
-           }),
-           py::kw_only(), py::arg("normalisation"), py::arg("fibre_length"),
-           py::arg("tendon_strain"));
+  py::class_<ObjectiveOptions>(module, "ObjectiveOptions", py::module_local(),
+                               "Normalisation and penalties of eq. 4.")
+      .def(py::init(&objective_options), py::kw_only(), py::arg("normalisation"),
+           py::arg("fibre_length"), py::arg("tendon_strain"));
   py::class_<Target>(module, "Target", "Measured moments and which DOFs count.")
       .def(py::init<at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
            py::arg("measured_moment"), py::arg("variance"), py::arg("dofs"));
@@ -93,24 +82,10 @@ void bind_problem(py::module_& module) {
            "Objective and its terms at x (n) in [0, 1]; differentiable.");
 }
 
-/// A Python callback as the optimiser's progress report: takes the GIL, lets Ctrl-C stop the
-/// run (the best point is kept) and lets the callback's own exceptions through.
 calibration::Progress progress_through(const py::object& callback) {
   return [callback](const Iteration& iteration) {
     const py::gil_scoped_acquire acquire;
-    if (PyErr_CheckSignals() != 0) {
-      if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) throw py::error_already_set();
-      PyErr_Clear();
-      return false;
-    }
-    if (callback.is_none()) return true;
-    try {
-      callback(iteration);
-    } catch (py::error_already_set& error) {
-      if (!error.matches(PyExc_KeyboardInterrupt)) throw;
-      return false;
-    }
-    return true;
+    return call_back(callback, iteration);
   };
 }
 

@@ -6,6 +6,7 @@
 namespace ceinms_torch::bindings {
 
 void bind_curves(py::module_& module);
+void bind_fused(py::module_& module);
 void bind_simulation(py::module_& module);
 
 }  // namespace ceinms_torch::bindings

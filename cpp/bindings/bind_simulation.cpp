@@ -11,11 +11,13 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-py::typing::Dict<py::str, Array> simulate(const std::array<TableArrays, 4>& tables, const Array& parameters,
-                  const Array& time, const Array& mtu_length, const Array& mtu_velocity,
-                  const Array& moment_arm, const Array& excitation, double excitation_start,
-                  double excitation_rate, const std::string& tendon,
-                  const std::string& filter_start) {
+py::typing::Dict<py::str, Array> simulate(const std::array<TableArrays, 4>& tables,
+                                          const Array& parameters, const Array& time,
+                                          const Array& mtu_length, const Array& mtu_velocity,
+                                          const Array& moment_arm, const Array& excitation,
+                                          double excitation_start, double excitation_rate,
+                                          const std::string& tendon,
+                                          const std::string& filter_start) {
   if (mtu_length.ndim() != 2 || mtu_length.size() == 0)
     throw std::invalid_argument("mtu_length: expected shape (n_step, n_mtu), not empty.");
   if (moment_arm.ndim() != 3)

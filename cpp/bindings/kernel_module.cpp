@@ -6,5 +6,6 @@ PYBIND11_MODULE(_kernel, module) {
   module.doc() = "Numerical kernel of ceinms_torch: arrays in, arrays out. Does not load torch.";
   ceinms_torch::bindings::bind_curves(module);
   ceinms_torch::bindings::bind_simulation(module);
+  ceinms_torch::bindings::bind_fused(module);
   module.attr("__version__") = CEINMS_TORCH_VERSION;
 }

@@ -1,6 +1,7 @@
 /// Options that Python spells as words.
 #pragma once
 
+#include "ceinms_torch/kernel/objective.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
 #include <array>
@@ -33,6 +34,17 @@ inline kernel::SimulationOptions simulation_options(std::string_view tendon,
   constexpr std::array<std::pair<std::string_view, FilterStart>, 2> starts{
       {{"zero", FilterStart::zero}, {"ceinms", FilterStart::ceinms}}};
   return {named("tendon", tendon, tendons), named("filter_start", filter_start, starts)};
+}
+
+inline kernel::ObjectiveOptions objective_options(std::string_view normalisation,
+                                                  kernel::RangePenalty fibre_length,
+                                                  kernel::RangePenalty tendon_strain) {
+  using kernel::Normalisation;
+  constexpr std::array<std::pair<std::string_view, Normalisation>, 3> words{
+      {{"variance", Normalisation::variance},
+       {"meanSquare", Normalisation::mean_square},
+       {"rmse", Normalisation::rmse}}};
+  return {named("normalisation", normalisation, words), fibre_length, tendon_strain};
 }
 
 }  // namespace ceinms_torch::bindings

@@ -30,17 +30,14 @@ if TYPE_CHECKING:
     from ceinms_torch.model.execution import Execution
     from ceinms_torch.model.input_data import InputData
     from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-    from ceinms_torch.model.options import AdamW, Objective
+    from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective
     from ceinms_torch.model.parameters import PARAMETER_KINDS
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
     from ceinms_torch.model.trial import Trial
-    from ceinms_torch.workflows.calibrate import (
-        CalibrationResult,
-        Iteration,
-        build_problem,
-        calibrate,
-    )
+    from ceinms_torch.workflows.calibrate import build_problem, calibrate
+    from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
+    from ceinms_torch.workflows.engines import FusedProblem, Minimum, TensorProblem
     from ceinms_torch.workflows.fit import MomentFit, mean_fit, moment_fit
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
     from ceinms_torch.workflows.parameter_space import ParameterSpace
@@ -61,12 +58,14 @@ _HOMES = {
     "model.execution": ("Execution",),
     "model.input_data": ("InputData",),
     "model.nms_model": ("SimulatedAnnealing", "Tendon"),
-    "model.options": ("AdamW", "Objective"),
+    "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt", "Objective"),
     "model.parameters": ("PARAMETER_KINDS",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
     "model.trial": ("Trial",),
-    "workflows.calibrate": ("CalibrationResult", "Iteration", "build_problem", "calibrate"),
+    "workflows.calibrate": ("build_problem", "calibrate"),
+    "workflows.calibration_result": ("CalibrationResult", "Iteration"),
+    "workflows.engines": ("FusedProblem", "Minimum", "TensorProblem"),
     "workflows.fit": ("MomentFit", "mean_fit", "moment_fit"),
     "workflows.folder": ("CalibrationFolder", "RunFolder"),
     "workflows.parameter_space": ("ParameterSpace",),
@@ -91,8 +90,12 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "ExcitationGenerator",
     "Execution",
     "FileFormatError",
+    "FusedProblem",
     "InputData",
     "Iteration",
+    "Lbfgs",
+    "LevenbergMarquardt",
+    "Minimum",
     "MomentFit",
     "Mtu",
     "Objective",
@@ -106,6 +109,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Storage",
     "Subject",
     "Tendon",
+    "TensorProblem",
     "TimeSeries",
     "Trial",
     "build_problem",

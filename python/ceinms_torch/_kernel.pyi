@@ -9,7 +9,17 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "Evaluation",
+    "Iteration",
+    "Minimum",
+    "ObjectiveOptions",
+    "Problem",
+    "RangePenalty",
+    "TrialArrays",
     "default_tables",
+    "instruction_sets",
+    "minimise_adamw",
+    "minimise_levenberg_marquardt",
     "simulate",
     "spline_derivative",
     "spline_table",
@@ -18,11 +28,181 @@ __all__: list[str] = [
     "tendon_table",
 ]
 
+class Evaluation:
+    """
+    The objective at one point.
+    """
+    @property
+    def objective(self) -> float: ...
+    @property
+    def rmse(self) -> list[float]: ...
+    @property
+    def terms(self) -> list[float]: ...
+
+class Iteration:
+    """
+    The objective at one iterate.
+    """
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def iteration(self) -> int: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def rmse(self) -> list[float]: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def terms(self) -> list[float]: ...
+
+class Minimum:
+    """
+    The best point an optimiser saw, and how it got there.
+    """
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def history(self) -> list[Iteration]: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def terms(self) -> list[float]: ...
+    @property
+    def x(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class TrialArrays:
+    """
+    One trial's data and measured moments.
+    """
+    def __init__(
+        self,
+        *,
+        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
+        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+        measured_moment: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None: ...
+
+class RangePenalty:
+    """
+    weight * distance^2 outside a range.
+    """
+    def __init__(
+        self,
+        lowest: typing.SupportsFloat | typing.SupportsIndex,
+        highest: typing.SupportsFloat | typing.SupportsIndex,
+        weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class ObjectiveOptions:
+    """
+    Normalisation and penalties of eq. 4.
+    """
+    def __init__(
+        self, *, normalisation: str, fibre_length: RangePenalty, tendon_strain: RangePenalty
+    ) -> None: ...
+
+class Problem:
+    """
+    A calibration step on the fused engine. Use it from one thread at a time.
+    """
+    def __init__(
+        self,
+        *,
+        tables: typing.Annotated[
+            collections.abc.Sequence[
+                tuple[
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                ]
+            ],
+            "FixedSize(4)",
+        ],
+        trials: collections.abc.Sequence[TrialArrays],
+        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        objective: ObjectiveOptions,
+        tendon: str,
+        filter_start: str,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+        instruction_set: str = "auto",
+    ) -> None: ...
+    def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
+        """
+        Objective at x (n) in [0, 1].
+        """
+    def gradient(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> tuple[Evaluation, numpy.typing.NDArray[numpy.float64]]:
+        """
+        Objective and its gradient (n) at x (n) in [0, 1].
+        """
+    def residuals(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        Residuals (n_row), whose squares sum to the objective, and their derivatives (n_row, n); penalties have rows only where they are not zero.
+        """
+    @property
+    def term_names(self) -> list[str]: ...
+
 def default_tables() -> list[
     tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]
 ]:
     """
     Smooth curves for subjects without any: active, passive, force-velocity, tendon.
+    """
+
+def instruction_sets() -> list[str]:
+    """
+    Instruction sets that this build has and this machine runs, the best first.
+    """
+
+def minimise_adamw(
+    problem: Problem,
+    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
+    learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+    learning_rate_decay: typing.SupportsFloat | typing.SupportsIndex,
+    min_learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+    max_iterations: typing.SupportsInt | typing.SupportsIndex,
+    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
+    patience: typing.SupportsInt | typing.SupportsIndex,
+    weight_decay: typing.SupportsFloat | typing.SupportsIndex,
+    callback: typing.Any = None,
+) -> Minimum:
+    """
+    Minimise from start (n) in [0, 1] by AdamW; callback(Iteration). Ctrl-C stops and keeps the best point.
+    """
+
+def minimise_levenberg_marquardt(
+    problem: Problem,
+    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
+    max_iterations: typing.SupportsInt | typing.SupportsIndex,
+    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
+    patience: typing.SupportsInt | typing.SupportsIndex,
+    min_gradient: typing.SupportsFloat | typing.SupportsIndex,
+    min_step: typing.SupportsFloat | typing.SupportsIndex,
+    damping: typing.SupportsFloat | typing.SupportsIndex,
+    callback: typing.Any = None,
+) -> Minimum:
+    """
+    Minimise from start (n) in [0, 1] by Levenberg-Marquardt; callback(Iteration). Ctrl-C stops and keeps the best point.
     """
 
 def simulate(
@@ -105,4 +285,4 @@ def tendon_table(
     A tendon curve as (knots, pieces), with a small positive slope below zero strain.
     """
 
-__version__: str = "0.1.0"
+__version__: str = ""

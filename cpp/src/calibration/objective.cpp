@@ -7,28 +7,38 @@
 namespace ceinms_torch::calibration {
 namespace {
 
-/// Residuals whose squares sum to the moment term.
-at::Tensor moment_residuals(const at::Tensor& error, const at::Tensor& variance,
-                            const at::Tensor& n_valid, Normalisation normalisation) {
-  const double n_dof = static_cast<double>(error.size(1));
-  const double n_trial = static_cast<double>(error.size(2));
-  switch (normalisation) {
-    case Normalisation::variance:
-      return error / (variance * n_valid).sqrt();
-    case Normalisation::mean_square:
-      return error / (n_valid * (n_dof * n_trial)).sqrt();
-    case Normalisation::rmse:
-      break;
-  }
-  // One residual per DOF and trial, the root of its share of the sum. A perfect fit has no
-  // derivative; the smallest representable error keeps it finite.
-  const at::Tensor mean_square = error.square().sum(0) / n_valid;
-  return (mean_square + 1e-24).pow(0.25) / std::sqrt(n_trial);
+using kernel::Normalisation;
+using kernel::ObjectiveSizes;
+
+/// Roots of kernel::moment_weight. (n_dof, n_trial)
+at::Tensor moment_scale(Normalisation normalisation, const ObjectiveSizes& sizes,
+                        const at::Tensor& n_valid, const at::Tensor& variance) {
+  const at::Tensor result = at::empty_like(variance);
+  for (std::int64_t dof = 0; dof < variance.size(0); ++dof)
+    for (std::int64_t trial = 0; trial < variance.size(1); ++trial)
+      result[dof][trial] =
+          std::sqrt(kernel::moment_weight(normalisation, sizes, n_valid[trial].item<double>(),
+                                          variance[dof][trial].item<double>()));
+  return result;
 }
 
-/// Residuals of P(x) in eq. (4): how far x is outside its range.
-at::Tensor outside(const at::Tensor& x, const RangePenalty& range) {
-  return (x - range.highest).clamp_min(0.0) + (range.lowest - x).clamp_min(0.0);
+/// Roots of kernel::penalty_weight. (n_trial)
+at::Tensor penalty_scale(Normalisation normalisation, const ObjectiveSizes& sizes,
+                         const at::Tensor& n_valid, const kernel::RangePenalty& range) {
+  const at::Tensor result = at::empty_like(n_valid);
+  for (std::int64_t trial = 0; trial < n_valid.numel(); ++trial)
+    result[trial] = std::sqrt(
+        kernel::penalty_weight(normalisation, sizes, n_valid[trial].item<double>(), range));
+  return result;
+}
+
+/// Residuals whose squares sum to the moment term.
+at::Tensor moment_residuals(const at::Tensor& scaled_error, Normalisation normalisation,
+                            const ObjectiveSizes& sizes) {
+  if (normalisation != Normalisation::rmse) return scaled_error;
+  // One residual per DOF and trial, the root of its share of the sum. A perfect fit has no
+  // derivative; the smallest representable error keeps it finite.
+  return (scaled_error.square().sum(0) + 1e-24).pow(0.25) / std::sqrt(sizes.n_trial);
 }
 
 }  // namespace
@@ -41,20 +51,18 @@ at::Tensor Evaluation::objective() const {
 
 Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
                     const tensor::TrialBatch& batch, const Target& target,
-                    const ObjectiveOptions& options, kernel::TendonModel tendon) {
+                    const kernel::ObjectiveOptions& options, kernel::TendonModel tendon) {
   const at::Tensor valid = batch.is_valid.to(at::kDouble).unsqueeze(1);  // (n_step, 1, n_trial)
   const at::Tensor n_valid = valid.sum(0).squeeze(0);                    // (n_trial)
   const at::Tensor error = valid * (target.measured_moment.index_select(1, target.dofs) -
                                     simulation.joint_moment.index_select(1, target.dofs));
-  const at::Tensor variance = target.variance.index_select(0, target.dofs);
-
-  // Each penalty is summed over MTUs and averaged over steps; then per DOF (CEINMS) or trial.
-  const double n_dof = static_cast<double>(target.dofs.numel());
-  const double n_trial = static_cast<double>(n_valid.numel());
-  const bool per_dof = options.normalisation == Normalisation::variance;
-  const at::Tensor scale = (per_dof ? n_dof : 1.0 / n_trial) / n_valid;
-  const auto penalty = [&](const at::Tensor& x, const RangePenalty& range) {
-    return outside(x, range) * (valid * (range.weight * scale).sqrt());
+  const ObjectiveSizes sizes{static_cast<double>(target.dofs.numel()),
+                             static_cast<double>(n_valid.numel())};
+  const at::Tensor moment_scales = moment_scale(options.normalisation, sizes, n_valid,
+                                                target.variance.index_select(0, target.dofs));
+  const auto penalty = [&](const at::Tensor& x, const kernel::RangePenalty& range) {
+    const at::Tensor scale = penalty_scale(options.normalisation, sizes, n_valid, range);
+    return kernel::distance_outside(x, range) * (valid * scale);
   };
 
   const at::Tensor optimal_fibre_length =
@@ -63,7 +71,7 @@ Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& para
   Evaluation result;
   result.rmse = (error.detach().square().sum(0) / n_valid).sqrt();
   result.terms.push_back(
-      {"moment", moment_residuals(error, variance, n_valid, options.normalisation)});
+      {"moment", moment_residuals(error * moment_scales, options.normalisation, sizes)});
   result.terms.push_back({"fibre_length", penalty(simulation.fibre_length / optimal_fibre_length,
                                                   options.fibre_length)});
   if (tendon != kernel::TendonModel::stiff)

@@ -9,14 +9,15 @@ namespace ceinms_torch::kernel {
 namespace {
 
 template <class Function>
-PiecewiseCubic tabulate(Function function, double lowest, double highest, std::size_t intervals) {
+PiecewiseCubic tabulate(Function function, double lowest, double highest, std::size_t intervals,
+                        Ends ends) {
   std::vector<double> x(intervals + 1);
   std::vector<double> y(intervals + 1);
   for (std::size_t i = 0; i <= intervals; ++i) {
     x[i] = lowest + (highest - lowest) * static_cast<double>(i) / static_cast<double>(intervals);
     y[i] = function(x[i]);
   }
-  return CubicSpline(x, y).table(Ends::linear);
+  return CubicSpline(x, y).table(ends);
 }
 
 }  // namespace
@@ -24,15 +25,18 @@ PiecewiseCubic tabulate(Function function, double lowest, double highest, std::s
 PiecewiseCubic continue_below_zero(const CubicSpline& spline, const PiecewiseCubic& table,
                                    const SlackTendon& slack) {
   const double value_at_zero = spline.value(0.0);
-  const double slope_at_zero = std::max(spline.derivative(0.0), slack.slope);
-  // Slope falls linearly from slope_at_zero at 0 to slack.slope at -width.
-  const double curvature = (slope_at_zero - slack.slope) / (2.0 * slack.width);
+  // A toe shallower than slack.slope goes on with its own slope; one that falls at zero, which no
+  // tendon does, gets a kink.
+  const double slope_at_zero = spline.derivative(0.0) > 0.0 ? spline.derivative(0.0) : slack.slope;
+  const double slope_below = std::min(slack.slope, slope_at_zero);
+  // The slope falls linearly from slope_at_zero at 0 to slope_below at -width.
+  const double curvature = (slope_at_zero - slope_below) / (2.0 * slack.width);
   const CubicPiece toe{0.0, {value_at_zero, slope_at_zero, curvature, 0.0}};
   const double foot = toe.value(-slack.width);
 
   PiecewiseCubic result;
   result.knots = {-slack.width, 0.0};
-  result.pieces = {{-slack.width, {foot, slack.slope, 0.0, 0.0}}, toe};
+  result.pieces = {{-slack.width, {foot, slope_below, 0.0, 0.0}}, toe};
   for (std::size_t i = 0; i < table.knots.size(); ++i) {
     if (table.knots[i] <= 0.0) continue;
     result.knots.push_back(table.knots[i]);
@@ -89,10 +93,10 @@ double tendon_force_strain(double strain) {
 }  // namespace de_groote
 
 MtuCurves<PiecewiseCubic> default_curves() {
-  return {tabulate(de_groote::active_force_length, 0.2, 2.0, 360),
-          tabulate(de_groote::passive_force_length, 0.2, 2.0, 360),
-          tabulate(de_groote::force_velocity, -1.5, 1.5, 600),
-          tabulate(de_groote::tendon_force_strain, -0.05, 0.10, 300)};
+  return {tabulate(de_groote::active_force_length, 0.2, 2.0, 360, Ends::constant),
+          tabulate(de_groote::passive_force_length, 0.2, 2.0, 360, Ends::linear),
+          tabulate(de_groote::force_velocity, -1.5, 1.5, 600, Ends::linear),
+          tabulate(de_groote::tendon_force_strain, -0.05, 0.10, 300, Ends::linear)};
 }
 
 }  // namespace ceinms_torch::kernel

@@ -36,7 +36,7 @@ at::Tensor sample_rows(const at::Tensor& em_delay, const TrialBatch& batch) {
   for (std::int64_t i = 0; i < first_values.numel(); ++i)
     n_run_in = std::max(n_run_in, kernel::run_in_samples(first_values.data_ptr<double>()[i],
                                                          rates.data_ptr<double>()[i]));
-  // Samples an MTU or trial does not need lie before row -1: excitation zero into a filter at rest.
+  // Samples that an MTU or trial does not need have not started: zeros into a filter at rest.
   const at::Tensor back =
       at::arange(static_cast<double>(n_run_in), 0.0, -1.0, rows.options()).view({-1, 1, 1});
   return at::cat({first.unsqueeze(0) - back, rows});
@@ -55,19 +55,20 @@ at::Tensor excitation_at(const at::Tensor& excitation, const at::Tensor& rows) {
   return kernel::interpolate(e0, e1, position - below);
 }
 
-/// True at the third sample of each signal. (n_sample, n_mtu, n_trial)
-at::Tensor third_samples(const at::Tensor& rows, const at::Tensor& rate) {
+/// kernel::has_started at every sample. (n_sample, n_mtu, n_trial)
+at::Tensor started_samples(const at::Tensor& rows, const at::Tensor& rate) {
   const at::Tensor tolerance = (kernel::time_tolerance * rate).clamp_max(0.5);
-  const at::Tensor started = rows.detach() > -1.0 + tolerance;
-  return at::logical_and(started, started.cumsum(0) == 3);
+  return rows.detach() > -1.0 + tolerance;
 }
 
 /// Neural activation at every step. (n_step, n_mtu, n_trial)
 at::Tensor neural_activation(const MtuParameters<at::Tensor>& p, const TrialBatch& batch,
                              kernel::FilterStart start) {
   const at::Tensor rows = sample_rows(p.em_delay, batch);
-  const std::vector<at::Tensor> samples = excitation_at(batch.excitation, rows).unbind(0);
-  const at::Tensor third = third_samples(rows, batch.excitation_rate);
+  const at::Tensor started = started_samples(rows, batch.excitation_rate);
+  const std::vector<at::Tensor> samples =
+      (excitation_at(batch.excitation, rows) * started).unbind(0);
+  const at::Tensor third = at::logical_and(started, started.cumsum(0) == 3);
   const at::Tensor any_third = third.flatten(1).any(1).contiguous();
 
   const std::size_t n_step = static_cast<std::size_t>(batch.time.size(0));

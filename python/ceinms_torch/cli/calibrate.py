@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from ceinms_torch.cli.display import (
     CalibrationProgress,
@@ -18,12 +19,13 @@ from ceinms_torch.cli.display import (
     stdout,
     terms_table,
 )
+from ceinms_torch.errors import OptionError, wording
 
 if TYPE_CHECKING:
     from ceinms_torch.model.calibration import CalibrationPlan
-    from ceinms_torch.model.options import AdamW, Objective
+    from ceinms_torch.model.options import Objective, Optimiser
     from ceinms_torch.model.trial import Trial
-    from ceinms_torch.workflows.calibrate import CalibrationResult
+    from ceinms_torch.workflows.calibration_result import CalibrationResult
     from ceinms_torch.workflows.fit import Fit
     from ceinms_torch.workflows.folder import CalibrationFolder
 
@@ -37,8 +39,11 @@ Results in a folder of their own, and two trials the calibration has not seen:
   ceinms-torch calibrate calibrate.xml --out results --test trials/walk5/inputData.xml
     --test trials/walk6/inputData.xml
 
-A quick look:
-  ceinms-torch calibrate calibrate.xml --max-iterations 50
+Look further than the nearest minimum, on two cores:
+  ceinms-torch calibrate calibrate.xml --starts 32 --threads 2
+
+The paper's method, on the paper's formulation:
+  ceinms-torch calibrate calibrate.xml --method adamw --engine tensor --set learningRate=0.02
 """
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -47,7 +52,16 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
 class Method(StrEnum):
     """Optimisers."""
 
+    lm = "lm"
     adamw = "adamw"
+    lbfgs = "lbfgs"
+
+
+class Engine(StrEnum):
+    """What evaluates the model."""
+
+    fused = "fused"
+    tensor = "tensor"
 
 
 class NormalisationName(StrEnum):
@@ -69,7 +83,13 @@ def calibrate_command(
     setup: Annotated[
         Path, typer.Argument(help="Calibration setup file, as for CEINMScalibrate -S.")
     ],
-    method: Annotated[Method, typer.Option(help="Optimiser.")] = Method.adamw,
+    method: Annotated[
+        Method | None,
+        typer.Option(
+            help="Levenberg-Marquardt, AdamW or L-BFGS-B; by default what the calibration file "
+            "asks for, and lm instead of simulated annealing."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -85,19 +105,32 @@ def calibrate_command(
         NormalisationName | None,
         typer.Option(help="Moment errors: CEINMS's variance, eq. 4's meanSquare, or rmse."),
     ] = None,
-    max_iterations: Annotated[
-        int | None, typer.Option(help="Largest number of iterations.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="First step, in units of each parameter's range.")
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Iterations without improvement before it stops.")
-    ] = None,
+    starts: Annotated[
+        int, typer.Option(min=1, help="Number of starts, spread over the ranges; the best is kept.")
+    ] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads; results do not depend on it.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the start points.")] = 0,
     start: Annotated[
-        StartName, typer.Option(help="Begin at the subject's values or at a random point.")
+        StartName, typer.Option(help="First start: the subject's values or a random point.")
     ] = StartName.subject,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the random point.")] = 0,
+    polish: Annotated[
+        bool, typer.Option("--polish", help="Let lm go on from the best point of the method.")
+    ] = False,
+    max_iterations: Annotated[
+        int | None, typer.Option(help="Largest number of iterations, of every start.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the optimiser by its XML name, such as learningRate=0.02; may be "
+            "repeated.",
+        ),
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Compiled loops, or LibTorch autograd (adamw and lbfgs only).")
+    ] = Engine.fused,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")] = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
@@ -107,52 +140,73 @@ def calibrate_command(
     fibre lengths, tendon strains, forces and moments as .sto. Ctrl-C stops and keeps the best
     parameters found so far.
     """
-    from ceinms_torch.model.options import AdamW  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415
+    from ceinms_torch.workflows.calibrate import (  # noqa: PLC0415  keeps --help fast
+        calibrate,
+        choose_method,
+    )
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.results import check_writable  # noqa: PLC0415
+    from ceinms_torch.workflows.results import check_is_no_folder, check_writable  # noqa: PLC0415
 
     with shown_warnings() as warnings:
         folder = CalibrationFolder.read(setup)
-        tests = {trial.name: trial for trial in (folder.read_trial(path) for path in test or ())}
+        tests = folder.read_tests(test or ())
         subject_file = folder.setup.output_subject_file
         directory = subject_file.parent / f"{setup.stem}_results"
         if out is not None:
             subject_file, directory = out / subject_file.name, out
         check_writable(directory)
         check_writable(subject_file.parent)
+        check_is_no_folder(subject_file)
 
-        planned = folder.plan.algorithm
-        base = planned if isinstance(planned, AdamW) else AdamW()
-        options = _changed(
-            base, max_iterations=max_iterations, learning_rate=learning_rate, patience=patience
-        )
-        _say_what_differs(folder, method)
+        name, options = choose_method(folder.plan, None if method is None else method.value)
+        options = _changed(options, max_iterations, settings or [])
+        _say_what_differs(folder, name)
         with CalibrationProgress(
-            len(folder.plan.steps), options.max_iterations, quiet=quiet
+            len(folder.plan.steps), options.max_iterations, starts, quiet=quiet
         ) as progress:
             result = calibrate(
                 folder.subject,
                 folder.trials,
                 _with_normalisation(folder, normalisation),
                 options=options,
+                engine=engine.value,
+                polish=polish,
                 start=start.value,
+                starts=starts,
+                threads=threads,
                 seed=seed,
-                callback=progress,
+                callback=None if quiet else progress,
             )
         test_fit = _finish(result, folder, tests, warnings, directory, subject_file)
     if not quiet:
         _show(result, test_fit)
-    stdout.print(f"calibrated subject: {subject_file}", soft_wrap=True)
-    stdout.print(f"results:            {directory}", soft_wrap=True)
+    stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
+    stdout.print(f"results:            {escape(str(directory))}", soft_wrap=True)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
 
-def _changed(options: AdamW, **changes: float | None) -> AdamW:
+def _changed(options: Optimiser, max_iterations: int | None, settings: list[str]) -> Optimiser:
     """Return the options with those changes that the user asked for."""
-    wanted = {name: value for name, value in changes.items() if value is not None}
-    return dataclasses.replace(options, **wanted)  # type: ignore[arg-type]  # typed by the CLI
+    values = options.to_dict()
+    if max_iterations is not None:
+        values["maxIterations"] = max_iterations
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        value = _number(text)
+        if value is None:
+            raise OptionError(wording("--set", "NAME=VALUE with a number", repr(setting)))
+        values[name.strip()] = value
+    return type(options).from_dict(values)
+
+
+def _number(text: str) -> float | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
 
 
 def _objective(base: Objective, normalisation: NormalisationName) -> Objective:
@@ -172,12 +226,12 @@ def _with_normalisation(
     return dataclasses.replace(folder.plan, steps=steps)
 
 
-def _say_what_differs(folder: CalibrationFolder, method: Method) -> None:
+def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
     """Say where the calibration departs from what the files ask for."""
     from ceinms_torch.model.nms_model import SimulatedAnnealing  # noqa: PLC0415
 
     if isinstance(folder.plan.algorithm, SimulatedAnnealing):
-        note(f"the calibration file asks for simulatedAnnealing; calibrating with {method.value}")
+        note(f"the calibration file asks for simulatedAnnealing; calibrating with {method}")
     if folder.plan.tendon.kind == "equilibriumElastic":
         note("equilibriumElastic is solved with the Rosenbrock elastic tendon, which has gradients")
 
@@ -218,7 +272,7 @@ def _finish(
 
 
 def _show(result: CalibrationResult, test_fit: Fit) -> None:
-    from ceinms_torch.workflows.calibrate import STATUS_SENTENCES  # noqa: PLC0415
+    from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
     if test_fit:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from ceinms_torch.errors import CeinmsTorchWarning
-from ceinms_torch.workflows.calibrate import CalibrationResult, Iteration
+from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
 from ceinms_torch.workflows.fit import Fit, MomentFit, mean_fit
 
 stdout = Console(highlight=False)
@@ -66,14 +66,19 @@ class CalibrationProgress:
         Number of calibration steps.
     max_iterations : int
         Of each step.
+    n_start : int
+        Starts of each step; with several, the bar counts those that have begun.
     quiet : bool
         Show nothing.
     """
 
-    def __init__(self, n_step: int, max_iterations: int, *, quiet: bool) -> None:
+    def __init__(self, n_step: int, max_iterations: int, n_start: int = 1, *, quiet: bool) -> None:
         self._n_step = n_step
+        self._n_start = n_start
         self._max_iterations = max_iterations
         self._tasks: dict[int, TaskID] = {}
+        self._begun: dict[int, set[int]] = {}
+        self._best: dict[int, Iteration] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -101,18 +106,23 @@ class CalibrationProgress:
         iteration : Iteration
             The latest one.
         """
-        if iteration.step not in self._tasks:
+        step = iteration.step
+        if step not in self._tasks:
             name = "calibrating"
             if self._n_step > 1:
-                name += f" step {iteration.step + 1}/{self._n_step}"
-            self._tasks[iteration.step] = self._progress.add_task(
-                name, total=self._max_iterations, state=""
-            )
-        rmse = "".join(f"\n{dof} {value:.2f} N m" for dof, value in iteration.rmse.items())
+                name += f" step {step + 1}/{self._n_step}"
+            total = self._max_iterations if self._n_start == 1 else self._n_start
+            self._tasks[step] = self._progress.add_task(name, total=total, state="")
+        best = self._best.get(step)
+        if best is None or iteration.objective < best.objective:
+            self._best[step] = best = iteration
+        begun = self._begun.setdefault(step, set())
+        begun.add(iteration.start)
+        rmse = "".join(f"\n{dof} {value:.2f} N m" for dof, value in best.rmse.items())
         self._progress.update(
-            self._tasks[iteration.step],
-            completed=iteration.iteration,
-            state=f"objective {iteration.objective:.5g}; RMSE{rmse}",
+            self._tasks[step],
+            completed=iteration.iteration if self._n_start == 1 else len(begun),
+            state=f"objective {best.objective:.5g}; RMSE{rmse}",
         )
 
 
@@ -130,17 +140,18 @@ def fit_table(title: str, fit: Fit) -> Table:
     -------
     rich.table.Table
     """
-    table = Table(title=title, title_justify="left")
-    table.add_column("trial")
-    table.add_column("DOF")
-    table.add_column("RMSE [N m]", justify="right")
-    table.add_column("R² (1 − SSE/SST)", justify="right")
-    table.add_column("R² (correlation)", justify="right")
+    table = Table(title=escape(title), title_justify="left")
+    # Where there is little room, nothing is cut off: the widest columns, which are those of the
+    # names, go on in the next line.
+    table.add_column("trial", overflow="fold")
+    table.add_column("DOF", overflow="fold")
+    for header in ("RMSE\n[N m]", "R²\n1 − SSE/SST", "R²\ncorrelation"):
+        table.add_column(header, justify="right", overflow="fold")
 
     def add(trial: str, dofs: dict[str, MomentFit]) -> None:
         for i, (dof, one) in enumerate(dofs.items()):
             figures = (f"{one.rmse:.2f}", f"{one.r2:.3f}", f"{one.r2_correlation:.3f}")
-            table.add_row("" if i else trial, dof, *figures)
+            table.add_row("" if i else escape(trial), escape(dof), *figures)
         table.add_section()
 
     for trial, dofs in fit.items():
@@ -195,7 +206,8 @@ def bounds_table(result: CalibrationResult) -> Table | None:
             step.space.components, step.space.at_bound(step.x), strict=True
         ):
             if bound:
-                names = "+".join(component.mtu_names)
+                # Blanks let the names of a long group go on in the next line.
+                names = " + ".join(component.mtu_names)
                 hits.setdefault((component.kind, bound), []).append(names)
     if not hits:
         return None
@@ -204,8 +216,9 @@ def bounds_table(result: CalibrationResult) -> Table | None:
         title=f"{n_hit} of {n_component} parameters are at a bound of their range",
         title_justify="left",
     )
-    for name in ("parameter", "bound", "MTUs"):
-        table.add_column(name)
+    table.add_column("parameter", overflow="fold")
+    table.add_column("bound", no_wrap=True)
+    table.add_column("MTUs", overflow="fold")
     for (kind, bound), mtus in hits.items():
-        table.add_row(kind, bound, ", ".join(mtus))
+        table.add_row(kind, bound, escape(", ".join(mtus)))
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import sys
 from typing import Annotated
 
@@ -42,6 +43,10 @@ def _common(
 
 def main() -> None:
     """Run the command line; an error in the input is one message and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # Windows and old terminals cannot print every letter; a question mark is enough for those.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except CeinmsTorchError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from ceinms_torch.cli.display import fit_table, note, shown_warnings, stdout
 
@@ -19,6 +20,15 @@ Run a trial, with results where the setup file says:
 Elsewhere, with another tendon than the execution file asks for:
   ceinms-torch run run_walk5.xml --out forces --tendon stiff
 """
+
+
+# What becomes of <online/>, which asks for fibre velocities from past frames only.
+_ONLINE = {
+    "stiff": "<online/> is run as <offline/>: with a stiff tendon, fibre velocities are the slope "
+    "of a spline through the whole trial",
+    "elastic": "<online/> makes no difference: the elastic tendon is integrated step by step, so "
+    "that fibre velocities never come from later frames",
+}
 
 
 class TendonName(StrEnum):
@@ -56,9 +66,11 @@ def run_command(
         kind = folder.execution.tendon.kind if tendon is None else tendon.value
         if kind == "equilibriumElastic":
             note("equilibriumElastic is solved with the Rosenbrock elastic tendon")
+        if folder.execution.online:
+            note(_ONLINE["stiff" if kind == "stiff" else "elastic"])
         simulation = simulate(folder.subject, folder.trial, tendon=kind)
         write_simulation(simulation, directory)
     if not quiet and folder.trial.measured_moment is not None:
         fit = {folder.trial.name: moment_fit(folder.trial, simulation)}
         stdout.print(fit_table("measured and predicted moments", fit))
-    stdout.print(f"results: {directory}", soft_wrap=True)
+    stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)

@@ -94,6 +94,10 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
         Once per file, if it has elements that occur nowhere in the grammar.
     """
     path = Path(path)
+    if path.is_dir():
+        raise FileFormatError(
+            path, expected="an XML file", got="a folder", hint="Name the file inside it"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:

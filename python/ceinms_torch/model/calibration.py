@@ -58,8 +58,8 @@ class ParameterSpec:
         Whether the bounds are values or factors on the value at the start of the step.
     low, high : float
         The bounds, low <= high: in the unit of the parameter (see `Mtu`), or factors (-).
-    line : int, optional
-        Line in the calibration file.
+    line, range_line : int, optional
+        Lines of the parameter and its range in the calibration file.
 
     Raises
     ------
@@ -74,6 +74,7 @@ class ParameterSpec:
     low: float
     high: float
     line: int | None = field(default=None, compare=False)
+    range_line: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -318,7 +319,8 @@ def _read_parameter(node: XmlNode) -> ParameterSpec:
                 raise child.error("at least one MTU", "none")
             groups += (child.names(),)
     bounds = node.child(*_RANGE_TYPES)
-    low, high = _read_range(bounds.child("range"))
+    numbers = bounds.child("range")
+    low, high = _read_range(numbers)
     return ParameterSpec(
         kind=node.child("name").text(),
         scope=cast("Scope", scope.tag),
@@ -327,6 +329,7 @@ def _read_parameter(node: XmlNode) -> ParameterSpec:
         low=low,
         high=high,
         line=node.line,
+        range_line=numbers.line,
     )
 
 

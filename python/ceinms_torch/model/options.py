@@ -100,6 +100,124 @@ ADAMW_NAMES = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class LevenbergMarquardt:
+    """Settings of the Levenberg-Marquardt optimiser and of its stopping rules.
+
+    Parameters
+    ----------
+    max_iterations : int
+        Upper limit of iterations; >= 1.
+    min_improvement : float
+        Relative fall of the loss that counts as progress; >= 0.
+    patience : int
+        Stop after this many iterations without progress; >= 1.
+    min_gradient : float
+        Stop when no component of the projected gradient exceeds this share of the loss; >= 0.
+    min_step : float
+        Stop when no parameter moves by more than this share of its range; >= 0.
+    damping : float
+        Damping at the start, relative to the diagonal of the Gauss-Newton matrix; > 0.
+
+    Raises
+    ------
+    OptionError
+        If a value is outside its range.
+    """
+
+    max_iterations: int = 400
+    min_improvement: float = 1e-5
+    patience: int = 5
+    min_gradient: float = 1e-10
+    min_step: float = 1e-9
+    damping: float = 1e-2
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        check_whole("maxIterations", self.max_iterations, least=1)
+        check_number("minImprovement", self.min_improvement, least=0.0)
+        check_whole("patience", self.patience, least=1)
+        check_number("minGradient", self.min_gradient, least=0.0)
+        check_number("minStep", self.min_step, least=0.0)
+        check_number("damping", self.damping, above=0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options under the names the calibration XML uses."""
+        return {
+            name: getattr(self, attribute) for name, attribute in LEVENBERG_MARQUARDT_NAMES.items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LevenbergMarquardt:
+        """Make the options from names the calibration XML uses; others keep their default."""
+        _check_names(values, LEVENBERG_MARQUARDT_NAMES)
+        return cls(**{LEVENBERG_MARQUARDT_NAMES[name]: value for name, value in values.items()})
+
+
+LEVENBERG_MARQUARDT_NAMES = {
+    "maxIterations": "max_iterations",
+    "minImprovement": "min_improvement",
+    "patience": "patience",
+    "minGradient": "min_gradient",
+    "minStep": "min_step",
+    "damping": "damping",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lbfgs:
+    """Settings of the L-BFGS-B optimiser (scipy's) and of its stopping rules.
+
+    Parameters
+    ----------
+    max_iterations : int
+        Upper limit of iterations; >= 1.
+    min_improvement : float
+        Stop when an iteration lowers the loss by less than this, relatively; >= 0.
+    min_gradient : float
+        Stop when no component of the projected gradient exceeds this; >= 0.
+    memory : int
+        Number of past steps from which curvature is estimated; >= 1.
+
+    Raises
+    ------
+    OptionError
+        If a value is outside its range.
+    """
+
+    max_iterations: int = 1000
+    min_improvement: float = 1e-7
+    min_gradient: float = 1e-6
+    memory: int = 20
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        check_whole("maxIterations", self.max_iterations, least=1)
+        check_number("minImprovement", self.min_improvement, least=0.0)
+        check_number("minGradient", self.min_gradient, least=0.0)
+        check_whole("memory", self.memory, least=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options under the names the calibration XML uses."""
+        return {name: getattr(self, attribute) for name, attribute in LBFGS_NAMES.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Lbfgs:
+        """Make the options from names the calibration XML uses; others keep their default."""
+        _check_names(values, LBFGS_NAMES)
+        return cls(**{LBFGS_NAMES[name]: value for name, value in values.items()})
+
+
+LBFGS_NAMES = {
+    "maxIterations": "max_iterations",
+    "minImprovement": "min_improvement",
+    "minGradient": "min_gradient",
+    "memory": "memory",
+}
+
+Optimiser = AdamW | LevenbergMarquardt | Lbfgs
+
+
+@dataclass(frozen=True, kw_only=True)
 class Objective:
     """What a calibration minimises: moment errors plus penalties on implausible states.
 

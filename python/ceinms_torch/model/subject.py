@@ -148,7 +148,8 @@ class Subject:
         Warns
         -----
         CeinmsTorchWarning
-            About elements and curves that are ignored, unstable filters and implausible delays.
+            About elements and curves that are ignored, unstable filters, and delays that are
+            implausible or differ between MTUs.
         """
         from ceinms_torch.model.subject_reading import read_subject  # noqa: PLC0415  it needs us
 
@@ -173,7 +174,8 @@ class Subject:
         calibrated_from : path-like, optional
             The subject file this calibration started from, for the history in the file.
         calibration_file : path-like, optional
-            The calibration file, appended to the history.
+            The calibration file, appended to the history. Both are written relative to `path`,
+            with forward slashes.
 
         Raises
         ------

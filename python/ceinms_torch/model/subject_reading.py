@@ -204,6 +204,12 @@ def _warn_if_doubtful(root: XmlNode, mtus: tuple[Mtu, ...]) -> None:
             f"emDelay should be {low:g} to {high:g} s; check the unit (seconds) of: "
             f"{', '.join(delayed)}",
         )
+    if len({mtu.em_delay for mtu in mtus}) > 1:
+        _warn(
+            root,
+            f"emDelay differs between MTUs. Here every MTU has its own; CEINMS 0.9 gives all of "
+            f"them that of the first, {mtus[0].name} ({mtus[0].em_delay:g} s)",
+        )
 
 
 def _first(hints: Iterable[str | None]) -> str | None:

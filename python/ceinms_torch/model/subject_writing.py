@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.paths import relative_text, resolve_path
 from ceinms_torch.io.xml_document import XmlDocument, new_document
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
@@ -28,6 +30,8 @@ _ORDER = (
     "strengthCoefficient",
 )
 _DEFAULTED = ("emDelay", "damping")
+# A name in calibrationSequence, in double quotes where it has blanks.
+_LISTED = re.compile(r'"[^"]*"|\S+')
 
 
 def write_subject(
@@ -63,7 +67,7 @@ def write_subject(
     for node, mtu in zip(nodes, subject.mtus, strict=True):
         _update_mtu(node, mtu, root.child("mtuDefault"))
     if calibrated_from is not None or calibration_file is not None:
-        _update_history(root.child("calibrationInfo"), calibrated_from, calibration_file)
+        _update_history(root.child("calibrationInfo"), path, calibrated_from, calibration_file)
     document.write(path)
 
 
@@ -150,18 +154,43 @@ def _set_number(node: XmlNode, value: float) -> None:
 
 def _update_history(
     info: XmlNode,
+    path: str | os.PathLike[str],
     calibrated_from: str | os.PathLike[str] | None,
     calibration_file: str | os.PathLike[str] | None,
 ) -> None:
-    added = [] if calibration_file is None else [Path(calibration_file).as_posix()]
+    """Tell in the file at `path` what it came from, by names relative to it."""
+    added = [] if calibration_file is None else [_listed(relative_text(calibration_file, path))]
     calibrated = info.find("calibrated")
     if calibrated is not None:
+        before = calibrated.child("startSubjectFile")
+        if before.text():
+            before.set_text(_moved(before.text(), info.path, path))
         sequence = calibrated.child("calibrationSequence")
-        sequence.set_text(" ".join((*sequence.names(), *added)))
+        earlier = [
+            _listed(_moved(name.strip('"'), info.path, path))
+            for name in _LISTED.findall(sequence.text())
+        ]
+        sequence.set_text(" ".join((*earlier, *added)))
         return
-    start = "" if calibrated_from is None else Path(calibrated_from).as_posix()
+    start = "" if calibrated_from is None else relative_text(calibrated_from, path)
     info.element.remove(info.child("uncalibrated").element)
     calibrated = info.add("calibrated")
     calibrated.add("startSubjectFile", start)
     calibrated.add("calibrationSequence", " ".join(added))
     calibrated.indent(level=2)
+
+
+def _moved(text: str, old: Path, new: str | os.PathLike[str]) -> str:
+    """Return a name written in one file the way it is to be written in another."""
+    # The programs of CEINMS write names relative to the folder they were started in, which is not
+    # known here: such a name stays as it is, unless it leads somewhere from the old file, too.
+    file = resolve_path(text, old)
+    return relative_text(file, new) if file.is_file() else text
+
+
+def _listed(name: str) -> str:
+    """Return a file name as one item of a list that is separated by blanks."""
+    # CEINMS itself writes blanks as they are, so that nobody can tell where a name ends. It drops
+    # double quotes around file names everywhere, never opens those of the history, and its grammar
+    # takes any text here: quoted names tell items apart and are still read by the original.
+    return f'"{name}"' if " " in name else name

@@ -4,179 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import DataError, OptionError, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
-from ceinms_torch.model.options import AdamW, Objective
+from ceinms_torch.model.nms_model import SimulatedAnnealing
+from ceinms_torch.model.options import (
+    AdamW,
+    Lbfgs,
+    LevenbergMarquardt,
+    Objective,
+    Optimiser,
+    check_whole,
+)
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.workflows.batch import side_by_side, trial_batch
-from ceinms_torch.workflows.curves import curve_tables
-from ceinms_torch.workflows.fit import Fit, moment_fit
+from ceinms_torch.workflows.calibration_result import (
+    CalibrationResult,
+    Iteration,
+    Start,
+    StepResult,
+)
+from ceinms_torch.workflows.engines import (
+    EngineName,
+    FusedProblem,
+    Minimum,
+    Point,
+    Problem,
+    TensorProblem,
+)
+from ceinms_torch.workflows.fit import moment_fit
+from ceinms_torch.workflows.moments import check_moments
+from ceinms_torch.workflows.multi_start import StartResult, minimise_from_all
 from ceinms_torch.workflows.parameter_space import ParameterSpace
-from ceinms_torch.workflows.simulate import Simulation, check_names, engine_tendon, simulate
-
-if TYPE_CHECKING:
-    from ceinms_torch import _torch
+from ceinms_torch.workflows.simulate import check_names, engine_tendon, simulate
 
 FloatArray = NDArray[np.float64]
-Start = Literal["subject", "random"]
+MethodName = Literal["lm", "adamw", "lbfgs"]
 
-STATUS_SENTENCES = {
-    "converged": "Converged: the objective no longer improves.",
-    "max_iterations": (
-        "Stopped at the largest number of iterations; more iterations may improve the fit."
-    ),
-    "interrupted": "Interrupted; the best parameters found so far are kept.",
-    "not_finite": (
-        "Stopped because the objective became NaN or infinite; the best parameters found before "
-        "are kept. Check the ranges of the parameters."
-    ),
+METHODS: dict[str, type[AdamW | LevenbergMarquardt | Lbfgs]] = {
+    "lm": LevenbergMarquardt,
+    "adamw": AdamW,
+    "lbfgs": Lbfgs,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Iteration:
-    """The objective at one iterate of one calibration step.
-
-    Parameters
-    ----------
-    step : int
-        Calibration step, from 0.
-    iteration : int
-        0 is the start.
-    evaluations : int
-        Evaluations of the objective (and its gradient) so far in this step.
-    seconds : float
-        Time inside the optimiser so far in this step [s].
-    objective : float
-        The objective, in the unit of its normalisation.
-    terms : dict of str to float
-        Share of each term in the objective.
-    rmse : dict of str to float
-        Root mean square moment error by DOF, averaged over trials [N m].
-    """
-
-    step: int
-    iteration: int
-    evaluations: int
-    seconds: float
-    objective: float
-    terms: dict[str, float]
-    rmse: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class StepResult:
-    """Outcome of one calibration step.
-
-    Parameters
-    ----------
-    step : CalibrationStep
-        What was asked for.
-    space : ParameterSpace
-        What could change, and from where.
-    x : ndarray (n,)
-        The best point in the unit box.
-    objective : float
-        The objective there.
-    terms : dict of str to float
-        Its terms there.
-    iterations, evaluations : int
-        How many were done.
-    seconds : float
-        Time inside the optimiser [s].
-    status : {"converged", "max_iterations", "interrupted", "not_finite"}
-        Why it stopped; `STATUS_SENTENCES` says it in words.
-    """
-
-    step: CalibrationStep
-    space: ParameterSpace
-    x: FloatArray
-    objective: float
-    terms: dict[str, float]
-    iterations: int
-    evaluations: int
-    seconds: float
-    status: str
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CalibrationResult:
-    """A calibrated subject and an account of how it came about.
-
-    Parameters
-    ----------
-    subject : Subject
-        The calibrated subject: the best one seen.
-    method : str
-        The optimiser.
-    engine : str
-        What evaluated the model.
-    tendon : str
-        The tendon model that was used, by its XML name.
-    options : AdamW
-        Settings of the optimiser.
-    seed : int
-        Seed of random start values.
-    start : {"subject", "random"}
-        Where the search began.
-    steps : tuple of StepResult
-        One per calibration step.
-    history : tuple of Iteration
-        Every iterate of every step.
-    simulations : dict of str to Simulation
-        Every calibration trial, simulated with the calibrated subject.
-    fit : dict of str to dict of str to MomentFit
-        Moment errors by calibration trial and DOF.
-    """
-
-    subject: Subject
-    method: str
-    engine: str
-    tendon: str
-    options: AdamW
-    seed: int
-    start: Start
-    steps: tuple[StepResult, ...]
-    history: tuple[Iteration, ...] = field(repr=False)
-    simulations: dict[str, Simulation] = field(repr=False)
-    fit: Fit
-
-    @property
-    def objective(self) -> float:
-        """Objective of the last step."""
-        return self.steps[-1].objective
-
-    @property
-    def terms(self) -> dict[str, float]:
-        """Terms of the objective of the last step."""
-        return self.steps[-1].terms
-
-    @property
-    def seconds(self) -> float:
-        """Time inside the optimiser, all steps [s]."""
-        return sum(step.seconds for step in self.steps)
-
-    @property
-    def iterations(self) -> int:
-        """Iterations of all steps."""
-        return sum(step.iterations for step in self.steps)
-
-    @property
-    def evaluations(self) -> int:
-        """Evaluations of all steps."""
-        return sum(step.evaluations for step in self.steps)
-
-    @property
-    def status(self) -> str:
-        """Why the calibration ended: the status of its last step."""
-        return self.steps[-1].status
 
 
 def _check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
@@ -194,28 +68,49 @@ def _check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPl
                 "calibration by gradient needs an activation that is smooth",
             )
         )
+    plan.check_names(subject)
     for trial in trials:
         check_names(subject, trial)
-        if trial.measured_moment is None:
-            raise DataError(wording(f"trial {trial.name}", "measured moments", "none"))
+        check_moments(trial, {dof for step in plan.steps for dof in step.dofs})
 
 
-def _variance(trials: Sequence[Trial], dofs: tuple[str, ...]) -> FloatArray:
-    """Return the sample variance (n_dof, n_trial) [N^2 m^2] of every measured moment."""
-    moments = [trial.measured_moment for trial in trials if trial.measured_moment is not None]
-    variance = np.stack([np.var(moment, axis=0, ddof=1) for moment in moments], axis=-1)
-    for trial, column in zip(trials, variance.T, strict=True):
-        for dof, value in zip(trial.dof_names, column.tolist(), strict=True):
-            if dof in dofs and value <= 0.0:
-                raise DataError(
-                    wording(
-                        f"trial {trial.name}",
-                        f"a measured moment of {dof} that varies",
-                        "a constant one",
-                        f"take {dof} out of <dofs>, or check the file of measured moments",
-                    )
-                )
-    return variance
+def choose_method(
+    plan: CalibrationPlan, method: str | None = None, options: Optimiser | None = None
+) -> tuple[str, Optimiser]:
+    """Return the method and its options: those asked for, else the plan's, else defaults.
+
+    Parameters
+    ----------
+    plan : CalibrationPlan
+        What its algorithm element says counts where it belongs to the method.
+    method : {"lm", "adamw", "lbfgs"}, optional
+        The method asked for.
+    options : AdamW, LevenbergMarquardt or Lbfgs, optional
+        The options asked for.
+
+    Returns
+    -------
+    name : {"lm", "adamw", "lbfgs"}
+        Levenberg-Marquardt where nobody asked for anything but simulated annealing.
+    options : AdamW, LevenbergMarquardt or Lbfgs
+
+    Raises
+    ------
+    OptionError
+        If there is no such method, or the options are another's.
+    """
+    planned = None if isinstance(plan.algorithm, SimulatedAnnealing) else plan.algorithm
+    if options is None and method is None:
+        options = LevenbergMarquardt() if planned is None else planned
+    elif options is None:
+        kind = METHODS.get(method) if method is not None else None
+        if kind is None:
+            raise OptionError(wording("method", f"one of {', '.join(METHODS)}", repr(method)))
+        options = planned if isinstance(planned, kind) else kind()
+    name = next(name for name, kind in METHODS.items() if isinstance(options, kind))
+    if method not in (None, name):
+        raise OptionError(wording("options", f"those of {method}", f"those of {name}"))
+    return name, options
 
 
 def build_problem(
@@ -225,9 +120,11 @@ def build_problem(
     space: ParameterSpace,
     *,
     tendon: str,
+    engine: EngineName = "fused",
     filter_start: str = "ceinms",
-) -> _torch.Problem:
-    """Return a calibration step as the optimisers of the core see it.
+    threads: int = 1,
+) -> FusedProblem | TensorProblem:
+    """Return a calibration step as an optimiser sees it, for methods of your own.
 
     Parameters
     ----------
@@ -241,47 +138,79 @@ def build_problem(
         What may change.
     tendon : str
         Tendon by its XML name.
+    engine : {"fused", "tensor"}
+        Compiled loops, or LibTorch autograd.
     filter_start : {"ceinms", "zero"}
         Start of the activation filter, see `simulate`.
+    threads : int
+        Threads over which the fused engine spreads a simulation.
 
     Returns
     -------
-    Problem
-        Its `evaluate` takes a point of the unit box as a float64 tensor (n,).
+    FusedProblem or TensorProblem
 
     Raises
     ------
     DataError
         If a measured moment that counts is constant.
+    OptionError
+        If there is no such engine.
     """
-    import torch  # noqa: PLC0415  slow to load
+    if engine == "tensor":
+        return TensorProblem(subject, trials, step, space, tendon=tendon, filter_start=filter_start)
+    if engine != "fused":
+        raise OptionError(wording("engine", "fused or tensor", repr(engine)))
+    return FusedProblem(
+        subject, trials, step, space, tendon=tendon, filter_start=filter_start, threads=threads
+    )
 
-    from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-    objective = step.objective
-    moments = [trial.measured_moment for trial in trials if trial.measured_moment is not None]
-    dofs = [subject.dof_names.index(name) for name in step.dofs]
-    tables = [(torch.from_numpy(k), torch.from_numpy(p)) for k, p in curve_tables(subject)]
-    return _torch.Problem(
-        curves=_torch.Curves(tables),
-        batch=trial_batch(trials),
-        target=_torch.Target(
-            measured_moment=torch.from_numpy(side_by_side(moments)),
-            variance=torch.from_numpy(_variance(trials, step.dofs)),
-            dofs=torch.tensor(dofs),
-        ),
-        map=space.parameter_map(),
-        objective=_torch.ObjectiveOptions(
-            normalisation=objective.normalisation,
-            fibre_length=_torch.RangePenalty(
-                *objective.fibre_length_range, objective.fibre_length_weight
-            ),
-            tendon_strain=_torch.RangePenalty(
-                *objective.tendon_strain_range, objective.tendon_strain_weight
-            ),
-        ),
-        tendon=engine_tendon(tendon),
-        filter_start=filter_start,
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """How every step of a calibration is searched."""
+
+    options: Optimiser
+    polish: bool
+    engine: EngineName
+    start: Start
+    starts: int
+    threads: int
+    seed: int
+
+
+def _search(
+    problems: Sequence[Problem],
+    starts: FloatArray,
+    search: _Search,
+    report: Callable[[int, Point], None] | None,
+) -> tuple[Minimum, list[StartResult]]:
+    minimum, results = minimise_from_all(problems, starts, search.options, report)
+    if not search.polish or not minimum.history or minimum.status == "interrupted":
+        return minimum, results
+    # From the best point only; the history goes on where the first method stopped.
+    last = minimum.history[-1]
+    offset = (last.iteration, minimum.evaluations, minimum.seconds)
+    polished = problems[0].minimise(
+        minimum.x,
+        LevenbergMarquardt(),
+        None if report is None else lambda point: report(0, _shifted(point, *offset)),
+    )
+    joined = dataclasses.replace(
+        polished if polished.objective <= minimum.objective else minimum,
+        history=minimum.history + tuple(_shifted(p, *offset) for p in polished.history[1:]),
+        evaluations=minimum.evaluations + polished.evaluations,
+        seconds=minimum.seconds + polished.seconds,
+        status=polished.status,
+    )
+    return joined, results
+
+
+def _shifted(point: Point, iteration: int, evaluations: int, seconds: float) -> Point:
+    return dataclasses.replace(
+        point,
+        iteration=point.iteration + iteration,
+        evaluations=point.evaluations + evaluations,
+        seconds=point.seconds + seconds,
     )
 
 
@@ -289,35 +218,30 @@ def _run_step(
     number: int,
     space: ParameterSpace,
     step: CalibrationStep,
-    problem: _torch.Problem,
-    x: FloatArray,
-    options: AdamW,
+    problems: Sequence[Problem],
+    search: _Search,
     callback: Callable[[Iteration], None] | None,
 ) -> tuple[StepResult, list[Iteration]]:
-    import torch  # noqa: PLC0415  slow to load
+    names = problems[0].term_names
 
-    from ceinms_torch._backend import _torch  # noqa: PLC0415
-
-    # The first evaluation comes before its term names are known to Python.
-    names = [term.name for term in problem.evaluate(torch.from_numpy(x)).terms]
-
-    def named(item: _torch.Iteration) -> Iteration:
+    def named(start: int, point: Point) -> Iteration:
         return Iteration(
             step=number,
-            iteration=item.iteration,
-            evaluations=item.evaluations,
-            seconds=item.seconds,
-            objective=item.objective,
-            terms=dict(zip(names, item.terms, strict=True)),
-            rmse=dict(zip(step.dofs, item.rmse, strict=True)),
+            start=start,
+            iteration=point.iteration,
+            evaluations=point.evaluations,
+            seconds=point.seconds,
+            objective=point.objective,
+            terms=dict(zip(names, point.terms, strict=True)),
+            rmse=dict(zip(step.dofs, point.rmse, strict=True)),
         )
 
-    minimum = _torch.minimise_adamw(
-        problem,
-        torch.from_numpy(x),
-        **dataclasses.asdict(options),
-        callback=None if callback is None else lambda item: callback(named(item)),
-    )
+    def report(start: int, point: Point) -> None:
+        if callback is not None:
+            callback(named(start, point))
+
+    starts = space.starts(search.starts, search.seed + number, random=search.start == "random")
+    minimum, results = _search(problems, starts, search, None if callback is None else report)
     if not minimum.history:
         raise DataError(
             wording(
@@ -330,15 +254,16 @@ def _run_step(
     result = StepResult(
         step=step,
         space=space,
-        x=minimum.x.numpy(),
+        x=minimum.x,
         objective=minimum.objective,
         terms=dict(zip(names, minimum.terms, strict=True)),
         iterations=minimum.history[-1].iteration,
         evaluations=minimum.evaluations,
         seconds=minimum.seconds,
         status=minimum.status,
+        starts=tuple(results),
     )
-    return result, [named(item) for item in minimum.history]
+    return result, [named(0, point) for point in minimum.history]
 
 
 def calibrate(
@@ -346,13 +271,18 @@ def calibrate(
     trials: Sequence[Trial],
     plan: CalibrationPlan,
     *,
-    options: AdamW | None = None,
+    method: MethodName | None = None,
+    options: Optimiser | None = None,
     objective: Objective | None = None,
+    engine: EngineName = "fused",
+    polish: bool = False,
     start: Start = "subject",
+    starts: int = 1,
+    threads: int = 1,
     seed: int = 0,
     callback: Callable[[Iteration], None] | None = None,
 ) -> CalibrationResult:
-    """Calibrate a subject by AdamW through the tensor engine (paper, section III-B).
+    """Calibrate a subject by gradient (paper, section III-B).
 
     Parameters
     ----------
@@ -362,18 +292,28 @@ def calibrate(
         The trials to calibrate on, read with this subject, with measured moments.
     plan : CalibrationPlan
         Steps, parameters and ranges. An elastic tendon is the Rosenbrock tendon.
-    options : AdamW, optional
-        Settings of the optimiser; those of the plan, or the defaults when the plan asks for
-        simulated annealing.
+    method : {"lm", "adamw", "lbfgs"}, optional
+        Levenberg-Marquardt, AdamW (the paper's) or L-BFGS-B; that of the options or of the plan,
+        or Levenberg-Marquardt when the plan asks for simulated annealing.
+    options : AdamW, LevenbergMarquardt or Lbfgs, optional
+        Settings of the optimiser; those of the plan, or the defaults.
     objective : Objective, optional
         Replaces the objective of every step.
+    engine : {"fused", "tensor"}
+        Compiled loops, or LibTorch autograd (AdamW and L-BFGS-B only).
+    polish : bool
+        Let Levenberg-Marquardt go on from the best point of the other method.
     start : {"subject", "random"}
-        Begin at the subject's values or at a random point within the ranges.
+        Whether the first start is at the subject's values or at a random point.
+    starts : int
+        Number of starts, >= 1; all but the first are spread over the ranges by `seed`.
+    threads : int
+        Threads, >= 1: over starts if there are several, else over MTUs and trials.
     seed : int
-        Seed of the random point, >= 0.
+        Seed of the start points, >= 0. Results depend on it, not on the number of threads.
     callback : callable, optional
-        Called with an `Iteration` after every evaluation. Ctrl-C (or a KeyboardInterrupt it
-        raises) stops the calibration and keeps the best parameters.
+        Called with an `Iteration` after every iteration, from the thread that searches. Ctrl-C (or
+        a KeyboardInterrupt it raises) stops the calibration and keeps the best parameters.
 
     Returns
     -------
@@ -385,20 +325,45 @@ def calibrate(
         If trials lack moments, were read with another subject, have the same name, or a moment
         that counts is constant; if a start value is outside its range.
     OptionError
-        If the plan asks for a model that has no gradient.
+        If the plan asks for a model that has no gradient, or options do not fit together.
     """
+    check_whole("starts", starts, least=1)
+    check_whole("threads", threads, least=1)
+    check_whole("seed", seed, least=0)
     _check_inputs(subject, trials, plan)
     tendon = "stiff" if engine_tendon(plan.tendon) == "stiff" else "rosenbrockElastic"
-    if options is None:
-        options = plan.algorithm if isinstance(plan.algorithm, AdamW) else AdamW()
+    name, options = choose_method(plan, method, options)
+    if engine == "tensor" and (name == "lm" or polish):
+        hint = "Levenberg-Marquardt needs the fused engine"
+        raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", name, hint))
+    search = _Search(
+        options=options,
+        polish=polish,
+        engine=engine,
+        start=start,
+        starts=starts,
+        threads=threads,
+        seed=seed,
+    )
     steps: list[StepResult] = []
     history: list[Iteration] = []
     for number, planned in enumerate(plan.steps):
         step = planned if objective is None else dataclasses.replace(planned, objective=objective)
         space = ParameterSpace.of(subject, step, plan)
-        problem = build_problem(subject, trials, step, space, tendon=tendon)
-        x = space.start() if start == "subject" else space.random_start(seed + number)
-        result, iterations = _run_step(number, space, step, problem, x, options, callback)
+        n_problem = min(threads, starts)
+        problems = [
+            build_problem(
+                subject,
+                trials,
+                step,
+                space,
+                tendon=tendon,
+                engine=engine,
+                threads=threads if starts == 1 else 1,
+            )
+            for _ in range(n_problem)
+        ]
+        result, iterations = _run_step(number, space, step, problems, search, callback)
         steps.append(result)
         history += iterations
         subject = space.subject_at(result.x)
@@ -407,10 +372,11 @@ def calibrate(
     simulations = {trial.name: simulate(subject, trial, tendon=tendon) for trial in trials}
     return CalibrationResult(
         subject=subject,
-        method="adamw",
-        engine="tensor",
+        method=name,
+        engine=engine,
         tendon=tendon,
         options=options,
+        polished=polish,
         seed=seed,
         start=start,
         steps=tuple(steps),

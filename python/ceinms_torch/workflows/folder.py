@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ceinms_torch.errors import OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.workflows.delays import check_delays
+from ceinms_torch.workflows.simulate import engine_tendon
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,15 +60,20 @@ class CalibrationFolder:
         ------
         FileFormatError, DataError
             If anything is missing, faulty, or does not fit together.
+        OptionError
+            If it asks for a tendon or an activation that cannot be calibrated.
         """
         setup = CalibrationSetup.read(path)
+        plan = CalibrationPlan.read(setup.calibration_file)
+        _check_model(plan)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
-        plan = CalibrationPlan.read(setup.calibration_file)
         plan.check_names(subject)
         trials = tuple(
             Trial.read(file, subject, generator, require_moments=True) for file in plan.trial_files
         )
+        _check_trial_names(trials)
+        check_delays(subject, plan, trials)
         return cls(setup=setup, subject=subject, generator=generator, plan=plan, trials=trials)
 
     def read_trial(self, path: str | os.PathLike[str]) -> Trial:
@@ -81,13 +90,89 @@ class CalibrationFolder:
         """
         return Trial.read(path, self.subject, self.generator, require_moments=True)
 
+    def read_tests(self, paths: Iterable[str | os.PathLike[str]]) -> dict[str, Trial]:
+        """Read the trials that a calibrated subject is tested on.
+
+        Parameters
+        ----------
+        paths : iterable of path-like
+            Their ``inputData.xml`` files.
+
+        Returns
+        -------
+        dict of str to Trial
+            By name.
+
+        Raises
+        ------
+        FileFormatError, DataError
+            If anything is missing, faulty, or does not fit together, or two trials have the same
+            name.
+
+        Warns
+        -----
+        CeinmsTorchWarning
+            If a trial is one of those to calibrate on.
+        """
+        tests = [self.read_trial(path) for path in paths]
+        _check_trial_names(tests)
+        check_delays(self.subject, self.plan, tests)
+        seen = {_data_files(trial): trial.name for trial in self.trials}
+        for trial in tests:
+            if _data_files(trial) in seen:
+                warnings.warn(
+                    f"Test trial '{trial.name}' is calibration trial "
+                    f"'{seen[_data_files(trial)]}': how well it fits says nothing about unseen "
+                    "trials.",
+                    CeinmsTorchWarning,
+                    stacklevel=2,
+                )
+        return {trial.name: trial for trial in tests}
+
     def files(self) -> list[Path]:
         """Return every input file, in the order they were read."""
         documents = [self.setup.path, self.subject.path, self.generator.path, self.plan.path]
         files = [path for path in documents if path is not None]
-        for input_data, trial in zip(self.plan.trial_files, self.trials, strict=True):
-            files += [input_data, *trial.files]
-        return files
+        return [*files, *(file for trial in self.trials for file in trial.files)]
+
+
+def _check_model(plan: CalibrationPlan) -> None:
+    try:
+        engine_tendon(plan.tendon)
+    except OptionError as error:
+        raise OptionError(f"{location(plan.path)}: {error}") from error
+    if plan.activation != "exponential":
+        raise OptionError(
+            wording(
+                f"{location(plan.path)}: activation",
+                "<exponential/>",
+                f"<{plan.activation}/>",
+                "calibration by gradient needs an activation that is smooth",
+            )
+        )
+
+
+def _check_trial_names(trials: Iterable[Trial]) -> None:
+    """Refuse two trials of one name: their results would overwrite each other."""
+    files: dict[str, Path] = {}
+    for trial in trials:
+        file = trial.files[0]  # its inputData.xml
+        if trial.name in files:
+            raise DataError(
+                wording(
+                    os.fspath(file),
+                    "trials with different names",
+                    f"'{trial.name}', as '{files[trial.name]}' has it",
+                    "Trials are named after their file, or after its folder if that is called "
+                    "inputData.xml; name each trial once and give it a name of its own",
+                )
+            )
+        files[trial.name] = file
+
+
+def _data_files(trial: Trial) -> frozenset[Path]:
+    # Without the first, the inputData.xml: two of them may point at the same recording.
+    return frozenset(file.resolve() for file in trial.files[1:])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,6 @@ from ceinms_torch.errors import DataError, OptionError, location, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
-
-if TYPE_CHECKING:
-    from ceinms_torch import _torch
 
 FloatArray = NDArray[np.float64]
 
@@ -91,7 +87,7 @@ class ParameterSpace:
         components = []
         by_kind = sorted(step.parameters, key=lambda spec: PARAMETER_KINDS.index(spec.kind))
         for spec in by_kind:
-            groups = _groups(subject, step, spec)
+            groups = groups_of(subject, step, spec)
             if spec.kind == "percentageChange":
                 _check_percentage_change(subject, groups)
             components += [_component(subject, spec, group, plan) for group in groups]
@@ -137,9 +133,34 @@ class ParameterSpace:
             x[second] -= _APART if x[second] - _APART >= 0.0 else -2.0 * _APART
         return x
 
-    def random_start(self, seed: int) -> FloatArray:
-        """Return a uniformly random point of the unit box, (n,)."""
-        return np.random.default_rng(seed).uniform(size=len(self.components))
+    def starts(self, n: int, seed: int, *, random: bool = False) -> FloatArray:
+        """Return start points for several searches.
+
+        Parameters
+        ----------
+        n : int
+            How many; >= 1.
+        seed : int
+            Seed of the scrambled Sobol sequence that the others come from; the same seed gives the
+            same points.
+        random : bool
+            Take the first from the sequence, too, instead of `start`.
+
+        Returns
+        -------
+        ndarray (n, n_component)
+            0 to 1.
+        """
+        if n == 1 and not random:
+            return self.start()[np.newaxis]
+        from scipy.stats import qmc  # noqa: PLC0415  slow to load
+
+        sobol = qmc.Sobol(len(self.components), seed=np.random.default_rng(seed))
+        # The sequence is balanced over powers of two; drawing all of one keeps scipy from warning.
+        points = np.asarray(sobol.random_base2((n - 1).bit_length()), dtype=np.float64)[:n]
+        if not random:
+            points[0] = self.start()
+        return points
 
     def slots(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return which entries of the parameter matrix are set, and by which component.
@@ -164,7 +185,8 @@ class ParameterSpace:
 
     def values(self, x: FloatArray) -> FloatArray:
         """Return the value of every component at a point of the unit box, (n,)."""
-        return self.lower + x * (self.upper - self.lower)
+        # lower + x (upper - lower) could be beyond the upper bound by its rounding.
+        return np.clip((1.0 - x) * self.lower + x * self.upper, self.lower, self.upper)
 
     def at_bound(self, x: FloatArray) -> list[str]:
         """Return which bound each component is at.
@@ -200,25 +222,26 @@ class ParameterSpace:
         matrix.flat[slots] = self.values(x)[component]
         return self.subject.with_parameters(matrix)
 
-    def parameter_map(self) -> _torch.ParameterMap:
-        """Return the same mapping for the tensor engine."""
-        import torch  # noqa: PLC0415  slow to load
 
-        from ceinms_torch._backend import _torch  # noqa: PLC0415
-
-        slots, component = self.slots()
-        return _torch.ParameterMap(
-            start=torch.from_numpy(self.subject.parameters()),
-            lower=torch.from_numpy(self.lower),
-            upper=torch.from_numpy(self.upper),
-            slot=torch.from_numpy(slots),
-            component=torch.from_numpy(component),
-        )
-
-
-def _groups(
+def groups_of(
     subject: Subject, step: CalibrationStep, spec: ParameterSpec
 ) -> tuple[tuple[str, ...], ...]:
+    """Return the MTUs that share each value of a parameter, as CEINMS understands its scope.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject.
+    step : CalibrationStep
+        The step, whose DOFs count where the parameter lists no MTUs.
+    spec : ParameterSpec
+        One of its parameters.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Names of MTUs, one tuple per value.
+    """
     if spec.groups:
         return spec.groups
     acting = subject.mtus_on(step.dofs)
@@ -242,7 +265,7 @@ def _component(
     if not lower - slack <= start <= upper + slack:
         raise DataError(
             wording(
-                location(plan.path, spec.line, f"<range> of {spec.kind}"),
+                location(plan.path, spec.range_line, f"<range> of {spec.kind}"),
                 f"a range that holds the start value of {group[0]}, {start:g}",
                 f"{lower:g} to {upper:g}",
                 f"widen the range, or change {spec.kind} of {group[0]} in "

@@ -17,8 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.workflows.calibrate import STATUS_SENTENCES, CalibrationResult, StepResult
+from ceinms_torch.io.paths import relative_text, write_atomically
+from ceinms_torch.workflows.calibration_result import (
+    STATUS_SENTENCES,
+    CalibrationResult,
+    StepResult,
+)
 from ceinms_torch.workflows.fit import Fit
 from ceinms_torch.workflows.folder import CalibrationFolder
 from ceinms_torch.workflows.simulate import Simulation
@@ -52,12 +56,12 @@ def check_writable(directory: Path) -> None:
     OptionError
         If it cannot be made or written to.
     """
-    nearest = directory
+    nearest = directory.absolute()
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
     try:
         if not nearest.is_dir():
-            raise NotADirectoryError(f"{nearest} is not a folder")
+            raise NotADirectoryError(f"a file, '{nearest}'")
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
@@ -69,6 +73,25 @@ def check_writable(directory: Path) -> None:
                 "choose another one with --out",
             )
         ) from error
+
+
+def check_is_no_folder(file: Path) -> None:
+    """Make sure that a file can take a name, before computing what goes into it.
+
+    Parameters
+    ----------
+    file : Path
+        The file; it need not exist.
+
+    Raises
+    ------
+    OptionError
+        If there is a folder of that name.
+    """
+    if file.is_dir():
+        raise OptionError(
+            wording(os.fspath(file), "the name of a file to write", "that of a folder")
+        )
 
 
 def write_simulation(simulation: Simulation, directory: Path) -> None:
@@ -85,6 +108,11 @@ def write_simulation(simulation: Simulation, directory: Path) -> None:
         series.to_sto(directory / STORAGE_FILES[name])
 
 
+def _finite(value: float) -> float | None:
+    """Return the value, or None for NaN and infinity, which JSON lacks."""
+    return value if math.isfinite(value) else None
+
+
 def fit_dict(fit: Fit) -> dict[str, Any]:
     """Return a fit for JSON: trial -> DOF -> rmse [N m], r2, r2_correlation; None for NaN.
 
@@ -99,28 +127,37 @@ def fit_dict(fit: Fit) -> dict[str, Any]:
     """
     return {
         trial: {
-            dof: {
-                name: value if math.isfinite(value) else None for name, value in asdict(one).items()
-            }
+            dof: {name: _finite(value) for name, value in asdict(one).items()}
             for dof, one in dofs.items()
         }
         for trial, dofs in fit.items()
     }
 
 
-def file_hashes(files: Sequence[Path]) -> dict[str, str]:
-    """Return the SHA-256 of every file, by path.
+def file_hashes(files: Sequence[Path], setup: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of every file, by a name that does not depend on the current folder.
 
     Parameters
     ----------
     files : sequence of Path
-        The files.
+        The files; each is hashed once.
+    setup : Path or None
+        The setup file. Files below its folder are named relative to it, all others absolutely.
 
     Returns
     -------
     dict of str to str
+        Names have forward slashes.
     """
-    return {os.fspath(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    named = {_stable_name(file, setup): file for file in files}
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named.items()}
+
+
+def _stable_name(file: Path, setup: Path | None) -> str:
+    relative = None if setup is None else Path(relative_text(file, setup))
+    if relative is None or relative.is_absolute() or ".." in relative.parts:
+        return file.resolve().as_posix()
+    return relative.as_posix()
 
 
 def versions() -> dict[str, str]:
@@ -146,6 +183,9 @@ def _step_dict(result: StepResult) -> dict[str, Any]:
         "evaluations": result.evaluations,
         "seconds": result.seconds,
         "status": result.status,
+        "starts": [
+            {**asdict(start), "objective": _finite(start.objective)} for start in result.starts
+        ],
         "parameters": [
             {
                 "name": component.kind,
@@ -201,13 +241,18 @@ def result_dict(
         "status": result.status,
         "status_message": STATUS_SENTENCES[result.status],
         "seed": result.seed,
-        "options": {**result.options.to_dict(), "start": result.start},
+        "options": {
+            **result.options.to_dict(),
+            "polish": result.polished,
+            "start": result.start,
+            "starts": len(result.steps[-1].starts),
+        },
         "fit": fit_dict(result.fit),
         "test_fit": fit_dict(test_fit),
         "steps": [_step_dict(step) for step in result.steps],
         "warnings": list(warnings),
         "versions": versions(),
-        "inputs": file_hashes([*folder.files(), *extra_files]),
+        "inputs": file_hashes([*folder.files(), *extra_files], folder.setup.path),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, wording
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -151,6 +152,22 @@ def check_names(subject: Subject, trial: Trial) -> None:
             )
 
 
+def _warn_if_slack(subject: Subject, trial: Trial) -> None:
+    """Warn where the stiff tendon of CEINMS loses the sign of the fibre (quirk F9)."""
+    slack_length = [mtu.tendon_slack_length for mtu in subject.mtus]
+    counts = (trial.mtu_length < slack_length).sum(axis=0).tolist()
+    slack = [f"{name} ({n})" for name, n in zip(trial.mtu_names, counts, strict=True) if n]
+    if slack:
+        warnings.warn(
+            f"Trial '{trial.name}': with a stiff tendon, MTUs are shorter than tendonSlackLength "
+            f"at some of the {len(trial.time)} steps: {', '.join(slack)}. There the fibre gets "
+            "longer, not shorter, as the MTU shortens, as in CEINMS. Shorten tendonSlackLength, or "
+            "take an elastic tendon.",
+            CeinmsTorchWarning,
+            stacklevel=3,
+        )
+
+
 def simulate(
     subject: Subject,
     trial: Trial,
@@ -182,8 +199,16 @@ def simulate(
         If the trial was read with another subject.
     OptionError
         If the tendon model is not one of these.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        Once per trial, if a stiff tendon is longer than its MTU somewhere.
     """
     check_names(subject, trial)
+    engine = engine_tendon(tendon)
+    if engine == "stiff":
+        _warn_if_slack(subject, trial)
     parameters = subject.parameters()
     arrays = _kernel.simulate(
         tables=curve_tables(subject),
@@ -195,7 +220,7 @@ def simulate(
         excitation=trial.excitation,
         excitation_start=float(trial.excitation_time[0]),
         excitation_rate=excitation_rate(trial),
-        tendon=engine_tendon(tendon),
+        tendon=engine,
         filter_start=filter_start,
     )
     optimal = parameters[PARAMETER_KINDS.index("optimalFibreLength")]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import re
 
 import numpy as np
@@ -48,7 +49,8 @@ def test_values_of_an_mtu_go_before_defaults(path):
         "<maxIso",
         "<maxContractionVelocity>8</maxContractionVelocity><damping>0</damping><maxIso",
     )
-    mtus = Subject.read(path).mtus
+    with pytest.warns(CeinmsTorchWarning, match="emDelay differs"):
+        mtus = Subject.read(path).mtus
     assert [mtu.em_delay for mtu in mtus] == [0.05, 0.015, 0.015]
     assert [mtu.max_contraction_velocity for mtu in mtus] == [8.0, 10.0, 10.0]
     assert [mtu.damping for mtu in mtus] == [0.0, 0.1, 0.1]
@@ -175,6 +177,7 @@ def test_doubtful_values_warn(path, old, new, message):
 FACTORS = st.lists(st.floats(0.25, 4.0), min_size=12 * 3, max_size=12 * 3)
 
 
+@pytest.mark.filterwarnings("ignore:.*emDelay")  # random ones differ
 @given(factors=FACTORS, shared=st.floats(0.0, 0.5))
 def test_written_values_are_read_back_exactly(tmp_path_factory, factors, shared):
     folder = tmp_path_factory.mktemp("subject")
@@ -230,15 +233,72 @@ def test_written_file_follows_the_grammar_and_keeps_the_rest(path, tmp_path):
 
 def test_history(path, tmp_path):
     first, second = tmp_path / "first.xml", tmp_path / "second.xml"
-    Subject.read(path).write(first, calibrated_from=path, calibration_file="calibration.xml")
+    plan = path.with_name("calibration.xml")
+    Subject.read(path).write(first, calibrated_from=path, calibration_file=plan)
     info = etree.parse(first).find("calibrationInfo")
     assert [node.tag for node in info] == ["calibrated"]
-    assert info.findtext("calibrated/startSubjectFile") == path.as_posix()
-    assert info.findtext("calibrated/calibrationSequence") == "calibration.xml"
-    Subject.read(first).write(second, calibrated_from=first, calibration_file="again.xml")
-    info = etree.parse(second).find("calibrationInfo")
-    assert info.findtext("calibrated/startSubjectFile") == path.as_posix()
-    assert info.findtext("calibrated/calibrationSequence") == "calibration.xml again.xml"
+    assert history(first) == ("tiny/subject.xml", "tiny/calibration.xml")
+    again = tmp_path / "again.xml"
+    Subject.read(first).write(second, calibrated_from=first, calibration_file=again)
+    assert history(second) == ("tiny/subject.xml", "tiny/calibration.xml again.xml")
+
+
+def history(file):
+    """Return what a subject file says it came from."""
+    info = etree.parse(file).find("calibrationInfo/calibrated")
+    return info.findtext("startSubjectFile"), info.findtext("calibrationSequence")
+
+
+def test_history_does_not_depend_on_the_current_folder(path, tmp_path, monkeypatch):
+    written = tmp_path / "results" / "subject.xml"
+    for current in (tmp_path, path.parent):
+        monkeypatch.chdir(current)
+        start = os.path.relpath(path)
+        Subject.read(start).write(
+            os.path.relpath(written),
+            calibrated_from=start,
+            calibration_file=os.path.relpath(path.with_name("calibration.xml")),
+        )
+        assert history(written) == ("../tiny/subject.xml", "../tiny/calibration.xml")
+
+
+def test_history_moves_with_the_subject(path, tmp_path):
+    """Names relative to the old file become names relative to the new one."""
+    first, second = tmp_path / "a" / "first.xml", tmp_path / "b" / "c" / "second.xml"
+    plan = path.with_name("calibration.xml")
+    Subject.read(path).write(first, calibrated_from=path, calibration_file=plan)
+    # As CEINMS writes it: relative to the folder it was started in.
+    edit(first, ">../tiny/calibration.xml<", ">../tiny/calibration.xml cfg/first.xml<")
+    Subject.read(first).write(second, calibrated_from=first, calibration_file=plan)
+    moved = "../../tiny/calibration.xml"
+    assert history(second) == ("../../tiny/subject.xml", f"{moved} cfg/first.xml {moved}")
+
+
+def test_history_keeps_names_with_blanks_apart(path, tmp_path):
+    plan = tmp_path / "my study" / "calibration.xml"
+    plan.parent.mkdir()
+    plan.write_text("")
+    first, second = tmp_path / "first.xml", tmp_path / "my study" / "second.xml"
+    Subject.read(path).write(first, calibrated_from=path, calibration_file=plan)
+    assert history(first)[1] == '"my study/calibration.xml"'
+    Subject.read(first).write(tmp_path / "same.xml", calibrated_from=first, calibration_file=plan)
+    assert history(tmp_path / "same.xml")[1] == " ".join(['"my study/calibration.xml"'] * 2)
+    Subject.read(first).write(second, calibrated_from=first, calibration_file=path)
+    assert history(second)[1] == "calibration.xml ../tiny/subject.xml"
+
+
+def test_delays_that_differ_are_one_warning(path, tmp_path):
+    edit(path, "<c1>", "<emDelay>0.05</emDelay><c1>")
+    with pytest.warns(CeinmsTorchWarning, match="emDelay differs between MTUs") as caught:
+        subject = Subject.read(path)
+    (warning,) = caught
+    assert "CEINMS 0.9 gives all of them that of the first, soleus_r (0.05 s)" in str(
+        warning.message
+    )
+    matrix = subject.parameters()
+    matrix[PARAMETER_KINDS.index("emDelay")] = 0.05
+    subject.with_parameters(matrix).write(tmp_path / "same.xml")
+    Subject.read(tmp_path / "same.xml")  # without a warning
 
 
 def test_percentage_change_is_one_for_all(path, tmp_path):
@@ -259,7 +319,8 @@ def test_subject_made_in_memory(path, tmp_path):
     mtus = tuple(dataclasses.replace(mtu, em_delay=0.01 * i) for i, mtu in enumerate(read.mtus))
     made = Subject(mtus=mtus, dofs=(Dof(name="ankle", mtu_names=("soleus_r",)),), curves=curves)
     made.write(tmp_path / "made.xml")
-    back = Subject.read(tmp_path / "made.xml")
+    with pytest.warns(CeinmsTorchWarning, match="emDelay differs"):
+        back = Subject.read(tmp_path / "made.xml")
     assert (back.mtus, back.dofs, back.curves) == (made.mtus, made.dofs, made.curves)
     dataclasses.replace(read, mtus=mtus[:1], dofs=made.dofs).write(tmp_path / "fewer.xml")
     assert Subject.read(tmp_path / "fewer.xml").mtu_names == ("soleus_r",)

@@ -6,6 +6,7 @@
 /// methods the residuals themselves.
 #pragma once
 
+#include "ceinms_torch/kernel/objective.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
 
 #include <ATen/core/Tensor.h>
@@ -14,31 +15,6 @@
 #include <vector>
 
 namespace ceinms_torch::calibration {
-
-/// How moment errors of different trials and DOFs are made comparable.
-enum class Normalisation {
-  /// CEINMS (reference D.3): squared errors over the variance of the measured moment and the
-  /// number of steps, summed over trials and DOFs. Penalties count once per DOF.
-  variance,
-  /// Eq. (4): squared errors averaged over DOFs, steps and trials [N^2 m^2]. (As printed, eq. (4)
-  /// does not divide by the number of steps, which would let long trials weigh more.)
-  mean_square,
-  /// Root mean square error of each DOF and trial, averaged over trials, summed over DOFs [N m].
-  rmse,
-};
-
-/// Penalty P of eq. (4): weight * distance^2 outside [lowest, highest].
-struct RangePenalty {
-  double lowest;
-  double highest;
-  double weight;
-};
-
-struct ObjectiveOptions {
-  Normalisation normalisation = Normalisation::variance;
-  RangePenalty fibre_length{0.5, 1.5, 100.0};   ///< on l / lmo
-  RangePenalty tendon_strain{0.0, 0.5, 100.0};  ///< on the tendon strain
-};
 
 /// What the moments of one calibration step are compared with.
 struct Target {
@@ -67,6 +43,6 @@ struct Evaluation {
 /// @param parameters  (n_parameter_kind, n_mtu) with which `simulation` was made
 Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
                     const tensor::TrialBatch& batch, const Target& target,
-                    const ObjectiveOptions& options, kernel::TendonModel tendon);
+                    const kernel::ObjectiveOptions& options, kernel::TendonModel tendon);
 
 }  // namespace ceinms_torch::calibration

@@ -31,7 +31,7 @@ struct Problem {
   tensor::TrialBatch batch;
   Target target;
   ParameterMap map;
-  ObjectiveOptions objective;
+  kernel::ObjectiveOptions objective;
   kernel::SimulationOptions simulation;
 
   std::int64_t n_component() const { return map.lower.numel(); }

@@ -37,7 +37,8 @@ inline std::size_t run_in_samples(double first_row, double rate) noexcept {
 }
 
 /// True when a sample at `row` is the start of the signal or later. Before row 0 the signal
-/// ramps up from zero at row -1, so that the number of run-in samples is no jump in e.
+/// ramps up from zero at row -1, so that a run-in sample more or less is a jump of at most the
+/// tolerance times e(0).
 inline bool has_started(double row, double rate) noexcept {
   return row > -1.0 + row_tolerance(rate);
 }
@@ -100,9 +101,9 @@ class ActivationFilter {
 /// (exp(x) - 1) / x, by its series where |x| is small, so that it passes smoothly through 1.
 template <class T>
 T relative_exponential(const T& x) {
-  constexpr double small = 0.05;  // x^8 / 9! < 1e-16 there
+  constexpr double small = 0.05;  // x^8 / 9! is 1.1e-16 there
   const auto is_small = math::both<T>(x > -small, x < small);
-  const T safe = math::select(is_small, T(x * 0.0 + 1.0), x);
+  const T safe = x + math::select(is_small, T(1.0 + 0.0 * x), 0.0);
   const T ratio = (math::exp(safe) - 1.0) / safe;
   const T series =
       1.0 +
@@ -113,11 +114,27 @@ T relative_exponential(const T& x) {
   return math::select(is_small, series, ratio);
 }
 
-/// Eq. (2): a = (exp(A u) - 1) / (exp(A) - 1), which tends to u as A goes to 0.
+/// Eq. (2) for one MTU: a = (exp(A u) - 1) / (exp(A) - 1), which tends to u as A goes to 0.
+template <class P>
+class ExponentialActivation {
+ public:
+  explicit ExponentialActivation(const P& shape_factor)
+      : shape_factor_(shape_factor), scale_(1.0 / relative_exponential(shape_factor)) {}
+
+  template <class T>
+  auto operator()(const T& neural_activation) const {
+    return neural_activation * relative_exponential(shape_factor_ * neural_activation) * scale_;
+  }
+
+ private:
+  P shape_factor_;
+  P scale_;
+};
+
+/// Eq. (2) at one neural activation.
 template <class T, class P>
-T exponential_activation(const P& shape_factor, const T& neural_activation) {
-  return neural_activation * relative_exponential(T(shape_factor * neural_activation)) /
-         relative_exponential(shape_factor);
+auto exponential_activation(const P& shape_factor, const T& neural_activation) {
+  return ExponentialActivation<P>(shape_factor)(neural_activation);
 }
 
 }  // namespace ceinms_torch::kernel

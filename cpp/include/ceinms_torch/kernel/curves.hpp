@@ -25,7 +25,7 @@ struct MtuCurves {
 /// value at zero to `slope` over `width` of strain (a quadratic, so the curve stays
 /// differentiable) and is constant below.
 struct SlackTendon {
-  double slope = 0.5;    ///< force per strain, in units of F0 S; > 0
+  double slope = 0.5;    ///< largest force per strain, in units of F0 S; > 0
   double width = 0.002;  ///< strain over which the slope changes; > 0
 };
 

@@ -1,5 +1,5 @@
 /// @file dual.hpp
-/// Forward-mode differentiation: a value and N partial derivatives over any number type.
+/// Forward-mode differentiation: a value and up to N partial derivatives over any number type.
 #pragma once
 
 #include "ceinms_torch/kernel/number.hpp"
@@ -11,18 +11,25 @@
 
 namespace ceinms_torch::kernel {
 
-/// A number that carries its partial derivatives with respect to N inputs.
+template <std::size_t N>
+  requires(N < 32)
+inline constexpr unsigned all_partials = (1U << N) - 1U;
+
+/// A number that carries partial derivatives with respect to N inputs.
 ///
-/// `T` is the type of the value and of each partial: `double`, another `Dual` or a tensor.
-/// A partial that nothing has touched stays `T{}`. For tensors that is the undefined tensor,
-/// a structural zero that costs no operation (`Number<T>::is_zero`).
-template <class T, std::size_t N>
+/// `T` is the type of the value and of each partial: a number, another `Dual` or a tensor.
+/// `Mask` says at compile time which partials can differ from zero: bit i for input i. Partials
+/// outside the mask cost nothing, they are never touched; an operation on two duals has the
+/// union of their masks. The default mask has all of them, for inputs chosen at run time.
+template <class T, std::size_t N, unsigned Mask = all_partials<N>>
 struct Dual {
+  static constexpr unsigned mask = Mask;
   T value{};
   std::array<T, N> partial{};
 
-  /// An input: the variable with number `index`.
+  /// The input with number `index`, chosen at run time.
   static Dual variable(const T& value, const T& one, std::size_t index) {
+    static_assert(Mask == all_partials<N>, "a masked input is made by kernel::variable");
     Dual result{value, {}};
     result.partial[index] = one;
     return result;
@@ -30,32 +37,36 @@ struct Dual {
   static Dual constant(const T& value) { return Dual{value, {}}; }
 };
 
+/// The input with number `I` of N, known at compile time.
+template <std::size_t I, std::size_t N, class T>
+Dual<T, N, 1U << I> variable(const T& value, const T& one) {
+  Dual<T, N, 1U << I> result{value, {}};
+  result.partial[I] = one;
+  return result;
+}
+
 namespace detail {
 
-template <class T, class Factor>
-T scaled(const Factor& factor, const T& partial) {
-  return Number<T>::is_zero(partial) ? T{} : T(factor * partial);
-}
+template <unsigned Mask, std::size_t I>
+inline constexpr bool in_mask = ((Mask >> I) & 1U) != 0U;
 
-template <class T>
-T sum(const T& a, const T& b) {
-  if (Number<T>::is_zero(a)) return b;
-  if (Number<T>::is_zero(b)) return a;
-  return a + b;
-}
-
-template <class T>
-T difference(const T& a, const T& b) {
-  if (Number<T>::is_zero(b)) return a;
-  if (Number<T>::is_zero(a)) return -b;
-  return a - b;
+/// Call f(integral_constant<I>) for every I in the mask.
+template <std::size_t N, unsigned Mask, class Function>
+constexpr void for_partials(const Function& f) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (
+        [&] {
+          if constexpr (in_mask<Mask, I>) f(std::integral_constant<std::size_t, I>{});
+        }(),
+        ...);
+  }(std::make_index_sequence<N>{});
 }
 
 /// Partials of f(x) by the chain rule, given f(x) and f'(x).
-template <class T, std::size_t N, class Slope>
-Dual<T, N> chain(const T& value, const Slope& slope, const Dual<T, N>& x) {
-  Dual<T, N> result{value, {}};
-  for (std::size_t i = 0; i < N; ++i) result.partial[i] = scaled(slope, x.partial[i]);
+template <class T, std::size_t N, unsigned M, class Slope>
+Dual<T, N, M> chain(const T& value, const Slope& slope, const Dual<T, N, M>& x) {
+  Dual<T, N, M> result{value, {}};
+  for_partials<N, M>([&](auto i) { result.partial[i] = slope * x.partial[i]; });
   return result;
 }
 
@@ -65,110 +76,135 @@ concept ConstantFor = std::is_same_v<S, T> || std::is_same_v<S, double>;
 
 }  // namespace detail
 
-template <class T, std::size_t N>
-Dual<T, N> operator+(const Dual<T, N>& a, const Dual<T, N>& b) {
-  Dual<T, N> result{a.value + b.value, {}};
-  for (std::size_t i = 0; i < N; ++i) result.partial[i] = detail::sum(a.partial[i], b.partial[i]);
+template <class T, std::size_t N, unsigned A, unsigned B>
+Dual<T, N, A | B> operator+(const Dual<T, N, A>& a, const Dual<T, N, B>& b) {
+  Dual<T, N, A | B> result{a.value + b.value, {}};
+  detail::for_partials<N, A | B>([&](auto i) {
+    if constexpr (!detail::in_mask<B, i>)
+      result.partial[i] = a.partial[i];
+    else if constexpr (!detail::in_mask<A, i>)
+      result.partial[i] = b.partial[i];
+    else
+      result.partial[i] = a.partial[i] + b.partial[i];
+  });
   return result;
 }
 
-template <class T, std::size_t N>
-Dual<T, N> operator-(const Dual<T, N>& a, const Dual<T, N>& b) {
-  Dual<T, N> result{a.value - b.value, {}};
-  for (std::size_t i = 0; i < N; ++i)
-    result.partial[i] = detail::difference(a.partial[i], b.partial[i]);
+template <class T, std::size_t N, unsigned A, unsigned B>
+Dual<T, N, A | B> operator-(const Dual<T, N, A>& a, const Dual<T, N, B>& b) {
+  Dual<T, N, A | B> result{a.value - b.value, {}};
+  detail::for_partials<N, A | B>([&](auto i) {
+    if constexpr (!detail::in_mask<B, i>)
+      result.partial[i] = a.partial[i];
+    else if constexpr (!detail::in_mask<A, i>)
+      result.partial[i] = -b.partial[i];
+    else
+      result.partial[i] = a.partial[i] - b.partial[i];
+  });
   return result;
 }
 
-template <class T, std::size_t N>
-Dual<T, N> operator*(const Dual<T, N>& a, const Dual<T, N>& b) {
-  Dual<T, N> result{a.value * b.value, {}};
-  for (std::size_t i = 0; i < N; ++i)
-    result.partial[i] =
-        detail::sum(detail::scaled(b.value, a.partial[i]), detail::scaled(a.value, b.partial[i]));
+template <class T, std::size_t N, unsigned A, unsigned B>
+Dual<T, N, A | B> operator*(const Dual<T, N, A>& a, const Dual<T, N, B>& b) {
+  Dual<T, N, A | B> result{a.value * b.value, {}};
+  detail::for_partials<N, A | B>([&](auto i) {
+    if constexpr (!detail::in_mask<B, i>)
+      result.partial[i] = b.value * a.partial[i];
+    else if constexpr (!detail::in_mask<A, i>)
+      result.partial[i] = a.value * b.partial[i];
+    else
+      result.partial[i] = b.value * a.partial[i] + a.value * b.partial[i];
+  });
   return result;
 }
 
-template <class T, std::size_t N>
-Dual<T, N> operator/(const Dual<T, N>& a, const Dual<T, N>& b) {
+template <class T, std::size_t N, unsigned A, unsigned B>
+Dual<T, N, A | B> operator/(const Dual<T, N, A>& a, const Dual<T, N, B>& b) {
   const T inverse = 1.0 / b.value;
-  Dual<T, N> result{a.value * inverse, {}};
-  for (std::size_t i = 0; i < N; ++i)
-    result.partial[i] = detail::scaled(
-        inverse, detail::difference(a.partial[i], detail::scaled(result.value, b.partial[i])));
+  Dual<T, N, A | B> result{a.value * inverse, {}};
+  detail::for_partials<N, A | B>([&](auto i) {
+    if constexpr (!detail::in_mask<B, i>)
+      result.partial[i] = inverse * a.partial[i];
+    else if constexpr (!detail::in_mask<A, i>)
+      result.partial[i] = -(inverse * result.value) * b.partial[i];
+    else
+      result.partial[i] = inverse * (a.partial[i] - result.value * b.partial[i]);
+  });
   return result;
 }
 
-template <class T, std::size_t N>
-Dual<T, N> operator-(const Dual<T, N>& a) {
+template <class T, std::size_t N, unsigned M>
+Dual<T, N, M> operator-(const Dual<T, N, M>& a) {
   return detail::chain(T(-a.value), -1.0, a);
 }
 
-template <class T, std::size_t N, detail::ConstantFor<T> S>
-Dual<T, N> operator+(const Dual<T, N>& a, const S& b) {
-  return Dual<T, N>{a.value + b, a.partial};
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+Dual<T, N, M> operator+(const Dual<T, N, M>& a, const S& b) {
+  return Dual<T, N, M>{a.value + b, a.partial};
 }
 
-template <class T, std::size_t N, detail::ConstantFor<T> S>
-Dual<T, N> operator+(const S& a, const Dual<T, N>& b) {
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+Dual<T, N, M> operator+(const S& a, const Dual<T, N, M>& b) {
   return b + a;
 }
 
-template <class T, std::size_t N, detail::ConstantFor<T> S>
-Dual<T, N> operator-(const Dual<T, N>& a, const S& b) {
-  return Dual<T, N>{a.value - b, a.partial};
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+Dual<T, N, M> operator-(const Dual<T, N, M>& a, const S& b) {
+  return Dual<T, N, M>{a.value - b, a.partial};
 }
 
-template <class T, std::size_t N, detail::ConstantFor<T> S>
-Dual<T, N> operator-(const S& a, const Dual<T, N>& b) {
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+Dual<T, N, M> operator-(const S& a, const Dual<T, N, M>& b) {
   return detail::chain(T(a - b.value), -1.0, b);
 }
 
-template <class T, std::size_t N, detail::ConstantFor<T> S>
-Dual<T, N> operator*(const Dual<T, N>& a, const S& b) {
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+Dual<T, N, M> operator*(const Dual<T, N, M>& a, const S& b) {
   return detail::chain(T(a.value * b), b, a);
 }
 
-template <class T, std::size_t N, detail::ConstantFor<T> S>
-Dual<T, N> operator*(const S& a, const Dual<T, N>& b) {
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+Dual<T, N, M> operator*(const S& a, const Dual<T, N, M>& b) {
   return b * a;
 }
 
-template <class T, std::size_t N, detail::ConstantFor<T> S>
-Dual<T, N> operator/(const Dual<T, N>& a, const S& b) {
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+Dual<T, N, M> operator/(const Dual<T, N, M>& a, const S& b) {
   const S inverse = 1.0 / b;
   return detail::chain(T(a.value * inverse), inverse, a);
 }
 
-template <class T, std::size_t N, detail::ConstantFor<T> S>
-Dual<T, N> operator/(const S& a, const Dual<T, N>& b) {
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+Dual<T, N, M> operator/(const S& a, const Dual<T, N, M>& b) {
   const T inverse = 1.0 / b.value;
   const T value = a * inverse;
   return detail::chain(value, T(-value * inverse), b);
 }
 
 /// Comparisons look at values only; the result is whatever comparing two `T` gives.
-template <class T, std::size_t N, class S>
-auto operator<(const Dual<T, N>& a, const S& b) {
-  if constexpr (std::is_same_v<S, Dual<T, N>>) {
-    return a.value < b.value;
-  } else {
-    return a.value < b;
-  }
+template <class T, std::size_t N, unsigned A, unsigned B>
+auto operator<(const Dual<T, N, A>& a, const Dual<T, N, B>& b) {
+  return a.value < b.value;
 }
 
-template <class T, std::size_t N, class S>
-auto operator>(const Dual<T, N>& a, const S& b) {
-  if constexpr (std::is_same_v<S, Dual<T, N>>) {
-    return a.value > b.value;
-  } else {
-    return a.value > b;
-  }
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+auto operator<(const Dual<T, N, M>& a, const S& b) {
+  return a.value < b;
 }
 
-template <class T, std::size_t N>
-struct Number<Dual<T, N>> {
-  using D = Dual<T, N>;
+template <class T, std::size_t N, unsigned A, unsigned B>
+auto operator>(const Dual<T, N, A>& a, const Dual<T, N, B>& b) {
+  return a.value > b.value;
+}
+
+template <class T, std::size_t N, unsigned M, detail::ConstantFor<T> S>
+auto operator>(const Dual<T, N, M>& a, const S& b) {
+  return a.value > b;
+}
+
+template <class T, std::size_t N, unsigned M>
+struct Number<Dual<T, N, M>> {
+  using D = Dual<T, N, M>;
 
   static D exp(const D& x) {
     const T e = Number<T>::exp(x.value);
@@ -187,21 +223,21 @@ struct Number<Dual<T, N>> {
     const T slope = 1.0 / Number<T>::sqrt(1.0 - x.value * x.value);
     return detail::chain(Number<T>::asin(x.value), slope, x);
   }
-  static D detach(const D& x) { return D::constant(Number<T>::detach(x.value)); }
-  static bool is_zero(const D&) { return false; }
+  static auto detach(const D& x) { return Number<T>::detach(x.value); }
 
   template <class Condition>
   static D select(const Condition& condition, const D& a, const D& b) {
     D result{Number<T>::select(condition, a.value, b.value), {}};
-    for (std::size_t i = 0; i < N; ++i)
-      result.partial[i] = select_partial(condition, a.partial[i], b.partial[i]);
+    detail::for_partials<N, M>([&](auto i) {
+      result.partial[i] = Number<T>::select(condition, a.partial[i], b.partial[i]);
+    });
     return result;
   }
   template <class Condition>
   static D select(const Condition& condition, const D& a, double b) {
-    D result{math::select(condition, a.value, b), {}};
-    for (std::size_t i = 0; i < N; ++i)
-      result.partial[i] = select_partial(condition, a.partial[i], T{});
+    D result{Number<T>::select(condition, a.value, b), {}};
+    detail::for_partials<N, M>(
+        [&](auto i) { result.partial[i] = Number<T>::select(condition, a.partial[i], 0.0); });
     return result;
   }
   template <class Condition>
@@ -218,14 +254,11 @@ struct Number<Dual<T, N>> {
     const auto [value, slope] = Number<T>::lookup_with_slope(table, x.value);
     return detail::chain(value, slope, x);
   }
-
- private:
-  template <class Condition>
-  static T select_partial(const Condition& condition, const T& a, const T& b) {
-    if (Number<T>::is_zero(a) && Number<T>::is_zero(b)) return T{};
-    if (Number<T>::is_zero(b)) return math::select(condition, a, 0.0);
-    if (Number<T>::is_zero(a)) return T(b - math::select(condition, b, 0.0));
-    return math::select(condition, a, b);
+  /// Value and slope, both differentiable.
+  template <class Table>
+  static std::pair<D, D> lookup_with_slope(const Table& table, const D& x) {
+    const auto [value, slope, curvature] = Number<T>::lookup_with_curvature(table, x.value);
+    return {detail::chain(value, slope, x), detail::chain(slope, curvature, x)};
   }
 };
 

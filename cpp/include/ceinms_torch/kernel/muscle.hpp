@@ -6,6 +6,8 @@
 #include "ceinms_torch/kernel/number.hpp"
 #include "ceinms_torch/kernel/parameters.hpp"
 
+#include <type_traits>
+
 namespace ceinms_torch::kernel {
 
 /// An MTU's parameters with what follows from them alone, computed once per simulation.
@@ -28,9 +30,10 @@ struct Mtu {
 
 /// The same MTU without the derivatives its parameters carry.
 template <class P>
-Mtu<P> detached(const Mtu<P>& mtu) {
+auto detached(const Mtu<P>& mtu) {
   const MtuParameters<P>& p = mtu.parameters;
-  return Mtu<P>(MtuParameters<P>{
+  using R = std::decay_t<decltype(math::detach(p.c1))>;
+  return Mtu<R>(MtuParameters<R>{
       math::detach(p.c1), math::detach(p.c2), math::detach(p.shape_factor),
       math::detach(p.optimal_fibre_length), math::detach(p.pennation_angle),
       math::detach(p.tendon_slack_length), math::detach(p.max_isometric_force),
@@ -39,27 +42,27 @@ Mtu<P> detached(const Mtu<P>& mtu) {
 }
 
 /// Sine of the pennation angle at a fibre length: constant thickness, 0..1 (reference C.3).
-template <class S, class P>
-S sin_pennation(const Mtu<P>& mtu, const S& fibre_length) {
-  return math::clamp(S(mtu.thickness / fibre_length), 0.0, 1.0);
+template <class L, class M>
+auto sin_pennation(const M& mtu, const L& fibre_length) {
+  return math::clamp(mtu.thickness / fibre_length, 0.0, 1.0);
 }
 
 /// Cosine of the pennation angle; kept above 1e-4 so that its derivative exists at 90 degrees.
-template <class S, class P>
-S cos_pennation(const Mtu<P>& mtu, const S& fibre_length) {
-  const S sine = sin_pennation(mtu, fibre_length);
-  return math::sqrt(math::at_least(S(1.0 - sine * sine), 1e-8));
+template <class L, class M>
+auto cos_pennation(const M& mtu, const L& fibre_length) {
+  const auto sine = sin_pennation(mtu, fibre_length);
+  return math::sqrt(math::at_least(1.0 - sine * sine, 1e-8));
 }
 
 /// Pennation angle [rad] at a fibre length [m].
-template <class S, class P>
-S pennation_angle(const Mtu<P>& mtu, const S& fibre_length) {
+template <class L, class M>
+auto pennation_angle(const M& mtu, const L& fibre_length) {
   return math::asin(sin_pennation(mtu, fibre_length));
 }
 
 /// Optimal fibre length [m] at an activation: lmo (1 + g (1 - a)) (reference C.4).
-template <class S, class P>
-S optimal_length_at(const Mtu<P>& mtu, const S& activation) {
+template <class A, class M>
+auto optimal_length_at(const M& mtu, const A& activation) {
   const auto& p = mtu.parameters;
   return p.optimal_fibre_length * (1.0 + p.percentage_change * (1.0 - activation));
 }
@@ -69,15 +72,15 @@ S optimal_length_at(const Mtu<P>& mtu, const S& activation) {
 /// Only F^a sees the activation-dependent optimal length (reference C.4).
 ///
 /// @param norm_velocity  fibre velocity / (lmo vmax), lengthening positive [-]
-template <class S, class P, class Table>
-S fibre_force(const MtuCurves<Table>& curves, const Mtu<P>& mtu, const S& fibre_length,
-              const S& norm_velocity, const S& activation) {
+template <class L, class V, class A, class M, class Table>
+auto fibre_force(const MtuCurves<Table>& curves, const M& mtu, const L& fibre_length,
+                 const V& norm_velocity, const A& activation) {
   const auto& p = mtu.parameters;
-  const S active = math::lookup(curves.active_force_length,
-                                S(fibre_length / optimal_length_at(mtu, activation)));
-  const S passive =
-      math::lookup(curves.passive_force_length, S(fibre_length / p.optimal_fibre_length));
-  const S velocity = math::lookup(curves.force_velocity, norm_velocity);
+  const auto active =
+      math::lookup(curves.active_force_length, fibre_length / optimal_length_at(mtu, activation));
+  const auto passive =
+      math::lookup(curves.passive_force_length, fibre_length / p.optimal_fibre_length);
+  const auto velocity = math::lookup(curves.force_velocity, norm_velocity);
   return active * velocity * activation + passive + p.damping * norm_velocity;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 namespace ceinms_torch::kernel {
@@ -28,8 +29,6 @@ struct Number<double> {
   static bool all(bool condition) noexcept { return condition; }
   /// The value without its derivatives.
   static double detach(double x) noexcept { return x; }
-  /// True when a partial is known to be zero without computing it.
-  static constexpr bool is_zero(double) noexcept { return false; }
 
   template <class Table>
   static double lookup(const Table& table, double x) noexcept {
@@ -38,6 +37,11 @@ struct Number<double> {
   template <class Table>
   static std::pair<double, double> lookup_with_slope(const Table& table, double x) noexcept {
     return table.value_and_slope(x);
+  }
+  /// Value, slope and second derivative.
+  template <class Table>
+  static auto lookup_with_curvature(const Table& table, double x) noexcept {
+    return table.value_slope_and_curvature(x);
   }
 };
 
@@ -63,9 +67,20 @@ T asin(const T& x) {
   return Number<T>::asin(x);
 }
 
+/// The value without its derivatives; for a Dual, the plain number inside.
 template <class T>
-T detach(const T& x) {
+auto detach(const T& x) {
   return Number<T>::detach(x);
+}
+
+/// A plain number as a T without derivatives: the way back from `detach`.
+template <class T, class R>
+T lift(const R& x) {
+  if constexpr (std::is_same_v<T, R>) {
+    return x;
+  } else {
+    return T::constant(lift<decltype(T::value)>(x));
+  }
 }
 
 template <class T>

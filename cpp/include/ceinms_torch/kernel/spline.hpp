@@ -24,6 +24,7 @@ struct CubicPiece {
     const double d = x - origin;
     return c[1] + d * (2.0 * c[2] + 3.0 * d * c[3]);
   }
+  double curvature(double x) const noexcept { return 2.0 * c[2] + 6.0 * (x - origin) * c[3]; }
 };
 
 /// A function made of cubic pieces between knots, with one more piece beyond either end.
@@ -44,6 +45,10 @@ struct PiecewiseCubic {
   std::pair<double, double> value_and_slope(double x) const noexcept {
     const CubicPiece& piece = piece_at(x);
     return {piece.value(x), piece.slope(x)};
+  }
+  std::array<double, 3> value_slope_and_curvature(double x) const noexcept {
+    const CubicPiece& piece = piece_at(x);
+    return {piece.value(x), piece.slope(x), piece.curvature(x)};
   }
 };
 

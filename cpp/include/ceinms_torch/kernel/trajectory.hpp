@@ -1,5 +1,9 @@
 /// @file trajectory.hpp
-/// One MTU through one trial: excitation samples in, force trajectory out.
+/// An MTU through a trial, step by step: the recurrence that every engine but the tensor one runs.
+///
+/// It is written for `lanes`: a real number type R that is `double`, for one MTU, or a pack of
+/// numbers, for several MTUs (of any trials) side by side. What is computed is a T: R itself or
+/// a Dual over R, which carries derivatives through the whole trajectory.
 #pragma once
 
 #include "ceinms_torch/kernel/activation.hpp"
@@ -8,8 +12,86 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 
 namespace ceinms_torch::kernel {
+
+struct SimulationOptions {
+  TendonModel tendon = TendonModel::rosenbrock;
+  FilterStart filter_start = FilterStart::ceinms;
+};
+
+/// What an MTU does at one step.
+template <class T>
+struct StepResult {
+  FibreState<T> state;
+  T tendon_strain;  ///< [-]
+  T mtu_force;      ///< [N], along the tendon
+};
+
+/// Eqs. (1)-(3) and (A1)-(A6) over a whole trial.
+///
+/// @param input   the lanes' data:
+///                n_run_in(), n_step() how many filter samples come before the first step, and
+///                steps; excitation(n) of sample n; is_third(n) and any_third(n): the third sample
+///                of a signal, for FilterStart::ceinms; mtu_length(k), mtu_velocity(k),
+///                time_step(k) (from step k - 1, k > 0).
+/// @param output  receives sample(n, u) after every filter sample, step(k, StepResult) after every
+///                step, and denominator(k, D) of the Rosenbrock step from k to k + 1
+template <class T, class Table, class Input, class Output>
+void simulate_lanes(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const Input& input,
+                    const SimulationOptions& options, Output& output) {
+  const MtuParameters<T>& p = mtu.parameters;
+  using E = std::decay_t<decltype(input.excitation(0))>;
+  ActivationFilter<T, E> filter(p.c1, p.c2, E(0.0 * input.excitation(0)));
+  const ExponentialActivation<T> activation_at(p.shape_factor);
+  const auto neural_activation = [&](std::size_t sample) -> const T& {
+    if (options.filter_start == FilterStart::ceinms && input.any_third(sample))
+      filter.restart_where(input.is_third(sample));
+    const T& u = filter.next(input.excitation(sample));
+    output.sample(sample, u);
+    return u;
+  };
+
+  const std::size_t n_run_in = input.n_run_in();
+  const std::size_t n_step = input.n_step();
+  for (std::size_t sample = 0; sample < n_run_in; ++sample) neural_activation(sample);
+
+  if (options.tendon == TendonModel::stiff) {
+    for (std::size_t k = 0; k < n_step; ++k) {
+      const T activation = activation_at(neural_activation(n_run_in + k));
+      const auto lmt = input.mtu_length(k);
+      const T length = stiff_fibre_length<T>(mtu, lmt);
+      const FibreState<T> state{length,
+                                stiff_fibre_velocity(mtu, length, lmt, input.mtu_velocity(k)),
+                                activation, math::lift<T>(lmt)};
+      const T cos_alpha = cos_pennation(mtu, length);
+      output.step(k, StepResult<T>{state, tendon_strain(mtu, length, cos_alpha, lmt),
+                                   mtu_force(curves, mtu, state, cos_alpha, options.tendon)});
+    }
+    return;
+  }
+
+  FibreState<T> state{};
+  Dual<T, 4> f{};  // eq. (A6) at the last step
+  for (std::size_t k = 0; k < n_step; ++k) {
+    const T activation = activation_at(neural_activation(n_run_in + k));
+    const T lmt = math::lift<T>(input.mtu_length(k));
+    if (k == 0) {
+      state = {equilibrium_fibre_length(curves, mtu, activation, lmt), T(0.0 * lmt), activation,
+               lmt};
+    } else {
+      const auto h = input.time_step(k);
+      const T denominator = rosenbrock_denominator(mtu, f, h);
+      output.denominator(k - 1, denominator);
+      state = rosenbrock_step(mtu, state, f, denominator, activation, lmt, h);
+    }
+    // The forces at this step and, with their partials, where the next one goes.
+    const auto now = forces_with_partials(curves, mtu, state);
+    f = now.imbalance();
+    output.step(k, StepResult<T>{state, now.strain.value, mtu.peak_force * now.muscle.value});
+  }
+}
 
 /// Every `stride`-th number from `data` on: one MTU's column of a row-major table.
 template <class V>
@@ -42,69 +124,96 @@ struct MtuOutput {
   Column<T> mtu_force;        ///< [N], along the tendon
 };
 
-struct SimulationOptions {
-  TendonModel tendon = TendonModel::rosenbrock;
-  FilterStart filter_start = FilterStart::ceinms;
+/// One MTU's excitation, row by row.
+struct ExcitationSignal {
+  Column<const double> row;
+  std::size_t n_row = 0;  ///< >= 1
 };
 
 /// Excitation at a fractional row: linear between rows, a ramp from zero before row 0 (see
 /// has_started), the last row's value after the end.
 template <class T>
-T excitation_at(const MtuInput& input, const T& row) {
-  const double position = std::clamp(math::detach(row), -1.0, static_cast<double>(input.n_row - 1));
-  const double below = std::floor(position);
+T excitation_at(const ExcitationSignal& signal, const T& row) {
+  const T position = math::clamp(row, -1.0, static_cast<double>(signal.n_row - 1));
+  const double below = std::floor(math::detach(position));
   const auto value = [&](double index) {
     if (index < 0.0) return 0.0;
-    return input.excitation[std::min(static_cast<std::size_t>(index), input.n_row - 1)];
+    return signal.row[std::min(static_cast<std::size_t>(index), signal.n_row - 1)];
   };
-  return interpolate(value(below), value(below + 1.0), position - below);
+  return interpolate(math::lift<T>(value(below)), math::lift<T>(value(below + 1.0)),
+                     T(position - below));
 }
 
-/// Eqs. (1)-(3), (A1)-(A6) for one MTU over a whole trial.
+namespace detail {
+
+/// simulate_lanes's input for one MTU whose excitation is sampled on the way.
+template <class T>
+class SampledInput {
+ public:
+  SampledInput(const MtuInput& input, const T& em_delay)
+      : input_(input),
+        em_delay_(em_delay),
+        n_run_in_(run_in_samples(math::detach(row(0)), input.excitation_rate)) {
+    third_ = n_run_in_ + input.n_step;
+    std::size_t n_started = 0;
+    for (std::size_t sample = 0; sample < third_; ++sample)
+      if (has_started(math::detach(row_of(sample)), input.excitation_rate) && ++n_started == 3)
+        third_ = sample;
+  }
+
+  std::size_t n_run_in() const { return n_run_in_; }
+  std::size_t n_step() const { return input_.n_step; }
+  T excitation(std::size_t sample) const {
+    return excitation_at(ExcitationSignal{input_.excitation, input_.n_row}, row_of(sample));
+  }
+  bool any_third(std::size_t sample) const { return sample == third_; }
+  bool is_third(std::size_t) const { return true; }
+  double mtu_length(std::size_t k) const { return input_.mtu_length[k]; }
+  double mtu_velocity(std::size_t k) const { return input_.mtu_velocity[k]; }
+  double time_step(std::size_t k) const { return input_.time[k] - input_.time[k - 1]; }
+
+ private:
+  T row(std::size_t step) const {
+    return excitation_row(input_.time[step], em_delay_, input_.excitation_start,
+                          input_.excitation_rate);
+  }
+  T row_of(std::size_t sample) const {
+    if (sample >= n_run_in_) return row(sample - n_run_in_);
+    return row(0) - static_cast<double>(n_run_in_ - sample);
+  }
+
+  const MtuInput& input_;
+  const T& em_delay_;
+  std::size_t n_run_in_;
+  std::size_t third_;
+};
+
+template <class T>
+struct ColumnOutput {
+  const Mtu<T>& mtu;
+  const MtuOutput<T>& columns;
+
+  void sample(std::size_t, const T&) const {}
+  void denominator(std::size_t, const T&) const {}
+  void step(std::size_t k, const StepResult<T>& result) const {
+    columns.activation[k] = result.state.activation;
+    columns.fibre_length[k] = result.state.fibre_length;
+    columns.fibre_velocity[k] = result.state.fibre_velocity;
+    columns.pennation_angle[k] = pennation_angle(mtu, result.state.fibre_length);
+    columns.tendon_strain[k] = result.tendon_strain;
+    columns.mtu_force[k] = result.mtu_force;
+  }
+};
+
+}  // namespace detail
+
+/// One MTU over a whole trial, excitations sampled with its delay.
 template <class T, class Table>
 void simulate_mtu(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const MtuInput& input,
                   const SimulationOptions& options, const MtuOutput<T>& output) {
-  const MtuParameters<T>& p = mtu.parameters;
-  const auto row_at = [&](std::size_t step) {
-    return excitation_row(input.time[step], p.em_delay, input.excitation_start,
-                          input.excitation_rate);
-  };
-  ActivationFilter<T> filter(p.c1, p.c2, T(0.0));
-  std::size_t n_started = 0;
-  const auto neural_activation = [&](const T& row) {
-    const bool started = has_started(math::detach(row), input.excitation_rate);
-    if (started && ++n_started == 3 && options.filter_start == FilterStart::ceinms)
-      filter.restart_where(true);
-    return filter.next(excitation_at(input, row));
-  };
-
-  const T first_row = row_at(0);
-  for (std::size_t i = run_in_samples(math::detach(first_row), input.excitation_rate); i > 0; --i)
-    neural_activation(first_row - static_cast<double>(i));
-
-  FibreState<T> state{};
-  for (std::size_t step = 0; step < input.n_step; ++step) {
-    const T activation = exponential_activation(p.shape_factor, neural_activation(row_at(step)));
-    const T mtu_length = input.mtu_length[step];
-    if (options.tendon == TendonModel::stiff) {
-      const T length = stiff_fibre_length<T>(mtu, mtu_length);
-      state = {length, stiff_fibre_velocity(mtu, length, mtu_length, input.mtu_velocity[step]),
-               activation, mtu_length};
-    } else if (step == 0) {
-      state = {equilibrium_fibre_length(curves, mtu, activation, mtu_length), T(0.0), activation,
-               mtu_length};
-    } else {
-      const double h = input.time[step] - input.time[step - 1];
-      state = rosenbrock_step(curves, mtu, state, activation, mtu_length, h);
-    }
-    const T cos_alpha = cos_pennation(mtu, state.fibre_length);
-    output.activation[step] = activation;
-    output.fibre_length[step] = state.fibre_length;
-    output.fibre_velocity[step] = state.fibre_velocity;
-    output.pennation_angle[step] = pennation_angle(mtu, state.fibre_length);
-    output.tendon_strain[step] = tendon_strain(mtu, state.fibre_length, cos_alpha, mtu_length);
-    output.mtu_force[step] = mtu_force(curves, mtu, state, cos_alpha, options.tendon);
-  }
+  const detail::SampledInput<T> sampled(input, mtu.parameters.em_delay);
+  detail::ColumnOutput<T> columns{mtu, output};
+  simulate_lanes(curves, mtu, sampled, options, columns);
 }
 
 }  // namespace ceinms_torch::kernel

@@ -1,0 +1,296 @@
+/// The fused engine for Python: problems, their derivatives, Levenberg-Marquardt and AdamW.
+
+#include "arrays.hpp"
+#include "bind_kernel.hpp"
+#include "callback.hpp"
+#include "ceinms_torch/fused/optimisers.hpp"
+#include "names.hpp"
+
+#include <string>
+
+namespace ceinms_torch::bindings {
+namespace {
+
+using fused::AdamWOptions;
+using fused::Backend;
+using fused::CurveTables;
+using fused::Evaluation;
+using fused::Iteration;
+using fused::LevenbergMarquardtOptions;
+using fused::Minimum;
+using fused::Problem;
+using fused::ProblemData;
+using Indices = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
+
+std::vector<double> to_vector(const Array& array) {
+  return {array.data(), array.data() + array.size()};
+}
+
+std::vector<std::size_t> to_indices(const Indices& array) {
+  return {array.data(), array.data() + array.size()};
+}
+
+Array to_array(const std::vector<double>& values) {
+  Array array(static_cast<py::ssize_t>(values.size()));
+  std::copy(values.begin(), values.end(), array.mutable_data());
+  return array;
+}
+
+const Backend& backend_named(const std::string& name) {
+  std::string known;
+  for (const Backend* backend : fused::backends()) {
+    if (name == "auto" || name == backend->name) return *backend;
+    known += (known.empty() ? "'" : ", '") + std::string(backend->name) + "'";
+  }
+  throw std::invalid_argument("instruction_set: expected 'auto' or one of " + known + ", got '" +
+                              name + "'.");
+}
+
+/// One trial's arrays, kept alive while they are copied.
+struct TrialArrays {
+  Array time, mtu_length, mtu_velocity, moment_arm, excitation;
+  double excitation_start;
+  double excitation_rate;
+  Array measured_moment;
+  Array variance;
+
+  kernel::TrialInput input(py::ssize_t n_mtu, py::ssize_t n_dof) const {
+    const py::ssize_t n_step = time.size();
+    if (n_step < 1 || excitation.ndim() != 2 || excitation.shape(0) < 1)
+      throw std::invalid_argument("trial: expected at least one step and one excitation row.");
+    check_shape("time", time, {n_step});
+    check_shape("mtu_length", mtu_length, {n_step, n_mtu});
+    check_shape("mtu_velocity", mtu_velocity, {n_step, n_mtu});
+    check_shape("moment_arm", moment_arm, {n_step, n_dof, n_mtu});
+    check_shape("excitation", excitation, {excitation.shape(0), n_mtu});
+    check_shape("measured_moment", measured_moment, {n_step, n_dof});
+    check_shape("variance", variance, {n_dof});
+    check_finite("time", time);
+    check_finite("mtu_length", mtu_length);
+    check_finite("mtu_velocity", mtu_velocity);
+    check_finite("moment_arm", moment_arm);
+    check_finite("excitation", excitation);
+    check_finite("measured_moment", measured_moment);
+    return {.n_step = static_cast<std::size_t>(n_step),
+            .n_row = static_cast<std::size_t>(excitation.shape(0)),
+            .n_mtu = static_cast<std::size_t>(n_mtu),
+            .n_dof = static_cast<std::size_t>(n_dof),
+            .time = time.data(),
+            .mtu_length = mtu_length.data(),
+            .mtu_velocity = mtu_velocity.data(),
+            .moment_arm = moment_arm.data(),
+            .excitation = excitation.data(),
+            .excitation_start = excitation_start,
+            .excitation_rate = excitation_rate};
+  }
+};
+
+/// A Problem with the lock that keeps two Python threads from using it at once.
+std::unique_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
+                                      const std::vector<TrialArrays>& trials, const Array& start,
+                                      const Array& lower, const Array& upper, const Indices& slot,
+                                      const Indices& component, const Indices& dofs,
+                                      const kernel::ObjectiveOptions& objective,
+                                      const std::string& tendon, const std::string& filter_start,
+                                      std::size_t threads, const std::string& instruction_set) {
+  if (trials.empty()) throw std::invalid_argument("trials: expected at least one.");
+  if (start.ndim() != 2) throw std::invalid_argument("start: expected shape (12, n_mtu).");
+  const py::ssize_t n_mtu = start.shape(1);
+  check_shape("start", start, {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
+  check_shape("upper", upper, {lower.size()});
+  check_finite("start", start);
+  check_finite("lower", lower);
+  check_finite("upper", upper);
+  if (slot.size() != component.size())
+    throw std::invalid_argument("component: expected one per slot.");
+  for (py::ssize_t i = 0; i < slot.size(); ++i)
+    if (slot.data()[i] < 0 || slot.data()[i] >= start.size() || component.data()[i] < 0 ||
+        component.data()[i] >= lower.size())
+      throw std::invalid_argument("slot, component: index out of range.");
+  if (trials.front().moment_arm.ndim() != 3)
+    throw std::invalid_argument("moment_arm: expected shape (n_step, n_dof, n_mtu).");
+  const py::ssize_t n_dof = trials.front().moment_arm.shape(1);
+  for (py::ssize_t i = 0; i < dofs.size(); ++i)
+    if (dofs.data()[i] < 0 || dofs.data()[i] >= n_dof)
+      throw std::invalid_argument("dofs: index out of range.");
+
+  ProblemData data{.map = {to_vector(start), to_vector(lower), to_vector(upper), to_indices(slot),
+                           to_indices(component)},
+                   .measured = {},
+                   .dofs = to_indices(dofs),
+                   .objective = objective,
+                   .simulation = simulation_options(tendon, filter_start)};
+  std::vector<kernel::TrialInput> inputs;
+  for (const TrialArrays& trial : trials) {
+    inputs.push_back(trial.input(n_mtu, n_dof));
+    data.measured.push_back({to_vector(trial.measured_moment), to_vector(trial.variance)});
+    for (const std::size_t dof : data.dofs)
+      if (!(data.measured.back().variance[dof] > 0.0))
+        throw std::invalid_argument("variance: expected positive numbers.");
+  }
+  auto curves = std::make_shared<const CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
+      to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
+  return std::make_unique<Problem>(backend_named(instruction_set), inputs, std::move(curves),
+                                   std::move(data), threads);
+}
+
+std::vector<double> point(const Problem& problem, const Array& x) {
+  check_shape("x", x, {static_cast<py::ssize_t>(problem.n_component())});
+  check_finite("x", x);
+  return to_vector(x);
+}
+
+/// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C
+/// stop the run (the best point is kept) and lets the callback's own exceptions through.
+fused::Progress progress_through(const py::object& callback) {
+  return [callback, last = -1.0](const Iteration& iteration) mutable {
+    // Taking the lock at every iteration would cost as much as the iteration.
+    constexpr double interval = 0.02;
+    if (callback.is_none() && iteration.seconds - last < interval) return true;
+    last = iteration.seconds;
+    const py::gil_scoped_acquire acquire;
+    return call_back(callback, iteration);
+  };
+}
+
+void bind_results(py::module_& module) {
+  py::class_<Evaluation>(module, "Evaluation", "The objective at one point.")
+      .def_readonly("objective", &Evaluation::objective)
+      .def_readonly("terms", &Evaluation::terms)
+      .def_readonly("rmse", &Evaluation::rmse);
+  py::class_<Iteration>(module, "Iteration", "The objective at one iterate.")
+      .def_readonly("iteration", &Iteration::iteration)
+      .def_readonly("evaluations", &Iteration::evaluations)
+      .def_readonly("seconds", &Iteration::seconds)
+      .def_property_readonly("objective", [](const Iteration& i) { return i.evaluation.objective; })
+      .def_property_readonly("terms", [](const Iteration& i) { return i.evaluation.terms; })
+      .def_property_readonly("rmse", [](const Iteration& i) { return i.evaluation.rmse; });
+  py::class_<Minimum>(module, "Minimum", "The best point an optimiser saw, and how it got there.")
+      .def_property_readonly("x", [](const Minimum& m) { return to_array(m.x); })
+      .def_property_readonly("objective", [](const Minimum& m) { return m.evaluation.objective; })
+      .def_property_readonly("terms", [](const Minimum& m) { return m.evaluation.terms; })
+      .def_readonly("history", &Minimum::history)
+      .def_readonly("evaluations", &Minimum::evaluations)
+      .def_readonly("seconds", &Minimum::seconds)
+      .def_property_readonly("status",
+                             [](const Minimum& m) { return std::string(name_of(m.status)); });
+}
+
+Minimum run_levenberg_marquardt(Problem& problem, const Array& start, int max_iterations,
+                                double min_improvement, int patience, double min_gradient,
+                                double min_step, double damping, const py::object& callback) {
+  const LevenbergMarquardtOptions options{max_iterations, min_improvement, patience,
+                                          min_gradient,   min_step,        damping};
+  const std::vector<double> x = point(problem, start);
+  const fused::Progress progress = progress_through(callback);
+  const py::gil_scoped_release release;
+  return fused::minimise_levenberg_marquardt(problem, x, options, progress);
+}
+
+Minimum run_adamw(Problem& problem, const Array& start, double learning_rate,
+                  double learning_rate_decay, double min_learning_rate, int max_iterations,
+                  double min_improvement, int patience, double weight_decay,
+                  const py::object& callback) {
+  const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
+                             max_iterations, min_improvement,     patience,
+                             weight_decay};
+  const std::vector<double> x = point(problem, start);
+  const fused::Progress progress = progress_through(callback);
+  const py::gil_scoped_release release;
+  return fused::minimise_adamw(problem, x, options, progress);
+}
+
+void bind_optimisers(py::module_& module) {
+  module.def("minimise_levenberg_marquardt", &run_levenberg_marquardt, py::arg("problem"),
+             py::arg("start"), py::kw_only(), py::arg("max_iterations"), py::arg("min_improvement"),
+             py::arg("patience"), py::arg("min_gradient"), py::arg("min_step"), py::arg("damping"),
+             py::arg("callback") = py::none(),
+             "Minimise from start (n) in [0, 1] by Levenberg-Marquardt; callback(Iteration). "
+             "Ctrl-C stops and keeps the best point.");
+  module.def("minimise_adamw", &run_adamw, py::arg("problem"), py::arg("start"), py::kw_only(),
+             py::arg("learning_rate"), py::arg("learning_rate_decay"), py::arg("min_learning_rate"),
+             py::arg("max_iterations"), py::arg("min_improvement"), py::arg("patience"),
+             py::arg("weight_decay"), py::arg("callback") = py::none(),
+             "Minimise from start (n) in [0, 1] by AdamW; callback(Iteration). Ctrl-C stops and "
+             "keeps the best point.");
+}
+
+void bind_problem(py::module_& module) {
+  py::class_<TrialArrays>(module, "TrialArrays", "One trial's data and measured moments.")
+      .def(py::init<Array, Array, Array, Array, Array, double, double, Array, Array>(),
+           py::kw_only(), py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"),
+           py::arg("moment_arm"), py::arg("excitation"), py::arg("excitation_start"),
+           py::arg("excitation_rate"), py::arg("measured_moment"), py::arg("variance"));
+  py::class_<kernel::RangePenalty>(module, "RangePenalty", py::module_local(),
+                                   "weight * distance^2 outside a range.")
+      .def(py::init<double, double, double>(), py::arg("lowest"), py::arg("highest"),
+           py::arg("weight"));
+  py::class_<kernel::ObjectiveOptions>(module, "ObjectiveOptions", py::module_local(),
+                                       "Normalisation and penalties of eq. 4.")
+      .def(py::init(&objective_options), py::kw_only(), py::arg("normalisation"),
+           py::arg("fibre_length"), py::arg("tendon_strain"));
+  py::class_<Problem>(module, "Problem",
+                      "A calibration step on the fused engine. Use it from one thread at a time.")
+      .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("trials"),
+           py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
+           py::arg("component"), py::arg("dofs"), py::arg("objective"), py::arg("tendon"),
+           py::arg("filter_start"), py::arg("threads"), py::arg("instruction_set") = "auto")
+      .def_property_readonly("term_names", &Problem::term_names)
+      .def(
+          "evaluate",
+          [](Problem& problem, const Array& x) {
+            const std::vector<double> at = point(problem, x);
+            const py::gil_scoped_release release;
+            return Evaluation(problem.evaluate(at.data()));
+          },
+          py::arg("x"), "Objective at x (n) in [0, 1].")
+      .def(
+          "gradient",
+          [](Problem& problem, const Array& x) {
+            const std::vector<double> at = point(problem, x);
+            Array gradient(x.size());
+            double* out = gradient.mutable_data();
+            Evaluation evaluation;
+            {
+              const py::gil_scoped_release release;
+              evaluation = problem.gradient(at.data(), out);
+            }
+            return std::pair(evaluation, gradient);
+          },
+          py::arg("x"), "Objective and its gradient (n) at x (n) in [0, 1].")
+      .def(
+          "residuals",
+          [](Problem& problem, const Array& x) {
+            const std::vector<double> at = point(problem, x);
+            std::vector<double> residual;
+            std::vector<double> jacobian;
+            {
+              const py::gil_scoped_release release;
+              problem.residuals(at.data(), residual, jacobian);
+            }
+            Array matrix({residual.size(), problem.n_component()});
+            std::copy(jacobian.begin(), jacobian.end(), matrix.mutable_data());
+            return std::pair(to_array(residual), matrix);
+          },
+          py::arg("x"),
+          "Residuals (n_row), whose squares sum to the objective, and their derivatives "
+          "(n_row, n); penalties have rows only where they are not zero.");
+  module.def(
+      "instruction_sets",
+      [] {
+        std::vector<std::string> names;
+        for (const Backend* backend : fused::backends()) names.emplace_back(backend->name);
+        return names;
+      },
+      "Instruction sets that this build has and this machine runs, the best first.");
+}
+
+}  // namespace
+
+void bind_fused(py::module_& module) {
+  bind_results(module);
+  bind_problem(module);
+  bind_optimisers(module);
+}
+
+}  // namespace ceinms_torch::bindings

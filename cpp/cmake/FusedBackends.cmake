@@ -1,0 +1,19 @@
+# add_fused_backend(NAME OPTIONS...): compile cpp/src/fused/lanes.cpp once more, for one instruction set.
+#
+# Not target_clones: GCC splits vector types to the width of the default target before it clones, so
+# that the clones would still compute two numbers at a time.
+function(add_fused_backend name)
+  add_library(ceinms_torch_lanes_${name} OBJECT cpp/src/fused/lanes.cpp)
+  target_link_libraries(ceinms_torch_lanes_${name} PRIVATE ceinms_torch_common)
+  target_compile_definitions(ceinms_torch_lanes_${name} PRIVATE
+    CEINMS_TORCH_ISA=${name} CEINMS_TORCH_BACKEND=${name}_backend)
+  # sqrt without errno and comparisons without traps can be vectorised; results do not change. GCC 12
+  # takes vectors that are filled element by element, also in its own headers, for uninitialised, and
+  # notes that passing wide vectors to functions depends on the target: none is passed, all is inlined.
+  target_compile_options(ceinms_torch_lanes_${name} PRIVATE ${ARGN}
+    -O3 -fno-math-errno -fno-trapping-math
+    -Wno-uninitialized -Wno-maybe-uninitialized -Wno-psabi)
+  set_target_properties(ceinms_torch_lanes_${name} PROPERTIES
+    POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_sources(ceinms_torch_kernel PRIVATE $<TARGET_OBJECTS:ceinms_torch_lanes_${name}>)
+endfunction()

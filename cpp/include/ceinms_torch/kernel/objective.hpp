@@ -1,0 +1,72 @@
+/// @file objective.hpp
+/// The weights of eq. (4)'s terms, the same for every engine.
+#pragma once
+
+#include "ceinms_torch/kernel/number.hpp"
+
+#include <cstddef>
+
+namespace ceinms_torch::kernel {
+
+/// How moment errors of different trials and DOFs are made comparable.
+enum class Normalisation {
+  /// CEINMS (reference D.3): squared errors over the variance of the measured moment and the
+  /// number of steps, summed over trials and DOFs. Penalties count once per DOF.
+  variance,
+  /// Eq. (4): squared errors averaged over DOFs, steps and trials [N^2 m^2]. (As printed, eq. (4)
+  /// does not divide by the number of steps, which would let long trials weigh more.)
+  mean_square,
+  /// Root mean square error of each DOF and trial, averaged over trials, summed over DOFs [N m].
+  rmse,
+};
+
+/// Penalty P of eq. (4): weight * distance^2 outside [lowest, highest].
+struct RangePenalty {
+  double lowest;
+  double highest;
+  double weight;
+};
+
+struct ObjectiveOptions {
+  Normalisation normalisation = Normalisation::variance;
+  RangePenalty fibre_length{0.5, 1.5, 100.0};   ///< on l / lmo
+  RangePenalty tendon_strain{0.0, 0.5, 100.0};  ///< on the tendon strain; elastic tendons only
+};
+
+/// What the weights depend on: the sizes of a problem.
+struct ObjectiveSizes {
+  double n_dof;    ///< DOFs that count
+  double n_trial;  ///< trials
+};
+
+/// Weight of a squared moment error of a trial of n_step steps whose measured moment has this
+/// variance. For Normalisation::rmse it is that of the mean square, whose root is the term.
+inline double moment_weight(Normalisation normalisation, const ObjectiveSizes& sizes, double n_step,
+                            double variance) noexcept {
+  switch (normalisation) {
+    case Normalisation::variance:
+      return 1.0 / (variance * n_step);
+    case Normalisation::mean_square:
+      return 1.0 / (n_step * sizes.n_dof * sizes.n_trial);
+    case Normalisation::rmse:
+      break;
+  }
+  return 1.0 / n_step;
+}
+
+/// Weight of P at one step of one MTU: summed over MTUs and averaged over the trial's steps, then
+/// once per DOF (CEINMS) or averaged over trials.
+inline double penalty_weight(Normalisation normalisation, const ObjectiveSizes& sizes,
+                             double n_step, const RangePenalty& range) noexcept {
+  const double per_trial =
+      normalisation == Normalisation::variance ? sizes.n_dof : 1.0 / sizes.n_trial;
+  return range.weight * per_trial / n_step;
+}
+
+/// How far x is outside a range: the root of P in eq. (4), without its weight and sign.
+template <class T>
+T distance_outside(const T& x, const RangePenalty& range) {
+  return math::at_least(T(x - range.highest), 0.0) + math::at_least(T(range.lowest - x), 0.0);
+}
+
+}  // namespace ceinms_torch::kernel

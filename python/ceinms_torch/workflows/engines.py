@@ -1,0 +1,376 @@
+"""A calibration step on one of the engines, and its optimisers, behind one interface."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch import _kernel
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.model.calibration import CalibrationStep
+from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.workflows.batch import side_by_side, trial_batch
+from ceinms_torch.workflows.curves import curve_tables
+from ceinms_torch.workflows.moments import measured_moments, moment_variance
+from ceinms_torch.workflows.parameter_space import ParameterSpace
+from ceinms_torch.workflows.simulate import engine_tendon, excitation_rate, mtu_velocity
+
+if TYPE_CHECKING:
+    from ceinms_torch import _torch
+
+FloatArray = NDArray[np.float64]
+EngineName = Literal["fused", "tensor"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """The objective at one iterate of an optimiser.
+
+    Parameters
+    ----------
+    iteration : int
+        0 is the start.
+    evaluations : int
+        Evaluations of the objective (and its derivatives) so far.
+    seconds : float
+        Time inside the optimiser so far [s].
+    objective : float
+        The objective, in the unit of its normalisation.
+    terms : tuple of float
+        Its terms, in the order of `Problem.term_names`.
+    rmse : tuple of float
+        Root mean square moment error of each DOF that counts, averaged over trials [N m].
+    """
+
+    iteration: int
+    evaluations: int
+    seconds: float
+    objective: float
+    terms: tuple[float, ...]
+    rmse: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Minimum:
+    """The best point an optimiser saw, and how it got there.
+
+    Parameters
+    ----------
+    x : ndarray (n,)
+        The point, in the unit box.
+    objective : float
+        The objective there.
+    terms : tuple of float
+        Its terms there.
+    history : tuple of Point
+        Every iterate; empty when the objective was not finite at the start.
+    evaluations : int
+        Evaluations of the objective and its derivatives.
+    seconds : float
+        Time inside the optimiser [s].
+    status : str
+        Why it stopped, a key of `STATUS_SENTENCES`.
+    """
+
+    x: FloatArray
+    objective: float
+    terms: tuple[float, ...]
+    history: tuple[Point, ...]
+    evaluations: int
+    seconds: float
+    status: str
+
+
+Callback = Callable[[Point], None]
+
+
+class Problem(Protocol):
+    """A calibration step as an optimiser sees it: points of the unit box, (n,) arrays."""
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the objective's terms."""
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective (as a Point without history) and its gradient (n,)."""
+
+    def minimise(self, start: FloatArray, options: Optimiser, callback: Callback | None) -> Minimum:
+        """Minimise from a start; a KeyboardInterrupt stops and keeps the best."""
+
+
+def _point(item: Any) -> Point:
+    """Copy an iteration of either extension module."""
+    return Point(
+        iteration=item.iteration,
+        evaluations=item.evaluations,
+        seconds=item.seconds,
+        objective=item.objective,
+        terms=tuple(item.terms),
+        rmse=tuple(item.rmse),
+    )
+
+
+def _minimum(item: Any) -> Minimum:
+    """Copy a minimum of either extension module."""
+    return Minimum(
+        x=np.asarray(item.x),
+        objective=item.objective,
+        terms=tuple(item.terms),
+        history=tuple(_point(one) for one in item.history),
+        evaluations=item.evaluations,
+        seconds=item.seconds,
+        status=item.status,
+    )
+
+
+def _arguments(start: FloatArray, options: Any, callback: Callback | None) -> dict[str, Any]:
+    report = None if callback is None else lambda item: callback(_point(item))
+    return {**dataclasses.asdict(options), "start": start, "callback": report}
+
+
+class FusedProblem:
+    """A calibration step on the fused engine (compiled loops, no torch).
+
+    Not for several threads at a time: give each its own.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject at the start of the step.
+    trials : sequence of Trial
+        With measured moments; all with the subject's MTUs and DOFs.
+    step : CalibrationStep
+        DOFs and objective.
+    space : ParameterSpace
+        What may change.
+    tendon : str
+        Tendon by its XML name.
+    filter_start : {"ceinms", "zero"}
+        Start of the activation filter, see `simulate`.
+    threads : int
+        Threads over which a simulation is spread; >= 1.
+    instruction_set : str
+        "auto", or one of `_kernel.instruction_sets()`.
+
+    Raises
+    ------
+    DataError
+        If a measured moment that counts is constant.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        trials: Sequence[Trial],
+        step: CalibrationStep,
+        space: ParameterSpace,
+        *,
+        tendon: str,
+        filter_start: str = "ceinms",
+        threads: int = 1,
+        instruction_set: str = "auto",
+    ) -> None:
+        objective = step.objective
+        slot, component = space.slots()
+        variance = moment_variance(trials, step.dofs)
+        self.core = _kernel.Problem(
+            tables=curve_tables(subject),
+            trials=[
+                _kernel.TrialArrays(
+                    time=trial.time,
+                    mtu_length=trial.mtu_length,
+                    mtu_velocity=mtu_velocity(trial),
+                    moment_arm=trial.moment_arm,
+                    excitation=trial.excitation,
+                    excitation_start=float(trial.excitation_time[0]),
+                    excitation_rate=excitation_rate(trial),
+                    measured_moment=measured_moments(trial),
+                    variance=variance[:, i],
+                )
+                for i, trial in enumerate(trials)
+            ],
+            start=subject.parameters(),
+            lower=space.lower,
+            upper=space.upper,
+            slot=slot,
+            component=component,
+            dofs=np.array([subject.dof_names.index(name) for name in step.dofs]),
+            objective=_kernel.ObjectiveOptions(
+                normalisation=objective.normalisation,
+                fibre_length=_kernel.RangePenalty(
+                    *objective.fibre_length_range, objective.fibre_length_weight
+                ),
+                tendon_strain=_kernel.RangePenalty(
+                    *objective.tendon_strain_range, objective.tendon_strain_weight
+                ),
+            ),
+            tendon=engine_tendon(tendon),
+            filter_start=filter_start,
+            threads=threads,
+            instruction_set=instruction_set,
+        )
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the objective's terms."""
+        return tuple(self.core.term_names)
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        evaluation, gradient = self.core.gradient(x)
+        return _evaluated(evaluation.objective, evaluation.terms, evaluation.rmse), gradient
+
+    def residuals(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return all residuals and their derivatives.
+
+        Parameters
+        ----------
+        x : ndarray (n,)
+            A point of the unit box.
+
+        Returns
+        -------
+        residual : ndarray (n_row,)
+            Their squares sum to the objective. First the moments, trial by trial, DOF by DOF, step
+            by step; then a row for every penalty that is not zero.
+        jacobian : ndarray (n_row, n)
+            Derivatives by x.
+        """
+        residual, jacobian = self.core.residuals(x)
+        return residual, jacobian
+
+    def minimise(
+        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
+    ) -> Minimum:
+        """Minimise by Levenberg-Marquardt, AdamW or L-BFGS-B, whichever the options belong to."""
+        if isinstance(options, Lbfgs):
+            from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
+
+            return minimise_lbfgs(self, start, options, callback)
+        arguments = _arguments(start, options, callback)
+        if isinstance(options, LevenbergMarquardt):
+            return _minimum(_kernel.minimise_levenberg_marquardt(self.core, **arguments))
+        return _minimum(_kernel.minimise_adamw(self.core, **arguments))
+
+
+class TensorProblem:
+    """A calibration step on the tensor engine (LibTorch autograd, the paper's formulation).
+
+    Parameters
+    ----------
+    subject, trials, step, space, tendon, filter_start
+        As for `FusedProblem`.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        trials: Sequence[Trial],
+        step: CalibrationStep,
+        space: ParameterSpace,
+        *,
+        tendon: str,
+        filter_start: str = "ceinms",
+    ) -> None:
+        import torch  # noqa: PLC0415  slow to load
+
+        from ceinms_torch._backend import _torch  # noqa: PLC0415
+
+        objective = step.objective
+        dofs = [subject.dof_names.index(name) for name in step.dofs]
+        tables = [(torch.from_numpy(k), torch.from_numpy(p)) for k, p in curve_tables(subject)]
+        self.core = _torch.Problem(
+            curves=_torch.Curves(tables),
+            batch=trial_batch(trials),
+            target=_torch.Target(
+                measured_moment=torch.from_numpy(
+                    side_by_side([measured_moments(trial) for trial in trials])
+                ),
+                variance=torch.from_numpy(moment_variance(trials, step.dofs)),
+                dofs=torch.tensor(dofs),
+            ),
+            map=_parameter_map(space),
+            objective=_torch.ObjectiveOptions(
+                normalisation=objective.normalisation,
+                fibre_length=_torch.RangePenalty(
+                    *objective.fibre_length_range, objective.fibre_length_weight
+                ),
+                tendon_strain=_torch.RangePenalty(
+                    *objective.tendon_strain_range, objective.tendon_strain_weight
+                ),
+            ),
+            tendon=engine_tendon(tendon),
+            filter_start=filter_start,
+        )
+        # As the core declares its terms.
+        elastic = engine_tendon(tendon) != "stiff"
+        self.term_names = ("moment", "fibre_length", "tendon_strain")[: 3 if elastic else 2]
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        import torch  # noqa: PLC0415  slow to load
+
+        variable = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        evaluation = self.core.evaluate(variable)
+        objective = evaluation.objective()
+        (gradient,) = torch.autograd.grad(objective, variable)
+        terms = [float(term.residuals.square().sum()) for term in evaluation.terms]
+        rmse = evaluation.rmse.mean(1).tolist()
+        return _evaluated(float(objective), terms, rmse), gradient.numpy()
+
+    def minimise(
+        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
+    ) -> Minimum:
+        """Minimise by AdamW or L-BFGS-B, whichever the options belong to.
+
+        Raises
+        ------
+        OptionError
+            For Levenberg-Marquardt, which needs the residuals' derivatives.
+        """
+        import torch  # noqa: PLC0415  slow to load
+
+        from ceinms_torch._backend import _torch  # noqa: PLC0415
+
+        if isinstance(options, Lbfgs):
+            from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
+
+            return minimise_lbfgs(self, start, options, callback)
+        if not isinstance(options, AdamW):
+            hint = "Levenberg-Marquardt needs the fused engine"
+            raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", "lm", hint))
+        arguments = _arguments(start, options, callback) | {"start": torch.from_numpy(start)}
+        return _minimum(_torch.minimise_adamw(self.core, **arguments))
+
+
+def _evaluated(objective: float, terms: Sequence[float], rmse: Sequence[float]) -> Point:
+    return Point(
+        iteration=0,
+        evaluations=1,
+        seconds=0.0,
+        objective=objective,
+        terms=tuple(terms),
+        rmse=tuple(rmse),
+    )
+
+
+def _parameter_map(space: ParameterSpace) -> _torch.ParameterMap:
+    import torch  # noqa: PLC0415  slow to load
+
+    from ceinms_torch._backend import _torch  # noqa: PLC0415
+
+    slots, component = space.slots()
+    return _torch.ParameterMap(
+        start=torch.from_numpy(space.subject.parameters()),
+        lower=torch.from_numpy(space.lower),
+        upper=torch.from_numpy(space.upper),
+        slot=torch.from_numpy(slots),
+        component=torch.from_numpy(component),
+    )

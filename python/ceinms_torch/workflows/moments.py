@@ -1,0 +1,90 @@
+"""Measured joint moments as an objective needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import DataError, wording
+from ceinms_torch.model.trial import Trial
+
+FloatArray = NDArray[np.float64]
+
+
+def measured_moments(trial: Trial) -> FloatArray:
+    """Return the measured moments (n_step, n_dof) [N m] of a trial that must have them.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+
+    Returns
+    -------
+    ndarray (n_step, n_dof)
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    if trial.measured_moment is None:
+        raise DataError(wording(f"trial {trial.name}", "measured moments", "none"))
+    return trial.measured_moment
+
+
+def check_moments(trial: Trial, dofs: Iterable[str]) -> None:
+    """Refuse a moment that counts and is constant: its variance, a divisor, would be zero.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+    dofs : iterable of str
+        The DOFs that count.
+
+    Raises
+    ------
+    DataError
+        If there are no measured moments, or one of them is constant.
+    """
+    for dof, moment in zip(trial.dof_names, measured_moments(trial).T, strict=True):
+        # Not the variance itself, which rounding leaves a little above zero.
+        if dof in dofs and np.ptp(moment) == 0.0:
+            # The file with the moments is the last one that was read.
+            where = f"{trial.files[-1]}: " if trial.files else ""
+            raise DataError(
+                wording(
+                    f"{where}trial {trial.name}",
+                    f"a measured moment of {dof} that varies",
+                    f"{moment[0]:g} N m at all times",
+                    f"take {dof} out of <dofs>, or check the file of measured moments",
+                )
+            )
+
+
+def moment_variance(trials: Sequence[Trial], dofs: tuple[str, ...]) -> FloatArray:
+    """Return the sample variance of every measured moment.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        The trials.
+    dofs : tuple of str
+        The DOFs that count.
+
+    Returns
+    -------
+    ndarray (n_dof, n_trial)
+        [N^2 m^2]; positive for the DOFs that count.
+
+    Raises
+    ------
+    DataError
+        As `check_moments`.
+    """
+    for trial in trials:
+        check_moments(trial, dofs)
+    return np.stack([np.var(measured_moments(trial), axis=0, ddof=1) for trial in trials], axis=-1)

@@ -1,0 +1,294 @@
+"""``ceinms-torch calibrate`` as users run it."""
+
+import csv
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ceinms_torch.io.storage import read_storage
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.workflows.fit import moment_fit
+from ceinms_torch.workflows.simulate import simulate
+from command_line import environment, listing, run_command
+from helpers import DOF_NAMES, MTU_NAMES, edit, write_tiny_folder
+
+STORAGES = {
+    "Activations.sto",
+    "FibreLengths.sto",
+    "NormFibreLengths.sto",
+    "FibreVelocities.sto",
+    "NormFibreVelocities.sto",
+    "PennationAngles.sto",
+    "TendonStrains.sto",
+    "MuscleForces.sto",
+    "Torques.sto",
+}
+RESULT_KEYS = {
+    "method",
+    "engine",
+    "tendon",
+    "objective",
+    "terms",
+    "seconds",
+    "iterations",
+    "evaluations",
+    "status",
+    "status_message",
+    "seed",
+    "options",
+    "fit",
+    "test_fit",
+    "steps",
+    "warnings",
+    "versions",
+    "inputs",
+}
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory):
+    """One calibration with an unseen trial, that several tests look at."""
+    path = tmp_path_factory.mktemp("calibrated")
+    folder = write_tiny_folder(path / "subject", tendon="<rosenbrockElastic/>", n_trial=3)
+    edit(folder / "calibration.xml", " trial3/inputData.xml", "")
+    before = listing(folder)
+    result = run_command(
+        "calibrate",
+        folder / "calibrationSetup.xml",
+        "--out",
+        path / "results",
+        "--test",
+        folder / "trial3" / "inputData.xml",
+        "--max-iterations",
+        "12",
+        "--seed",
+        "5",
+        "--normalisation",
+        "rmse",
+    )
+    assert result.returncode == 0, result.stderr
+    assert listing(folder) == before  # with --out nothing is written among the inputs
+    summary = json.loads((path / "results" / "result.json").read_text())
+    return folder, path / "results", result, summary
+
+
+def read_trial(folder, name, subject):
+    generator = ExcitationGenerator.read(folder / "excitationGenerator.xml")
+    return Trial.read(folder / name / "inputData.xml", subject, generator)
+
+
+def test_files_written(calibrated):
+    _, directory, _, _ = calibrated
+    files = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    storages = {
+        f"{group}/{name}"
+        for group in ("trials/trial1", "trials/trial2", "test/trial3")
+        for name in STORAGES
+    }
+    assert files == {"subject.xml", "result.json", "loss_history.csv"} | storages
+
+
+def test_result_says_what_was_done(calibrated):
+    _, _, _, summary = calibrated
+    assert set(summary) == RESULT_KEYS
+    assert (summary["method"], summary["engine"], summary["seed"]) == ("adamw", "tensor", 5)
+    assert summary["tendon"] == {"requested": "rosenbrockElastic", "used": "rosenbrockElastic"}
+    assert summary["iterations"] == 12
+    assert summary["evaluations"] == 13
+    assert summary["status"] == "max_iterations"
+    assert summary["objective"] == pytest.approx(sum(summary["terms"].values()), rel=1e-12)
+    assert set(summary["terms"]) == {"moment", "fibre_length", "tendon_strain"}
+    assert 0.0 < summary["seconds"] < 300.0
+    assert summary["options"]["maxIterations"] == 12
+    assert summary["options"]["start"] == "subject"
+    assert {"ceinms-torch", "torch", "numpy", "python"} <= set(summary["versions"])
+    (step,) = summary["steps"]
+    assert step["objective_options"]["normalisation"] == "rmse"
+    assert step["dofs"] == list(DOF_NAMES)
+
+
+def test_result_names_every_input_with_its_hash(calibrated):
+    folder, _, _, summary = calibrated
+    got = {str((folder / path).resolve()): digest for path, digest in summary["inputs"].items()}
+    assert not any(Path(path).is_absolute() for path in summary["inputs"])
+    names = ["calibrationSetup.xml", "subject.xml", "excitationGenerator.xml", "calibration.xml"]
+    files = ["inputData.xml", "lmt.sto", "emg.mot", "id.sto"]
+    files += [f"ma_{dof}.sto" for dof in DOF_NAMES]
+    names += [f"trial{i}/{file}" for i in (1, 2, 3) for file in files]
+    expected = {
+        str((folder / name).resolve()): hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in names
+    }
+    assert got == expected
+
+
+def test_subject_is_valid_and_is_the_one_that_was_judged(calibrated):
+    folder, directory, _, summary = calibrated
+    subject = Subject.read(directory / "subject.xml")  # validates
+    original = Subject.read(folder / "subject.xml")
+    assert subject.mtu_names == MTU_NAMES
+    for parameter in summary["steps"][0]["parameters"]:
+        assert parameter["lower"] <= parameter["value"] <= parameter["upper"]
+        row = subject.parameters()[PARAMETER_KINDS.index(parameter["name"])]
+        assert {row[MTU_NAMES.index(name)] for name in parameter["mtus"]} == {parameter["value"]}
+    assert np.any(subject.parameters() != original.parameters(), axis=1).sum() == 6
+    for group, names in (("fit", ("trial1", "trial2")), ("test_fit", ("trial3",))):
+        assert set(summary[group]) == set(names)
+        for name in names:
+            trial = read_trial(folder, name, subject)
+            expected = moment_fit(trial, simulate(subject, trial, tendon="rosenbrockElastic"))
+            assert set(summary[group][name]) == set(DOF_NAMES)
+            for dof, fit in summary[group][name].items():
+                # The subject in the file has all digits of the one in memory.
+                assert fit["rmse"] == pytest.approx(expected[dof].rmse, rel=1e-12)
+                assert fit["r2"] == pytest.approx(expected[dof].r2, rel=1e-9)
+
+
+def test_storages_hold_the_simulations_of_the_written_subject(calibrated):
+    folder, directory, _, _ = calibrated
+    subject = Subject.read(directory / "subject.xml")
+    for name, group in (("trial2", "trials"), ("trial3", "test")):
+        trial = read_trial(folder, name, subject)
+        simulation = simulate(subject, trial, tendon="rosenbrockElastic")
+        moments = read_storage(directory / group / name / "Torques.sto")
+        assert moments.columns == DOF_NAMES
+        # Files hold at least ten digits.
+        np.testing.assert_allclose(moments.values, simulation.joint_moment.values, rtol=1e-9)
+        for file in STORAGES:
+            storage = read_storage(directory / group / name / file)
+            np.testing.assert_allclose(storage.time, trial.time, atol=1e-9)
+
+
+def test_history_is_a_table_of_every_iterate(calibrated):
+    _, directory, _, summary = calibrated
+    with (directory / "loss_history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["iteration"]) for row in rows] == list(range(13))
+    objectives = [float(row["objective [N m]"]) for row in rows]
+    assert min(objectives) == summary["objective"]
+    assert objectives[0] > min(objectives)
+    for dof in DOF_NAMES:
+        assert all(float(row[f"RMSE {dof} [N m]"]) > 0.0 for row in rows)
+
+
+def test_tables_show_fit_terms_and_bounds(calibrated):
+    _, directory, result, _ = calibrated
+    shown = result.stdout
+    for text in ("calibration trials", "unseen trials", "RMSE", "trial3", "moment", "bound"):
+        assert text in shown
+    for dof in DOF_NAMES:
+        assert dof in shown
+    assert f"calibrated subject: {directory / 'subject.xml'}" in shown
+    assert "note: the calibration file asks for simulatedAnnealing" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_without_out_the_setup_file_decides(tiny_folder):
+    inputs = listing(tiny_folder)
+    result = run_command(
+        "calibrate", tiny_folder / "calibrationSetup.xml", "--max-iterations", "1", "--quiet"
+    )
+    assert result.returncode == 0, result.stderr
+    after = listing(tiny_folder)
+    assert {path: after[path] for path in inputs} == inputs
+    new = {str(path.relative_to(tiny_folder)) for path in after if path not in inputs}
+    directory = "calibrated/calibrationSetup_results"
+    assert {"calibrated/subject.xml", f"{directory}/result.json"} <= new
+    assert all(name.startswith("calibrated") for name in new)
+    assert len(result.stdout.splitlines()) == 2  # quiet: where the results are, nothing else
+    text = (tiny_folder / "calibrated" / "subject.xml").read_text()
+    assert "<calibrated>" in text
+    assert "calibration.xml" in text
+
+
+def test_adamw_of_the_calibration_file_is_used(tmp_path):
+    algorithm = "<adamW><learningRate>0.02</learningRate><maxIterations>2</maxIterations></adamW>"
+    folder = write_tiny_folder(tmp_path / "subject", algorithm=algorithm)
+    result = run_command(
+        "calibrate", folder / "calibrationSetup.xml", "--out", tmp_path / "out", "--start", "random"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "note:" not in result.stderr
+    summary = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert summary["iterations"] == 2
+    assert summary["options"]["learningRate"] == 0.02
+    assert summary["options"]["start"] == "random"
+
+
+# A calibration far too long to end by itself that says when it is under way.
+INTERRUPTIBLE = """
+import sys
+from ceinms_torch.cli import display, main
+shown = display.CalibrationProgress.__call__
+def show(self, iteration):
+    shown(self, iteration)
+    if iteration.iteration == 3:
+        print("under way", flush=True)
+display.CalibrationProgress.__call__ = show
+sys.argv = ["ceinms-torch", *sys.argv[1:]]
+main.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_interrupt_writes_the_best(tiny_folder):
+    options = ["--max-iterations", "1000000", "--patience", "1000000"]
+    setup = tiny_folder / "calibrationSetup.xml"
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, "calibrate", setup, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as process:
+        try:
+            assert process.stdout.readline() == "under way\n"
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60.0)
+        finally:
+            process.kill()
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert "Interrupted; the best parameters found so far are kept." in stdout
+    directory = tiny_folder / "calibrated" / "calibrationSetup_results"
+    summary = json.loads((directory / "result.json").read_text())
+    assert summary["status"] == "interrupted"
+    assert summary["iterations"] >= 3
+    Subject.read(tiny_folder / "calibrated" / "subject.xml")
+    assert (directory / "trials" / "trial2" / "Torques.sto").is_file()
+
+
+def test_broken_test_trial_is_found_before_calibrating(tiny_folder, tmp_path):
+    path = tiny_folder / "trial2" / "id.sto"
+    edit(path, "knee_angle_r_moment", "hip_flexion_r_moment")
+    edit(tiny_folder / "calibration.xml", " trial2/inputData.xml", "")
+    before = listing(tiny_folder)
+    result = run_command(
+        "calibrate",
+        tiny_folder / "calibrationSetup.xml",
+        "--test",
+        tiny_folder / "trial2" / "inputData.xml",
+        without_torch=tmp_path / "poison",
+    )
+    assert result.returncode == 1
+    assert result.stderr.count("error:") == 1
+    assert f"{path}:7: knee_angle_r_moment: expected a column" in result.stderr
+    assert listing(tiny_folder) == before
+
+
+def test_help_has_examples():
+    result = run_command("calibrate", "--help")
+    assert result.returncode == 0
+    assert "Examples" in result.stdout
+    assert "ceinms-torch calibrate calibrate.xml --max-iterations 50" in result.stdout
+    for option in ("--out", "--test", "--normalisation", "--start", "--seed", "--patience"):
+        assert option in result.stdout

@@ -1,0 +1,292 @@
+"""What the engines refuse: NaN, infinity, wrong shapes and types, nothing at all."""
+
+import numpy as np
+import pytest
+import torch
+
+from ceinms_torch import _kernel
+from ceinms_torch._backend import _torch
+from ceinms_torch.workflows.batch import batch_arrays
+from engine_cases import kernel_arguments, make_subject, make_trial, torch_curves
+
+SUBJECT = make_subject([{}, {"pennation_angle": 0.1}])
+TRIAL = make_trial(SUBJECT, "trial", n_step=6)
+NUMBERS = ("time", "mtu_length", "mtu_velocity", "moment_arm", "excitation")
+PER_TRIAL = ("excitation_start", "excitation_rate")
+
+
+def kernel(**changes):
+    return _kernel.simulate(**{**kernel_arguments(SUBJECT, TRIAL), **changes})
+
+
+def tensors():
+    arrays = batch_arrays([TRIAL, TRIAL])
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def batch(**changes):
+    return _torch.TrialBatch(**{**tensors(), **changes})
+
+
+def simulate(**changes):
+    arguments = {
+        "curves": torch_curves(SUBJECT),
+        "parameters": torch.from_numpy(SUBJECT.parameters()),
+        "batch": batch(),
+        "tendon": "rosenbrock",
+        "filter_start": "ceinms",
+    }
+    return _torch.simulate(**{**arguments, **changes})
+
+
+def problem(*, target=None, space=None):
+    matrix = torch.from_numpy(SUBJECT.parameters())
+    targets = {
+        "measured_moment": torch.zeros(6, 2, 2, dtype=torch.float64),
+        "variance": torch.ones(2, 2, dtype=torch.float64),
+        "dofs": torch.tensor([0, 1]),
+    }
+    spaces = {
+        "start": matrix,
+        "lower": torch.tensor([0.5, 0.05], dtype=torch.float64),
+        "upper": torch.tensor([2.5, 0.15], dtype=torch.float64),
+        "slot": torch.tensor([16, 17, 20]),  # strength of both MTUs, damping of the first
+        "component": torch.tensor([0, 0, 1]),
+    }
+    return _torch.Problem(
+        curves=torch_curves(SUBJECT),
+        batch=batch(),
+        target=_torch.Target(**{**targets, **(target or {})}),
+        map=_torch.ParameterMap(**{**spaces, **(space or {})}),
+        objective=_torch.ObjectiveOptions(
+            normalisation="variance",
+            fibre_length=_torch.RangePenalty(0.5, 1.5, 100.0),
+            tendon_strain=_torch.RangePenalty(0.0, 0.5, 100.0),
+        ),
+        tendon="stiff",
+        filter_start="ceinms",
+    )
+
+
+def spoilt(array, value):
+    array = array.clone() if isinstance(array, torch.Tensor) else array.copy()
+    array.reshape(-1)[-1] = value
+    return array
+
+
+# ---- the tensor engine
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", NUMBERS + PER_TRIAL)
+def test_batch_refuses_what_is_not_finite(name, value):
+    with pytest.raises(ValueError, match=rf"^{name}: expected finite numbers, got NaN or infinity"):
+        batch(**{name: spoilt(tensors()[name], value)})
+
+
+@pytest.mark.parametrize("name", NUMBERS + PER_TRIAL)
+def test_batch_refuses_single_precision(name):
+    with pytest.raises(TypeError, match=rf"^{name}: expected dtype float64, got Float"):
+        batch(**{name: tensors()[name].float()})
+
+
+@pytest.mark.parametrize("name", ["time", "mtu_velocity", "moment_arm", *PER_TRIAL, "is_valid"])
+def test_batch_refuses_another_number_of_rows(name):
+    with pytest.raises(ValueError, match=rf"^{name}: expected shape \[.*\], got \["):
+        batch(**{name: tensors()[name][:-1]})
+
+
+@pytest.mark.parametrize("name", ["mtu_length", "moment_arm", "excitation"])
+def test_batch_refuses_another_number_of_dimensions(name):
+    with pytest.raises(ValueError, match=rf"^{name}: expected (3|4) dimensions"):
+        batch(**{name: tensors()[name][0]})
+
+
+def test_batch_refuses_another_number_of_mtus():
+    with pytest.raises(ValueError, match=r"^excitation: expected shape \[\d+, 2, 2\], got"):
+        batch(excitation=tensors()["excitation"][:, :1])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2], ids=["steps", "MTUs", "trials"])
+def test_batch_refuses_nothing(axis):
+    length = tensors()["mtu_length"]
+    with pytest.raises(ValueError, match=r"^mtu_length: expected at least one step, MTU and trial"):
+        batch(mtu_length=length.narrow(axis, 0, 0))
+
+
+def test_batch_refuses_excitations_without_rows():
+    with pytest.raises(ValueError, match=r"^excitation: expected .* at least one row"):
+        batch(excitation=tensors()["excitation"][:0])
+
+
+@pytest.mark.parametrize("change", [lambda t: t.flip(0), lambda t: t * 0.0], ids=["back", "still"])
+def test_batch_refuses_time_that_does_not_increase(change):
+    with pytest.raises(ValueError, match=r"^time: expected to increase strictly"):
+        batch(time=change(tensors()["time"]))
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, "is_valid"])
+def test_batch_takes_tensors_only(name):
+    with pytest.raises(TypeError, match=rf"{name}: torch\.Tensor"):
+        batch(**{name: tensors()[name].numpy()})
+
+
+def test_simulate_refuses_a_matrix_of_another_shape():
+    matrix = torch.from_numpy(SUBJECT.parameters())
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 2\], got \[11, 2\]"):
+        simulate(parameters=matrix[:11])
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 2\], got \[12, 1\]"):
+        simulate(parameters=matrix[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("tendon", "'stiff', 'rosenbrock'"), ("filter_start", "'zero', 'ceinms'")],
+)
+@pytest.mark.parametrize("engine", [kernel, simulate], ids=["kernel", "tensor"])
+def test_engines_list_the_words_they_know(engine, option, words):
+    with pytest.raises(ValueError, match=rf"^{option}: expected one of {words}, got 'magic'"):
+        engine(**{option: "magic"})
+
+
+# ---- the kernel
+
+
+@pytest.mark.parametrize("name", ["parameters", "time", "mtu_velocity", "moment_arm"])
+def test_kernel_refuses_another_number_of_rows(name):
+    with pytest.raises(ValueError, match=rf"^{name}: expected shape \(.*\), got \("):
+        kernel(**{name: kernel_arguments(SUBJECT, TRIAL)[name][:-1]})
+
+
+@pytest.mark.parametrize("name", ["mtu_length", "moment_arm", "excitation"])
+def test_kernel_refuses_another_number_of_dimensions(name):
+    with pytest.raises(ValueError, match=rf"^{name}: expected shape \(n_"):
+        kernel(**{name: np.zeros(6)})
+
+
+@pytest.mark.parametrize("name", ["mtu_length", "excitation"])
+def test_kernel_refuses_nothing(name):
+    with pytest.raises(ValueError, match=rf"^{name}: expected .*not empty"):
+        kernel(**{name: kernel_arguments(SUBJECT, TRIAL)[name][:0]})
+
+
+def test_kernel_refuses_another_number_of_curves():
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        kernel(tables=kernel_arguments(SUBJECT, TRIAL)["tables"][:3])
+
+
+def test_kernel_refuses_pieces_that_do_not_fit_the_knots():
+    tables = kernel_arguments(SUBJECT, TRIAL)["tables"]
+    tables[1] = (tables[1][0], tables[1][1][:-1])
+    with pytest.raises(ValueError, match=r"^pieces: expected shape"):
+        kernel(tables=tables)
+
+
+def test_kernel_widens_single_precision():
+    """Arrays of numbers are numbers to the kernel; only the numbers count."""
+    length = TRIAL.mtu_length.astype(np.float32)
+    expected = kernel(mtu_length=length.astype(np.float64))
+    np.testing.assert_array_equal(kernel(mtu_length=length)["mtu_force"], expected["mtu_force"])
+
+
+@pytest.mark.parametrize("x", [[0.0, 0.0, 1.0], [1.0, 0.0], [0.0, np.nan]])
+def test_splines_refuse_knots_that_do_not_increase(x):
+    for function in (_kernel.spline_table, _kernel.tendon_table):
+        with pytest.raises(ValueError, match=r"^x: expected to increase strictly"):
+            function(np.array(x), np.ones(len(x)))
+
+
+# ---- the calibration problem
+
+
+def test_problem_refuses_moments_of_another_shape():
+    with pytest.raises(ValueError, match=r"^measured_moment: expected shape"):
+        problem(target={"measured_moment": torch.zeros(5, 2, 2, dtype=torch.float64)})
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
+def test_problem_refuses_variance_that_is_not_positive(value):
+    variance = spoilt(torch.ones(2, 2, dtype=torch.float64), value)
+    with pytest.raises(ValueError, match=r"^variance: expected positive numbers"):
+        problem(target={"variance": variance})
+
+
+def test_problem_ignores_the_variance_of_a_dof_that_does_not_count():
+    variance = torch.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
+    problem(target={"variance": variance, "dofs": torch.tensor([0])})
+
+
+def test_problem_refuses_inverted_bounds():
+    with pytest.raises(ValueError, match=r"^upper: expected to be above lower"):
+        problem(space={"upper": torch.tensor([0.4, 0.15], dtype=torch.float64)})
+
+
+def test_problem_refuses_slots_without_component():
+    with pytest.raises(ValueError, match=r"^component: expected one per slot, got 2 for 3"):
+        problem(space={"component": torch.tensor([0, 1])})
+
+
+def test_objective_knows_its_normalisations():
+    penalty = _torch.RangePenalty(0.5, 1.5, 100.0)
+    with pytest.raises(ValueError, match=r"^normalisation: expected one of 'variance', 'meanSqu"):
+        _torch.ObjectiveOptions(normalisation="mean", fibre_length=penalty, tendon_strain=penalty)
+
+
+# ---- what is not refused yet
+
+
+def minimise(start):
+    return _torch.minimise_adamw(
+        problem(),
+        start,
+        learning_rate=0.1,
+        learning_rate_decay=1.0,
+        min_learning_rate=0.0,
+        max_iterations=1,
+        min_improvement=0.0,
+        patience=1,
+        weight_decay=0.0,
+    )
+
+
+def open_cases():
+    matrix = torch.from_numpy(SUBJECT.parameters())
+    arguments = kernel_arguments(SUBJECT, TRIAL)
+    half = torch.full((2,), 0.5, dtype=torch.float64)
+    for name in (*NUMBERS, "parameters"):
+        yield (
+            f"kernel: NaN in {name}",
+            lambda name=name: kernel(**{name: spoilt(arguments[name], np.nan)}),
+        )
+    yield "kernel: infinite start", lambda: kernel(excitation_start=-np.inf)
+    yield "kernel: no rate", lambda: kernel(excitation_rate=0.0)
+    yield "kernel: time goes back", lambda: kernel(time=arguments["time"][::-1])
+    yield "batch: no rate", lambda: batch(excitation_rate=0.0 * tensors()["excitation_rate"])
+    yield "batch: numbers for is_valid", lambda: batch(is_valid=tensors()["is_valid"].double())
+    yield "tensor: NaN in parameters", lambda: simulate(parameters=spoilt(matrix, np.nan))
+    yield "tensor: single precision parameters", lambda: simulate(parameters=matrix.float())
+    yield "curves: single precision", lambda: _torch.Curves([(half.float(), half.float())] * 4)
+    yield "curves: shape of pieces", lambda: _torch.Curves([(half, half)] * 4)
+    moments = torch.zeros(6, 2, 2, dtype=torch.float64)
+    yield (
+        "problem: NaN moment",
+        lambda: problem(target={"measured_moment": spoilt(moments, np.nan)}),
+    )
+    yield "problem: slot", lambda: problem(space={"slot": torch.tensor([16, 17, 99])})
+    yield "problem: dof", lambda: problem(target={"dofs": torch.tensor([0, 2])})
+    yield "problem: no dof", lambda: problem(target={"dofs": torch.tensor([], dtype=torch.int64)})
+    yield "problem: component", lambda: problem(space={"component": torch.tensor([0, 0, 2])})
+    yield "evaluate: single number", lambda: problem().evaluate(half[:1])
+    yield "evaluate: single precision", lambda: problem().evaluate(half.float())
+    yield "minimise: single number", lambda: minimise(half[:1])
+    yield "minimise: outside the box", lambda: minimise(half + 1.0)
+
+
+OPEN_CASES = dict(open_cases())
+
+
+@pytest.mark.xfail(reason="not checked yet", strict=True)
+@pytest.mark.parametrize("case", OPEN_CASES)
+def test_faulty_numbers_are_refused(case):
+    with pytest.raises((ValueError, TypeError), match=r"^\w+: expected .*, got "):
+        OPEN_CASES[case]()

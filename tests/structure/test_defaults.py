@@ -1,0 +1,96 @@
+"""What is written down in C++ and in Python is the same in both."""
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+
+from ceinms_torch import AdamW, Objective, simulate
+from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
+from ceinms_torch.model.trial import TIME_TOLERANCE
+from ceinms_torch.workflows.calibrate import STATUS_SENTENCES
+from ceinms_torch.workflows.simulate import engine_tendon
+
+CPP = Path(__file__).resolve().parents[2] / "cpp"
+
+
+def without_comments(path):
+    return re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
+
+
+TEXTS = [without_comments(path) for path in sorted((CPP / "include").rglob("*.hpp"))]
+
+
+def header_with(declaration):
+    """Return the text of the one header that has a declaration."""
+    texts = [text for text in TEXTS if re.search(rf"\b{declaration}\b\s*[:{{=]", text)]
+    assert len(texts) == 1, f"{len(texts)} headers have {declaration}"
+    return texts[0]
+
+
+def body(text, start):
+    """Return what is between the braces that follow `start`."""
+    begin = text.index("{", text.index(start)) + 1
+    depth, end = 1, begin
+    while depth:
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        end += 1
+    return text[begin : end - 1]
+
+
+def enumerators(text, name):
+    return [word for word in re.split(r"[\s,]+", body(text, f"enum class {name}")) if word]
+
+
+def numbers_of(text, name):
+    """Return member -> default of a struct of numbers, in order."""
+    members = re.findall(r"(?:double|int)\s+(\w+)\s*=\s*([^;]+);", body(text, f"struct {name}"))
+    return {member: float(value) for member, value in members}
+
+
+def test_adamw_options():
+    assert numbers_of(header_with("struct AdamWOptions"), "AdamWOptions") == dataclasses.asdict(
+        AdamW()
+    )
+
+
+def test_objective_options():
+    text = body(header_with("struct ObjectiveOptions"), "struct ObjectiveOptions")
+    penalties = {
+        name: tuple(float(number) for number in values.split(","))
+        for name, values in re.findall(r"RangePenalty\s+(\w+)\s*\{([^}]*)\}", text)
+    }
+    python = Objective()
+    assert penalties == {
+        "fibre_length": (*python.fibre_length_range, python.fibre_length_weight),
+        "tendon_strain": (*python.tendon_strain_range, python.tendon_strain_weight),
+    }
+    chosen = re.search(r"Normalisation\s+\w+\s*=\s*Normalisation::(\w+)", text)
+    assert chosen[1] == python.normalisation
+
+
+def test_simulation_options():
+    text = body(header_with("struct SimulationOptions"), "struct SimulationOptions")
+    defaults = dict(re.findall(r"=\s*(\w+)::(\w+)", text))
+    python = inspect.signature(simulate).parameters
+    assert defaults["TendonModel"] == engine_tendon(python["tendon"].default)
+    assert defaults["FilterStart"] == python["filter_start"].default
+
+
+def test_parameters_have_one_order():
+    text = header_with("enum class ParameterKind")
+    kinds = enumerators(text, "ParameterKind")
+    assert kinds == list(PARAMETER_ATTRIBUTES.values())
+    assert list(PARAMETER_ATTRIBUTES) == list(PARAMETER_KINDS)
+    members = re.findall(r"^\s*T\s+(\w+);", body(text, "struct MtuParameters"), flags=re.MULTILINE)
+    assert members == kinds
+    assert re.search(r"n_parameter_kind\s*=\s*(\d+)", text)[1] == str(len(kinds))
+
+
+def test_every_status_has_a_sentence():
+    assert set(enumerators(header_with("enum class Status"), "Status")) == set(STATUS_SENTENCES)
+
+
+def test_times_are_compared_alike():
+    tolerance = re.search(r"time_tolerance\s*=\s*([^;]+);", header_with("double time_tolerance"))[1]
+    assert float(tolerance) == TIME_TOLERANCE

@@ -1,0 +1,195 @@
+"""The READMEs: their examples run, their commands and links exist."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+
+import ceinms_torch as ct
+from ceinms_torch.cli.main import app
+from ceinms_torch.workflows.results import STORAGE_FILES
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+README = REPOSITORY / "README.md"
+DOCUMENTS = [
+    README,
+    REPOSITORY / "cpp" / "README.md",
+    REPOSITORY / "cpp" / "EQUATIONS.md",
+    REPOSITORY / "tests" / "README.md",
+    *sorted((REPOSITORY / "subjects").glob("*/README.md")),
+]
+
+
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+def blocks(path, language):
+    """Return the content of all code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(path), flags=re.DOTALL | re.MULTILINE)
+
+
+def shell_lines():
+    """Return every line of every sh block that is not a comment, with its document."""
+    return [
+        (path, line)
+        for path in DOCUMENTS
+        for block in blocks(path, "sh")
+        for line in block.splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder with a copy of the subjects, in which the README's examples may write."""
+    ignored = shutil.ignore_patterns("results")
+    shutil.copytree(REPOSITORY / "subjects", tmp_path / "subjects", ignore=ignored)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# ---- The two commands -------------------------------------------------------------------
+
+
+def test_first_block_is_the_contract():
+    first = re.search(r"^```(\w*)\n(.*?)^```$", text_of(README), flags=re.DOTALL | re.MULTILINE)
+    assert first[1] == "sh"
+    set_up, tests = first[2].splitlines()
+    assert set_up.startswith("python3 -m venv .venv && .venv/bin/pip install")
+    assert set_up.endswith("ceinms-torch calibrate subjects/gait/calibrate.xml")
+    assert tests == ".venv/bin/pytest"
+
+
+def test_continuous_integration_runs_that_block():
+    script = text_of(REPOSITORY / ".ci" / "run")
+    extraction = next(line for line in script.splitlines() if line.startswith("mapfile"))
+    program = extraction + "\nprintf '%s\\n' \"${commands[@]}\""
+    result = subprocess.run(
+        ["/bin/bash", "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == blocks(README, "sh")[0]
+    assert 'bash -c "$set_up"' in script
+    assert 'bash -c "$test_command"' in script
+
+
+# ---- Examples ---------------------------------------------------------------------------
+
+
+def test_python_example_runs(elsewhere, capsys):
+    (example,) = blocks(README, "python")
+    names = {}
+    exec(compile(example, str(README), "exec"), names)  # noqa: S102  our own README
+    assert names["result"].iterations == 5
+    assert len(names["soleus"]) == len(names["trial"].time)
+    assert capsys.readouterr().out.count("RMSE") == 3
+    forces = ct.read_storage(elsewhere / "results" / "MuscleForces.sto")
+    assert "soleus_r" in forces.columns
+    assert ct.Subject.read(elsewhere / "results" / "subjectCalibrated.xml").mtus
+
+
+def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
+    (example,) = blocks(README, "xml")
+    path = elsewhere / "subjects" / "gait" / "example.xml"
+    path.write_text(example, encoding="utf-8")
+    plan = ct.CalibrationPlan.read(path)
+    assert plan.algorithm == ct.AdamW()
+    assert [step.objective for step in plan.steps] == [ct.Objective()]
+    for name in [*ct.AdamW().to_dict(), *ct.Objective().to_dict()]:
+        assert f"<{name}>" in example
+    plan.check_names(ct.Subject.read(elsewhere / "subjects" / "gait" / "subjectUncalibrated.xml"))
+    # "<adamW/> and <minimizeTorqueError/> mean the same"
+    short = re.sub(r"<(adamW|minimizeTorqueError)>.*?</\1>", r"<\1/>", example, flags=re.DOTALL)
+    path.write_text(short, encoding="utf-8")
+    again = ct.CalibrationPlan.read(path)
+    assert (again.algorithm, again.steps) == (plan.algorithm, plan.steps)
+
+
+# ---- Commands, links, names -------------------------------------------------------------
+
+
+def check_command(words):
+    """Check that the words after ``ceinms-torch`` are a command and options that it has."""
+    commands = typer.main.get_command(app).commands
+    assert words[0] in commands, f"no command {words[0]}"
+    options = {option for param in commands[words[0]].params for option in param.opts}
+    for word in words[1:]:
+        assert not word.startswith("-") or word in options, f"{words[0]} has no option {word}"
+
+
+def test_quoted_commands_exist():
+    checked = 0
+    for path, line in shell_lines():
+        for part in line.split("&&"):
+            words = shlex.split(part, comments=True)
+            programs = [i for i, word in enumerate(words) if Path(word).name == "ceinms-torch"]
+            for i in programs[:1]:
+                check_command(words[i + 1 :])
+                checked += 1
+            script = words[0] if words else ""
+            if script.startswith((".ci/", "subjects/")):
+                assert (REPOSITORY / script).is_file(), f"{path}: no {script}"
+            if words[:1] == ["python"] and words[1].endswith(".py"):
+                assert (REPOSITORY / words[1]).is_file(), f"{path}: no {words[1]}"
+            for word in words[1:] if words[:1] == ["pytest"] else ():
+                name = word.split("::")[0]
+                assert not name.startswith("tests") or (REPOSITORY / name).exists(), line
+    assert checked >= 5
+
+
+def test_options_named_in_the_readme_exist():
+    params = [p for c in typer.main.get_command(app).commands.values() for p in c.params]
+    known = {option for param in params for option in param.opts}
+    prose = re.sub(r"^```.*?^```$", "", text_of(README), flags=re.DOTALL | re.MULTILINE)
+    named = {word for code in re.findall(r"`([^`]+)`", prose) for word in code.split()}
+    assert {word for word in named if word.startswith("--")} <= known
+
+
+def test_presets_named_exist():
+    presets = text_of(REPOSITORY / "CMakePresets.json")
+    for _, line in shell_lines():
+        for name in re.findall(r"--preset (\S+)", line):
+            assert f'"name": "{name}"' in presets
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_lead_to_files(path):
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text_of(path)):
+        if "://" not in link:
+            assert (path.parent / link).exists(), f"{path} links to {link}"
+
+
+def test_every_public_name_in_the_readme_exists():
+    names = set(re.findall(r"\bct\.(\w+)", text_of(README)))
+    assert names
+    assert names <= set(ct.__all__)
+
+
+def test_written_files_are_all_named():
+    text = text_of(README)
+    missing = [
+        name for name in STORAGE_FILES.values() if f"`{name.removesuffix('.sto')}`" not in text
+    ]
+    assert missing == []
+    for name in ("result.json", "loss_history.csv"):
+        assert name in text
+
+
+def test_map_of_the_core_names_every_header():
+    text = text_of(REPOSITORY / "cpp" / "README.md")
+    include = REPOSITORY / "cpp" / "include" / "ceinms_torch"
+    headers = {str(path.relative_to(include)) for path in include.rglob("*.hpp")}
+    named = set(re.findall(r"`(\w+/\w+\.hpp)`", text))
+    assert sorted(headers - named) == []
+    assert sorted(named - headers) == []
+
+
+def test_folders_of_tests_are_described():
+    text = text_of(REPOSITORY / "tests" / "README.md")
+    folders = {path.parent for path in (REPOSITORY / "tests").rglob("test_*")}
+    tops = {folder.relative_to(REPOSITORY / "tests").parts[0] for folder in folders}
+    assert sorted(name for name in tops if f"`{name}/`" not in text) == []

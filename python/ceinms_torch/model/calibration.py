@@ -31,7 +31,7 @@ from ceinms_torch.model.nms_model import (
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.options import AdamW, Objective
+from ceinms_torch.model.options import OPTIMISERS, Objective, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 
@@ -114,7 +114,7 @@ class CalibrationPlan:
 
     Parameters
     ----------
-    algorithm : SimulatedAnnealing or AdamW
+    algorithm : SimulatedAnnealing, AdamW, LevenbergMarquardt or Lbfgs
         How the objective is minimised.
     tendon : Tendon
         The tendon model.
@@ -130,7 +130,7 @@ class CalibrationPlan:
         What was read, kept to write unknown elements back.
     """
 
-    algorithm: SimulatedAnnealing | AdamW
+    algorithm: SimulatedAnnealing | Optimiser
     tendon: Tendon
     activation: Activation = "exponential"
     steps: tuple[CalibrationStep, ...]
@@ -198,12 +198,13 @@ class CalibrationPlan:
             If the name of a trial file contains white space, which separates names in this file.
         """
         document = new_document("calibration", path)
-        if isinstance(self.algorithm, AdamW):
-            node = document.root.add("algorithm").add("adamW")
+        if isinstance(self.algorithm, SimulatedAnnealing):
+            write_annealing(document.root, self.algorithm)
+        else:
+            tag = next(tag for tag, kind in OPTIMISERS.items() if type(self.algorithm) is kind)
+            node = document.root.add("algorithm").add(tag)
             for name, value in self.algorithm.to_dict().items():
                 node.add(name, number_text(value))
-        else:
-            write_annealing(document.root, self.algorithm)
         write_model(document.root, self.tendon, self.activation).add("openLoop")
         steps = document.root.add("calibrationSteps")
         for step in self.steps:
@@ -254,17 +255,18 @@ class CalibrationPlan:
                 )
 
 
-def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | AdamW:
-    node = parent.child("simulatedAnnealing", "adamW")
+def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
+    node = parent.child("simulatedAnnealing", *OPTIMISERS)
     if node.tag == "simulatedAnnealing":
         return read_annealing(node)
+    optimiser = OPTIMISERS[node.tag]
     values: dict[str, Any] = {}
-    for name, value in AdamW().to_dict().items():
+    for name, value in optimiser().to_dict().items():
         child = node.find(name)
         if child is not None:
             values[name] = child.integer() if isinstance(value, int) else child.number()
     try:
-        return AdamW.from_dict(values)
+        return optimiser.from_dict(values)
     except OptionError as error:
         raise node.error("settings within their ranges", f"'{error}'") from error
 

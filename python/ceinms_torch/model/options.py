@@ -215,6 +215,12 @@ LBFGS_NAMES = {
 }
 
 Optimiser = AdamW | LevenbergMarquardt | Lbfgs
+# By the element that asks for them in a calibration file.
+OPTIMISERS: dict[str, type[Optimiser]] = {
+    "adamW": AdamW,
+    "levenbergMarquardt": LevenbergMarquardt,
+    "lbfgs": Lbfgs,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

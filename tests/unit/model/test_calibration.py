@@ -9,7 +9,7 @@ import pytest
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.model.options import AdamW, Objective
+from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective
 from ceinms_torch.model.subject import Subject
 from helpers import edit, line_with, write_tiny_folder
 
@@ -80,6 +80,28 @@ def test_own_elements(tmp_path):
     assert plan.steps[0].objective == Objective(
         normalisation="rmse", tendon_strain_range=(0.0, 0.1), tendon_strain_weight=50.0
     )
+
+
+@pytest.mark.parametrize(
+    ("xml", "expected"),
+    [
+        ("<levenbergMarquardt/>", LevenbergMarquardt()),
+        (
+            (
+                "<levenbergMarquardt><maxIterations>9</maxIterations><damping>0.5</damping>"
+                "</levenbergMarquardt>"
+            ),
+            LevenbergMarquardt(max_iterations=9, damping=0.5),
+        ),
+        ("<lbfgs><memory>5</memory></lbfgs>", Lbfgs(memory=5)),
+    ],
+)
+def test_other_optimisers_are_read_and_written(tmp_path, xml, expected):
+    folder = write_tiny_folder(tmp_path / "tiny", algorithm=xml)
+    plan = CalibrationPlan.read(folder / "calibration.xml")
+    assert plan.algorithm == expected
+    plan.write(folder / "again.xml")
+    assert CalibrationPlan.read(folder / "again.xml").algorithm == expected
 
 
 @pytest.mark.parametrize("kind", ["stiff", "equilibriumElastic", "integrationElastic"])

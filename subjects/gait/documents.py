@@ -149,7 +149,7 @@ def _add_model(root: Element) -> None:
 def calibration_document() -> Element:
     """Make ``calibration``: one step on all DOFs with the ranges of the CEINMS manual."""
     root = Element("calibration")
-    add(add(root, "algorithm"), "adamW")
+    add(add(root, "algorithm"), "levenbergMarquardt")
     _add_model(root)
     step = add(add(root, "calibrationSteps"), "step")
     add(step, "dofs", " ".join(DOF_NAMES))

@@ -1,5 +1,6 @@
 """What users get wrong on the command line, and terminals that can do little."""
 
+import json
 import os
 import subprocess
 import sys
@@ -177,3 +178,15 @@ def test_output_to_a_narrow_file_in_any_encoding(tiny_folder, encoding):
     assert max(map(len, table)) <= 80
     for name in DOF_NAMES:
         assert any(name in line for line in table)
+
+
+def test_slack_stiff_tendon_is_one_warning_per_trial(tiny_folder, tmp_path):
+    edit(tiny_folder / "subject.xml", "<tendonSlackLength>0.25<", "<tendonSlackLength>0.34<")
+    setup, out = tiny_folder / "calibrationSetup.xml", tmp_path / "out"
+    result = run_command("calibrate", setup, "--out", out, "--max-iterations", "1", "--quiet")
+    assert result.returncode == 0, result.stderr
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("warning:")]
+    assert [line.split(":")[1] for line in warnings] == [" Trial 'trial1'", " Trial 'trial2'"]
+    assert all("of the 30 steps: soleus_r (30)." in line for line in warnings)
+    shown = [line.removeprefix("warning: ") for line in warnings]
+    assert json.loads((out / "result.json").read_text())["warnings"] == shown

@@ -16,6 +16,7 @@ from ceinms_torch.cli.display import (
     fit_table,
     note,
     shown_warnings,
+    starts_line,
     stdout,
     terms_table,
 )
@@ -280,6 +281,9 @@ def _show(result: CalibrationResult, test_fit: Fit) -> None:
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
+    starts = starts_line(result)
+    if starts is not None:
+        stdout.print(starts, soft_wrap=True)
     stdout.print(
         f"{result.method}, {result.engine} engine: objective {result.objective:.6g} after "
         f"{result.iterations} iterations, {result.seconds:.2f} s. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator
 
@@ -184,6 +185,33 @@ def terms_table(result: CalibrationResult) -> Table:
         table.add_row("", "sum", f"{step.objective:.6g}", "")
         table.add_section()
     return table
+
+
+def starts_line(result: CalibrationResult) -> str | None:
+    """Return a sentence on what the starts of the last step found, or None for a single start.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration.
+
+    Returns
+    -------
+    str or None
+    """
+    starts = result.steps[-1].starts
+    if len(starts) == 1:
+        return None
+    ends = sorted(
+        one.objective for one in starts if one.finished and one.objective == one.objective
+    )
+    if not ends:
+        return f"{len(starts)} starts, none followed to the end."
+    median = ends[len(ends) // 2]
+    return (
+        f"{len(starts)} starts, {len(ends)} followed to the end: objectives {ends[0]:.5g} to "
+        f"{ends[-1]:.5g}, median {median:.5g}."
+    )
 
 
 def bounds_table(result: CalibrationResult) -> Table | None:

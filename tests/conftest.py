@@ -34,6 +34,12 @@ def golden_dir(shared_dir):
     return folder
 
 
+@pytest.fixture(scope="session")
+def gait_folder():
+    """The shipped subject."""
+    return REPOSITORY / "subjects" / "gait"
+
+
 @pytest.fixture
 def tiny_folder(tmp_path):
     """A small, complete and valid CEINMS folder."""

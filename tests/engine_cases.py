@@ -196,3 +196,27 @@ def run_tensor(subject, trials, *, tendon="rosenbrock", filter_start="ceinms"):
         {name: getattr(result, name).numpy()[: len(trial.time), :, i] for name in QUANTITIES}
         for i, trial in enumerate(trials)
     ]
+
+
+# Away from every kink of the model by much more than the step of a central difference, which
+# test_gradients.py checks.
+SMOOTH_SUBJECT = make_subject(
+    [
+        {},
+        {
+            "c1": -0.6,
+            "c2": 0.2,
+            "shape_factor": -0.02,  # in the series of eq. (2) around a shape factor of zero
+            "optimal_fibre_length": 0.1,
+            "pennation_angle": 0.1,
+            "tendon_slack_length": 0.31,
+            "em_delay": 0.0337,
+            "damping": 0.06,
+        },
+        {"shape_factor": -2.5, "max_contraction_velocity": 7.0, "strength_coefficient": 0.8},
+    ]
+)
+SMOOTH_TRIALS = (
+    make_trial(SMOOTH_SUBJECT, "short", n_step=5, emg_start=-0.0613),
+    make_trial(SMOOTH_SUBJECT, "long", n_step=7, phase=1.1, norm_length=1.08, emg_rate=140.0),
+)

@@ -41,6 +41,26 @@ inline void check_finite(const char* name, const Array& array) {
                               ": expected finite numbers, got NaN or infinity.");
 }
 
+inline void check_positive(const char* name, double value) {
+  if (std::isfinite(value) && value > 0.0) return;
+  throw std::invalid_argument(std::string(name) + ": expected a positive number, got " +
+                              std::to_string(value) + ".");
+}
+
+inline void check_number(const char* name, double value) {
+  if (std::isfinite(value)) return;
+  throw std::invalid_argument(std::string(name) +
+                              ": expected a finite number, got NaN or infinity.");
+}
+
+inline void check_increasing(const char* name, const Array& array) {
+  const double* end = array.data() + array.size();
+  if (std::adjacent_find(array.data(), end, [](double a, double b) { return !(b > a); }) == end)
+    return;
+  throw std::invalid_argument(std::string(name) +
+                              ": expected to increase strictly, got a step that does not.");
+}
+
 /// A PiecewiseCubic as Python holds it: knots (n) and pieces (n + 1, 5).
 using TableArrays = std::pair<Array, Array>;
 

@@ -78,8 +78,14 @@ void bind_problem(py::module_& module) {
            }),
            py::kw_only(), py::arg("curves"), py::arg("batch"), py::arg("target"), py::arg("map"),
            py::arg("objective"), py::arg("tendon"), py::arg("filter_start"))
-      .def("evaluate", &Problem::evaluate, py::arg("x"), py::call_guard<py::gil_scoped_release>(),
-           "Objective and its terms at x (n) in [0, 1]; differentiable.");
+      .def(
+          "evaluate",
+          [](const Problem& problem, const at::Tensor& x) {
+            problem.check_point(x);
+            return problem.evaluate(x);
+          },
+          py::arg("x"), py::call_guard<py::gil_scoped_release>(),
+          "Objective and its terms at x (n) in [0, 1]; differentiable.");
 }
 
 calibration::Progress progress_through(const py::object& callback) {
@@ -117,6 +123,7 @@ void bind_optimisers(py::module_& module) {
         const calibration::Progress progress = progress_through(callback);
         // The autograd engine must not be called while holding the GIL.
         const py::gil_scoped_release release;
+        problem.check_point(start);
         return calibration::minimise_adamw(problem, start, options, progress);
       },
       py::arg("problem"), py::arg("start"), py::kw_only(), py::arg("learning_rate"),

@@ -2,6 +2,7 @@
 
 #include "bind_torch.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
+#include "ceinms_torch/tensor/fused_function.hpp"
 #include "names.hpp"
 
 #include <array>
@@ -17,7 +18,9 @@ tensor::Curves curves_from(const std::array<TableTensors, 4>& tables) {
   const auto table = [&](std::size_t i) {
     return tensor::Table{tables[i].first, tables[i].second};
   };
-  return {table(0), table(1), table(2), table(3)};
+  tensor::Curves curves{table(0), table(1), table(2), table(3)};
+  tensor::check(curves);
+  return curves;
 }
 
 }  // namespace
@@ -41,11 +44,27 @@ void bind_engine(py::module_& module) {
                                       std::move(excitation_rate),
                                       std::move(is_valid)};
              tensor::check(batch);
+             batch.fused = tensor::make_fused_cache();
              return batch;
            }),
            py::kw_only(), py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"),
            py::arg("moment_arm"), py::arg("excitation"), py::arg("excitation_start"),
-           py::arg("excitation_rate"), py::arg("is_valid"));
+           py::arg("excitation_rate"), py::arg("is_valid"))
+      .def_readonly("time", &tensor::TrialBatch::time)
+      .def_readonly("moment_arm", &tensor::TrialBatch::moment_arm)
+      .def_readonly("excitation", &tensor::TrialBatch::excitation)
+      .def_readonly("is_valid", &tensor::TrialBatch::is_valid)
+      .def(
+          "with_excitation",
+          [](tensor::TrialBatch batch, at::Tensor excitation) {
+            tensor::check_shape("excitation", excitation, batch.excitation.sizes());
+            tensor::check_numbers("excitation", excitation);
+            batch.excitation = std::move(excitation);
+            return batch;
+          },
+          py::arg("excitation"),
+          "The same trials with other excitations (n_row, n_mtu, n_trial), which may carry a "
+          "graph.");
 
   py::class_<tensor::Simulation>(module, "Simulation",
                                  "Trajectories of every MTU and the joint moments, with graph.")
@@ -69,6 +88,22 @@ void bind_engine(py::module_& module) {
       py::arg("curves"), py::arg("parameters"), py::arg("batch"), py::kw_only(), py::arg("tendon"),
       py::arg("filter_start"),
       "Simulate all trials at once; differentiable. parameters: (12, n_mtu) float64.");
+
+  module.def(
+      "simulate_fused",
+      [](const tensor::Curves& curves, const at::Tensor& parameters,
+         const tensor::TrialBatch& batch, const std::string& tendon,
+         const std::string& filter_start, std::size_t threads, const std::string& instruction_set) {
+        const tensor::FusedOptions options{simulation_options(tendon, filter_start),
+                                           &backend_named(instruction_set), threads};
+        const py::gil_scoped_release release;
+        return tensor::simulate_fused(curves, parameters, batch, options);
+      },
+      py::arg("curves"), py::arg("parameters"), py::arg("batch"), py::kw_only(), py::arg("tendon"),
+      py::arg("filter_start"), py::arg("threads") = 1, py::arg("instruction_set") = "auto",
+      "What simulate gives, by the fused engine: one node of the graph, differentiable once, by "
+      "parameters, excitation and moment_arm. In the padding the last step is repeated. What is "
+      "laid out is kept with the batch for the next call.");
 }
 
 }  // namespace ceinms_torch::bindings

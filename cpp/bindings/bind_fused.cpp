@@ -30,20 +30,27 @@ std::vector<std::size_t> to_indices(const Indices& array) {
   return {array.data(), array.data() + array.size()};
 }
 
+void check_indices(const char* name, const Indices& array, py::ssize_t size) {
+  for (py::ssize_t i = 0; i < array.size(); ++i)
+    if (array.data()[i] < 0 || array.data()[i] >= size)
+      throw std::invalid_argument(std::string(name) + ": expected indices from 0 to " +
+                                  std::to_string(size - 1) + ", got " +
+                                  std::to_string(array.data()[i]) + ".");
+}
+
+void check_unique(const char* name, const Indices& array) {
+  std::vector<std::size_t> sorted = to_indices(array);
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice != sorted.end())
+    throw std::invalid_argument(std::string(name) + ": expected different indices, got " +
+                                std::to_string(*twice) + " twice.");
+}
+
 Array to_array(const std::vector<double>& values) {
   Array array(static_cast<py::ssize_t>(values.size()));
   std::copy(values.begin(), values.end(), array.mutable_data());
   return array;
-}
-
-const Backend& backend_named(const std::string& name) {
-  std::string known;
-  for (const Backend* backend : fused::backends()) {
-    if (name == "auto" || name == backend->name) return *backend;
-    known += (known.empty() ? "'" : ", '") + std::string(backend->name) + "'";
-  }
-  throw std::invalid_argument("instruction_set: expected 'auto' or one of " + known + ", got '" +
-                              name + "'.");
 }
 
 /// One trial's arrays, kept alive while they are copied.
@@ -57,7 +64,8 @@ struct TrialArrays {
   kernel::TrialInput input(py::ssize_t n_mtu, py::ssize_t n_dof) const {
     const py::ssize_t n_step = time.size();
     if (n_step < 1 || excitation.ndim() != 2 || excitation.shape(0) < 1)
-      throw std::invalid_argument("trial: expected at least one step and one excitation row.");
+      throw std::invalid_argument(
+          "excitation: expected at least one step and one row (n_row, n_mtu), got none.");
     check_shape("time", time, {n_step});
     check_shape("mtu_length", mtu_length, {n_step, n_mtu});
     check_shape("mtu_velocity", mtu_velocity, {n_step, n_mtu});
@@ -71,6 +79,9 @@ struct TrialArrays {
     check_finite("moment_arm", moment_arm);
     check_finite("excitation", excitation);
     check_finite("measured_moment", measured_moment);
+    check_increasing("time", time);
+    check_number("excitation_start", excitation_start);
+    check_positive("excitation_rate", excitation_rate);
     return {.n_step = static_cast<std::size_t>(n_step),
             .n_row = static_cast<std::size_t>(excitation.shape(0)),
             .n_mtu = static_cast<std::size_t>(n_mtu),
@@ -93,26 +104,34 @@ std::unique_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                                       const kernel::ObjectiveOptions& objective,
                                       const std::string& tendon, const std::string& filter_start,
                                       std::size_t threads, const std::string& instruction_set) {
-  if (trials.empty()) throw std::invalid_argument("trials: expected at least one.");
-  if (start.ndim() != 2) throw std::invalid_argument("start: expected shape (12, n_mtu).");
+  if (trials.empty()) throw std::invalid_argument("trials: expected at least one, got none.");
+  if (start.ndim() != 2 || start.shape(1) == 0)
+    throw std::invalid_argument("start: expected shape (12, n_mtu), not empty, got " +
+                                std::to_string(start.size()) + " numbers.");
   const py::ssize_t n_mtu = start.shape(1);
   check_shape("start", start, {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
   check_shape("upper", upper, {lower.size()});
   check_finite("start", start);
   check_finite("lower", lower);
   check_finite("upper", upper);
+  for (py::ssize_t i = 0; i < lower.size(); ++i)
+    if (upper.data()[i] < lower.data()[i])
+      throw std::invalid_argument("upper: expected to be at or above lower, got less.");
   if (slot.size() != component.size())
-    throw std::invalid_argument("component: expected one per slot.");
-  for (py::ssize_t i = 0; i < slot.size(); ++i)
-    if (slot.data()[i] < 0 || slot.data()[i] >= start.size() || component.data()[i] < 0 ||
-        component.data()[i] >= lower.size())
-      throw std::invalid_argument("slot, component: index out of range.");
+    throw std::invalid_argument("component: expected one per slot, got " +
+                                std::to_string(component.size()) + " for " +
+                                std::to_string(slot.size()) + ".");
+  check_indices("slot", slot, start.size());
+  check_indices("component", component, lower.size());
+  check_unique("slot", slot);
   if (trials.front().moment_arm.ndim() != 3)
-    throw std::invalid_argument("moment_arm: expected shape (n_step, n_dof, n_mtu).");
+    throw std::invalid_argument("moment_arm: expected shape (n_step, n_dof, n_mtu), got " +
+                                std::to_string(trials.front().moment_arm.ndim()) + " dimensions.");
   const py::ssize_t n_dof = trials.front().moment_arm.shape(1);
-  for (py::ssize_t i = 0; i < dofs.size(); ++i)
-    if (dofs.data()[i] < 0 || dofs.data()[i] >= n_dof)
-      throw std::invalid_argument("dofs: index out of range.");
+  if (dofs.size() == 0) throw std::invalid_argument("dofs: expected at least one, got none.");
+  check_indices("dofs", dofs, n_dof);
+  check_unique("dofs", dofs);
+  if (threads == 0) throw std::invalid_argument("threads: expected at least 1, got 0.");
 
   ProblemData data{.map = {to_vector(start), to_vector(lower), to_vector(upper), to_indices(slot),
                            to_indices(component)},
@@ -126,7 +145,7 @@ std::unique_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
     data.measured.push_back({to_vector(trial.measured_moment), to_vector(trial.variance)});
     for (const std::size_t dof : data.dofs)
       if (!(data.measured.back().variance[dof] > 0.0))
-        throw std::invalid_argument("variance: expected positive numbers.");
+        throw std::invalid_argument("variance: expected positive numbers, got one that is not.");
   }
   auto curves = std::make_shared<const CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
       to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
@@ -137,6 +156,8 @@ std::unique_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
 std::vector<double> point(const Problem& problem, const Array& x) {
   check_shape("x", x, {static_cast<py::ssize_t>(problem.n_component())});
   check_finite("x", x);
+  if (std::any_of(x.data(), x.data() + x.size(), [](double v) { return v < 0.0 || v > 1.0; }))
+    throw std::invalid_argument("x: expected numbers from 0 to 1, got one outside.");
   return to_vector(x);
 }
 

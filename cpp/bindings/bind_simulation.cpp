@@ -33,6 +33,15 @@ py::typing::Dict<py::str, Array> simulate(const std::array<TableArrays, 4>& tabl
   check_shape("mtu_velocity", mtu_velocity, {n_step, n_mtu});
   check_shape("moment_arm", moment_arm, {n_step, n_dof, n_mtu});
   check_shape("excitation", excitation, {excitation.shape(0), n_mtu});
+  check_finite("parameters", parameters);
+  check_finite("time", time);
+  check_finite("mtu_length", mtu_length);
+  check_finite("mtu_velocity", mtu_velocity);
+  check_finite("moment_arm", moment_arm);
+  check_finite("excitation", excitation);
+  check_increasing("time", time);
+  check_number("excitation_start", excitation_start);
+  check_positive("excitation_rate", excitation_rate);
   const kernel::SimulationOptions options = simulation_options(tendon, filter_start);
 
   const kernel::MtuCurves<kernel::PiecewiseCubic> curves{to_table(tables[0]), to_table(tables[1]),
@@ -85,7 +94,8 @@ excitation_rate [Hz]; tendon 'stiff' or 'rosenbrock'; filter_start 'zero' or 'ce
 
 Returns a dict of arrays: activation, fibre_length [m], fibre_velocity [m/s],
 pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
-(n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together.)");
+(n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
+time does not increase or the rate is not positive.)");
 }
 
 }  // namespace ceinms_torch::bindings

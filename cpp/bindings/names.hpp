@@ -1,6 +1,7 @@
 /// Options that Python spells as words.
 #pragma once
 
+#include "ceinms_torch/fused/lanes.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
@@ -45,6 +46,17 @@ inline kernel::ObjectiveOptions objective_options(std::string_view normalisation
        {"meanSquare", Normalisation::mean_square},
        {"rmse", Normalisation::rmse}}};
   return {named("normalisation", normalisation, words), fibre_length, tendon_strain};
+}
+
+/// The fused engine's code for an instruction set; the best that this machine runs for "auto".
+inline const fused::Backend& backend_named(std::string_view name) {
+  std::string known;
+  for (const fused::Backend* backend : fused::backends()) {
+    if (name == "auto" || name == backend->name) return *backend;
+    known += ", '" + std::string(backend->name) + "'";
+  }
+  throw std::invalid_argument("instruction_set: expected one of 'auto'" + known + ", got '" +
+                              std::string(name) + "'.");
 }
 
 }  // namespace ceinms_torch::bindings

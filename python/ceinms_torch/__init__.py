@@ -35,14 +35,19 @@ if TYPE_CHECKING:
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
     from ceinms_torch.model.trial import Trial
+    from ceinms_torch.workflows.batch import trial_batch
     from ceinms_torch.workflows.calibrate import build_problem, calibrate
     from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
     from ceinms_torch.workflows.engines import FusedProblem, Minimum, TensorProblem
     from ceinms_torch.workflows.fit import MomentFit, mean_fit, moment_fit
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
+    from ceinms_torch.workflows.identifiability import Identifiability, identifiability
     from ceinms_torch.workflows.parameter_space import ParameterSpace
     from ceinms_torch.workflows.simulate import Simulation, simulate
+    from ceinms_torch.workflows.stream import Stream, StreamStep
+    from ceinms_torch.workflows.tensor_simulation import simulate_tensors
     from ceinms_torch.workflows.time_series import TimeSeries
+    from ceinms_torch.workflows.windowed import WindowedCalibrator, WindowFit
 
 _HOMES = {
     "errors": (
@@ -63,14 +68,19 @@ _HOMES = {
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
     "model.trial": ("Trial",),
+    "workflows.batch": ("trial_batch",),
     "workflows.calibrate": ("build_problem", "calibrate"),
     "workflows.calibration_result": ("CalibrationResult", "Iteration"),
     "workflows.engines": ("FusedProblem", "Minimum", "TensorProblem"),
     "workflows.fit": ("MomentFit", "mean_fit", "moment_fit"),
     "workflows.folder": ("CalibrationFolder", "RunFolder"),
+    "workflows.identifiability": ("Identifiability", "identifiability"),
     "workflows.parameter_space": ("ParameterSpace",),
     "workflows.simulate": ("Simulation", "simulate"),
+    "workflows.stream": ("Stream", "StreamStep"),
+    "workflows.tensor_simulation": ("simulate_tensors",),
     "workflows.time_series": ("TimeSeries",),
+    "workflows.windowed": ("WindowFit", "WindowedCalibrator"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -91,6 +101,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Execution",
     "FileFormatError",
     "FusedProblem",
+    "Identifiability",
     "InputData",
     "Iteration",
     "Lbfgs",
@@ -107,17 +118,24 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "SimulatedAnnealing",
     "Simulation",
     "Storage",
+    "Stream",
+    "StreamStep",
     "Subject",
     "Tendon",
     "TensorProblem",
     "TimeSeries",
     "Trial",
+    "WindowFit",
+    "WindowedCalibrator",
     "build_problem",
     "calibrate",
+    "identifiability",
     "mean_fit",
     "moment_fit",
     "read_storage",
     "simulate",
+    "simulate_tensors",
+    "trial_batch",
     "write_storage",
 ]
 

@@ -9,15 +9,27 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "AnnealingOptions",
     "Evaluation",
     "Iteration",
+    "LegacyEvaluation",
+    "LegacyIteration",
+    "LegacyMinimum",
+    "LegacyModel",
+    "LegacyProblem",
+    "LegacyTrial",
     "Minimum",
     "ObjectiveOptions",
     "Problem",
     "RangePenalty",
+    "Stream",
     "TrialArrays",
     "default_tables",
     "instruction_sets",
+    "legacy_anneal",
+    "legacy_rows",
+    "legacy_run",
+    "legacy_run_hybrid",
     "minimise_adamw",
     "minimise_levenberg_marquardt",
     "simulate",
@@ -160,6 +172,199 @@ class Problem:
     @property
     def term_names(self) -> list[str]: ...
 
+class Stream:
+    """
+    A simulation that goes on instant by instant. Allocates what it needs when it is made. For one thread at a time.
+    """
+    def __init__(
+        self,
+        *,
+        tables: typing.Annotated[
+            collections.abc.Sequence[
+                tuple[
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                ]
+            ],
+            "FixedSize(4)",
+        ],
+        parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        acts: typing.Annotated[numpy.typing.ArrayLike, numpy.bool],
+        rate: typing.SupportsFloat | typing.SupportsIndex,
+        longest_delay: typing.SupportsFloat | typing.SupportsIndex,
+        tendon: str,
+        filter_start: str,
+        instruction_set: str = "auto",
+    ) -> None:
+        """
+        acts (n_dof, n_mtu): which MTUs act on which DOF; rate [Hz]; longest_delay [s].
+        """
+    def reset(self) -> None:
+        """
+        Back to rest, before the first instant.
+        """
+    def run_in(self, excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> None:
+        """
+        Let the activation filter run over excitations (n_row, n_mtu) before the first step.
+        """
+    def set_parameters(
+        self, parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> None:
+        """
+        Replace parameters (12, n_mtu) and go on from the present state.
+        """
+    def step(
+        self,
+        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        The next instant: excitation (n_mtu), mtu_length (n_mtu) [m], moment_arm (n_dof, n_mtu) [m] to MTU forces (n_mtu) [N] and joint moments (n_dof) [N m].
+        """
+    @property
+    def activation(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def fibre_length(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def fibre_velocity(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def joint_moment(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def mtu_force(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def n_clamped(self) -> int: ...
+    @property
+    def n_step(self) -> int: ...
+    @property
+    def tendon_strain(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class LegacyModel:
+    """
+    How the model of CEINMS 0.9 is run.
+    """
+    def __init__(
+        self,
+        *,
+        tendon: str,
+        activation: str,
+        online: bool,
+        tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class LegacyTrial:
+    """
+    One trial's data with its EMG rows as recorded.
+    """
+    def __init__(
+        self,
+        *,
+        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation_time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        em_delay: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class AnnealingOptions:
+    """
+    Settings of CEINMS's annealing.
+    """
+    def __init__(
+        self,
+        *,
+        no_epsilon: typing.SupportsInt | typing.SupportsIndex,
+        rt: typing.SupportsFloat | typing.SupportsIndex,
+        temperature: typing.SupportsFloat | typing.SupportsIndex,
+        ns: typing.SupportsInt | typing.SupportsIndex,
+        nt: typing.SupportsInt | typing.SupportsIndex,
+        epsilon: typing.SupportsFloat | typing.SupportsIndex,
+        max_no_eval: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+
+class LegacyEvaluation:
+    """
+    CEINMS's objective at one point.
+    """
+    @property
+    def moment(self) -> float: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def penalty(self) -> float: ...
+    @property
+    def rmse(self) -> list[float]: ...
+
+class LegacyIteration:
+    """
+    The annealing after a temperature.
+    """
+    @property
+    def best(self) -> LegacyEvaluation: ...
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def iteration(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def temperature(self) -> float: ...
+
+class LegacyMinimum:
+    """
+    What an annealing found.
+    """
+    @property
+    def best(self) -> LegacyEvaluation: ...
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def history(self) -> list[LegacyIteration]: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def x(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class LegacyProblem:
+    """
+    A calibration step of CEINMS. Use it from one thread at a time.
+    """
+    def __init__(
+        self,
+        *,
+        tables: typing.Annotated[
+            collections.abc.Sequence[
+                tuple[
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                ]
+            ],
+            "FixedSize(4)",
+        ],
+        model: LegacyModel,
+        trials: collections.abc.Sequence[LegacyTrial],
+        measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+        dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        threads: typing.SupportsInt | typing.SupportsIndex = 1,
+    ) -> None: ...
+    def evaluate(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> LegacyEvaluation:
+        """
+        Objective at parameter values x (n_component).
+        """
+    @property
+    def failures(self) -> list[int]:
+        """
+        Frames without equilibrium at the last point (n_mtu).
+        """
+
 def default_tables() -> list[
     tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]
 ]:
@@ -170,6 +375,77 @@ def default_tables() -> list[
 def instruction_sets() -> list[str]:
     """
     Instruction sets that this build has and this machine runs, the best first.
+    """
+
+def legacy_anneal(
+    problem: LegacyProblem,
+    *,
+    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    options: AnnealingOptions,
+    callback: typing.Any = None,
+) -> LegacyMinimum:
+    """
+    Minimise by CEINMS's annealing; callback(LegacyIteration) after every temperature. Ctrl-C stops and keeps the best point.
+    """
+
+def legacy_rows(
+    time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    excitation_time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    em_delay: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[int, numpy.typing.NDArray[numpy.int64]]:
+    """
+    Run-in and the EMG row of every frame, as CEINMS takes them; ends at the first frame without a row of its own.
+    """
+
+def legacy_run(
+    *,
+    tables: typing.Annotated[
+        collections.abc.Sequence[
+            tuple[
+                typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+            ]
+        ],
+        "FixedSize(4)",
+    ],
+    parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    trial: LegacyTrial,
+    model: LegacyModel,
+) -> dict[str, numpy.ndarray]:
+    """
+    Run a trial, open loop, as CEINMS 0.9 does.
+
+    Returns a dict of arrays (n_step, n_mtu): activation, fibre_length [m], norm_fibre_length,
+    fibre_velocity [m/s], norm_fibre_velocity, pennation_angle [rad], tendon_strain, mtu_force [N]; joint_moment
+    (n_step, n_dof) [N m]; n_failed (n_mtu), frames at which the elastic tendon found no equilibrium.
+    """
+
+def legacy_run_hybrid(
+    *,
+    tables: typing.Annotated[
+        collections.abc.Sequence[
+            tuple[
+                typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+            ]
+        ],
+        "FixedSize(4)",
+    ],
+    parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    trial: LegacyTrial,
+    model: LegacyModel,
+    measured: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    alpha: typing.SupportsFloat | typing.SupportsIndex,
+    beta: typing.SupportsFloat | typing.SupportsIndex,
+    gamma: typing.SupportsFloat | typing.SupportsIndex,
+    adjust: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    synth: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    annealing: AnnealingOptions,
+) -> dict[str, numpy.ndarray]:
+    """
+    Search the excitations of some MTUs (indices), frame by frame, so that moments match those measured (n_step, n_dof) [N m], as CEINMS does. Returns what legacy_run does, and adjusted_excitation (n_step, n_mtu).
     """
 
 def minimise_adamw(
@@ -237,7 +513,8 @@ def simulate(
 
     Returns a dict of arrays: activation, fibre_length [m], fibre_velocity [m/s],
     pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
-    (n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together.
+    (n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
+    time does not increase or the rate is not positive.
     """
 
 def spline_derivative(

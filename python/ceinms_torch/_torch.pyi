@@ -22,6 +22,7 @@ __all__: list[str] = [
     "TrialBatch",
     "minimise_adamw",
     "simulate",
+    "simulate_fused",
     "torch_version",
 ]
 
@@ -55,6 +56,18 @@ class TrialBatch:
         excitation_rate: torch.Tensor,
         is_valid: torch.Tensor,
     ) -> None: ...
+    def with_excitation(self, excitation: torch.Tensor) -> TrialBatch:
+        """
+        The same trials with other excitations (n_row, n_mtu, n_trial), which may carry a graph.
+        """
+    @property
+    def excitation(self) -> torch.Tensor: ...
+    @property
+    def is_valid(self) -> torch.Tensor: ...
+    @property
+    def moment_arm(self) -> torch.Tensor: ...
+    @property
+    def time(self) -> torch.Tensor: ...
 
 class Simulation:
     """
@@ -222,6 +235,20 @@ def simulate(
 ) -> Simulation:
     """
     Simulate all trials at once; differentiable. parameters: (12, n_mtu) float64.
+    """
+
+def simulate_fused(
+    curves: Curves,
+    parameters: torch.Tensor,
+    batch: TrialBatch,
+    *,
+    tendon: str,
+    filter_start: str,
+    threads: typing.SupportsInt | typing.SupportsIndex = 1,
+    instruction_set: str = "auto",
+) -> Simulation:
+    """
+    What simulate gives, by the fused engine: one node of the graph, differentiable once, by parameters, excitation and moment_arm. In the padding the last step is repeated. What is laid out is kept with the batch for the next call.
     """
 
 torch_version: str = "2.13.0"

@@ -167,10 +167,17 @@ def test_results_where_nothing_can_be_written(tiny_folder, tmp_path, command):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
-    [("--max-iterations", "0"), ("--learning-rate", "-1"), ("--patience", "0")],
+    ("option", "value", "got"),
+    [
+        ("--max-iterations", "0", "0"),
+        ("--set", "damping=-1", "-1"),
+        ("--set", "patience=0", "0"),
+        ("--set", "patience", "'patience'"),
+        ("--set", "learningRate=0.1", "'learningRate'"),  # not one of Levenberg-Marquardt
+        ("--engine=tensor", "--method=lm", "lm"),
+    ],
 )
-def test_options_outside_their_range(tiny_folder, tmp_path, option, value):
+def test_options_outside_their_range(tiny_folder, tmp_path, option, value, got):
     before = listing(tiny_folder)
     result = run_command(
         "calibrate",
@@ -181,5 +188,5 @@ def test_options_outside_their_range(tiny_folder, tmp_path, option, value):
     )
     assert result.returncode == 1
     assert result.stderr.count("error:") == 1
-    assert f"got {value}" in result.stderr
+    assert f"got {got}" in result.stderr
     assert listing(tiny_folder) == before

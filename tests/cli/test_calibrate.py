@@ -47,6 +47,7 @@ RESULT_KEYS = {
     "options",
     "fit",
     "test_fit",
+    "identifiability",
     "steps",
     "warnings",
     "versions",
@@ -70,6 +71,10 @@ def calibrated(tmp_path_factory):
         folder / "trial3" / "inputData.xml",
         "--max-iterations",
         "12",
+        "--method",
+        "adamw",
+        "--engine",
+        "tensor",
         "--seed",
         "5",
         "--normalisation",
@@ -180,10 +185,29 @@ def test_history_is_a_table_of_every_iterate(calibrated):
         assert all(float(row[f"RMSE {dof} [N m]"]) > 0.0 for row in rows)
 
 
+def test_result_says_what_the_data_determine(calibrated):
+    _, _, _, summary = calibrated
+    found = summary["identifiability"]
+    expected = [(one["name"], one["mtus"]) for one in summary["steps"][0]["parameters"]]
+    assert [(one["name"], one["mtus"]) for one in found["parameters"]] == expected
+    assert len(found["singular_values"]) == len(expected)
+    assert all(one["loadings"] for one in found["directions"])
+    for one in found["parameters"]:
+        assert one["determined"] == (one["reason"] == "") == (one["standard_error"] is not None)
+
+
 def test_tables_show_fit_terms_and_bounds(calibrated):
     _, directory, result, _ = calibrated
     shown = result.stdout
-    for text in ("calibration trials", "unseen trials", "RMSE", "trial3", "moment", "bound"):
+    for text in (
+        "calibration trials",
+        "unseen trials",
+        "RMSE",
+        "trial3",
+        "moment",
+        "bound",
+        "data determine",
+    ):
         assert text in shown
     for dof in DOF_NAMES:
         assert dof in shown
@@ -241,7 +265,7 @@ main.main()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_interrupt_writes_the_best(tiny_folder):
-    options = ["--max-iterations", "1000000", "--patience", "1000000"]
+    options = ["--method", "adamw", "--max-iterations", "100000000", "--set", "patience=100000000"]
     setup = tiny_folder / "calibrationSetup.xml"
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, "calibrate", setup, *options],
@@ -289,6 +313,6 @@ def test_help_has_examples():
     result = run_command("calibrate", "--help")
     assert result.returncode == 0
     assert "Examples" in result.stdout
-    assert "ceinms-torch calibrate calibrate.xml --max-iterations 50" in result.stdout
-    for option in ("--out", "--test", "--normalisation", "--start", "--seed", "--patience"):
+    assert "ceinms-torch calibrate calibrate.xml --starts 32 --threads 2" in result.stdout
+    for option in ("--out", "--test", "--normalisation", "--start", "--seed", "--set", "--method"):
         assert option in result.stdout

@@ -5,12 +5,11 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.model.options import AdamW, Objective
+from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.workflows.calibrate import build_problem, calibrate
 from engine_cases import make_subject, make_trial
@@ -134,9 +133,12 @@ def test_returned_subject_is_the_best_one_seen(tendon, start):
     assert result.objective == min(objectives)
     assert result.objective < objectives[-1]
     step = result.steps[0]
-    problem = build_problem(SUBJECT, TRIALS, step.step, step.space, tendon=result.tendon)
-    again = float(problem.evaluate(torch.from_numpy(step.x)).objective())
-    assert again == pytest.approx(result.objective, rel=1e-10)
+    for engine in ("fused", "tensor"):
+        problem = build_problem(
+            SUBJECT, TRIALS, step.step, step.space, tendon=result.tendon, engine=engine
+        )
+        point, _ = problem.gradient(step.x)
+        assert point.objective == pytest.approx(result.objective, rel=1e-10)
     expected = written_out(result, step.step, TRIALS)
     assert result.objective == pytest.approx(sum(expected.values()), rel=1e-10)
 
@@ -327,10 +329,13 @@ def test_options_come_from_the_plan_unless_it_asks_for_annealing():
     )
     plans = (
         make_plan("c1", algorithm=AdamW(max_iterations=1)),
+        make_plan("c1", algorithm=Lbfgs(max_iterations=1)),
         make_plan("c1", algorithm=annealing),
     )
-    got = [calibrate(SUBJECT, TRIALS, plan).options for plan in plans]
-    assert got == [AdamW(max_iterations=1), AdamW()]
+    results = [calibrate(SUBJECT, TRIALS, plan) for plan in plans]
+    expected = [AdamW(max_iterations=1), Lbfgs(max_iterations=1), LevenbergMarquardt()]
+    assert [result.options for result in results] == expected
+    assert [result.method for result in results] == ["adamw", "lbfgs", "lm"]
 
 
 def test_objective_argument_replaces_that_of_every_step():

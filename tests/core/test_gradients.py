@@ -21,7 +21,10 @@ from ceinms_torch.model.options import AdamW, Objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.workflows.batch import batch_arrays
 from ceinms_torch.workflows.calibrate import build_problem
+from ceinms_torch.workflows.engines import _parameter_map
 from ceinms_torch.workflows.parameter_space import ParameterSpace
+from engine_cases import SMOOTH_SUBJECT as SUBJECT
+from engine_cases import SMOOTH_TRIALS as TRIALS
 from engine_cases import make_subject, make_trial, run_kernel, torch_curves
 
 TENDONS = ("stiff", "rosenbrock")
@@ -29,27 +32,6 @@ TENDONS = ("stiff", "rosenbrock")
 # rounding, which the elastic tendon's steep curve amplifies some tens of times, and by
 # 1e-12 f''' / 6 from truncation. Both together stay below 1e-7 of the larger derivatives here.
 CHECK = {"eps": 1e-6, "atol": 1e-7, "rtol": 1e-6}
-
-SUBJECT = make_subject(
-    [
-        {},
-        {
-            "c1": -0.6,
-            "c2": 0.2,
-            "shape_factor": -0.02,  # in the series of eq. (2) around a shape factor of zero
-            "optimal_fibre_length": 0.1,
-            "pennation_angle": 0.1,
-            "tendon_slack_length": 0.31,
-            "em_delay": 0.0337,
-            "damping": 0.06,
-        },
-        {"shape_factor": -2.5, "max_contraction_velocity": 7.0, "strength_coefficient": 0.8},
-    ]
-)
-TRIALS = (
-    make_trial(SUBJECT, "short", n_step=5, emg_start=-0.0613),
-    make_trial(SUBJECT, "long", n_step=7, phase=1.1, norm_length=1.08, emg_rate=140.0),
-)
 
 
 def batch_with(trials, **changes):
@@ -167,8 +149,8 @@ def make_problem(kinds, *, tendon, penalties, normalisation="variance"):
     plan = CalibrationPlan(algorithm=AdamW(), tendon=Tendon(kind="stiff"), steps=(step,))
     space = ParameterSpace.of(SUBJECT, step, plan)
     name = "stiff" if tendon == "stiff" else "rosenbrockElastic"
-    problem = build_problem(SUBJECT, TRIALS, step, space, tendon=name)
-    return problem, torch.from_numpy(space.start()).requires_grad_(True)
+    problem = build_problem(SUBJECT, TRIALS, step, space, tendon=name, engine="tensor")
+    return problem.core, torch.from_numpy(space.start()).requires_grad_(True)
 
 
 def check_problem(problem, x, *, penalties):
@@ -234,7 +216,7 @@ def test_objective_by_excitation(normalisation, tendon):
                 variance=torch.full((2, 2), 400.0, dtype=torch.float64),
                 dofs=torch.tensor([0]),
             ),
-            map=space.parameter_map(),
+            map=_parameter_map(space),
             objective=_torch.ObjectiveOptions(
                 normalisation=normalisation,
                 fibre_length=_torch.RangePenalty(0.97, 1.01, 100.0),
@@ -297,7 +279,7 @@ def test_best_fit_of_rmse_has_a_gradient():
     )
     plan = CalibrationPlan(algorithm=AdamW(), tendon=Tendon(kind="stiff"), steps=(step,))
     space = ParameterSpace.of(SUBJECT, step, plan)
-    problem = build_problem(SUBJECT, exact, step, space, tendon="stiff")
+    problem = build_problem(SUBJECT, exact, step, space, tendon="stiff", engine="tensor").core
     x = torch.from_numpy(space.start()).requires_grad_(True)
     (slope,) = torch.autograd.grad(problem.evaluate(x).objective(), x)
     assert torch.all(torch.isfinite(slope))

@@ -12,6 +12,7 @@ from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.workflows.engines import _parameter_map
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from engine_cases import make_subject
 from helpers import DOF_MTUS, MTU_NAMES, edit, line_with
@@ -108,8 +109,8 @@ def test_tensor_engine_gets_the_same_parameters():
         relative("percentageChange", 0.5, 1.5, scope="global"),
     )
     for seed in range(3):
-        x = space.random_start(seed)
-        got = space.parameter_map().parameters(torch.from_numpy(x)).numpy()
+        (x,) = space.starts(1, seed, random=True)
+        got = _parameter_map(space).parameters(torch.from_numpy(x)).numpy()
         np.testing.assert_allclose(got, space.subject_at(x).parameters(), rtol=1e-15)
 
 
@@ -188,11 +189,25 @@ def test_c1_alone_is_not_moved():
 
 def test_random_start_is_in_the_box_and_repeatable():
     space = space_of(*(relative(kind, 0.5, 1.5, scope="global") for kind in PARAMETER_KINDS))
-    x = space.random_start(7)
+    (x,) = space.starts(1, 7, random=True)
     assert x.shape == (12,)
     assert np.all((x >= 0.0) & (x < 1.0))
-    np.testing.assert_array_equal(x, space.random_start(7))
-    assert np.all(x != space.random_start(8))
+    np.testing.assert_array_equal(space.starts(1, 7, random=True), [x])
+    assert np.all(x != space.starts(1, 8, random=True))
+
+
+@pytest.mark.parametrize("n", [2, 5, 32])
+def test_starts_are_spread_and_the_first_is_the_subject(n):
+    space = space_of(*(relative(kind, 0.5, 1.5, scope="global") for kind in PARAMETER_KINDS))
+    points = space.starts(n, 3)
+    assert points.shape == (n, 12)
+    np.testing.assert_array_equal(points[0], space.start())
+    np.testing.assert_array_equal(points, space.starts(n, 3))
+    np.testing.assert_array_equal(points[1:], space.starts(n, 3, random=True)[1:])
+    if n == 32:
+        # A Sobol sequence has one point in every 32nd of each axis.
+        cells = np.floor(32.0 * space.starts(n, 3, random=True)).astype(int)
+        assert all(sorted(column) == list(range(32)) for column in cells.T.tolist())
 
 
 def test_bounds_are_reported_where_they_are_hit():

@@ -152,8 +152,15 @@ def test_run_does_not_load_torch(tiny_folder, tendon):
     assert (tiny_folder / "output" / "Torques.sto").is_file()
 
 
-def test_calibrate_does_load_torch(tiny_folder):
+@pytest.mark.parametrize("method", ["lm", "adamw", "lbfgs"])
+def test_calibrate_does_not_load_torch(tiny_folder, method):
+    argv = ["ceinms-torch", "calibrate", str(tiny_folder / "calibrationSetup.xml")]
+    argv += ["--max-iterations", "1", "--quiet", "--method", method]
+    assert "torch" not in loaded(CLI.format(argv=argv))
+
+
+def test_calibrate_on_the_tensor_engine_does_load_torch(tiny_folder):
     """Otherwise the checks above would check nothing."""
     argv = ["ceinms-torch", "calibrate", str(tiny_folder / "calibrationSetup.xml")]
-    argv += ["--max-iterations", "1", "--quiet"]
+    argv += ["--max-iterations", "1", "--quiet", "--method", "adamw", "--engine", "tensor"]
     assert "torch" in loaded(CLI.format(argv=argv))

@@ -123,6 +123,7 @@ def ours(*layers):
 CPP_LAYERS = {
     "kernel": (STANDARD, ours("kernel")),
     "fused": (STANDARD, ours("kernel", "fused")),
+    "legacy": (STANDARD, ours("kernel", "legacy")),
     "tensor": (STANDARD, ours("kernel", "fused", "tensor"), TORCH),
     "calibration": (STANDARD, ours("kernel", "fused", "tensor", "calibration"), TORCH),
     "bindings": (STANDARD, ours(r"\w+"), TORCH, PYBIND, r'"\w+\.hpp"'),

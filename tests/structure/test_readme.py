@@ -81,32 +81,48 @@ def test_continuous_integration_runs_that_block():
 
 
 def test_python_example_runs(elsewhere, capsys):
-    (example,) = blocks(README, "python")
+    example = "".join(blocks(README, "python"))
     names = {}
     exec(compile(example, str(README), "exec"), names)  # noqa: S102  our own README
-    assert names["result"].iterations == 5
+    # "finds the truth to ten digits"
+    truth = ct.Subject.read(elsewhere / "subjects" / "gait" / "truth" / "subjectTrue.xml")
+    for found, true in zip(names["result"].subject.mtus, truth.mtus, strict=True):
+        assert found.optimal_fibre_length == pytest.approx(true.optimal_fibre_length, rel=1e-9)
+        assert found.tendon_slack_length == pytest.approx(true.tendon_slack_length, rel=1e-9)
     assert len(names["soleus"]) == len(names["trial"].time)
-    assert capsys.readouterr().out.count("RMSE") == 3
+    printed = capsys.readouterr().out
+    assert printed.count("RMSE") == 3
+    assert printed.endswith("(3,) (14,)\n")
     forces = ct.read_storage(elsewhere / "results" / "MuscleForces.sto")
     assert "soleus_r" in forces.columns
     assert ct.Subject.read(elsewhere / "results" / "subjectCalibrated.xml").mtus
 
 
 def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
-    (example,) = blocks(README, "xml")
+    example = blocks(README, "xml")[0]
     path = elsewhere / "subjects" / "gait" / "example.xml"
     path.write_text(example, encoding="utf-8")
     plan = ct.CalibrationPlan.read(path)
-    assert plan.algorithm == ct.AdamW()
+    assert plan.algorithm == ct.LevenbergMarquardt()
     assert [step.objective for step in plan.steps] == [ct.Objective()]
-    for name in [*ct.AdamW().to_dict(), *ct.Objective().to_dict()]:
+    for name in [*ct.LevenbergMarquardt().to_dict(), *ct.Objective().to_dict()]:
         assert f"<{name}>" in example
     plan.check_names(ct.Subject.read(elsewhere / "subjects" / "gait" / "subjectUncalibrated.xml"))
-    # "<adamW/> and <minimizeTorqueError/> mean the same"
-    short = re.sub(r"<(adamW|minimizeTorqueError)>.*?</\1>", r"<\1/>", example, flags=re.DOTALL)
-    path.write_text(short, encoding="utf-8")
+    # "<levenbergMarquardt/> and <minimizeTorqueError/> mean the same"
+    empty = r"<(levenbergMarquardt|minimizeTorqueError)>.*?</\1>"
+    path.write_text(re.sub(empty, r"<\1/>", example, flags=re.DOTALL), encoding="utf-8")
     again = ct.CalibrationPlan.read(path)
     assert (again.algorithm, again.steps) == (plan.algorithm, plan.steps)
+
+
+def test_other_optimisers_spell_out_their_defaults(elsewhere):
+    whole, *others = blocks(README, "xml")
+    path = elsewhere / "subjects" / "gait" / "example.xml"
+    algorithm = r"<levenbergMarquardt>.*?</levenbergMarquardt>"
+    for fragment, defaults in zip(others, (ct.AdamW(), ct.Lbfgs()), strict=True):
+        path.write_text(re.sub(algorithm, fragment, whole, flags=re.DOTALL), encoding="utf-8")
+        assert ct.CalibrationPlan.read(path).algorithm == defaults
+        assert all(f"<{name}>" in fragment for name in defaults.to_dict())
 
 
 # ---- Commands, links, names -------------------------------------------------------------

@@ -52,17 +52,20 @@ at::Tensor Evaluation::objective() const {
 Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
                     const tensor::TrialBatch& batch, const Target& target,
                     const kernel::ObjectiveOptions& options, kernel::TendonModel tendon) {
-  const at::Tensor valid = batch.is_valid.to(at::kDouble).unsqueeze(1);  // (n_step, 1, n_trial)
-  const at::Tensor n_valid = valid.sum(0).squeeze(0);                    // (n_trial)
-  const at::Tensor error = valid * (target.measured_moment.index_select(1, target.dofs) -
-                                    simulation.joint_moment.index_select(1, target.dofs));
+  const at::Tensor valid = batch.is_valid.unsqueeze(1);                  // (n_step, 1, n_trial)
+  const at::Tensor n_valid = batch.is_valid.sum(0, false, at::kDouble);  // (n_trial)
+  // Not a product with zero: the padding of a measured moment may hold anything, also NaN.
+  const at::Tensor error = at::where(valid,
+                                     target.measured_moment.index_select(1, target.dofs) -
+                                         simulation.joint_moment.index_select(1, target.dofs),
+                                     0.0);
   const ObjectiveSizes sizes{static_cast<double>(target.dofs.numel()),
                              static_cast<double>(n_valid.numel())};
   const at::Tensor moment_scales = moment_scale(options.normalisation, sizes, n_valid,
                                                 target.variance.index_select(0, target.dofs));
   const auto penalty = [&](const at::Tensor& x, const kernel::RangePenalty& range) {
     const at::Tensor scale = penalty_scale(options.normalisation, sizes, n_valid, range);
-    return kernel::distance_outside(x, range) * (valid * scale);
+    return at::where(valid, kernel::distance_outside(x, range) * scale, 0.0);
   };
 
   const at::Tensor optimal_fibre_length =

@@ -9,6 +9,8 @@
 #include "ceinms_torch/kernel/adjoint.hpp"
 #include "ceinms_torch/kernel/pack.hpp"
 
+#include <type_traits>
+
 namespace ceinms_torch::fused {
 namespace {
 
@@ -142,19 +144,26 @@ struct ExcitationSink {
   }
 };
 
-// `flatten` inlines the whole simulation: values stay in registers, and no pack crosses a call.
-[[gnu::flatten]] void forward(const CurveViews& curves, const double* parameters,
-                              const LaneBlock& block, const kernel::SimulationOptions& options,
-                              const LaneTrace& trace) {
+// Inlines the whole simulation: values stay in registers, and no pack crosses a call. Not for a
+// build with sanitizers, whose checks would make these functions too large to compile.
+#if defined(CEINMS_TORCH_FLATTEN)
+#define CEINMS_TORCH_WHOLE [[gnu::flatten]]
+#else
+#define CEINMS_TORCH_WHOLE
+#endif
+
+CEINMS_TORCH_WHOLE void forward(const CurveViews& curves, const double* parameters,
+                                const LaneBlock& block, const kernel::SimulationOptions& options,
+                                const LaneTrace& trace) {
   TraceOutput output{trace};
   kernel::simulate_lanes(pack_curves(curves), Mtu<Pack>(pack_parameters(parameters)),
                          BlockInput{block}, options, output);
 }
 
-[[gnu::flatten]] void reverse(const CurveViews& curves, const double* parameters,
-                              const LaneBlock& block, const kernel::SimulationOptions& options,
-                              const LaneTrace& trace, const LaneSeeds& seeds, double* gradient,
-                              double* excitation) {
+CEINMS_TORCH_WHOLE void reverse(const CurveViews& curves, const double* parameters,
+                                const LaneBlock& block, const kernel::SimulationOptions& options,
+                                const LaneTrace& trace, const LaneSeeds& seeds, double* gradient,
+                                double* excitation) {
   ExcitationSink sink{block, excitation};
   MtuParameters<Pack> sum = MtuParameters<Pack>::from([](ParameterKind) { return Pack(0.0); });
   kernel::reverse_lanes(pack_curves(curves), Mtu<Pack>(pack_parameters(parameters)),
@@ -169,12 +178,12 @@ struct ExcitationSink {
 }
 
 template <std::size_t N, bool with_delay>
-[[gnu::flatten]] void simulate_sensitivities(const CurveViews& curves, const double* parameters,
-                                             const LaneBlock& block,
-                                             const kernel::SimulationOptions& options,
-                                             const ParameterKind* kinds, std::size_t n_kind,
-                                             const LaneTrace& trace,
-                                             const LaneSensitivities& result) {
+CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& curves, const double* parameters,
+                                               const LaneBlock& block,
+                                               const kernel::SimulationOptions& options,
+                                               const ParameterKind* kinds, std::size_t n_kind,
+                                               const LaneTrace& trace,
+                                               const LaneSensitivities& result) {
   using D = Dual<Pack, N>;
   std::size_t delay = 0;
   const Mtu<D> mtu(MtuParameters<D>::from([&](ParameterKind kind) {
@@ -206,6 +215,57 @@ void sensitivities(const CurveViews& curves, const double* parameters, const Lan
   run(curves, parameters, block, options, kinds, n_kind, trace, result);
 }
 
+using State = kernel::MtuState<Pack>;
+using Stepper = kernel::MtuStepper<Pack, Pack, PackTable>;
+static_assert(sizeof(State) == n_state_row * sizeof(Pack));
+static_assert(std::is_trivially_copyable_v<State>);
+
+State load_state(const double* table) {
+  State state;
+  __builtin_memcpy(static_cast<void*>(&state), table, sizeof(state));
+  return state;
+}
+void store_state(const Stepper& stepper, double* table) {
+  const State state = stepper.state();
+  __builtin_memcpy(table, &state, sizeof(state));
+}
+
+CEINMS_TORCH_WHOLE void step(const CurveViews& views, const double* parameters,
+                             const LaneInstant& instant, kernel::TendonModel tendon, double* state,
+                             const LaneTrace& now) {
+  const MtuCurves<PackTable> curves = pack_curves(views);
+  const Mtu<Pack> mtu(pack_parameters(parameters));
+  Stepper stepper(curves, mtu, load_state(state));
+  if (instant.is_third != nullptr) {
+    Mask is_third;
+    __builtin_memcpy(&is_third.bits, instant.is_third, sizeof(is_third.bits));
+    stepper.restart_filter_where(is_third);
+  }
+  stepper.sample(at(instant.excitation, 0));
+  if (instant.mtu_length != nullptr) {
+    const Pack length = at(instant.mtu_length, 0);
+    if (tendon == kernel::TendonModel::stiff) {
+      TraceOutput{now}.step(0, stepper.stiff(length, at(instant.mtu_velocity, 0)));
+    } else {
+      if (instant.is_first)
+        stepper.start(length);
+      else
+        stepper.advance(length, Pack(instant.time_step));
+      TraceOutput{now}.step(0, stepper.forces());
+    }
+  }
+  store_state(stepper, state);
+}
+
+CEINMS_TORCH_WHOLE void adopt_parameters(const CurveViews& views, const double* parameters,
+                                         double* state) {
+  const MtuCurves<PackTable> curves = pack_curves(views);
+  const Mtu<Pack> mtu(pack_parameters(parameters));
+  Stepper stepper(curves, mtu, load_state(state));
+  stepper.forces();
+  store_state(stepper, state);
+}
+
 double sum_of(Pack pack) {
   double sum = 0.0;
   for (std::size_t lane = 0; lane < pack_width; ++lane) sum += pack[lane];
@@ -225,16 +285,19 @@ void gram_tile(const double* rows_i, const double* rows_j, std::size_t n, std::s
     for (std::size_t b = 0; b < n_j; ++b) gram[a * n + b] = sum_of(sums[a][b]);
 }
 
-[[gnu::flatten]] void lower_gram(const double* rows, std::size_t n, std::size_t stride,
-                                 double* gram) {
+CEINMS_TORCH_WHOLE void lower_gram(const double* rows, std::size_t n, std::size_t stride,
+                                   double* gram) {
   constexpr std::size_t tile = 4;
   const std::size_t n_tiled = n - n % tile;
   for (std::size_t i = 0; i < n_tiled; i += tile)
     for (std::size_t j = 0; j <= i; j += tile)
       gram_tile<tile, tile>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
-  for (std::size_t i = n_tiled; i < n; ++i)
-    for (std::size_t j = 0; j <= i; ++j)
+  for (std::size_t i = n_tiled; i < n; ++i) {
+    for (std::size_t j = 0; j < n_tiled; j += tile)
+      gram_tile<1, tile>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
+    for (std::size_t j = n_tiled; j <= i; ++j)
       gram_tile<1, 1>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
+  }
 }
 
 #define CEINMS_TORCH_STRING_OF(name) #name
@@ -248,6 +311,8 @@ const Backend& CEINMS_TORCH_BACKEND() {
                                    &forward,
                                    &reverse,
                                    &sensitivities,
+                                   &step,
+                                   &adopt_parameters,
                                    &lower_gram};
   return backend;
 }

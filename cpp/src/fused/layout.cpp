@@ -107,10 +107,20 @@ double LaneLayout::row_of(const Lane& lane, std::size_t sample) const noexcept {
   return sample < n_run_in ? row - static_cast<double>(n_run_in - sample) : row;
 }
 
+void LaneLayout::load_excitations(std::size_t trial, const double* excitation,
+                                  std::size_t row_stride, std::size_t mtu_stride) {
+  Signal& signal = signals_[trial];
+  for (std::size_t mtu = 0; mtu < n_mtu_; ++mtu)
+    for (std::size_t row = 0; row < signal.n_row; ++row)
+      signal.excitation[mtu * signal.n_row + row] = excitation[row * row_stride + mtu * mtu_stride];
+  is_sampled_ = false;
+}
+
 bool LaneLayout::sample_excitations(const double* em_delay) {
-  if (std::equal(em_delay_.begin(), em_delay_.end(), em_delay, em_delay + n_mtu_)) return false;
+  if (is_sampled_ && std::equal(em_delay_.begin(), em_delay_.end(), em_delay)) return false;
   em_delay_.assign(em_delay, em_delay + n_mtu_);
   for (Block& block : blocks_) sample(block);
+  is_sampled_ = true;
   return true;
 }
 
@@ -124,8 +134,12 @@ void LaneLayout::sample(Block& block) {
         std::max(n_run_in, kernel::run_in_samples(row_of(lane, 0), signals_[lane.trial].rate));
   view.n_run_in = n_run_in;
   const std::size_t n_sample = n_run_in + view.n_step;
-  block.excitation = AlignedBuffer(n_sample * width);
-  block.excitation_by_delay = AlignedBuffer(n_sample * width);
+  for (AlignedBuffer* table : {&block.excitation, &block.excitation_by_delay}) {
+    if (table->size() == n_sample * width)
+      std::fill(table->data(), table->data() + table->size(), 0.0);
+    else
+      *table = AlignedBuffer(n_sample * width);
+  }
   block.third_sample.assign(width, -1);
   block.any_third.assign(n_sample, 0);
   for (std::size_t place = 0; place < width; ++place) {

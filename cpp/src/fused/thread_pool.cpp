@@ -6,39 +6,70 @@
 #include <thread>
 
 namespace ceinms_torch::fused {
+namespace {
 
+void pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+/// A round is one call of `run`. Whoever is awake takes tasks; `run` waits for tasks that were
+/// taken, not for threads, so that a thread that wakes late delays nobody.
 struct ThreadPool::State {
+  using Task = std::function<void(std::size_t, std::size_t)>;
+
   std::mutex mutex;
   std::condition_variable wake;
-  std::atomic<std::uint64_t> round{0};
-  std::atomic<std::size_t> next{0};
-  std::atomic<std::size_t> busy{0};
-  std::size_t n = 0;
-  const std::function<void(std::size_t, std::size_t)>* f = nullptr;
-  bool stop = false;
+  /// Number of the round (upper half) and how many tasks are left: one number, so that a late
+  /// thread cannot take a task of a round other than the one it looked at.
+  std::atomic<std::uint64_t> ticket{0};
+  std::atomic<std::size_t> n{0};
+  std::atomic<const Task*> task{nullptr};
+  std::atomic<std::size_t> n_done{0};
+  std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
 
+  std::uint64_t round() const noexcept { return ticket.load(std::memory_order_acquire) >> 32U; }
+
+  /// Begin a round of `count` tasks.
+  void publish(std::size_t count, const Task* f) {
+    const std::lock_guard lock(mutex);
+    n_done.store(0, std::memory_order_relaxed);
+    task.store(f, std::memory_order_relaxed);
+    n.store(count, std::memory_order_relaxed);
+    ticket.store((round() + 1) << 32U | count, std::memory_order_release);
+  }
+
+  /// Take tasks until the round has none left.
   void work(std::size_t thread) {
-    for (std::size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) (*f)(i, thread);
+    std::uint64_t now = ticket.load(std::memory_order_acquire);
+    while (const std::size_t left = now & 0xffffffffU) {
+      const std::size_t i = n.load(std::memory_order_acquire) - left;
+      const Task* f = task.load(std::memory_order_acquire);
+      // Succeeds only if the round is still the one that n and task were read in.
+      if (!ticket.compare_exchange_weak(now, now - 1, std::memory_order_acq_rel,
+                                        std::memory_order_acquire))
+        continue;
+      (*f)(i, thread);
+      n_done.fetch_add(1, std::memory_order_release);
+      now = ticket.load(std::memory_order_acquire);
+    }
   }
 
   void loop(std::size_t thread) {
     std::uint64_t seen = 0;
-    for (;;) {
-      constexpr int spins = 4000;  // some 20 us: the pause between two passes of a calibration
-      for (int i = 0; i < spins && round.load(std::memory_order_acquire) == seen; ++i) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-      }
-      if (round.load(std::memory_order_acquire) == seen) {
+    while (!stop.load(std::memory_order_acquire)) {
+      constexpr int spins = 4000;  // some 50 us: the pause between two passes of a calibration
+      for (int i = 0; i < spins && round() == seen; ++i) pause();
+      if (round() == seen) {
         std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return round.load() != seen || stop; });
+        wake.wait(lock, [&] { return round() != seen || stop.load(); });
       }
-      if (stop) return;
-      seen = round.load(std::memory_order_acquire);
+      seen = round();
       work(thread);
-      busy.fetch_sub(1, std::memory_order_release);
     }
   }
 };
@@ -50,11 +81,8 @@ ThreadPool::ThreadPool(std::size_t n_thread)
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stop = true;
-    state_->round.fetch_add(1);
-  }
+  state_->stop.store(true);
+  state_->publish(0, nullptr);  // for those that spin
   state_->wake.notify_all();
   for (std::thread& thread : state_->threads) thread.join();
 }
@@ -65,17 +93,16 @@ void ThreadPool::run(std::size_t n, const std::function<void(std::size_t, std::s
     for (std::size_t i = 0; i < n; ++i) f(i, 0);
     return;
   }
-  {
-    const std::lock_guard lock(state.mutex);
-    state.n = n;
-    state.f = &f;
-    state.next.store(0);
-    state.busy.store(state.threads.size());
-    state.round.fetch_add(1, std::memory_order_release);
-  }
+  state.publish(n, &f);
   state.wake.notify_all();
   state.work(0);
-  while (state.busy.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+  constexpr int spins = 1000;
+  for (int i = 0; state.n_done.load(std::memory_order_acquire) < n; ++i) {
+    if (i < spins)
+      pause();
+    else
+      std::this_thread::yield();
+  }
 }
 
 }  // namespace ceinms_torch::fused

@@ -38,9 +38,9 @@ void Workspace::allocate() {
                .fibre_velocity = take(step_size),
                .tendon_strain = take(step_size),
                .mtu_force = take(step_size)};
-    for (AlignedBuffer* seed : {&b.seed_force, &b.seed_fibre_length, &b.seed_tendon_strain,
-                                &b.seed_fibre_velocity, &b.seed_activation})
-      *seed = AlignedBuffer(step_size);
+    for (Seed* one : {&b.seed_force, &b.seed_fibre_length, &b.seed_tendon_strain,
+                      &b.seed_fibre_velocity, &b.seed_activation})
+      *one = {AlignedBuffer(step_size), false};
   }
 }
 
@@ -61,19 +61,21 @@ bool Workspace::load_parameters(const double* parameters, std::size_t block) {
   return changed;
 }
 
-void Workspace::forward(const double* parameters) {
+void Workspace::forward(const double* parameters, const BlockWork& after) {
   const auto em_delay = static_cast<std::size_t>(ParameterKind::em_delay);
   if (layout_.sample_excitations(parameters + em_delay * layout_.n_mtu())) allocate();
   pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
     Buffers& b = buffers_[i];
-    if (!load_parameters(parameters, i) && b.is_current) return;
-    layout_.backend().forward(curves_->views(), b.parameters.data(), layout_.block(i), options_,
-                              b.trace);
+    if (load_parameters(parameters, i) || !b.is_current)
+      layout_.backend().forward(curves_->views(), b.parameters.data(), layout_.block(i), options_,
+                                b.trace);
     b.is_current = true;
+    if (after) after(i);
   });
 }
 
-void Workspace::forward(const double* parameters, const std::vector<ParameterKind>& kinds) {
+void Workspace::forward(const double* parameters, const std::vector<ParameterKind>& kinds,
+                        const BlockWork& after) {
   const auto em_delay = static_cast<std::size_t>(ParameterKind::em_delay);
   if (layout_.sample_excitations(parameters + em_delay * layout_.n_mtu())) allocate();
   pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
@@ -86,26 +88,36 @@ void Workspace::forward(const double* parameters, const std::vector<ParameterKin
     load_parameters(parameters, i);
     layout_.backend().sensitivities(curves_->views(), b.parameters.data(), layout_.block(i),
                                     options_, kinds.data(), kinds.size(), b.trace, b.sensitivities);
-    b.is_current = true;
+    // Its values are those of the plain pass but for rounding; nobody shall see which pass it was.
+    b.is_current = false;
+    if (after) after(i);
   });
 }
 
-void Workspace::clear_seeds() {
-  for (Buffers& b : buffers_)
-    for (AlignedBuffer* seed : {&b.seed_force, &b.seed_fibre_length, &b.seed_tendon_strain,
-                                &b.seed_fibre_velocity, &b.seed_activation})
-      std::fill(seed->data(), seed->data() + seed->size(), 0.0);
+void Workspace::clear_seeds() noexcept {
+  for (std::size_t i = 0; i < buffers_.size(); ++i) clear_seeds(i);
 }
 
-void Workspace::reverse(double* gradient) {
+void Workspace::clear_seeds(std::size_t block) noexcept {
+  Buffers& b = buffers_[block];
+  for (Seed* one : {&b.seed_force, &b.seed_fibre_length, &b.seed_tendon_strain,
+                    &b.seed_fibre_velocity, &b.seed_activation}) {
+    if (one->in_use) std::fill(one->table.data(), one->table.data() + one->table.size(), 0.0);
+    one->in_use = false;
+  }
+}
+
+void Workspace::reverse(double* gradient, const BlockWork& before) {
   const std::size_t width = layout_.backend().width;
   pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
+    if (before) before(i);
     Buffers& b = buffers_[i];
-    const LaneSeeds seeds{.activation = b.seed_activation.data(),
-                          .fibre_length = b.seed_fibre_length.data(),
-                          .fibre_velocity = b.seed_fibre_velocity.data(),
-                          .tendon_strain = b.seed_tendon_strain.data(),
-                          .mtu_force = b.seed_force.data()};
+    const auto table = [](const Seed& one) { return one.in_use ? one.table.data() : nullptr; };
+    const LaneSeeds seeds{.activation = table(b.seed_activation),
+                          .fibre_length = table(b.seed_fibre_length),
+                          .fibre_velocity = table(b.seed_fibre_velocity),
+                          .tendon_strain = table(b.seed_tendon_strain),
+                          .mtu_force = table(b.seed_force)};
     layout_.backend().reverse(curves_->views(), b.parameters.data(), layout_.block(i), options_,
                               b.trace, seeds, b.gradient.data(), b.by_sample.data());
   });

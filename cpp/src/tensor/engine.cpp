@@ -15,13 +15,6 @@ using kernel::MtuParameters;
 using kernel::ParameterKind;
 using kernel::TendonModel;
 
-/// One tensor of shape (n_mtu, 1) per parameter: broadcasts over trials.
-MtuParameters<at::Tensor> split(const at::Tensor& parameters) {
-  return MtuParameters<at::Tensor>::from([&](ParameterKind kind) {
-    return parameters.select(0, static_cast<std::int64_t>(kind)).unsqueeze(1);
-  });
-}
-
 /// Fractional excitation row acting at each filter sample: the run-in samples of the trial that
 /// has most of them, then the steps. (n_sample, n_mtu, n_trial)
 at::Tensor sample_rows(const at::Tensor& em_delay, const TrialBatch& batch) {
@@ -109,6 +102,8 @@ FibreTrajectory rosenbrock_trajectory(const Curves& curves, const Mtu<at::Tensor
   return {at::stack(length), at::stack(velocity)};
 }
 
+}  // namespace
+
 void check_shape(const char* name, const at::Tensor& tensor, at::IntArrayRef expected) {
   TORCH_CHECK_VALUE(tensor.sizes() == expected, name, ": expected shape ", expected, ", got ",
                     tensor.sizes(), ".");
@@ -120,8 +115,6 @@ void check_numbers(const char* name, const at::Tensor& tensor) {
   TORCH_CHECK_VALUE(at::isfinite(tensor.detach()).all().item<bool>(), name,
                     ": expected finite numbers, got NaN or infinity.");
 }
-
-}  // namespace
 
 void check(const TrialBatch& batch) {
   TORCH_CHECK_VALUE(batch.mtu_length.dim() == 3, "mtu_length: expected 3 dimensions, got ",
@@ -152,14 +145,49 @@ void check(const TrialBatch& batch) {
   check_numbers("excitation_start", batch.excitation_start);
   check_numbers("excitation_rate", batch.excitation_rate);
   TORCH_CHECK_VALUE((batch.time.diff(1, 0) > 0.0).all().item<bool>(),
-                    "time: expected to increase strictly.");
+                    "time: expected to increase strictly, got a step that does not.");
+  TORCH_CHECK_VALUE((batch.excitation_rate > 0.0).all().item<bool>(),
+                    "excitation_rate: expected positive numbers, got one that is not.");
+  TORCH_CHECK_TYPE(batch.is_valid.scalar_type() == at::kBool, "is_valid: expected dtype bool, got ",
+                   batch.is_valid.scalar_type(), ".");
+  TORCH_CHECK_VALUE(batch.is_valid.any(0).all().item<bool>(),
+                    "is_valid: expected at least one step per trial, got a trial without any.");
+}
+
+void check(const Curves& curves) {
+  for (const Table* table : {&curves.active_force_length, &curves.passive_force_length,
+                             &curves.force_velocity, &curves.tendon_force_strain}) {
+    check_numbers("knots", table->knots);
+    check_numbers("pieces", table->pieces);
+    const std::int64_t n_knot = table->knots.numel();
+    TORCH_CHECK_VALUE(table->knots.dim() == 1 && n_knot > 0,
+                      "knots: expected shape [n_knot], not empty, got ", table->knots.sizes(), ".");
+    TORCH_CHECK_VALUE((table->knots.diff() > 0.0).all().item<bool>(),
+                      "knots: expected to increase strictly, got a knot that does not.");
+    check_shape("pieces", table->pieces, {n_knot + 1, 5});
+  }
+}
+
+void check_parameters(const at::Tensor& parameters, const TrialBatch& batch) {
+  check_shape("parameters", parameters,
+              {static_cast<std::int64_t>(kernel::n_parameter_kind), batch.mtu_length.size(1)});
+  check_numbers("parameters", parameters);
+}
+
+kernel::MtuParameters<at::Tensor> split_parameters(const at::Tensor& parameters) {
+  return MtuParameters<at::Tensor>::from([&](ParameterKind kind) {
+    return parameters.select(0, static_cast<std::int64_t>(kind)).unsqueeze(1);
+  });
+}
+
+at::Tensor joint_moments(const TrialBatch& batch, const at::Tensor& mtu_force) {
+  return (batch.moment_arm * mtu_force.unsqueeze(1)).sum(2);
 }
 
 Simulation simulate(const Curves& curves, const at::Tensor& parameters, const TrialBatch& batch,
                     const kernel::SimulationOptions& options) {
-  check_shape("parameters", parameters,
-              {static_cast<std::int64_t>(kernel::n_parameter_kind), batch.mtu_length.size(1)});
-  const Mtu<at::Tensor> mtu(split(parameters));
+  check_parameters(parameters, batch);
+  const Mtu<at::Tensor> mtu(split_parameters(parameters));
   Simulation result;
   result.activation = kernel::exponential_activation(
       mtu.parameters.shape_factor, neural_activation(mtu.parameters, batch, options.filter_start));
@@ -180,7 +208,7 @@ Simulation simulate(const Curves& curves, const at::Tensor& parameters, const Tr
   const FibreState<at::Tensor> states{result.fibre_length, result.fibre_velocity, result.activation,
                                       batch.mtu_length};
   result.mtu_force = kernel::mtu_force(curves, mtu, states, cos_alpha, options.tendon);
-  result.joint_moment = (batch.moment_arm * result.mtu_force.unsqueeze(1)).sum(2);
+  result.joint_moment = joint_moments(batch, result.mtu_force);
   return result;
 }
 

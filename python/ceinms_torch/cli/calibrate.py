@@ -14,6 +14,8 @@ from ceinms_torch.cli.display import (
     CalibrationProgress,
     bounds_table,
     fit_table,
+    identifiability_summary,
+    identifiability_table,
     note,
     shown_warnings,
     starts_line,
@@ -24,6 +26,7 @@ from ceinms_torch.errors import OptionError, wording
 
 if TYPE_CHECKING:
     from ceinms_torch.model.calibration import CalibrationPlan
+    from ceinms_torch.model.nms_model import SimulatedAnnealing
     from ceinms_torch.model.options import Objective, Optimiser
     from ceinms_torch.model.trial import Trial
     from ceinms_torch.workflows.calibration_result import CalibrationResult
@@ -43,6 +46,9 @@ Results in a folder of their own, and two trials the calibration has not seen:
 Look further than the nearest minimum, on two cores:
   ceinms-torch calibrate calibrate.xml --starts 32 --threads 2
 
+As CEINMScalibrate does it, number for number:
+  ceinms-torch calibrate calibrate.xml --method annealing
+
 The paper's method, on the paper's formulation:
   ceinms-torch calibrate calibrate.xml --method adamw --engine tensor --set learningRate=0.02
 """
@@ -56,6 +62,7 @@ class Method(StrEnum):
     lm = "lm"
     adamw = "adamw"
     lbfgs = "lbfgs"
+    annealing = "annealing"
 
 
 class Engine(StrEnum):
@@ -87,8 +94,8 @@ def calibrate_command(
     method: Annotated[
         Method | None,
         typer.Option(
-            help="Levenberg-Marquardt, AdamW or L-BFGS-B; by default what the calibration file "
-            "asks for, and lm instead of simulated annealing."
+            help="Levenberg-Marquardt, AdamW, L-BFGS-B, or the annealing and model of CEINMS; by "
+            "default what the calibration file asks for, and lm instead of simulated annealing."
         ),
     ] = None,
     out: Annotated[
@@ -141,15 +148,13 @@ def calibrate_command(
     fibre lengths, tendon strains, forces and moments as .sto. Ctrl-C stops and keeps the best
     parameters found so far.
     """
-    from ceinms_torch.workflows.calibrate import (  # noqa: PLC0415  keeps --help fast
-        calibrate,
-        choose_method,
-    )
+    from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.workflows.methods import choose_method  # noqa: PLC0415
     from ceinms_torch.workflows.results import check_is_no_folder, check_writable  # noqa: PLC0415
 
     with shown_warnings() as warnings:
-        folder = CalibrationFolder.read(setup)
+        folder = CalibrationFolder.read(setup, legacy=method == Method.annealing)
         tests = folder.read_tests(test or ())
         subject_file = folder.setup.output_subject_file
         directory = subject_file.parent / f"{setup.stem}_results"
@@ -161,9 +166,10 @@ def calibrate_command(
 
         name, options = choose_method(folder.plan, None if method is None else method.value)
         options = _changed(options, max_iterations, settings or [])
-        _say_what_differs(folder, name)
+        if name != "annealing":
+            _say_what_differs(folder, name)
         with CalibrationProgress(
-            len(folder.plan.steps), options.max_iterations, starts, quiet=quiet
+            len(folder.plan.steps), _most_iterations(folder, options), starts, quiet=quiet
         ) as progress:
             result = calibrate(
                 folder.subject,
@@ -187,7 +193,18 @@ def calibrate_command(
         raise typer.Exit(INTERRUPTED)
 
 
-def _changed(options: Optimiser, max_iterations: int | None, settings: list[str]) -> Optimiser:
+def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:
+    from ceinms_torch.model.nms_model import SimulatedAnnealing  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy_calibration import most_temperatures  # noqa: PLC0415
+
+    if isinstance(options, SimulatedAnnealing):
+        return most_temperatures(folder.subject, folder.plan, options)
+    return options.max_iterations
+
+
+def _changed(
+    options: Optimiser | SimulatedAnnealing, max_iterations: int | None, settings: list[str]
+) -> Optimiser | SimulatedAnnealing:
     """Return the options with those changes that the user asked for."""
     values = options.to_dict()
     if max_iterations is not None:
@@ -247,11 +264,11 @@ def _finish(
 ) -> Fit:
     """Simulate the unseen trials, write everything, and return their fit."""
     from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy_calibration import simulate_result  # noqa: PLC0415
     from ceinms_torch.workflows.results import result_dict, write_calibration  # noqa: PLC0415
-    from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
 
     simulations = {
-        name: simulate(result.subject, trial, tendon=result.tendon) for name, trial in tests.items()
+        name: simulate_result(result, folder.plan, trial) for name, trial in tests.items()
     }
     test_fit = {name: moment_fit(trial, simulations[name]) for name, trial in tests.items()}
     summary = result_dict(
@@ -281,6 +298,11 @@ def _show(result: CalibrationResult, test_fit: Fit) -> None:
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
+    if result.identifiability is not None:
+        stdout.print(identifiability_summary(result.identifiability))
+        undetermined = identifiability_table(result.identifiability)
+        if undetermined is not None:
+            stdout.print(undetermined)
     starts = starts_line(result)
     if starts is not None:
         stdout.print(starts, soft_wrap=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import warnings
 from collections.abc import Iterator
 
@@ -15,6 +14,7 @@ from rich.table import Table
 from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
 from ceinms_torch.workflows.fit import Fit, MomentFit, mean_fit
+from ceinms_torch.workflows.identifiability import Identifiability
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -125,6 +125,53 @@ class CalibrationProgress:
             completed=iteration.iteration if self._n_start == 1 else len(begun),
             state=f"objective {best.objective:.5g}; RMSE{rmse}",
         )
+
+
+def identifiability_summary(found: Identifiability) -> str:
+    """Return in a sentence or two how much of what was calibrated the data determine.
+
+    Parameters
+    ----------
+    found : Identifiability
+        What the data determine.
+
+    Returns
+    -------
+    str
+    """
+    n_known, n_open, n_all = len(found.determined), len(found.undetermined), len(found.parameters)
+    return (
+        f"The data determine {n_known} of {n_all} parameters; {n_all - n_known - n_open} are at a "
+        f"bound, {n_open} are undetermined. The moments count as {found.observations:.0f} "
+        "independent observations."
+    )
+
+
+def identifiability_table(found: Identifiability) -> Table | None:
+    """Return a table of the parameters that the data do not determine, or None without any.
+
+    Parameters
+    ----------
+    found : Identifiability
+        What the data determine. Parameters at bounds are left to `bounds_table`.
+
+    Returns
+    -------
+    rich.table.Table or None
+    """
+    if not found.undetermined:
+        return None
+    table = Table(title="undetermined", title_justify="left")
+    table.add_column("parameter", overflow="fold")
+    table.add_column("because", overflow="fold")
+    table.add_column("MTUs", overflow="fold")
+    rows: dict[tuple[str, str], list[str]] = {}
+    for one in found.undetermined:
+        # Blanks let the names of a long group go on in the next line.
+        rows.setdefault((one.name, one.reason), []).append(" + ".join(one.mtus))
+    for (name, reason), mtus in rows.items():
+        table.add_row(name, reason, escape(", ".join(mtus)))
+    return table
 
 
 def fit_table(title: str, fit: Fit) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -107,6 +108,28 @@ class SimulatedAnnealing:
         dict of str to float or int
         """
         return {name: getattr(self, attribute) for name, attribute in ANNEALING_NAMES.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SimulatedAnnealing:
+        """Make the settings from their XML names.
+
+        Parameters
+        ----------
+        values : mapping of str to number
+            All of the XML names.
+
+        Returns
+        -------
+        SimulatedAnnealing
+
+        Raises
+        ------
+        OptionError
+            If a name is unknown or a value outside its range.
+        """
+        for name in values:
+            check_choice("setting of simulatedAnnealing", name, tuple(ANNEALING_NAMES))
+        return cls(**{ANNEALING_NAMES[name]: value for name, value in values.items()})
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

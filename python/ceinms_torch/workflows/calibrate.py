@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +12,7 @@ from numpy.typing import NDArray
 from ceinms_torch.errors import DataError, OptionError, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import (
-    AdamW,
-    Lbfgs,
-    LevenbergMarquardt,
-    Objective,
-    Optimiser,
-    check_whole,
-)
+from ceinms_torch.model.options import LevenbergMarquardt, Objective, Optimiser, check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.calibration_result import (
@@ -38,19 +30,15 @@ from ceinms_torch.workflows.engines import (
     TensorProblem,
 )
 from ceinms_torch.workflows.fit import moment_fit
+from ceinms_torch.workflows.identifiability import Identifiability, identifiability
+from ceinms_torch.workflows.legacy_calibration import calibrate_legacy
+from ceinms_torch.workflows.methods import MethodName, choose_method, refuse_for_annealing
 from ceinms_torch.workflows.moments import check_moments
 from ceinms_torch.workflows.multi_start import StartResult, minimise_from_all
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.simulate import check_names, engine_tendon, simulate
 
 FloatArray = NDArray[np.float64]
-MethodName = Literal["lm", "adamw", "lbfgs"]
-
-METHODS: dict[str, type[AdamW | LevenbergMarquardt | Lbfgs]] = {
-    "lm": LevenbergMarquardt,
-    "adamw": AdamW,
-    "lbfgs": Lbfgs,
-}
 
 
 def _check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
@@ -72,45 +60,6 @@ def _check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPl
     for trial in trials:
         check_names(subject, trial)
         check_moments(trial, {dof for step in plan.steps for dof in step.dofs})
-
-
-def choose_method(
-    plan: CalibrationPlan, method: str | None = None, options: Optimiser | None = None
-) -> tuple[str, Optimiser]:
-    """Return the method and its options: those asked for, else the plan's, else defaults.
-
-    Parameters
-    ----------
-    plan : CalibrationPlan
-        What its algorithm element says counts where it belongs to the method.
-    method : {"lm", "adamw", "lbfgs"}, optional
-        The method asked for.
-    options : AdamW, LevenbergMarquardt or Lbfgs, optional
-        The options asked for.
-
-    Returns
-    -------
-    name : {"lm", "adamw", "lbfgs"}
-        Levenberg-Marquardt where nobody asked for anything but simulated annealing.
-    options : AdamW, LevenbergMarquardt or Lbfgs
-
-    Raises
-    ------
-    OptionError
-        If there is no such method, or the options are another's.
-    """
-    planned = None if isinstance(plan.algorithm, SimulatedAnnealing) else plan.algorithm
-    if options is None and method is None:
-        options = LevenbergMarquardt() if planned is None else planned
-    elif options is None:
-        kind = METHODS.get(method) if method is not None else None
-        if kind is None:
-            raise OptionError(wording("method", f"one of {', '.join(METHODS)}", repr(method)))
-        options = planned if isinstance(planned, kind) else kind()
-    name = next(name for name, kind in METHODS.items() if isinstance(options, kind))
-    if method not in (None, name):
-        raise OptionError(wording("options", f"those of {method}", f"those of {name}"))
-    return name, options
 
 
 def build_problem(
@@ -266,13 +215,22 @@ def _run_step(
     return result, [named(0, point) for point in minimum.history]
 
 
+def _identifiability(
+    problem: Problem, trials: Sequence[Trial], result: StepResult, tendon: str
+) -> Identifiability:
+    space = result.space
+    if not isinstance(problem, FusedProblem):
+        problem = FusedProblem(space.subject, trials, result.step, space, tendon=tendon)
+    return identifiability(problem, space, result.x)
+
+
 def calibrate(
     subject: Subject,
     trials: Sequence[Trial],
     plan: CalibrationPlan,
     *,
     method: MethodName | None = None,
-    options: Optimiser | None = None,
+    options: Optimiser | SimulatedAnnealing | None = None,
     objective: Objective | None = None,
     engine: EngineName = "fused",
     polish: bool = False,
@@ -282,7 +240,7 @@ def calibrate(
     seed: int = 0,
     callback: Callable[[Iteration], None] | None = None,
 ) -> CalibrationResult:
-    """Calibrate a subject by gradient (paper, section III-B).
+    """Calibrate a subject by gradient (paper, section III-B), or as CEINMS does.
 
     Parameters
     ----------
@@ -292,10 +250,11 @@ def calibrate(
         The trials to calibrate on, read with this subject, with measured moments.
     plan : CalibrationPlan
         Steps, parameters and ranges. An elastic tendon is the Rosenbrock tendon.
-    method : {"lm", "adamw", "lbfgs"}, optional
-        Levenberg-Marquardt, AdamW (the paper's) or L-BFGS-B; that of the options or of the plan,
-        or Levenberg-Marquardt when the plan asks for simulated annealing.
-    options : AdamW, LevenbergMarquardt or Lbfgs, optional
+    method : {"lm", "adamw", "lbfgs", "annealing"}, optional
+        Levenberg-Marquardt, AdamW (the paper's), L-BFGS-B, or the annealing of CEINMS on the
+        model of CEINMS (`calibrate_legacy`); that of the options or of the plan, or
+        Levenberg-Marquardt when the plan asks for simulated annealing.
+    options : AdamW, LevenbergMarquardt, Lbfgs or SimulatedAnnealing, optional
         Settings of the optimiser; those of the plan, or the defaults.
     objective : Objective, optional
         Replaces the objective of every step.
@@ -330,9 +289,21 @@ def calibrate(
     check_whole("starts", starts, least=1)
     check_whole("threads", threads, least=1)
     check_whole("seed", seed, least=0)
+    name, options = choose_method(plan, method, options)
+    if isinstance(options, SimulatedAnnealing):
+        refuse_for_annealing(
+            objective=objective,
+            engine=engine,
+            polish=polish,
+            start=start,
+            starts=starts,
+            seed=seed,
+        )
+        return calibrate_legacy(
+            subject, trials, plan, options=options, threads=threads, callback=callback
+        )
     _check_inputs(subject, trials, plan)
     tendon = "stiff" if engine_tendon(plan.tendon) == "stiff" else "rosenbrockElastic"
-    name, options = choose_method(plan, method, options)
     if engine == "tensor" and (name == "lm" or polish):
         hint = "Levenberg-Marquardt needs the fused engine"
         raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", name, hint))
@@ -383,4 +354,5 @@ def calibrate(
         history=tuple(history),
         simulations=simulations,
         fit={trial.name: moment_fit(trial, simulations[trial.name]) for trial in trials},
+        identifiability=_identifiability(problems[0], trials, steps[-1], tendon),
     )

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.model.calibration import CalibrationStep
+from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.options import Optimiser
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.workflows.fit import Fit
+from ceinms_torch.workflows.identifiability import Identifiability
 from ceinms_torch.workflows.multi_start import StartResult
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.simulate import Simulation
@@ -120,7 +122,7 @@ class CalibrationResult:
         What evaluated the model.
     tendon : str
         The tendon model that was used, by its XML name.
-    options : AdamW, LevenbergMarquardt or Lbfgs
+    options : AdamW, LevenbergMarquardt, Lbfgs or SimulatedAnnealing
         Settings of the optimiser.
     polished : bool
         Whether Levenberg-Marquardt followed.
@@ -136,13 +138,16 @@ class CalibrationResult:
         Every calibration trial, simulated with the calibrated subject.
     fit : dict of str to dict of str to MomentFit
         Moment errors by calibration trial and DOF.
+    identifiability : Identifiability or None
+        Which parameters of the last step the data determine; None after an annealing, which has
+        no derivatives.
     """
 
     subject: Subject
     method: str
     engine: str
     tendon: str
-    options: Optimiser
+    options: Optimiser | SimulatedAnnealing
     polished: bool
     seed: int
     start: Start
@@ -150,6 +155,7 @@ class CalibrationResult:
     history: tuple[Iteration, ...] = field(repr=False)
     simulations: dict[str, Simulation] = field(repr=False)
     fit: Fit
+    identifiability: Identifiability | None = field(repr=False)
 
     @property
     def objective(self) -> float:

@@ -20,6 +20,7 @@ from ceinms_torch.workflows.batch import side_by_side, trial_batch
 from ceinms_torch.workflows.curves import curve_tables
 from ceinms_torch.workflows.moments import measured_moments, moment_variance
 from ceinms_torch.workflows.parameter_space import ParameterSpace
+from ceinms_torch.workflows.problem_settings import problem_settings
 from ceinms_torch.workflows.simulate import engine_tendon, excitation_rate, mtu_velocity
 
 if TYPE_CHECKING:
@@ -177,11 +178,10 @@ class FusedProblem:
         threads: int = 1,
         instruction_set: str = "auto",
     ) -> None:
-        objective = step.objective
-        slot, component = space.slots()
         variance = moment_variance(trials, step.dofs)
+        # Rows of the residuals of each DOF of each trial, in their order.
+        self.moment_rows = tuple(len(trial.time) for trial in trials for _ in step.dofs)
         self.core = _kernel.Problem(
-            tables=curve_tables(subject),
             trials=[
                 _kernel.TrialArrays(
                     time=trial.time,
@@ -196,25 +196,12 @@ class FusedProblem:
                 )
                 for i, trial in enumerate(trials)
             ],
-            start=subject.parameters(),
-            lower=space.lower,
-            upper=space.upper,
-            slot=slot,
-            component=component,
             dofs=np.array([subject.dof_names.index(name) for name in step.dofs]),
-            objective=_kernel.ObjectiveOptions(
-                normalisation=objective.normalisation,
-                fibre_length=_kernel.RangePenalty(
-                    *objective.fibre_length_range, objective.fibre_length_weight
-                ),
-                tendon_strain=_kernel.RangePenalty(
-                    *objective.tendon_strain_range, objective.tendon_strain_weight
-                ),
-            ),
-            tendon=engine_tendon(tendon),
-            filter_start=filter_start,
             threads=threads,
             instruction_set=instruction_set,
+            **problem_settings(
+                subject, step.objective, space, tendon=tendon, filter_start=filter_start
+            ),
         )
 
     @property
@@ -238,8 +225,9 @@ class FusedProblem:
         Returns
         -------
         residual : ndarray (n_row,)
-            Their squares sum to the objective. First the moments, trial by trial, DOF by DOF, step
-            by step; then a row for every penalty that is not zero.
+            First the moments, trial by trial, DOF by DOF, step by step; then a row for every
+            penalty that is not zero. Their squares sum to the objective; with "rmse", whose terms
+            are roots, they are weighted so that ``2 jacobian.T @ residual`` is its gradient.
         jacobian : ndarray (n_row, n)
             Derivatives by x.
         """
@@ -321,9 +309,9 @@ class TensorProblem:
         evaluation = self.core.evaluate(variable)
         objective = evaluation.objective()
         (gradient,) = torch.autograd.grad(objective, variable)
-        terms = [float(term.residuals.square().sum()) for term in evaluation.terms]
+        terms = [float(term.residuals.detach().square().sum()) for term in evaluation.terms]
         rmse = evaluation.rmse.mean(1).tolist()
-        return _evaluated(float(objective), terms, rmse), gradient.numpy()
+        return _evaluated(float(objective.detach()), terms, rmse), gradient.numpy()
 
     def minimise(
         self, start: FloatArray, options: Optimiser, callback: Callback | None = None

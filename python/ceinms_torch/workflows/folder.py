@@ -44,13 +44,15 @@ class CalibrationFolder:
     trials: tuple[Trial, ...]
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> CalibrationFolder:
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
         """Read a calibration setup file and all it points at.
 
         Parameters
         ----------
         path : path-like
             The argument of ``CEINMScalibrate -S``.
+        legacy : bool
+            Whether it is for the legacy annealing, which needs no gradient.
 
         Returns
         -------
@@ -65,7 +67,8 @@ class CalibrationFolder:
         """
         setup = CalibrationSetup.read(path)
         plan = CalibrationPlan.read(setup.calibration_file)
-        _check_model(plan)
+        if not legacy:
+            _check_model(plan)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
         plan.check_names(subject)
@@ -197,13 +200,15 @@ class RunFolder:
     trial: Trial
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> RunFolder:
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:
         """Read an execution setup file and all it points at.
 
         Parameters
         ----------
         path : path-like
             The argument of ``CEINMS -S``.
+        legacy : bool
+            Whether it is for the model of CEINMS 0.9, which runs every type and activation.
 
         Returns
         -------
@@ -214,18 +219,25 @@ class RunFolder:
         FileFormatError, DataError
             If anything is missing, faulty, or does not fit together.
         OptionError
-            If it asks for something other than an open loop with exponential activation.
+            If it asks for something other than an open loop with exponential activation, and
+            `legacy` is not set.
         """
         setup = RunSetup.read(path)
         execution = Execution.read(setup.execution_file)
-        where = location(setup.execution_file)
-        if execution.type != "openLoop":
-            raise OptionError(wording(f"{where}: type", "<openLoop/>", f"<{execution.type}>"))
-        if execution.activation != "exponential":
-            raise OptionError(
-                wording(f"{where}: activation", "<exponential/>", f"<{execution.activation}/>")
-            )
+        if not legacy:
+            _check_execution(execution)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
         trial = Trial.read(setup.input_data_file, subject, generator)
         return cls(setup=setup, subject=subject, execution=execution, trial=trial)
+
+
+def _check_execution(execution: Execution) -> None:
+    where = location(execution.path)
+    hint = "run it with --legacy, the model of CEINMS 0.9"
+    for name, wanted, got in (
+        ("type", "openLoop", "<hybrid>" if execution.type == "hybrid" else "<openLoop/>"),
+        ("activation", "exponential", f"<{execution.activation}/>"),
+    ):
+        if got != f"<{wanted}/>":
+            raise OptionError(wording(f"{where}: {name}", f"<{wanted}/>", got, hint))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
+class _NotFiniteError(Exception):
+    """The objective is NaN or infinite; scipy's line search would ask for NaN next."""
+
+
 class _Recorder:
     """Evaluates, keeps the best point and the history."""
 
@@ -34,16 +38,16 @@ class _Recorder:
         point, gradient = self.problem.gradient(x)
         self.evaluations += 1
         self.latest = point
-        if np.isfinite(point.objective) and (
-            self.best is None or point.objective < self.best[0].objective
-        ):
+        if not np.isfinite(point.objective):
+            raise _NotFiniteError
+        if self.best is None or point.objective < self.best[0].objective:
             self.best = point, x.copy()
         if not self.history:
             self.record()
         return point.objective, gradient
 
     def record(self) -> None:
-        if self.latest is None or not np.isfinite(self.latest.objective):
+        if self.latest is None:
             return
         point = Point(
             iteration=len(self.history),
@@ -101,6 +105,8 @@ def minimise_lbfgs(
         status = {0: "converged", 1: "max_iterations"}.get(result.status, "converged_step")
     except KeyboardInterrupt:
         pass
+    except _NotFiniteError:
+        status = "not_finite"
     seconds = time.perf_counter() - recorder.begin
     if recorder.best is None:
         return Minimum(
@@ -110,7 +116,7 @@ def minimise_lbfgs(
             history=(),
             evaluations=recorder.evaluations,
             seconds=seconds,
-            status="not_finite",
+            status=status,
         )
     point, x = recorder.best
     return Minimum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ class Component:
     lower, upper : float
         Bounds in the unit of the parameter; lower <= upper.
     start : float
-        Start value, within the bounds.
+        Start value, within the bounds unless the space was laid out without that check.
     """
 
     kind: str
@@ -61,7 +62,14 @@ class ParameterSpace:
     components: tuple[Component, ...]
 
     @classmethod
-    def of(cls, subject: Subject, step: CalibrationStep, plan: CalibrationPlan) -> ParameterSpace:
+    def of(
+        cls,
+        subject: Subject,
+        step: CalibrationStep,
+        plan: CalibrationPlan,
+        *,
+        check_start: bool = True,
+    ) -> ParameterSpace:
         """Lay out the parameters of a step.
 
         Parameters
@@ -72,6 +80,9 @@ class ParameterSpace:
             The step.
         plan : CalibrationPlan
             The plan it belongs to, for messages.
+        check_start : bool
+            Whether a start value outside its range is an error. CEINMS takes such values and
+            checks a parameter only when it is its turn to change.
 
         Returns
         -------
@@ -80,7 +91,8 @@ class ParameterSpace:
         Raises
         ------
         DataError
-            If a start value is outside its range, or the step names an unknown MTU or DOF.
+            If a start value is outside its range (see `check_start`), or the step names an
+            unknown MTU or DOF.
         OptionError
             If percentageChange would differ between MTUs, which CEINMS's files cannot hold.
         """
@@ -90,7 +102,10 @@ class ParameterSpace:
             groups = groups_of(subject, step, spec)
             if spec.kind == "percentageChange":
                 _check_percentage_change(subject, groups)
-            components += [_component(subject, spec, group, plan) for group in groups]
+            new = [_component(subject, spec, group) for group in groups]
+            components += (
+                [_checked(one, spec, plan, subject) for one in new] if check_start else new
+            )
         return cls(subject=subject, components=tuple(components))
 
     @property
@@ -248,9 +263,7 @@ def groups_of(
     return tuple((name,) for name in acting) if spec.scope == "single" else (acting,)
 
 
-def _component(
-    subject: Subject, spec: ParameterSpec, group: tuple[str, ...], plan: CalibrationPlan
-) -> Component:
+def _component(subject: Subject, spec: ParameterSpec, group: tuple[str, ...]) -> Component:
     row = PARAMETER_KINDS.index(spec.kind)
     start = float(subject.parameters()[row, subject.mtu_index(group[0])])
     bounds = (spec.low, spec.high)
@@ -261,8 +274,17 @@ def _component(
             max(spec.low * start, spec.high * start),
         )
     lower, upper = bounds
+    return Component(kind=spec.kind, mtu_names=group, lower=lower, upper=upper, start=start)
+
+
+def _checked(
+    component: Component, spec: ParameterSpec, plan: CalibrationPlan, subject: Subject
+) -> Component:
+    """Return the component with its start value within the bounds, but for rounding."""
+    lower, upper, start = component.lower, component.upper, component.start
     slack = _ROUNDING * max(upper - lower, abs(start))
     if not lower - slack <= start <= upper + slack:
+        group = component.mtu_names
         raise DataError(
             wording(
                 location(plan.path, spec.range_line, f"<range> of {spec.kind}"),
@@ -272,13 +294,7 @@ def _component(
                 f"{subject.path or 'the subject'}",
             )
         )
-    return Component(
-        kind=spec.kind,
-        mtu_names=group,
-        lower=lower,
-        upper=upper,
-        start=min(max(start, lower), upper),
-    )
+    return dataclasses.replace(component, start=min(max(start, lower), upper))
 
 
 def _check_percentage_change(subject: Subject, groups: tuple[tuple[str, ...], ...]) -> None:

@@ -249,6 +249,7 @@ def result_dict(
         },
         "fit": fit_dict(result.fit),
         "test_fit": fit_dict(test_fit),
+        "identifiability": result.identifiability and result.identifiability.to_dict(),
         "steps": [_step_dict(step) for step in result.steps],
         "warnings": list(warnings),
         "versions": versions(),

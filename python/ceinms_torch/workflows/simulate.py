@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -17,6 +17,8 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.curves import curve_tables
 from ceinms_torch.workflows.time_series import TimeSeries
+
+FloatArray = NDArray[np.float64]
 
 # Tendons by their XML names, and what the engines call them. The equilibrium of an elastic tendon
 # is followed by the Rosenbrock step: the same muscle and tendon, integrated another way.
@@ -100,7 +102,7 @@ def engine_tendon(tendon: str | Tendon) -> str:
     return ENGINE_TENDONS[kind]
 
 
-def mtu_velocity(trial: Trial) -> NDArray[np.float64]:
+def mtu_velocity(trial: Trial) -> FloatArray:
     """Return the slope of the spline through each MTU's length.
 
     Parameters
@@ -152,8 +154,21 @@ def check_names(subject: Subject, trial: Trial) -> None:
             )
 
 
-def _warn_if_slack(subject: Subject, trial: Trial) -> None:
-    """Warn where the stiff tendon of CEINMS loses the sign of the fibre (quirk F9)."""
+def warn_if_slack(subject: Subject, trial: Trial) -> None:
+    """Warn where the stiff tendon of CEINMS loses the sign of the fibre (quirk F9).
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject.
+    trial : Trial
+        The trial, read with this subject.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If an MTU is shorter than its slack tendon somewhere.
+    """
     slack_length = [mtu.tendon_slack_length for mtu in subject.mtus]
     counts = (trial.mtu_length < slack_length).sum(axis=0).tolist()
     slack = [f"{name} ({n})" for name, n in zip(trial.mtu_names, counts, strict=True) if n]
@@ -208,7 +223,7 @@ def simulate(
     check_names(subject, trial)
     engine = engine_tendon(tendon)
     if engine == "stiff":
-        _warn_if_slack(subject, trial)
+        warn_if_slack(subject, trial)
     parameters = subject.parameters()
     arrays = _kernel.simulate(
         tables=curve_tables(subject),
@@ -225,21 +240,52 @@ def simulate(
     )
     optimal = parameters[PARAMETER_KINDS.index("optimalFibreLength")]
     peak_velocity = optimal * parameters[PARAMETER_KINDS.index("maxContractionVelocity")]
+    arrays["norm_fibre_length"] = arrays["fibre_length"] / optimal
+    arrays["norm_fibre_velocity"] = arrays["fibre_velocity"] / peak_velocity
+    return labelled_simulation(subject, trial.time, arrays)
 
-    def series(name: str, units: str, values: NDArray[np.float64]) -> TimeSeries:
-        columns = subject.dof_names if name == "joint moment" else subject.mtu_names
-        return TimeSeries(name=name, units=units, time=trial.time, columns=columns, values=values)
 
+# Names and units, by attribute of `Simulation` and key of what the kernel returns.
+_LABELS = {
+    "activation": ("activation", "-"),
+    "fibre_length": ("fibre length", "m"),
+    "norm_fibre_length": ("normalised fibre length", "-"),
+    "fibre_velocity": ("fibre velocity", "m/s"),
+    "norm_fibre_velocity": ("normalised fibre velocity", "-"),
+    "pennation_angle": ("pennation angle", "rad"),
+    "tendon_strain": ("tendon strain", "-"),
+    "mtu_force": ("MTU force", "N"),
+    "joint_moment": ("joint moment", "N m"),
+}
+
+
+def labelled_simulation(
+    subject: Subject, time: FloatArray, arrays: Mapping[str, FloatArray]
+) -> Simulation:
+    """Give arrays names, units and columns.
+
+    Parameters
+    ----------
+    subject : Subject
+        Names of the columns.
+    time : ndarray (n_step,)
+        Times [s].
+    arrays : mapping of str to ndarray
+        By attribute of `Simulation`, (n_step, n_mtu or n_dof); others are left out.
+
+    Returns
+    -------
+    Simulation
+    """
     return Simulation(
-        activation=series("activation", "-", arrays["activation"]),
-        fibre_length=series("fibre length", "m", arrays["fibre_length"]),
-        norm_fibre_length=series("normalised fibre length", "-", arrays["fibre_length"] / optimal),
-        fibre_velocity=series("fibre velocity", "m/s", arrays["fibre_velocity"]),
-        norm_fibre_velocity=series(
-            "normalised fibre velocity", "-", arrays["fibre_velocity"] / peak_velocity
-        ),
-        pennation_angle=series("pennation angle", "rad", arrays["pennation_angle"]),
-        tendon_strain=series("tendon strain", "-", arrays["tendon_strain"]),
-        mtu_force=series("MTU force", "N", arrays["mtu_force"]),
-        joint_moment=series("joint moment", "N m", arrays["joint_moment"]),
+        **{
+            key: TimeSeries(
+                name=name,
+                units=units,
+                time=time,
+                columns=subject.dof_names if key == "joint_moment" else subject.mtu_names,
+                values=arrays[key],
+            )
+            for key, (name, units) in _LABELS.items()
+        }
     )

@@ -18,7 +18,7 @@ namespace ceinms_torch::calibration {
 struct ParameterMap {
   at::Tensor start;      ///< (n_parameter_kind, n_mtu)
   at::Tensor lower;      ///< (n)
-  at::Tensor upper;      ///< (n), > lower
+  at::Tensor upper;      ///< (n), >= lower
   at::Tensor slot;       ///< (n_slot) int64 index into the flattened matrix, unique
   at::Tensor component;  ///< (n_slot) int64 which component of x the slot takes
 
@@ -37,6 +37,8 @@ struct Problem {
   std::int64_t n_component() const { return map.lower.numel(); }
   /// Throws c10::ValueError or c10::TypeError if the parts do not fit together.
   void check() const;
+  /// The same for a point x (n) in [0, 1].
+  void check_point(const at::Tensor& x) const;
   Evaluation evaluate(const at::Tensor& x) const;
 };
 

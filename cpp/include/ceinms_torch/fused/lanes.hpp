@@ -69,6 +69,20 @@ struct LaneSensitivities {
   double* mtu_force = nullptr;
 };
 
+/// One instant of a stream for one pack of lanes; tables are (width).
+struct LaneInstant {
+  const double* excitation = nullptr;      ///< at each lane's delay
+  const std::int64_t* is_third = nullptr;  ///< -1 where the filter restarts, 0 elsewhere; or null
+  const double* mtu_length = nullptr;      ///< [m]; null in the run-in, when only the filter runs
+  const double* mtu_velocity = nullptr;    ///< [m/s]; used by the stiff tendon only
+  double time_step = 0.0;                  ///< since the last instant [s]
+  bool is_first = false;                   ///< no lengths before: the fibre starts in equilibrium
+};
+
+/// Rows of the table in which a pack of lanes keeps a kernel::MtuState between two instants. All
+/// zeros is rest.
+inline constexpr std::size_t n_state_row = 13;
+
 /// At most this many parameters at a time: those that shape the trajectory. (Maximum isometric
 /// force and strength coefficient only scale the force.)
 inline constexpr std::size_t max_sensitivities = 10;
@@ -93,6 +107,17 @@ struct Backend {
                         const kernel::SimulationOptions& options,
                         const kernel::ParameterKind* kinds, std::size_t n_kind,
                         const LaneTrace& trace, const LaneSensitivities& result);
+
+  /// One instant of a stream.
+  ///
+  /// @param state  (n_state_row, width), read and written
+  /// @param now    its tables have one row; sample and denominator are not written, and nothing
+  ///               is in the run-in
+  void (*step)(const CurveViews& curves, const double* parameters, const LaneInstant& instant,
+               kernel::TendonModel tendon, double* state, const LaneTrace& now);
+
+  /// Make a state that `step` has left for an elastic tendon fit for other parameters.
+  void (*adopt_parameters)(const CurveViews& curves, const double* parameters, double* state);
 
   /// gram[i * n + j] = sum_k rows[i * stride + k] rows[j * stride + k] for j <= i < n. `stride` is
   /// a multiple of the width, the rows are padded with zeros.

@@ -44,8 +44,8 @@ struct Minimum {
 using Progress = std::function<bool(const Iteration&)>;
 
 struct LevenbergMarquardtOptions {
-  int max_iterations = 200;
-  double min_improvement = 1e-6;  ///< relative fall of the objective over `patience` iterations
+  int max_iterations = 400;
+  double min_improvement = 1e-5;  ///< relative fall of the objective over `patience` iterations
   int patience = 5;
   double min_gradient = 1e-10;  ///< largest component of the projected gradient, relative to f
   double min_step = 1e-9;       ///< largest component of a step, in ranges

@@ -4,9 +4,12 @@
 #pragma once
 
 #include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/kernel/dual.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
 
+#include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,6 +42,12 @@ struct ProblemData {
   kernel::SimulationOptions simulation;
 };
 
+/// Maximum isometric force and strength coefficient only scale the force.
+constexpr bool only_scales(kernel::ParameterKind kind) noexcept {
+  return kind == kernel::ParameterKind::max_isometric_force ||
+         kind == kernel::ParameterKind::strength_coefficient;
+}
+
 /// The objective at one point.
 struct Evaluation {
   double objective = 0.0;
@@ -46,8 +55,10 @@ struct Evaluation {
   std::vector<double> rmse;   ///< of each DOF that counts, averaged over trials [N m]
 };
 
-/// See the file's comment. Not safe for use by several threads; copies of the data are cheap to
-/// make into further problems (`clone`).
+/// See the file's comment. Not safe for use by several threads.
+///
+/// Blocks of lanes and joints are worked on by several threads, each with sums of its own; these
+/// are added in a fixed order, so that no result depends on the number of threads.
 class Problem {
  public:
   Problem(const Backend& backend, const std::vector<kernel::TrialInput>& trials,
@@ -79,24 +90,51 @@ class Problem {
     std::vector<std::size_t> components;  ///< that act on one of the MTUs
     std::vector<double> error;            ///< measured - predicted (n_step)
     double square_sum = 0.0;
+    AlignedBuffer rows;        ///< derivatives of the errors, and the errors, scaled
+    std::vector<double> gram;  ///< their products
+  };
+  /// Where a lane acts: on the MTU number `mtu` of a joint.
+  struct Action {
+    std::size_t joint;
+    std::size_t mtu;
   };
   /// One of an MTU's parameters that a component sets.
   struct OwnParameter {
-    std::size_t kind;
+    kernel::ParameterKind kind;
     std::size_t component;
+  };
+  enum class Term { fibre_length, tendon_strain };
+  /// Penalties of a block's lanes.
+  struct BlockPenalties {
+    double fibre_length = 0.0;
+    double tendon_strain = 0.0;
+    std::vector<double> by_optimal_length;  ///< (width) derivative that bypasses the simulation
+    std::vector<double> gradient;           ///< (lanes, n_parameter_kind) by own parameters
+    std::vector<double> matrix;             ///< (lanes, n_parameter_kind, n_parameter_kind)
   };
 
   void add_joints(const std::vector<kernel::TrialInput>& trials);
   void set_parameters(const double* x);
-  void measure();
+  void measure(Joint& joint) const;
+  void sum_up();
   double moment_term(const Joint& joint) const;
   double error_weight(const Joint& joint) const;
+  double parameter(kernel::ParameterKind kind, std::size_t mtu) const {
+    return parameters_[static_cast<std::size_t>(kind) * workspace_.layout().n_mtu() + mtu];
+  }
+  /// Place of a kind among those that sensitivities are computed of.
+  std::size_t column_of(kernel::ParameterKind kind) const {
+    return column_of_[static_cast<std::size_t>(kind)];
+  }
   template <class Visit>
   void visit_penalties(std::size_t block, const Visit& visit) const;
-  double force_derivative(const Lane& lane, std::size_t kind, std::size_t step) const;
+  void add_up_penalties(std::size_t block);
+  void fill_seeds(std::size_t block);
   void fill_rows(const Joint& joint, double scale, std::size_t stride, double* rows) const;
-  void add_joint_equations(std::size_t joint, double* gradient, double* matrix);
-  void add_penalty_equations(std::size_t block, double* gradient, double* matrix);
+  void fill_joint_equations(Joint& joint) const;
+  void fill_penalty_equations(std::size_t block);
+  void add_joint_equations(const Joint& joint, double* gradient, double* matrix) const;
+  void add_penalty_equations(std::size_t block, double* gradient, double* matrix) const;
   template <class Row>
   void penalty_rows(std::size_t block, const Row& row) const;
 
@@ -108,13 +146,40 @@ class Problem {
   std::vector<std::size_t> column_of_;          ///< by kind: its place in kinds_, or none
   std::vector<double> width_;                   ///< upper - lower
   std::vector<Joint> joints_;
+  std::vector<std::vector<Action>> actions_;  ///< by lane: trial, then MTU
   std::vector<double> parameters_;
   std::vector<double> matrix_gradient_;  ///< (n_parameter_kind, n_mtu)
-  std::vector<AlignedBuffer> rows_;      ///< per joint
-  std::vector<std::vector<double>> gram_;
-  std::vector<double>
-      by_optimal_length_;  ///< (n_mtu) derivatives by lmo that bypass the simulation
+  std::vector<BlockPenalties> penalties_;
   Evaluation evaluation_;
 };
+
+/// Calls visit(lane, step, term, weight, distance, slope) where a penalty is not zero: distance
+/// outside the range and its derivative by the penalised quantity.
+template <class Visit>
+void Problem::visit_penalties(std::size_t block, const Visit& visit) const {
+  using Number = kernel::Dual<double, 1>;
+  const LaneLayout& layout = workspace_.layout();
+  const std::size_t width = layout.backend().width;
+  const LaneTrace trace = workspace_.trace(block);
+  const kernel::ObjectiveOptions& options = data_->objective;
+  const bool elastic = data_->simulation.tendon != kernel::TendonModel::stiff;
+  for (const Lane& lane : layout.lanes_of(block)) {
+    const std::size_t n_step = layout.n_step(lane.trial);
+    const auto look = [&](Term term, const kernel::RangePenalty& range, const double* table,
+                          double scale) {
+      const double weight =
+          kernel::penalty_weight(options.normalisation, sizes_, static_cast<double>(n_step), range);
+      for (std::size_t k = 0; k < n_step; ++k) {
+        const double x = table[k * width + lane.place] * scale;
+        if (x >= range.lowest && x <= range.highest) continue;
+        const Number outside = kernel::distance_outside(Number::variable(x, 1.0, 0), range);
+        visit(lane, k, term, weight, outside.value, outside.partial[0]);
+      }
+    };
+    const double lmo = parameter(kernel::ParameterKind::optimal_fibre_length, lane.mtu);
+    look(Term::fibre_length, options.fibre_length, trace.fibre_length, 1.0 / lmo);
+    if (elastic) look(Term::tendon_strain, options.tendon_strain, trace.tendon_strain, 1.0);
+  }
+}
 
 }  // namespace ceinms_torch::fused

@@ -55,8 +55,8 @@ struct Lane {
   std::size_t place;  ///< in its block, 0..width - 1
 };
 
-/// The data of all trials in lanes. Nothing changes after construction but the sampled
-/// excitations, which depend on em_delay.
+/// The data of all trials in lanes. Nothing changes after construction but the excitations and
+/// their samples, which depend on em_delay.
 class LaneLayout {
  public:
   /// Copies everything out of `trials`. Lanes are ordered by trial length, so that a block holds
@@ -77,7 +77,12 @@ class LaneLayout {
   /// The lanes of a block; fewer than the width in the last one.
   const std::vector<Lane>& lanes_of(std::size_t i) const noexcept { return blocks_[i].lanes; }
 
-  /// Sample the excitations with each MTU's delay (n_mtu) [s]; nothing if it is the same as
+  /// Replace a trial's excitations by others of the same size: row r of MTU m is
+  /// excitation[r * row_stride + m * mtu_stride]. They act from the next sampling on.
+  void load_excitations(std::size_t trial, const double* excitation, std::size_t row_stride,
+                        std::size_t mtu_stride);
+
+  /// Sample the excitations with each MTU's delay (n_mtu) [s]; nothing if both are the same as
   /// before. Lengthens the run-in where needed. Returns whether anything changed.
   bool sample_excitations(const double* em_delay);
 
@@ -117,6 +122,7 @@ class LaneLayout {
   std::vector<Lane> lanes_;  ///< by trial, then MTU
   std::vector<Block> blocks_;
   std::vector<double> em_delay_;
+  bool is_sampled_ = false;  ///< the samples belong to em_delay_ and the excitations
 };
 
 /// Runs f(i) for i in [0, n) on some threads, this one among them. Threads live as long as the
@@ -143,15 +149,25 @@ class ThreadPool {
 /// Only blocks whose parameters changed since the last call are simulated again.
 class Workspace {
  public:
+  /// Work on one block, on the thread that has it in its cache. Must not throw.
+  using BlockWork = std::function<void(std::size_t block)>;
+
   Workspace(LaneLayout layout, std::shared_ptr<const CurveTables> curves,
             kernel::SimulationOptions options, std::size_t n_thread);
 
   const LaneLayout& layout() const noexcept { return layout_; }
 
-  /// Simulate with parameters (n_parameter_kind, n_mtu).
-  void forward(const double* parameters);
+  /// LaneLayout::load_excitations; the next forward pass simulates everything again.
+  void load_excitations(std::size_t trial, const double* excitation, std::size_t row_stride,
+                        std::size_t mtu_stride) {
+    layout_.load_excitations(trial, excitation, row_stride, mtu_stride);
+  }
+
+  /// Simulate with parameters (n_parameter_kind, n_mtu), then work on every block.
+  void forward(const double* parameters, const BlockWork& after = {});
   /// The same with derivatives by `kinds` (at most max_sensitivities) of each lane's MTU.
-  void forward(const double* parameters, const std::vector<kernel::ParameterKind>& kinds);
+  void forward(const double* parameters, const std::vector<kernel::ParameterKind>& kinds,
+               const BlockWork& after = {});
 
   /// One lane's trajectory of the last forward pass: column `place` of a (n_step, width) table.
   LaneTrace trace(std::size_t block) const noexcept { return buffers_[block].trace; }
@@ -159,25 +175,27 @@ class Workspace {
     return buffers_[block].sensitivities;
   }
 
-  /// Seeds of a block for `reverse`, (n_step, width) each, to be filled by the caller.
-  double* seed_force(std::size_t block) noexcept { return buffers_[block].seed_force.data(); }
+  /// Seeds of a block for `reverse`, (n_step, width) each, zero until the caller adds to them.
+  /// Those that nobody asked for since the last clear_seeds cost nothing.
+  double* seed_force(std::size_t block) noexcept { return seed(buffers_[block].seed_force); }
   double* seed_fibre_length(std::size_t block) noexcept {
-    return buffers_[block].seed_fibre_length.data();
+    return seed(buffers_[block].seed_fibre_length);
   }
   double* seed_tendon_strain(std::size_t block) noexcept {
-    return buffers_[block].seed_tendon_strain.data();
+    return seed(buffers_[block].seed_tendon_strain);
   }
   double* seed_fibre_velocity(std::size_t block) noexcept {
-    return buffers_[block].seed_fibre_velocity.data();
+    return seed(buffers_[block].seed_fibre_velocity);
   }
   double* seed_activation(std::size_t block) noexcept {
-    return buffers_[block].seed_activation.data();
+    return seed(buffers_[block].seed_activation);
   }
-  void clear_seeds();
+  void clear_seeds() noexcept;
+  void clear_seeds(std::size_t block) noexcept;
 
-  /// Derivatives of the seeded scalar by parameters (n_parameter_kind, n_mtu), overwritten. Needs
-  /// a forward pass before.
-  void reverse(double* gradient);
+  /// Work on every block, for instance on its seeds, then derivatives of the seeded scalar by
+  /// parameters (n_parameter_kind, n_mtu), overwritten. Needs a forward pass before.
+  void reverse(double* gradient, const BlockWork& before = {});
   /// Derivatives by the samples of a block, after reverse: (n_sample, width).
   const double* by_sample(std::size_t block) const noexcept {
     return buffers_[block].by_sample.data();
@@ -186,14 +204,21 @@ class Workspace {
   ThreadPool& pool() noexcept { return *pool_; }
 
  private:
+  struct Seed {
+    AlignedBuffer table;
+    bool in_use = false;  ///< else it is zero
+  };
   struct Buffers {
     AlignedBuffer parameters, gradient, values, by_sample, derivatives;
-    AlignedBuffer seed_force, seed_fibre_length, seed_tendon_strain, seed_fibre_velocity,
-        seed_activation;
+    Seed seed_force, seed_fibre_length, seed_tendon_strain, seed_fibre_velocity, seed_activation;
     LaneTrace trace;
     LaneSensitivities sensitivities;
     bool is_current = false;  ///< the trace belongs to `parameters`
   };
+  static double* seed(Seed& one) noexcept {
+    one.in_use = true;
+    return one.table.data();
+  }
   void allocate();
   bool load_parameters(const double* parameters, std::size_t block);
 

@@ -55,27 +55,36 @@ enum class FilterStart {
   ceinms,  ///< u(1) and u(0) both become (e(0) + e(1)) / 2 (reference C.1)
 };
 
+/// What the filter of eq. (1) remembers.
+template <class T, class E = T>
+struct FilterState {
+  T u1;  ///< last neural activation
+  T u2;  ///< the one before
+  E e1;  ///< last excitation
+  E e2;  ///< the one before
+};
+
 /// The recursive filter of eq. (1) for one MTU, with its last two samples.
 ///
 /// `T` carries what C1 and C2 carry, `E` what the excitations carry.
 template <class T, class E = T>
 class ActivationFilter {
  public:
+  /// From rest.
   ActivationFilter(const T& c1, const T& c2, const E& zero)
-      : beta1_(c1 + c2),
-        beta2_(c1 * c2),
-        gain_(1.0 + beta1_ + beta2_),
-        u1_(0.0 * (beta1_ + zero)),
-        u2_(u1_),
-        e1_(zero),
-        e2_(zero) {}
+      : ActivationFilter(
+            c1, c2, FilterState<T, E>{T(0.0 * (c1 + zero)), T(0.0 * (c1 + zero)), zero, zero}) {}
+  ActivationFilter(const T& c1, const T& c2, const FilterState<T, E>& state)
+      : beta1_(c1 + c2), beta2_(c1 * c2), gain_(1.0 + beta1_ + beta2_), state_(state) {}
+
+  const FilterState<T, E>& state() const { return state_; }
 
   /// Eq. (1): neural activation after one more excitation sample.
   const T& next(const E& excitation) {
-    T u = gain_ * excitation - beta1_ * u1_ - beta2_ * u2_;
-    u2_ = std::exchange(u1_, std::move(u));
-    e2_ = std::exchange(e1_, excitation);
-    return u1_;
+    T u = gain_ * excitation - beta1_ * state_.u1 - beta2_ * state_.u2;
+    state_.u2 = std::exchange(state_.u1, std::move(u));
+    state_.e2 = std::exchange(state_.e1, excitation);
+    return state_.u1;
   }
 
   /// CEINMS's start (FilterStart::ceinms), to be called before the third sample of the signal:
@@ -83,19 +92,16 @@ class ActivationFilter {
   /// excitations.
   template <class Condition>
   void restart_where(const Condition& is_third) {
-    const T mean = 0.0 * u1_ + 0.5 * (e1_ + e2_);
-    u1_ = math::select(is_third, mean, u1_);
-    u2_ = math::select(is_third, mean, u2_);
+    const T mean = 0.0 * state_.u1 + 0.5 * (state_.e1 + state_.e2);
+    state_.u1 = math::select(is_third, mean, state_.u1);
+    state_.u2 = math::select(is_third, mean, state_.u2);
   }
 
  private:
   T beta1_;
   T beta2_;
   T gain_;
-  T u1_;
-  T u2_;
-  E e1_;
-  E e2_;
+  FilterState<T, E> state_;
 };
 
 /// (exp(x) - 1) / x, by its series where |x| is small, so that it passes smoothly through 1.

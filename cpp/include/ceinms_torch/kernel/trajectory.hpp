@@ -6,8 +6,7 @@
 /// a Dual over R, which carries derivatives through the whole trajectory.
 #pragma once
 
-#include "ceinms_torch/kernel/activation.hpp"
-#include "ceinms_torch/kernel/tendon.hpp"
+#include "ceinms_torch/kernel/stepper.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,14 +18,6 @@ namespace ceinms_torch::kernel {
 struct SimulationOptions {
   TendonModel tendon = TendonModel::rosenbrock;
   FilterStart filter_start = FilterStart::ceinms;
-};
-
-/// What an MTU does at one step.
-template <class T>
-struct StepResult {
-  FibreState<T> state;
-  T tendon_strain;  ///< [-]
-  T mtu_force;      ///< [N], along the tendon
 };
 
 /// Eqs. (1)-(3) and (A1)-(A6) over a whole trial.
@@ -41,55 +32,32 @@ struct StepResult {
 template <class T, class Table, class Input, class Output>
 void simulate_lanes(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const Input& input,
                     const SimulationOptions& options, Output& output) {
-  const MtuParameters<T>& p = mtu.parameters;
   using E = std::decay_t<decltype(input.excitation(0))>;
-  ActivationFilter<T, E> filter(p.c1, p.c2, E(0.0 * input.excitation(0)));
-  const ExponentialActivation<T> activation_at(p.shape_factor);
-  const auto neural_activation = [&](std::size_t sample) -> const T& {
+  MtuStepper<T, E, Table> stepper(curves, mtu, E(0.0 * input.excitation(0)));
+  const auto take_sample = [&](std::size_t sample) {
     if (options.filter_start == FilterStart::ceinms && input.any_third(sample))
-      filter.restart_where(input.is_third(sample));
-    const T& u = filter.next(input.excitation(sample));
-    output.sample(sample, u);
-    return u;
+      stepper.restart_filter_where(input.is_third(sample));
+    output.sample(sample, stepper.sample(input.excitation(sample)));
   };
 
   const std::size_t n_run_in = input.n_run_in();
   const std::size_t n_step = input.n_step();
-  for (std::size_t sample = 0; sample < n_run_in; ++sample) neural_activation(sample);
+  for (std::size_t sample = 0; sample < n_run_in; ++sample) take_sample(sample);
 
   if (options.tendon == TendonModel::stiff) {
     for (std::size_t k = 0; k < n_step; ++k) {
-      const T activation = activation_at(neural_activation(n_run_in + k));
-      const auto lmt = input.mtu_length(k);
-      const T length = stiff_fibre_length<T>(mtu, lmt);
-      const FibreState<T> state{length,
-                                stiff_fibre_velocity(mtu, length, lmt, input.mtu_velocity(k)),
-                                activation, math::lift<T>(lmt)};
-      const T cos_alpha = cos_pennation(mtu, length);
-      output.step(k, StepResult<T>{state, tendon_strain(mtu, length, cos_alpha, lmt),
-                                   mtu_force(curves, mtu, state, cos_alpha, options.tendon)});
+      take_sample(n_run_in + k);
+      output.step(k, stepper.stiff(input.mtu_length(k), input.mtu_velocity(k)));
     }
     return;
   }
-
-  FibreState<T> state{};
-  Dual<T, 4> f{};  // eq. (A6) at the last step
   for (std::size_t k = 0; k < n_step; ++k) {
-    const T activation = activation_at(neural_activation(n_run_in + k));
-    const T lmt = math::lift<T>(input.mtu_length(k));
-    if (k == 0) {
-      state = {equilibrium_fibre_length(curves, mtu, activation, lmt), T(0.0 * lmt), activation,
-               lmt};
-    } else {
-      const auto h = input.time_step(k);
-      const T denominator = rosenbrock_denominator(mtu, f, h);
-      output.denominator(k - 1, denominator);
-      state = rosenbrock_step(mtu, state, f, denominator, activation, lmt, h);
-    }
-    // The forces at this step and, with their partials, where the next one goes.
-    const auto now = forces_with_partials(curves, mtu, state);
-    f = now.imbalance();
-    output.step(k, StepResult<T>{state, now.strain.value, mtu.peak_force * now.muscle.value});
+    take_sample(n_run_in + k);
+    if (k == 0)
+      stepper.start(input.mtu_length(0));
+    else
+      output.denominator(k - 1, stepper.advance(input.mtu_length(k), input.time_step(k)));
+    output.step(k, stepper.forces());
   }
 }
 
@@ -164,7 +132,9 @@ class SampledInput {
   std::size_t n_run_in() const { return n_run_in_; }
   std::size_t n_step() const { return input_.n_step; }
   T excitation(std::size_t sample) const {
-    return excitation_at(ExcitationSignal{input_.excitation, input_.n_row}, row_of(sample));
+    const T row = row_of(sample);
+    if (!has_started(math::detach(row), input_.excitation_rate)) return T(0.0 * row);
+    return excitation_at(ExcitationSignal{input_.excitation, input_.n_row}, row);
   }
   bool any_third(std::size_t sample) const { return sample == third_; }
   bool is_third(std::size_t) const { return true; }

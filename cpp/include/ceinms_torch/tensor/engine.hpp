@@ -7,7 +7,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+
 namespace ceinms_torch::tensor {
+
+class FusedCache;  // fused_function.hpp
 
 using Curves = kernel::MtuCurves<Table>;
 
@@ -22,6 +26,9 @@ struct TrialBatch {
   at::Tensor excitation_start;  ///< (n_trial) time of row 0 [s]
   at::Tensor excitation_rate;   ///< (n_trial) [Hz]
   at::Tensor is_valid;          ///< (n_step, n_trial) bool: false in the padding
+
+  /// What simulate_fused keeps from call to call; shared by copies.
+  std::shared_ptr<FusedCache> fused = nullptr;
 };
 
 /// What every MTU did in every trial; (n_step, n_mtu, n_trial) unless said otherwise.
@@ -36,8 +43,21 @@ struct Simulation {
   at::Tensor joint_moment;     ///< (n_step, n_dof, n_trial) [N m]
 };
 
-/// Throws c10::ValueError where shapes or dtypes do not fit together or a number is not finite.
+/// Throws c10::ValueError where shapes do not fit together, a number is not finite, a rate is not
+/// positive or a trial has no valid step; c10::TypeError for other dtypes.
 void check(const TrialBatch& batch);
+void check(const Curves& curves);
+/// The same for a parameter matrix (n_parameter_kind, n_mtu) of the batch's MTUs.
+void check_parameters(const at::Tensor& parameters, const TrialBatch& batch);
+/// The same for any tensor of numbers.
+void check_shape(const char* name, const at::Tensor& tensor, at::IntArrayRef expected);
+void check_numbers(const char* name, const at::Tensor& tensor);
+
+/// Rows of a parameter matrix as (n_mtu, 1), which broadcasts over trials.
+kernel::MtuParameters<at::Tensor> split_parameters(const at::Tensor& parameters);
+
+/// Moments (n_step, n_dof, n_trial) of forces (n_step, n_mtu, n_trial).
+at::Tensor joint_moments(const TrialBatch& batch, const at::Tensor& mtu_force);
 
 /// Eqs. (1)-(3), (A1)-(A6) and the moments, with a graph to every tensor that requires grad.
 ///

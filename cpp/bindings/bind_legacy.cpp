@@ -1,0 +1,150 @@
+/// The model of CEINMS 0.9 for Python: open loop, and excitations searched for frame by frame.
+
+#include "bind_kernel.hpp"
+#include "ceinms_torch/legacy/execution.hpp"
+#include "ceinms_torch/legacy/hybrid.hpp"
+#include "legacy_arrays.hpp"
+#include "names.hpp"
+
+namespace ceinms_torch::bindings {
+namespace {
+
+using legacy::Curves;
+using legacy::Model;
+using Counts = py::array_t<std::int64_t>;
+
+Model make_model(const std::string& tendon, const std::string& activation, bool online,
+                 double tolerance) {
+  using legacy::ActivationModel;
+  using legacy::TendonModel;
+  constexpr std::array<std::pair<std::string_view, TendonModel>, 2> tendons{
+      {{"stiff", TendonModel::stiff}, {"equilibriumElastic", TendonModel::equilibrium_elastic}}};
+  constexpr std::array<std::pair<std::string_view, ActivationModel>, 2> activations{
+      {{"exponential", ActivationModel::exponential}, {"piecewise", ActivationModel::piecewise}}};
+  if (!(tolerance > 0.0)) throw std::invalid_argument("tolerance: expected a positive number.");
+  return {named("tendon", tendon, tendons), named("activation", activation, activations), online,
+          tolerance};
+}
+
+using Results = py::typing::Dict<py::str, py::array>;
+
+/// New arrays in `result`, and where they are.
+legacy::RunOutput allocate(const legacy::Trial& trial, Results& result) {
+  const auto output = [&](const char* name, std::size_t n_column) {
+    Array array({trial.n_step(), n_column});
+    result[name] = array;
+    return array.mutable_data();
+  };
+  Counts failed(static_cast<py::ssize_t>(trial.n_mtu));
+  result["n_failed"] = failed;
+  return {.activation = output("activation", trial.n_mtu),
+          .fibre_length = output("fibre_length", trial.n_mtu),
+          .norm_fibre_length = output("norm_fibre_length", trial.n_mtu),
+          .fibre_velocity = output("fibre_velocity", trial.n_mtu),
+          .norm_fibre_velocity = output("norm_fibre_velocity", trial.n_mtu),
+          .pennation_angle = output("pennation_angle", trial.n_mtu),
+          .tendon_strain = output("tendon_strain", trial.n_mtu),
+          .mtu_force = output("mtu_force", trial.n_mtu),
+          .joint_moment = output("joint_moment", trial.n_dof),
+          .n_failed = failed.mutable_data()};
+}
+
+Results run(const std::array<TableArrays, 4>& tables, const Array& parameters,
+            const LegacyTrial& arrays, const Model& model) {
+  const Curves curves = legacy_curves(tables);
+  const legacy::Trial trial = arrays.trial(model.online);
+  check_parameters(parameters, trial);
+  Results result;
+  const legacy::RunOutput out = allocate(trial, result);
+  {
+    // Safe: every array is held by this frame and nothing below touches Python.
+    const py::gil_scoped_release release;
+    run_open_loop(curves, parameters.data(), trial, model, out);
+  }
+  return result;
+}
+
+Results run_hybrid(const std::array<TableArrays, 4>& tables, const Array& parameters,
+                   const LegacyTrial& arrays, const Model& model, const Array& measured,
+                   double alpha, double beta, double gamma, const Indices& adjust,
+                   const Indices& synth, const legacy::AnnealingOptions& annealing) {
+  const Curves curves = legacy_curves(tables);
+  const legacy::Trial trial = arrays.trial(true);
+  const auto n_mtu = static_cast<py::ssize_t>(trial.n_mtu);
+  check_parameters(parameters, trial);
+  check_shape("measured", measured,
+              {static_cast<py::ssize_t>(trial.n_step()), static_cast<py::ssize_t>(trial.n_dof)});
+  check_finite("measured", measured);
+  const legacy::HybridOptions options{
+      alpha,    beta, gamma, to_indices("adjust", adjust, n_mtu), to_indices("synth", synth, n_mtu),
+      annealing};
+  Results result;
+  legacy::HybridOutput out{allocate(trial, result), nullptr};
+  Array excitation({trial.n_step(), trial.n_mtu});
+  result["adjusted_excitation"] = excitation;
+  out.excitation = excitation.mutable_data();
+  std::size_t n_done = 0;
+  {
+    const py::gil_scoped_release release;
+    n_done = legacy::HybridRun(curves, parameters.data(), trial, model, measured.data(), options)
+                 .run(out, until_interrupted());
+  }
+  if (n_done < trial.n_step()) {
+    PyErr_SetNone(PyExc_KeyboardInterrupt);
+    throw py::error_already_set();
+  }
+  return result;
+}
+
+py::typing::Tuple<py::int_, py::array_t<std::int64_t>> rows(const Array& time,
+                                                            const Array& emg_time, double delay) {
+  const auto span = [](const Array& array) {
+    return std::span(array.data(), static_cast<std::size_t>(array.size()));
+  };
+  const legacy::EmgRows found = legacy::emg_rows(span(time), span(emg_time), delay);
+  Counts row(static_cast<py::ssize_t>(found.row.size()));
+  std::copy(found.row.begin(), found.row.end(), row.mutable_data());
+  return py::make_tuple(found.run_in, row);
+}
+
+}  // namespace
+
+void bind_legacy(py::module_& module) {
+  py::class_<Model>(module, "LegacyModel", "How the model of CEINMS 0.9 is run.")
+      .def(py::init(&make_model), py::kw_only(), py::arg("tendon"), py::arg("activation"),
+           py::arg("online"), py::arg("tolerance"));
+  py::class_<LegacyTrial>(module, "LegacyTrial", "One trial's data with its EMG rows as recorded.")
+      .def(py::init<Array, Array, Array, Array, Array, double>(), py::kw_only(), py::arg("time"),
+           py::arg("mtu_length"), py::arg("moment_arm"), py::arg("excitation_time"),
+           py::arg("excitation"), py::arg("em_delay"));
+  module.def("legacy_rows", &rows, py::arg("time"), py::arg("excitation_time"), py::arg("em_delay"),
+             "Run-in and the EMG row of every frame, as CEINMS takes them; ends at the first frame "
+             "without a row of its own.");
+  module.def("legacy_run", &run, py::kw_only(), py::arg("tables"), py::arg("parameters"),
+             py::arg("trial"), py::arg("model"),
+             R"(Run a trial, open loop, as CEINMS 0.9 does.
+
+Returns a dict of arrays (n_step, n_mtu): activation, fibre_length [m], norm_fibre_length,
+fibre_velocity [m/s], norm_fibre_velocity, pennation_angle [rad], tendon_strain, mtu_force [N]; joint_moment
+(n_step, n_dof) [N m]; n_failed (n_mtu), frames at which the elastic tendon found no equilibrium.)");
+  py::class_<legacy::AnnealingOptions>(module, "AnnealingOptions",
+                                       "Settings of CEINMS's annealing.")
+      .def(py::init([](std::size_t no_epsilon, double rt, double temperature, std::size_t ns,
+                       std::size_t nt, double epsilon, std::uint64_t max_no_eval) {
+             if (no_epsilon < 1 || ns < 1 || nt < 1)
+               throw std::invalid_argument("no_epsilon, ns, nt: expected at least 1.");
+             return legacy::AnnealingOptions{no_epsilon, rt,      temperature, ns,
+                                             nt,         epsilon, max_no_eval};
+           }),
+           py::kw_only(), py::arg("no_epsilon"), py::arg("rt"), py::arg("temperature"),
+           py::arg("ns"), py::arg("nt"), py::arg("epsilon"), py::arg("max_no_eval"));
+  module.def("legacy_run_hybrid", &run_hybrid, py::kw_only(), py::arg("tables"),
+             py::arg("parameters"), py::arg("trial"), py::arg("model"), py::arg("measured"),
+             py::arg("alpha"), py::arg("beta"), py::arg("gamma"), py::arg("adjust"),
+             py::arg("synth"), py::arg("annealing"),
+             "Search the excitations of some MTUs (indices), frame by frame, so that moments match "
+             "those measured (n_step, n_dof) [N m], as CEINMS does. Returns what legacy_run does, "
+             "and adjusted_excitation (n_step, n_mtu).");
+}
+
+}  // namespace ceinms_torch::bindings

@@ -1,0 +1,113 @@
+/// Real time for Python: one instant in, one instant out.
+
+#include "arrays.hpp"
+#include "bind_kernel.hpp"
+#include "ceinms_torch/fused/stream.hpp"
+#include "names.hpp"
+
+#include <span>
+#include <string>
+
+namespace ceinms_torch::bindings {
+namespace {
+
+using fused::Stream;
+using Flags = py::array_t<bool, py::array::c_style | py::array::forcecast>;
+
+py::ssize_t n_mtu_of(const Stream& stream) {
+  return static_cast<py::ssize_t>(stream.n_mtu());
+}
+
+void check_parameters(const Array& parameters, py::ssize_t n_mtu) {
+  check_shape("parameters", parameters,
+              {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
+}
+
+Array copy_of(std::span<const double> values) {
+  return Array(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+/// A property that copies one of the last instant's quantities.
+template <std::span<const double> (Stream::*quantity)() const noexcept>
+Array last(const Stream& stream) {
+  return copy_of((stream.*quantity)());
+}
+
+std::unique_ptr<Stream> make_stream(const std::array<TableArrays, 4>& tables,
+                                    const Array& parameters, const Flags& acts, double rate,
+                                    double longest_delay, const std::string& tendon,
+                                    const std::string& filter_start,
+                                    const std::string& instruction_set) {
+  if (acts.ndim() != 2) throw std::invalid_argument("acts: expected shape (n_dof, n_mtu).");
+  check_parameters(parameters, acts.shape(1));
+  fused::StreamSetup setup{.n_mtu = static_cast<std::size_t>(acts.shape(1)),
+                           .parameters = {parameters.data(), parameters.data() + parameters.size()},
+                           .mtus_of_dof = {},
+                           .rate = rate,
+                           .longest_delay = longest_delay,
+                           .simulation = simulation_options(tendon, filter_start)};
+  for (py::ssize_t dof = 0; dof < acts.shape(0); ++dof) {
+    setup.mtus_of_dof.emplace_back();
+    for (py::ssize_t mtu = 0; mtu < acts.shape(1); ++mtu)
+      if (acts.at(dof, mtu)) setup.mtus_of_dof.back().push_back(static_cast<std::size_t>(mtu));
+  }
+  auto curves =
+      std::make_shared<const fused::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
+          to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
+  return std::make_unique<Stream>(backend_named(instruction_set), std::move(curves), setup);
+}
+
+void run_in(Stream& stream, const Array& excitation) {
+  const py::ssize_t n_row = excitation.ndim() == 2 ? excitation.shape(0) : 0;
+  check_shape("excitation", excitation, {n_row, n_mtu_of(stream)});
+  check_finite("excitation", excitation);
+  for (py::ssize_t row = 0; row < n_row; ++row) stream.run_in(excitation.data(row, 0));
+}
+
+/// Keeps the GIL: a step is over long before another thread could make use of it, and getting it
+/// back from one that computes may take milliseconds.
+std::pair<Array, Array> step(Stream& stream, const Array& excitation, const Array& mtu_length,
+                             const Array& moment_arm) {
+  const py::ssize_t n_mtu = n_mtu_of(stream);
+  check_shape("excitation", excitation, {n_mtu});
+  check_shape("mtu_length", mtu_length, {n_mtu});
+  check_shape("moment_arm", moment_arm, {static_cast<py::ssize_t>(stream.n_dof()), n_mtu});
+  stream.step(excitation.data(), mtu_length.data(), moment_arm.data());
+  return {copy_of(stream.mtu_force()), copy_of(stream.joint_moment())};
+}
+
+}  // namespace
+
+void bind_stream(py::module_& module) {
+  py::class_<Stream>(
+      module, "Stream",
+      "A simulation that goes on instant by instant. Allocates what it needs when it "
+      "is made. For one thread at a time.")
+      .def(py::init(&make_stream), py::kw_only(), py::arg("tables"), py::arg("parameters"),
+           py::arg("acts"), py::arg("rate"), py::arg("longest_delay"), py::arg("tendon"),
+           py::arg("filter_start"), py::arg("instruction_set") = "auto",
+           "acts (n_dof, n_mtu): which MTUs act on which DOF; rate [Hz]; longest_delay [s].")
+      .def("run_in", &run_in, py::arg("excitation"),
+           "Let the activation filter run over excitations (n_row, n_mtu) before the first step.")
+      .def("step", &step, py::arg("excitation"), py::arg("mtu_length"), py::arg("moment_arm"),
+           "The next instant: excitation (n_mtu), mtu_length (n_mtu) [m], moment_arm (n_dof, "
+           "n_mtu) [m] to MTU forces (n_mtu) [N] and joint moments (n_dof) [N m].")
+      .def(
+          "set_parameters",
+          [](Stream& stream, const Array& parameters) {
+            check_parameters(parameters, n_mtu_of(stream));
+            stream.set_parameters(parameters.data());
+          },
+          py::arg("parameters"), "Replace parameters (12, n_mtu) and go on from the present state.")
+      .def("reset", &Stream::reset, "Back to rest, before the first instant.")
+      .def_property_readonly("n_step", &Stream::n_step)
+      .def_property_readonly("n_clamped", &Stream::n_clamped)
+      .def_property_readonly("activation", &last<&Stream::activation>)
+      .def_property_readonly("fibre_length", &last<&Stream::fibre_length>)
+      .def_property_readonly("fibre_velocity", &last<&Stream::fibre_velocity>)
+      .def_property_readonly("tendon_strain", &last<&Stream::tendon_strain>)
+      .def_property_readonly("mtu_force", &last<&Stream::mtu_force>)
+      .def_property_readonly("joint_moment", &last<&Stream::joint_moment>);
+}
+
+}  // namespace ceinms_torch::bindings

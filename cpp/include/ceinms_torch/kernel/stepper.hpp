@@ -1,0 +1,103 @@
+/// @file stepper.hpp
+/// An MTU from one instant to the next: the recurrence that trials and streams are made of.
+#pragma once
+
+#include "ceinms_torch/kernel/activation.hpp"
+#include "ceinms_torch/kernel/tendon.hpp"
+
+namespace ceinms_torch::kernel {
+
+/// What an MTU does at one instant.
+template <class T>
+struct StepResult {
+  FibreState<T> state;
+  T tendon_strain;  ///< [-]
+  T mtu_force;      ///< [N], along the tendon
+};
+
+/// Everything that an MTU hands on from one instant to the next.
+template <class T, class E = T>
+struct MtuState {
+  FilterState<T, E> filter;
+  FibreState<T> fibre;
+  Dual<T, 4> imbalance;  ///< eq. (A6) at `fibre`, with its partials
+};
+
+/// Eqs. (1)-(3) and (A1)-(A6), instant by instant. At each, `sample` comes first; then `start` or
+/// `advance`, and `forces`, for the Rosenbrock tendon, or `stiff` alone.
+///
+/// `T` is what is computed, `E` an excitation; curves and mtu must outlive the stepper.
+template <class T, class E, class Table>
+class MtuStepper {
+ public:
+  /// At rest.
+  MtuStepper(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const E& zero)
+      : curves_(curves),
+        mtu_(mtu),
+        filter_(mtu.parameters.c1, mtu.parameters.c2, zero),
+        activation_at_(mtu.parameters.shape_factor) {}
+  /// Where `state()` of another stepper left off, perhaps with other parameters.
+  MtuStepper(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const MtuState<T, E>& state)
+      : curves_(curves),
+        mtu_(mtu),
+        filter_(mtu.parameters.c1, mtu.parameters.c2, state.filter),
+        activation_at_(mtu.parameters.shape_factor),
+        fibre_(state.fibre),
+        imbalance_(state.imbalance) {}
+
+  MtuState<T, E> state() const { return {filter_.state(), fibre_, imbalance_}; }
+
+  /// FilterStart::ceinms, before the third sample; see ActivationFilter::restart_where.
+  template <class Condition>
+  void restart_filter_where(const Condition& is_third) {
+    filter_.restart_where(is_third);
+  }
+  /// Eq. (1): neural activation after one more excitation, at a step or in the run-in before.
+  const T& sample(const E& excitation) { return filter_.next(excitation); }
+
+  /// The first step: static equilibrium.
+  template <class X>
+  void start(const X& mtu_length) {
+    const T activation = activation_at_(filter_.state().u1);
+    const T lmt = math::lift<T>(mtu_length);
+    fibre_ = {equilibrium_fibre_length(curves_, mtu_, activation, lmt), T(0.0 * lmt), activation,
+              lmt};
+  }
+  /// Eq. (A5): a step that is `h` [s] after the last. Returns the denominator.
+  template <class X, class H>
+  T advance(const X& mtu_length, const H& h) {
+    const T activation = activation_at_(filter_.state().u1);
+    const T denominator = rosenbrock_denominator(mtu_, imbalance_, h);
+    fibre_ = rosenbrock_step(mtu_, fibre_, imbalance_, denominator, activation,
+                             math::lift<T>(mtu_length), h);
+    return denominator;
+  }
+  /// The forces at this step and, with their partials, where the next one goes. To be called once
+  /// more when parameters have changed.
+  StepResult<T> forces() {
+    const auto now = forces_with_partials(curves_, mtu_, fibre_);
+    imbalance_ = now.imbalance();
+    return {fibre_, now.strain.value, mtu_.peak_force * now.muscle.value};
+  }
+
+  /// A step of the stiff tendon.
+  template <class X, class V>
+  StepResult<T> stiff(const X& mtu_length, const V& mtu_velocity) const {
+    const T length = stiff_fibre_length<T>(mtu_, mtu_length);
+    const FibreState<T> state{length, stiff_fibre_velocity(mtu_, length, mtu_length, mtu_velocity),
+                              activation_at_(filter_.state().u1), math::lift<T>(mtu_length)};
+    const T cos_alpha = cos_pennation(mtu_, length);
+    return {state, kernel::tendon_strain(mtu_, length, cos_alpha, mtu_length),
+            mtu_force(curves_, mtu_, state, cos_alpha, TendonModel::stiff)};
+  }
+
+ private:
+  const MtuCurves<Table>& curves_;
+  const Mtu<T>& mtu_;
+  ActivationFilter<T, E> filter_;
+  ExponentialActivation<T> activation_at_;
+  FibreState<T> fibre_{};
+  Dual<T, 4> imbalance_{};
+};
+
+}  // namespace ceinms_torch::kernel

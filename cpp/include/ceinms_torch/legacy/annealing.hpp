@@ -1,0 +1,73 @@
+/// @file annealing.hpp
+/// CEINMS's simulated annealing (after Goffe and Corana), draw by draw (reference D.5, E).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace ceinms_torch::legacy {
+
+/// CEINMS has the algorithm twice, with differences.
+enum class AnnealingKind {
+  calibration,
+  /// Equal values are accepted, and the ratio that steers step lengths is an integer division,
+  /// so that it is 0 unless all proposals were accepted (quirk F26).
+  hybrid
+};
+
+/// Settings under their XML names.
+struct AnnealingOptions {
+  std::size_t no_epsilon;     ///< temperatures that must agree, >= 1
+  double rt;                  ///< factor on the temperature
+  double temperature;         ///< T, at the start, in units of the objective
+  std::size_t ns;             ///< cycles before step lengths are adjusted, >= 1
+  std::size_t nt;             ///< adjustments before the temperature falls, >= 1
+  double epsilon;             ///< largest difference that counts as none
+  std::uint64_t max_no_eval;  ///< no temperature begins after this many evaluations
+};
+
+/// The state after a temperature.
+struct Temperature {
+  std::size_t number;            ///< from 1
+  double temperature;            ///< at which the proposals were judged
+  std::uint64_t evaluations;     ///< so far
+  double objective;              ///< the lowest so far
+  const std::vector<double>& x;  ///< where
+};
+
+enum class AnnealingStatus {
+  converged,       ///< the last temperatures agree
+  max_iterations,  ///< max_no_eval
+  interrupted,     ///< the caller asked to stop
+  not_finite       ///< no proposal had an objective below the largest number
+};
+
+struct AnnealingResult {
+  std::vector<double> x;  ///< the best point
+  double objective;
+  std::uint64_t evaluations;
+  std::size_t temperatures;
+  AnnealingStatus status;
+};
+
+/// What annealing needs to know of its caller.
+struct AnnealingHooks {
+  std::function<double(std::span<const double>)> objective;
+  /// After every temperature; false stops.
+  std::function<bool(const Temperature&)> report;
+  /// After every evaluation; false stops at once. May be empty.
+  std::function<bool()> go_on;
+};
+
+/// Minimise within bounds. The start is never evaluated: the first proposal is always accepted.
+///
+/// @param start        (n), may be outside the bounds; a coordinate is checked when proposed
+/// @param lower,upper  (n), lower <= upper
+AnnealingResult anneal(AnnealingKind kind, std::span<const double> start,
+                       std::span<const double> lower, std::span<const double> upper,
+                       const AnnealingOptions& options, const AnnealingHooks& hooks);
+
+}  // namespace ceinms_torch::legacy

@@ -1,0 +1,106 @@
+/// @file calibration.hpp
+/// CEINMS's calibration objective, fast enough for a hundred thousand evaluations (reference D).
+#pragma once
+
+#include "ceinms_torch/legacy/annealing.hpp"
+#include "ceinms_torch/legacy/trial.hpp"
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace ceinms_torch::legacy {
+
+/// Which entries of the parameter matrix take which component of x.
+struct ParameterMap {
+  std::vector<double> start;           ///< (n_parameter_kind, n_mtu)
+  std::vector<std::size_t> slot;       ///< index into `start`, unique
+  std::vector<std::size_t> component;  ///< which component each slot takes
+};
+
+/// Runs f(i) for i in [0, n), on one thread or several; f touches nothing that other i touch.
+using ParallelFor = std::function<void(std::size_t, const std::function<void(std::size_t)>&)>;
+
+/// The objective at one point.
+struct Evaluation {
+  double objective = 0.0;
+  double moment = 0.0;         ///< share of the moment errors
+  double penalty = 0.0;        ///< share of the penalties
+  std::vector<double> rmse{};  ///< of each DOF that counts, averaged over trials [N m]
+};
+
+/// A calibration step: sum over trials and DOFs of squared moment errors over their variance and
+/// of the penalties of all MTUs (reference D.3).
+///
+/// Results of an MTU are kept for two sets of parameters, those accepted last and those tried
+/// last, so that an evaluation computes only the MTUs a proposal changed (reference D.4), and
+/// activations and fibre lengths only if what they depend on changed.
+class Problem {
+ public:
+  /// @param measured  measured moments by trial, (n_dof, n_step) each [N m]
+  /// @param dofs      indices of the DOFs that count
+  Problem(Curves curves, Model model, std::vector<Trial> trials,
+          std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
+          ParameterMap map, ParallelFor parallel);
+
+  /// Objective at x (n_component). Not safe for use by several threads.
+  double objective(std::span<const double> x);
+  /// The same with its parts.
+  Evaluation evaluate(std::span<const double> x);
+  /// Frames without equilibrium at the point evaluated last, (n_mtu), all trials.
+  std::vector<std::size_t> failures() const;
+
+ private:
+  static constexpr std::size_t n_kept = 2;
+  using Key = std::array<double, kernel::n_parameter_kind>;
+
+  struct KeptActivations {
+    Key key{};
+    bool is_set = false;
+    Activations result;
+  };
+  struct KeptTrace {
+    Key key{};
+    bool is_set = false;
+    MtuTrace result;
+  };
+  /// One MTU in one trial.
+  struct MtuState {
+    std::array<KeptActivations, n_kept> activations;
+    std::array<KeptTrace, n_kept> traces;
+    std::size_t last_activations = 0;
+    std::size_t last_trace = 0;
+  };
+  struct TrialState {
+    Trial trial;
+    std::vector<double> measured;    ///< (n_dof, n_step)
+    std::vector<double> variance{};  ///< (n_dof)
+    std::vector<MtuState> mtus{};
+    std::vector<double> error{};       ///< (n_step), scratch
+    std::vector<double> square_sum{};  ///< by DOF that counts
+    double penalty = 0.0;
+  };
+
+  void set_parameters(std::span<const double> x);
+  void run_trial(TrialState& state) const;
+  const MtuTrace& trace(TrialState& state, std::size_t mtu) const;
+  const Activations& activations(TrialState& state, std::size_t mtu, const Key& key) const;
+  void add_errors(TrialState& state) const;
+  double sum() const;
+
+  Curves curves_;
+  Model model_;
+  std::vector<std::size_t> dofs_;
+  ParameterMap map_;
+  ParallelFor parallel_;
+  std::vector<double> parameters_;
+  std::vector<double> peak_force_;
+  std::vector<TrialState> trials_;
+};
+
+/// Sample variance, in two passes with the first-order correction of round-off (reference D.3).
+double sample_variance(std::span<const double> values) noexcept;
+
+}  // namespace ceinms_torch::legacy

@@ -1,0 +1,140 @@
+#include "ceinms_torch/legacy/annealing.hpp"
+
+#include "ceinms_torch/legacy/random.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ceinms_torch::legacy {
+namespace {
+
+constexpr double infinite = std::numeric_limits<double>::max();  // DBL_MAX, as in the original
+
+class Annealer {
+ public:
+  Annealer(AnnealingKind kind, std::span<const double> start, std::span<const double> lower,
+           std::span<const double> upper, const AnnealingOptions& options,
+           const AnnealingHooks& hooks)
+      : kind_(kind),
+        lower_(lower),
+        upper_(upper),
+        options_(options),
+        hooks_(hooks),
+        x_(start.begin(), start.end()),
+        best_(x_.size(), 0.0),
+        step_(x_.size()),
+        n_accepted_(x_.size(), 0),
+        latest_(options.no_epsilon, infinite) {
+    for (std::size_t k = 0; k < x_.size(); ++k) step_[k] = (upper_[k] - lower_[k]) / 2.0;
+  }
+
+  AnnealingResult run() {
+    AnnealingStatus status = AnnealingStatus::max_iterations;
+    double temperature = options_.temperature;
+    while (evaluations_ < options_.max_no_eval) {
+      const bool is_stopped = !cool_at(temperature);
+      ++n_temperature_;
+      if (is_stopped ||
+          !hooks_.report({n_temperature_, temperature, evaluations_, best_f_, best_})) {
+        status = AnnealingStatus::interrupted;
+        break;
+      }
+      latest_.front() = f_;
+      const bool agrees = std::all_of(latest_.begin(), latest_.end(), [&](double f) {
+        return std::abs(f - best_f_) <= options_.epsilon;
+      });
+      if (agrees) {
+        status = AnnealingStatus::converged;
+        break;
+      }
+      temperature *= options_.rt;
+      std::shift_right(latest_.begin(), latest_.end(), 1);
+      f_ = best_f_;
+      x_ = best_;
+    }
+    if (!(best_f_ < infinite) && status != AnnealingStatus::interrupted)
+      status = AnnealingStatus::not_finite;
+    return {best_, best_f_, evaluations_, n_temperature_, status};
+  }
+
+ private:
+  /// All proposals of one temperature. False if the caller asked to stop.
+  bool cool_at(double temperature) {
+    for (std::size_t i = 0; i < options_.nt; ++i) {
+      for (std::size_t j = 0; j < options_.ns; ++j)
+        for (std::size_t k = 0; k < x_.size(); ++k)
+          if (!propose(k, temperature)) return false;
+      adjust_steps();
+    }
+    return true;
+  }
+
+  bool propose(std::size_t k, double temperature) {
+    const double before = x_[k];
+    double value = before + step_[k] * (2.0 * random_.uniform() - 1.0);
+    if (value < lower_[k] || value > upper_[k])
+      value = lower_[k] + (upper_[k] - lower_[k]) * random_.uniform();
+    x_[k] = value;
+    const double f = hooks_.objective(x_);
+    ++evaluations_;
+    const bool ties = kind_ == AnnealingKind::hybrid;
+    if (ties ? f <= f_ : f < f_) {
+      accept(k, f);
+      if (ties ? f <= best_f_ : f < best_f_) {
+        best_f_ = f;
+        best_ = x_;
+      }
+    } else if (random_.uniform() < std::exp((f_ - f) / temperature)) {
+      accept(k, f);
+    } else {
+      x_[k] = before;
+    }
+    return !hooks_.go_on || hooks_.go_on();
+  }
+
+  void accept(std::size_t k, double f) {
+    f_ = f;
+    ++n_accepted_[k];
+  }
+
+  void adjust_steps() {
+    constexpr double c = 2.0;
+    for (std::size_t k = 0; k < x_.size(); ++k) {
+      const double ratio =
+          kind_ == AnnealingKind::hybrid
+              ? static_cast<double>(n_accepted_[k] / options_.ns)
+              : static_cast<double>(n_accepted_[k]) / static_cast<double>(options_.ns);
+      if (ratio > 0.6) step_[k] *= 1.0 + c * (ratio - 0.6) / 0.4;
+      if (ratio < 0.4) step_[k] /= 1.0 + c * (0.4 - ratio) / 0.4;
+      step_[k] = std::min(step_[k], upper_[k] - lower_[k]);
+      n_accepted_[k] = 0;
+    }
+  }
+
+  AnnealingKind kind_;
+  std::span<const double> lower_;
+  std::span<const double> upper_;
+  const AnnealingOptions& options_;
+  const AnnealingHooks& hooks_;
+  GlibcRandom random_;  // srand(1) before every search
+  std::vector<double> x_;
+  std::vector<double> best_;
+  std::vector<double> step_;
+  std::vector<std::size_t> n_accepted_;
+  std::vector<double> latest_;  ///< objective after the last temperatures, the latest first
+  double f_ = infinite;
+  double best_f_ = infinite;
+  std::uint64_t evaluations_ = 0;
+  std::size_t n_temperature_ = 0;
+};
+
+}  // namespace
+
+AnnealingResult anneal(AnnealingKind kind, std::span<const double> start,
+                       std::span<const double> lower, std::span<const double> upper,
+                       const AnnealingOptions& options, const AnnealingHooks& hooks) {
+  return Annealer(kind, start, lower, upper, options, hooks).run();
+}
+
+}  // namespace ceinms_torch::legacy

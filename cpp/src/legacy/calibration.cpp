@@ -1,0 +1,182 @@
+#include "ceinms_torch/legacy/calibration.hpp"
+
+#include "ceinms_torch/legacy/execution.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace ceinms_torch::legacy {
+namespace {
+
+using kernel::ParameterKind;
+
+constexpr std::size_t index_of(ParameterKind kind) {
+  return static_cast<std::size_t>(kind);
+}
+
+/// What a trace depends on: everything but the factors of its force, and the delay, which is
+/// not a parameter here.
+bool same_trace(const auto& a, const auto& b) noexcept {
+  for (std::size_t kind = 0; kind < a.size(); ++kind) {
+    const bool is_factor = kind == index_of(ParameterKind::max_isometric_force) ||
+                           kind == index_of(ParameterKind::strength_coefficient);
+    if (!is_factor && a[kind] != b[kind]) return false;
+  }
+  return true;
+}
+
+bool same_activations(const auto& a, const auto& b) noexcept {
+  constexpr std::array kinds{ParameterKind::c1, ParameterKind::c2, ParameterKind::shape_factor};
+  return std::all_of(kinds.begin(), kinds.end(),
+                     [&](ParameterKind kind) { return a[index_of(kind)] == b[index_of(kind)]; });
+}
+
+}  // namespace
+
+double sample_variance(std::span<const double> values) noexcept {
+  const double n = static_cast<double>(values.size());
+  double mean = 0.0;
+  for (const double value : values) mean += value;
+  mean /= n;
+  double square_sum = 0.0;
+  double correction = 0.0;
+  for (const double value : values) {
+    correction += value - mean;
+    square_sum += (value - mean) * (value - mean);
+  }
+  return (square_sum - correction * correction / n) / (n - 1.0);
+}
+
+Problem::Problem(Curves curves, Model model, std::vector<Trial> trials,
+                 std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
+                 ParameterMap map, ParallelFor parallel)
+    : curves_(std::move(curves)),
+      model_(model),
+      dofs_(std::move(dofs)),
+      map_(std::move(map)),
+      parallel_(std::move(parallel)),
+      parameters_(map_.start),
+      peak_force_(map_.start.size() / kernel::n_parameter_kind) {
+  for (std::size_t t = 0; t < trials.size(); ++t) {
+    TrialState state{.trial = std::move(trials[t]), .measured = std::move(measured[t])};
+    const std::size_t n_step = state.trial.n_step();
+    for (std::size_t dof = 0; dof < state.trial.n_dof; ++dof)
+      state.variance.push_back(
+          sample_variance(std::span(state.measured).subspan(dof * n_step, n_step)));
+    state.mtus.resize(state.trial.n_mtu);
+    state.error.resize(n_step);
+    state.square_sum.resize(dofs_.size());
+    trials_.push_back(std::move(state));
+  }
+}
+
+void Problem::set_parameters(std::span<const double> x) {
+  for (std::size_t i = 0; i < map_.slot.size(); ++i)
+    parameters_[map_.slot[i]] = x[map_.component[i]];
+  const std::size_t n_mtu = peak_force_.size();
+  for (std::size_t m = 0; m < n_mtu; ++m)
+    peak_force_[m] = Mtu(parameters_of(parameters_.data(), n_mtu, m)).peak_force;
+}
+
+double Problem::objective(std::span<const double> x) {
+  set_parameters(x);
+  parallel_(trials_.size(), [this](std::size_t t) { run_trial(trials_[t]); });
+  return sum();
+}
+
+double Problem::sum() const {
+  double f = 0.0;
+  for (const TrialState& state : trials_)
+    for (std::size_t d = 0; d < dofs_.size(); ++d)
+      f += (state.square_sum[d] / state.variance[dofs_[d]] + state.penalty) /
+           static_cast<double>(state.trial.n_step());
+  return f;
+}
+
+Evaluation Problem::evaluate(std::span<const double> x) {
+  Evaluation result{.objective = objective(x), .rmse = std::vector<double>(dofs_.size(), 0.0)};
+  for (const TrialState& state : trials_) {
+    const double n_step = static_cast<double>(state.trial.n_step());
+    for (std::size_t d = 0; d < dofs_.size(); ++d) {
+      result.moment += state.square_sum[d] / state.variance[dofs_[d]] / n_step;
+      result.penalty += state.penalty / n_step;
+      result.rmse[d] +=
+          std::sqrt(state.square_sum[d] / n_step) / static_cast<double>(trials_.size());
+    }
+  }
+  return result;
+}
+
+std::vector<std::size_t> Problem::failures() const {
+  std::vector<std::size_t> result(peak_force_.size(), 0);
+  for (const TrialState& state : trials_)
+    for (std::size_t m = 0; m < result.size(); ++m)
+      result[m] += state.mtus[m].traces[state.mtus[m].last_trace].result.fibre.failed.size();
+  return result;
+}
+
+void Problem::run_trial(TrialState& state) const {
+  state.penalty = 0.0;
+  for (std::size_t m = 0; m < state.trial.n_mtu; ++m) state.penalty += trace(state, m).penalty;
+  add_errors(state);
+}
+
+const MtuTrace& Problem::trace(TrialState& state, std::size_t mtu) const {
+  MtuState& kept = state.mtus[mtu];
+  const std::size_t n_mtu = state.trial.n_mtu;
+  Key key;
+  for (std::size_t kind = 0; kind < key.size(); ++kind) key[kind] = parameters_[kind * n_mtu + mtu];
+  for (std::size_t i = 0; i < n_kept; ++i) {
+    if (!kept.traces[i].is_set || !same_trace(kept.traces[i].key, key)) continue;
+    kept.last_trace = i;
+    return kept.traces[i].result;
+  }
+  kept.last_trace = 1 - kept.last_trace;
+  KeptTrace& fresh = kept.traces[kept.last_trace];
+  fresh.key = key;
+  fresh.is_set = true;
+  fresh.result.run(curves_, Mtu(parameters_of(parameters_.data(), n_mtu, mtu)), state.trial, mtu,
+                   model_, activations(state, mtu, key));
+  return fresh.result;
+}
+
+const Activations& Problem::activations(TrialState& state, std::size_t mtu, const Key& key) const {
+  MtuState& kept = state.mtus[mtu];
+  for (std::size_t i = 0; i < n_kept; ++i) {
+    if (!kept.activations[i].is_set || !same_activations(kept.activations[i].key, key)) continue;
+    kept.last_activations = i;
+    return kept.activations[i].result;
+  }
+  kept.last_activations = 1 - kept.last_activations;
+  KeptActivations& fresh = kept.activations[kept.last_activations];
+  fresh.key = key;
+  fresh.is_set = true;
+  activate(state.trial, mtu, parameters_of(parameters_.data(), state.trial.n_mtu, mtu), model_,
+           fresh.result);
+  return fresh.result;
+}
+
+void Problem::add_errors(TrialState& state) const {
+  const std::size_t n_step = state.trial.n_step();
+  for (std::size_t d = 0; d < dofs_.size(); ++d) {
+    const std::size_t dof = dofs_[d];
+    double* moment = state.error.data();
+    std::fill_n(moment, n_step, 0.0);
+    for (std::size_t m = 0; m < state.trial.n_mtu; ++m) {
+      if (!state.trial.acts_on(dof, m)) continue;
+      const MtuState& mtu = state.mtus[m];
+      const double* force = mtu.traces[mtu.last_trace].result.norm_force.data();
+      const double* arm = state.trial.moment_arm(dof, m);
+      const double peak_force = peak_force_[m];
+      for (std::size_t k = 0; k < n_step; ++k) moment[k] += peak_force * force[k] * arm[k];
+    }
+    const double* measured = state.measured.data() + dof * n_step;
+    double square_sum = 0.0;
+    for (std::size_t k = 0; k < n_step; ++k)
+      square_sum += (measured[k] - moment[k]) * (measured[k] - moment[k]);
+    state.square_sum[d] = square_sum;
+  }
+}
+
+}  // namespace ceinms_torch::legacy

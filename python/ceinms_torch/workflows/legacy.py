@@ -1,0 +1,290 @@
+"""The model of CEINMS 0.9, number for number (reference C and E)."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch import _kernel
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.model.execution import Hybrid
+from ceinms_torch.model.nms_model import Activation, Tendon
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.workflows.folder import RunFolder
+from ceinms_torch.workflows.legacy_inputs import (
+    annealing_options,
+    legacy_model,
+    legacy_tables,
+    legacy_trial,
+)
+from ceinms_torch.workflows.moments import measured_moments
+from ceinms_torch.workflows.simulate import Simulation, labelled_simulation, warn_if_slack
+from ceinms_torch.workflows.time_series import TimeSeries
+
+FloatArray = NDArray[np.float64]
+
+# Files of CEINMS, misspelt as there, and what they hold.
+LEGACY_FILES = {
+    "Activations": "activation",
+    "FiberLenghts": "fibre_length",
+    "NormFiberLengths": "norm_fibre_length",
+    "FiberVelocities": "fibre_velocity",
+    "NormFiberVelocities": "norm_fibre_velocity",
+    "PennationAngles": "pennation_angle",
+    "MuscleForces": "mtu_force",
+    "Torques": "joint_moment",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LegacyRun:
+    """What the model of CEINMS 0.9 says about a trial.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        All quantities; normalised velocities are limited to +-1, as CEINMS writes them.
+    adjusted_excitation : TimeSeries or None
+        The excitations that were used, where they were searched for [-].
+    failed : dict of str to int
+        By MTU, the number of frames at which the elastic tendon found no equilibrium, so that a
+        stiff tendon took its place; MTUs without such frames are left out.
+    """
+
+    simulation: Simulation
+    adjusted_excitation: TimeSeries | None
+    failed: dict[str, int]
+
+    def series(self) -> dict[str, TimeSeries]:
+        """Return what CEINMS writes, by the names of its files without ``.sto``.
+
+        Returns
+        -------
+        dict of str to TimeSeries
+        """
+        result = {file: getattr(self.simulation, name) for file, name in LEGACY_FILES.items()}
+        if self.adjusted_excitation is not None:
+            result["AdjustedEmgs"] = self.adjusted_excitation
+        return result
+
+
+def simulate_legacy(
+    subject: Subject,
+    trial: Trial,
+    *,
+    tendon: Tendon,
+    activation: Activation = "exponential",
+    online: bool = False,
+) -> LegacyRun:
+    """Predict forces and joint moments as CEINMS 0.9 does, open loop.
+
+    Parameters
+    ----------
+    subject : Subject
+        The model.
+    trial : Trial
+        The data, read with this subject.
+    tendon : Tendon
+        "stiff" or "equilibriumElastic".
+    activation : {"exponential", "piecewise"}
+        The activation model.
+    online : bool
+        True for fibre velocities from past frames only.
+
+    Returns
+    -------
+    LegacyRun
+
+    Raises
+    ------
+    DataError
+        If the trial does not suit CEINMS, or the subject has no curves.
+    OptionError
+        If the tendon is not one that CEINMS runs.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If the elastic tendon found no equilibrium at some frames.
+    """
+    if tendon.kind == "stiff":
+        warn_if_slack(subject, trial)
+    arrays = _kernel.legacy_run(
+        tables=legacy_tables(subject),
+        parameters=subject.parameters(),
+        trial=legacy_trial(subject, trial),
+        model=legacy_model(tendon, activation, online=online),
+    )
+    return _labelled(subject, trial.name, trial.time, arrays)
+
+
+def optimise_legacy(
+    subject: Subject,
+    trial: Trial,
+    hybrid: Hybrid,
+    *,
+    tendon: Tendon,
+    activation: Activation = "exponential",
+) -> LegacyRun:
+    """Adjust and synthesise excitations as CEINMS 0.9 does: EMG-assisted, hybrid, or static.
+
+    Every frame is searched by simulated annealing, and fibre velocities come from past frames
+    (reference E). Moment errors of all DOFs count.
+
+    Parameters
+    ----------
+    subject : Subject
+        The model.
+    trial : Trial
+        The data, read with this subject, with measured moments.
+    hybrid : Hybrid
+        Weights, MTUs and settings of the search.
+    tendon : Tendon
+        "stiff" or "equilibriumElastic".
+    activation : {"exponential", "piecewise"}
+        The activation model.
+
+    Returns
+    -------
+    LegacyRun
+        With ``AdjustedEmgs``. Its times are those of the EMG rows plus the delay, as CEINMS
+        prints them (quirk F27).
+
+    Raises
+    ------
+    DataError
+        If the trial does not suit CEINMS or lacks moments, an MTU is unknown or named twice, or
+        the subject has no curves.
+    OptionError
+        If the tendon is not one that CEINMS runs.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If the elastic tendon found no equilibrium at some frames.
+    """
+    searched = (*hybrid.adjust_mtus, *hybrid.synth_mtus)
+    wrong = [name for name in searched if name not in subject.mtu_names or searched.count(name) > 1]
+    if wrong:
+        raise DataError(
+            wording(
+                "adjustMTUs and synthMTUs",
+                f"each MTU of {', '.join(subject.mtu_names)} at most once",
+                ", ".join(dict.fromkeys(wrong)),
+            )
+        )
+    arrays = _kernel.legacy_run_hybrid(
+        tables=legacy_tables(subject),
+        parameters=subject.parameters(),
+        trial=legacy_trial(subject, trial),
+        model=legacy_model(tendon, activation, online=True),
+        measured=measured_moments(trial),
+        alpha=hybrid.alpha,
+        beta=hybrid.beta,
+        gamma=hybrid.gamma,
+        adjust=np.array([subject.mtu_index(name) for name in hybrid.adjust_mtus], dtype=np.int64),
+        synth=np.array([subject.mtu_index(name) for name in hybrid.synth_mtus], dtype=np.int64),
+        annealing=annealing_options(hybrid.algorithm),
+    )
+    delay = subject.mtus[0].em_delay
+    _, rows = _kernel.legacy_rows(trial.time, trial.excitation_time, delay)
+    return _labelled(subject, trial.name, trial.excitation_time[rows] + delay, arrays)
+
+
+def _labelled(
+    subject: Subject, trial: str, time: FloatArray, arrays: dict[str, NDArray[Any]]
+) -> LegacyRun:
+    """Label what the kernel returns, and say where the elastic tendon failed."""
+    counts = zip(subject.mtu_names, arrays["n_failed"].tolist(), strict=True)
+    failed = {name: n for name, n in counts if n}
+    warn_of_failures(trial, len(time), failed)
+    adjusted = arrays.get("adjusted_excitation")
+    return LegacyRun(
+        simulation=labelled_simulation(subject, time, arrays),
+        adjusted_excitation=None
+        if adjusted is None
+        else TimeSeries(
+            name="adjusted excitation",
+            units="-",
+            time=time,
+            columns=subject.mtu_names,
+            values=adjusted,
+        ),
+        failed=failed,
+    )
+
+
+def warn_of_failures(trial: str, n_step: int, failed: dict[str, int]) -> None:
+    """Say where a stiff tendon had to take the place of the elastic one.
+
+    Parameters
+    ----------
+    trial : str
+        Name of the trial.
+    n_step : int
+        Its number of frames.
+    failed : dict of str to int
+        Frames without equilibrium, by MTU.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If there are any.
+    """
+    if not failed:
+        return
+    counts = ", ".join(f"{name} ({n})" for name, n in failed.items())
+    warnings.warn(
+        f"Trial '{trial}': no equilibrium of fibre and tendon between 0.2 and 2 optimal fibre "
+        f"lengths at some of the {n_step} frames: {counts}. As in CEINMS, a stiff tendon takes "
+        "its place there. Check tendonSlackLength and optimalFibreLength.",
+        CeinmsTorchWarning,
+        stacklevel=4,
+    )
+
+
+def run_legacy(folder: RunFolder) -> LegacyRun:
+    """Run what an execution setup file asks for, as CEINMS 0.9 does.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Read with ``legacy=True``: open loop or hybrid, any activation.
+
+    Returns
+    -------
+    LegacyRun
+
+    Raises
+    ------
+    DataError
+        If the trial does not suit CEINMS.
+    OptionError
+        If the file asks for what CEINMS refuses: an integrated tendon, or excitations searched
+        for offline.
+    """
+    execution = folder.execution
+    if execution.hybrid is None:
+        return simulate_legacy(
+            folder.subject,
+            folder.trial,
+            tendon=execution.tendon,
+            activation=execution.activation,
+            online=execution.online,
+        )
+    if not execution.online:
+        raise OptionError(
+            wording(f"{location(execution.path)}: <hybrid>", "<online/>", "<offline/>")
+        )
+    return optimise_legacy(
+        folder.subject,
+        folder.trial,
+        execution.hybrid,
+        tendon=execution.tendon,
+        activation=execution.activation,
+    )

@@ -1,0 +1,289 @@
+"""Objective, gradient and residuals of the fused engine: the tensor engine's, and one another's."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ceinms_torch as ct
+from ceinms_torch import _kernel
+from ceinms_torch.model.parameters import PARAMETER_KINDS
+from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS, make_subject, make_trial, run_kernel
+from engine_strategies import cases
+
+NORMALISATIONS = ("variance", "meanSquare", "rmse")
+TENDONS = ("stiff", "rosenbrockElastic")
+STARTS = ("ceinms", "zero")
+# Both engines and both ways of differentiating sum the same products in another order.
+RTOL = 1e-11
+GRADIENT_RTOL = 1e-9
+# Some MTU passes every edge at some time.
+NARROW = {
+    "fibre_length_range": (0.97, 1.01),
+    "fibre_length_weight": 90.0,
+    "tendon_strain_range": (0.001, 0.012),
+    "tendon_strain_weight": 3000.0,
+}
+
+
+def spec(kind, scope="single"):
+    low, high = (0.98, 1.02) if kind == "tendonSlackLength" else (0.7, 1.4)
+    return ct.ParameterSpec(
+        kind=kind,
+        scope="global" if kind == "percentageChange" else scope,
+        range_type="relativeToSubjectValue",
+        low=low,
+        high=high,
+    )
+
+
+def make_step(kinds=PARAMETER_KINDS, *, scope="single", dofs=("knee", "ankle"), **objective):
+    return ct.CalibrationStep(
+        dofs=dofs,
+        objective=ct.Objective(**objective),
+        parameters=tuple(spec(kind, scope) for kind in kinds),
+    )
+
+
+def space_of(subject, step):
+    plan = ct.CalibrationPlan(algorithm=ct.AdamW(), tendon=ct.Tendon(kind="stiff"), steps=(step,))
+    return ct.ParameterSpace.of(subject, step, plan)
+
+
+def fused(step, *, subject=SMOOTH_SUBJECT, trials=SMOOTH_TRIALS, tendon=TENDONS[1], **options):
+    return ct.FusedProblem(subject, trials, step, space_of(subject, step), tendon=tendon, **options)
+
+
+def assert_same_points(got, expected):
+    assert got.objective == pytest.approx(expected.objective, rel=RTOL)
+    scale = expected.objective
+    assert got.terms == pytest.approx(expected.terms, rel=RTOL, abs=RTOL * scale)
+    assert got.rmse == pytest.approx(expected.rmse, rel=RTOL)
+
+
+def check_against_tensor(subject, trials, step, tendon, filter_start, x):
+    space = space_of(subject, step)
+    options = {"tendon": tendon, "filter_start": filter_start}
+    reference = ct.TensorProblem(subject, trials, step, space, **options)
+    expected, slope = reference.gradient(x)
+    for name in _kernel.instruction_sets():
+        results = []
+        for threads in (1, 2):
+            problem = ct.FusedProblem(
+                subject, trials, step, space, threads=threads, instruction_set=name, **options
+            )
+            assert problem.term_names == reference.term_names
+            point, gradient = problem.gradient(x)
+            assert_same_points(point, expected)
+            assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+            assert problem.core.evaluate(x).objective == point.objective
+            residual, jacobian = problem.residuals(x)
+            other = 2.0 * jacobian.T @ residual
+            assert np.abs(other - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+            results.append((point, gradient, residual, jacobian))
+        assert results[0][0] == results[1][0]
+        for one, two in zip(results[0][1:], results[1][1:], strict=True):
+            np.testing.assert_array_equal(one, two)
+    return expected
+
+
+@pytest.mark.parametrize("filter_start", STARTS)
+@pytest.mark.parametrize("tendon", TENDONS)
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+def test_problem_equals_that_of_the_tensor_engine(normalisation, tendon, filter_start):
+    step = make_step(normalisation=normalisation, **NARROW)
+    x = space_of(SMOOTH_SUBJECT, step).start()
+    point = check_against_tensor(SMOOTH_SUBJECT, SMOOTH_TRIALS, step, tendon, filter_start, x)
+    assert min(point.terms) > 0.0
+
+
+@pytest.mark.parametrize("scope", ["single", "global"])
+@pytest.mark.parametrize("kind", PARAMETER_KINDS)
+def test_every_kind_alone(kind, scope):
+    step = make_step([kind], scope=scope, **NARROW)
+    x = space_of(SMOOTH_SUBJECT, step).start()
+    for tendon in TENDONS:
+        check_against_tensor(SMOOTH_SUBJECT, SMOOTH_TRIALS, step, tendon, "ceinms", x)
+
+
+@settings(max_examples=40)
+@given(cases(), st.sampled_from(NORMALISATIONS), st.integers(0, 2**32 - 1), st.data())
+def test_problem_equals_that_of_the_tensor_engine_on_random_models(case, normalisation, seed, data):
+    subject, trials, options = case
+    kinds = data.draw(st.sets(st.sampled_from(PARAMETER_KINDS), min_size=1))
+    # A pennation angle or delay of zero has no range relative to it.
+    kinds = {kind for kind in kinds if np.all(subject.parameters()[PARAMETER_KINDS.index(kind)])}
+    kinds |= {"strengthCoefficient"}
+    dofs = data.draw(st.sampled_from([("knee",), ("ankle",), ("knee", "ankle")]))
+    if dofs == ("ankle",):  # which not all MTUs cross, as percentageChange demands
+        kinds.discard("percentageChange")
+    step = make_step(sorted(kinds), dofs=dofs, normalisation=normalisation, **NARROW)
+    x = np.random.default_rng(seed).uniform(size=len(space_of(subject, step).components))
+    tendon = "stiff" if options["tendon"] == "stiff" else "rosenbrockElastic"
+    check_against_tensor(subject, trials, step, tendon, options["filter_start"], x)
+
+
+@pytest.mark.parametrize("tendon", TENDONS)
+def test_problem_of_recorded_data(shared_dir, tendon):
+    setup = shared_dir / "data" / "lower_limb" / "ceinms" / "calibrate_elastic.xml"
+    if not setup.is_file():
+        pytest.skip(f"no {setup}")
+    folder = ct.CalibrationFolder.read(setup)
+    step = folder.plan.steps[0]
+    x = ct.ParameterSpace.of(folder.subject, step, folder.plan).start()
+    check_against_tensor(folder.subject, folder.trials, step, tendon, "ceinms", x)
+
+
+@pytest.mark.parametrize("tendon", TENDONS)
+def test_problem_of_the_gait_subject(gait_folder, tendon):
+    folder = ct.CalibrationFolder.read(gait_folder / "calibrate.xml")
+    step = folder.plan.steps[0]
+    x = ct.ParameterSpace.of(folder.subject, step, folder.plan).start()
+    check_against_tensor(folder.subject, folder.trials, step, tendon, "ceinms", x)
+
+
+# ---- residuals
+
+
+def penalised(step, tendon, subject, trials):
+    """How many states are outside the ranges of the penalties, counted from simulations."""
+    count = 0
+    name = "stiff" if tendon == "stiff" else "rosenbrock"
+    for trial in trials:
+        result = run_kernel(subject, trial, tendon=name)
+        norm = result["fibre_length"] / subject.parameters()[3]
+        pairs = [(norm, step.objective.fibre_length_range)]
+        if tendon != "stiff":
+            pairs.append((result["tendon_strain"], step.objective.tendon_strain_range))
+        for values, (low, high) in pairs:
+            count += int(np.sum((values < low) | (values > high)))
+    return count
+
+
+@pytest.mark.parametrize("dofs", [("knee", "ankle"), ("ankle",)], ids=len)
+@pytest.mark.parametrize("tendon", TENDONS)
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+def test_residuals_are_moment_errors_then_penalties(normalisation, tendon, dofs):
+    step = make_step(["strengthCoefficient"], dofs=dofs, normalisation=normalisation, **NARROW)
+    space = space_of(SMOOTH_SUBJECT, step)
+    problem = fused(step, tendon=tendon)
+    x = space.start()
+    residual, jacobian = problem.residuals(x)
+    assert jacobian.shape == (len(residual), len(x))
+    name = "stiff" if tendon == "stiff" else "rosenbrock"
+    row = 0
+    for trial, dof in itertools.product(SMOOTH_TRIALS, dofs):
+        column = SMOOTH_SUBJECT.dof_names.index(dof)
+        predicted = run_kernel(SMOOTH_SUBJECT, trial, tendon=name)["joint_moment"][:, column]
+        error = trial.measured_moment[:, column] - predicted
+        got = residual[row : row + len(error)]
+        # One scale per trial and DOF.
+        np.testing.assert_allclose(got * error[0], got[0] * error, rtol=1e-10, atol=1e-12)
+        assert got[0] * error[0] > 0.0
+        row += len(error)
+    assert len(residual) - row == penalised(step, tendon, SMOOTH_SUBJECT, SMOOTH_TRIALS) > 0
+    assert np.all(residual[row:] > 0.0)
+    point, _ = problem.gradient(x)
+    moment = float(np.sum(residual[:row] ** 2))
+    # The term of "rmse" is a root: its residuals are weighted for the gradient.
+    assert moment == pytest.approx(
+        point.terms[0] * (0.5 if normalisation == "rmse" else 1.0), rel=RTOL
+    )
+    assert float(np.sum(residual[row:] ** 2)) == pytest.approx(sum(point.terms[1:]), rel=RTOL)
+
+
+@pytest.mark.parametrize("tendon", TENDONS)
+@pytest.mark.parametrize("kind", PARAMETER_KINDS)
+def test_sensitivities_equal_central_differences(kind, tendon):
+    """One kind at a time, then all: kinds are differentiated in groups of different size."""
+    for kinds in ([kind], PARAMETER_KINDS):
+        step = make_step(kinds, **NARROW)
+        problem = fused(step, tendon=tendon)
+        x = space_of(SMOOTH_SUBJECT, step).start()
+        residual, jacobian = problem.residuals(x)
+        components = space_of(SMOOTH_SUBJECT, step).components
+        for i in (i for i, one in enumerate(components) if one.kind == kind):
+            h = 1e-6
+            ahead, behind = x.copy(), x.copy()
+            ahead[i] += h
+            behind[i] -= h
+            difference = (problem.residuals(ahead)[0] - problem.residuals(behind)[0]) / (2.0 * h)
+            # Rounding over the step and truncation, as in test_gradients.py.
+            tolerance = 1e-6 * np.abs(jacobian[:, i]).max() + 1e-9 * np.abs(residual).max()
+            assert np.abs(difference - jacobian[:, i]).max() <= tolerance
+
+
+# ---- what is kept between calls
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("tendon", TENDONS)
+def test_nothing_is_left_of_earlier_points(tendon, threads):
+    """Only MTUs whose parameters changed are simulated again; the numbers are those of all."""
+    step = make_step(**NARROW)
+    subject = make_subject([{"c1": -0.1 * i - 0.2, "em_delay": 0.01 + 0.003 * i} for i in range(9)])
+    trials = [
+        make_trial(subject, name, n_step=n, phase=n) for name, n in (("a", 9), ("b", 6), ("c", 9))
+    ]
+    problem = fused(step, subject=subject, trials=trials, tendon=tendon, threads=threads)
+    random = np.random.default_rng(8)
+    x = random.uniform(size=len(space_of(subject, step).components))
+    for i in range(60):
+        moved = random.integers(len(x), size=random.integers(0, 3))
+        x[moved] = random.uniform(size=len(moved))
+        fresh = fused(step, subject=subject, trials=trials, tendon=tendon)
+        if i % 3 == 0:
+            assert problem.core.evaluate(x).objective == fresh.core.evaluate(x).objective
+        elif i % 3 == 1:
+            (point, gradient), (expected, slope) = problem.gradient(x), fresh.gradient(x)
+            assert point == expected
+            np.testing.assert_array_equal(gradient, slope)
+        else:
+            for got, want in zip(problem.residuals(x), fresh.residuals(x), strict=True):
+                np.testing.assert_array_equal(got, want)
+
+
+def test_single_mtu_and_single_step():
+    subject = make_subject([{}])
+    two = make_trial(subject, "two", n_step=2)
+    step = make_step(dofs=("knee",), **NARROW)
+    x = np.full(len(space_of(subject, step).components), 0.4)
+    for tendon in TENDONS:
+        check_against_tensor(subject, [two], step, tendon, "ceinms", x)
+    # A trial of one step has no variance, but moments weighed by anything.
+    arrays = {
+        "time": two.time[:1],
+        "mtu_length": two.mtu_length[:1],
+        "mtu_velocity": np.zeros((1, 1)),
+        "moment_arm": two.moment_arm[:1],
+        "excitation": two.excitation,
+        "excitation_start": float(two.excitation_time[0]),
+        "excitation_rate": 200.0,
+        "measured_moment": two.measured_moment[:1],
+        "variance": np.ones(2),
+    }
+    space = space_of(subject, step)
+    slot, component = space.slots()
+    penalty = _kernel.RangePenalty(0.5, 1.5, 100.0)
+    problem = _kernel.Problem(
+        tables=_kernel.default_tables(),
+        trials=[_kernel.TrialArrays(**arrays)],
+        start=subject.parameters(),
+        lower=space.lower,
+        upper=space.upper,
+        slot=slot,
+        component=component,
+        dofs=np.array([0, 1]),
+        objective=_kernel.ObjectiveOptions(
+            normalisation="variance", fibre_length=penalty, tendon_strain=penalty
+        ),
+        tendon="rosenbrock",
+        filter_start="ceinms",
+        threads=2,
+    )
+    evaluation, gradient = problem.gradient(x)
+    residual, jacobian = problem.residuals(x)
+    assert evaluation.objective > 0.0
+    np.testing.assert_allclose(2.0 * jacobian.T @ residual, gradient, rtol=1e-10)

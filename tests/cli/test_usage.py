@@ -99,11 +99,12 @@ def test_model_that_cannot_be_calibrated(tmp_path, settings, thing):
 
 
 @pytest.mark.parametrize("mode", ["online", "offline"])
-def test_hybrid_is_not_run(tmp_path, mode):
+def test_hybrid_is_run_by_the_legacy_model_only(tmp_path, mode):
     folder = write_tiny_folder(tmp_path / "subject", type_xml=HYBRID, mode=mode)
     before = listing(folder)
     message = refused(tmp_path, "run", folder / "setup.xml")
-    assert message == f"{folder / 'execution.xml'}: type: expected <openLoop/>, got <hybrid>."
+    said = f"{folder / 'execution.xml'}: type: expected <openLoop/>, got <hybrid>. "
+    assert message == said + "Run it with --legacy, the model of CEINMS 0.9."
     assert listing(folder) == before
 
 

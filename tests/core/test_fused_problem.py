@@ -28,14 +28,17 @@ NARROW = {
 }
 
 
+# With |c1| or |c2| above 1 the activation filter is not stable, and rounding grows with it.
+STABLE = (-0.96, 0.45)
+
+
 def spec(kind, scope="single"):
+    scope = "global" if kind == "percentageChange" else scope
+    if kind in ("c1", "c2"):
+        return ct.ParameterSpec(kind=kind, scope=scope, low=STABLE[0], high=STABLE[1])
     low, high = (0.98, 1.02) if kind == "tendonSlackLength" else (0.7, 1.4)
     return ct.ParameterSpec(
-        kind=kind,
-        scope="global" if kind == "percentageChange" else scope,
-        range_type="relativeToSubjectValue",
-        low=low,
-        high=high,
+        kind=kind, scope=scope, range_type="relativeToSubjectValue", low=low, high=high
     )
 
 
@@ -223,7 +226,7 @@ def test_sensitivities_equal_central_differences(kind, tendon):
 def test_nothing_is_left_of_earlier_points(tendon, threads):
     """Only MTUs whose parameters changed are simulated again; the numbers are those of all."""
     step = make_step(**NARROW)
-    subject = make_subject([{"c1": -0.1 * i - 0.2, "em_delay": 0.01 + 0.003 * i} for i in range(9)])
+    subject = make_subject([{"c1": -0.1 * i - 0.1, "em_delay": 0.01 + 0.003 * i} for i in range(9)])
     trials = [
         make_trial(subject, name, n_step=n, phase=n) for name, n in (("a", 9), ("b", 6), ("c", 9))
     ]

@@ -265,6 +265,44 @@ def _terms(best: _kernel.LegacyEvaluation) -> dict[str, float]:
     return {"moment": best.moment, "fibre_length": best.penalty}
 
 
+def _iteration(number: int, step: CalibrationStep, item: _kernel.LegacyIteration) -> Iteration:
+    return Iteration(
+        step=number,
+        start=0,
+        iteration=item.iteration,
+        evaluations=item.evaluations,
+        seconds=item.seconds,
+        objective=item.best.objective,
+        terms=_terms(item.best),
+        rmse=dict(zip(step.dofs, item.best.rmse, strict=True)),
+    )
+
+
+def _step_result(
+    step: CalibrationStep, space: ParameterSpace, found: _kernel.LegacyMinimum
+) -> StepResult:
+    width = np.where(space.upper > space.lower, space.upper - space.lower, 1.0)
+    iterations = len(found.history)
+    only = StartResult(
+        objective=found.best.objective,
+        iterations=iterations,
+        status=found.status,
+        finished=found.status != "interrupted",
+    )
+    return StepResult(
+        step=step,
+        space=space,
+        x=(found.x - space.lower) / width,
+        objective=found.best.objective,
+        terms=_terms(found.best),
+        iterations=iterations,
+        evaluations=found.evaluations,
+        seconds=found.seconds,
+        status=found.status,
+        starts=(only,),
+    )
+
+
 def _run_step(
     number: int,
     subject: Subject,
@@ -277,26 +315,15 @@ def _run_step(
 ) -> tuple[StepResult, list[Iteration], Subject]:
     space = ParameterSpace.of(subject, step, plan, check_start=False)
     problem = _problem(subject, trials, step, space, plan, threads)
-
-    def named(item: _kernel.LegacyIteration) -> Iteration:
-        return Iteration(
-            step=number,
-            start=0,
-            iteration=item.iteration,
-            evaluations=item.evaluations,
-            seconds=item.seconds,
-            objective=item.best.objective,
-            terms=_terms(item.best),
-            rmse=dict(zip(step.dofs, item.best.rmse, strict=True)),
-        )
-
     found = _kernel.legacy_anneal(
         problem,
         start=np.array([component.start for component in space.components]),
         lower=space.lower,
         upper=space.upper,
         options=annealing_options(settings),
-        callback=None if callback is None else lambda item: callback(named(item)),
+        callback=None
+        if callback is None
+        else lambda item: callback(_iteration(number, step, item)),
     )
     if not np.isfinite(found.best.objective):
         raise DataError(
@@ -311,28 +338,8 @@ def _run_step(
     slot, taken = space.slots()
     matrix = subject.parameters()
     matrix.flat[slot] = found.x[taken]
-    iterations = [named(item) for item in found.history]
-    width = np.where(space.upper > space.lower, space.upper - space.lower, 1.0)
-    result = StepResult(
-        step=step,
-        space=space,
-        x=(found.x - space.lower) / width,
-        objective=found.best.objective,
-        terms=_terms(found.best),
-        iterations=len(iterations),
-        evaluations=found.evaluations,
-        seconds=found.seconds,
-        status=found.status,
-        starts=(
-            StartResult(
-                objective=found.best.objective,
-                iterations=len(iterations),
-                status=found.status,
-                finished=found.status != "interrupted",
-            ),
-        ),
-    )
-    return result, iterations, subject.with_parameters(matrix)
+    iterations = [_iteration(number, step, item) for item in found.history]
+    return _step_result(step, space, found), iterations, subject.with_parameters(matrix)
 
 
 def _warn_of_failures(subject: Subject, failures: Sequence[int]) -> None:

@@ -161,6 +161,17 @@ def test_any_number_of_knots(tendon, n_knot):
     check_against_tensor(subject, trials, tendon=tendon, filter_start="ceinms")
 
 
+@pytest.mark.parametrize("norm_length", [0.15, 0.3, 1.9, 2.2, 3.0])
+@pytest.mark.parametrize("curves", [True, False], ids=["ceinms", "default"])
+@pytest.mark.parametrize("tendon", TENDONS)
+def test_beyond_the_ends_of_the_curves(tendon, curves, norm_length):
+    """The smooth curves' tables end at 0.2 and 2 optimal lengths."""
+    subject = make_subject([{"pennation_angle": 0.1}, {"pennation_angle": 0.0}], curves=curves)
+    options = {"norm_length": norm_length, "swing": 0.1, "frequency": 3.0, "level": 0.1}
+    trials = [make_trial(subject, "a", n_step=12, **options)]
+    check_against_tensor(subject, trials, tendon=tendon, filter_start="ceinms")
+
+
 # ---- as autograd sees it
 
 

@@ -185,8 +185,7 @@ void for_each_backend(const Check& check) {
       }
 }
 
-TEST_CASE("lanes simulate what simulate_mtu simulates") {
-  const Case data;
+void check_against_simulate_mtu(const Case& data) {
   for_each_backend([&](const Backend& backend, SimulationOptions options) {
     Workspace workspace = data.workspace(backend, options, 2);
     workspace.forward(data.parameters.data());
@@ -202,6 +201,27 @@ TEST_CASE("lanes simulate what simulate_mtu simulates") {
           }
       }
   });
+}
+
+TEST_CASE("lanes simulate what simulate_mtu simulates") {
+  check_against_simulate_mtu({});
+}
+
+TEST_CASE("curves go on beyond their ends as those of simulate_mtu do") {
+  // Even tables are looked up by calculation, uneven ones by counting. The fibre is up to three
+  // times its optimal length, or nearly gone, and fast.
+  for (const bool is_even : {true, false})
+    for (const double stretch : {-0.04, 0.05, 0.1}) {
+      Case data;
+      if (is_even) data.curves = kernel::default_curves();
+      for (Trial& trial : data.trials) {
+        for (double& length : trial.mtu_length) length += stretch;
+        for (double& velocity : trial.mtu_velocity) velocity *= 30.0;
+      }
+      CAPTURE(is_even);
+      CAPTURE(stretch);
+      check_against_simulate_mtu(data);
+    }
 }
 
 TEST_CASE("the reverse sweep gives the derivatives by all parameters") {

@@ -180,8 +180,9 @@ struct PackTable {
   /// Index of the piece serving each lane (see PiecewiseCubic).
   void find(Pack x, std::int64_t* index) const noexcept {
     if (per_step > 0.0) {
-      // The clamp also keeps a NaN inside the table; it comes out as NaN through the distance.
-      const double last = static_cast<double>(n_knot) - 0.5;
+      // Piece n_knot is the one beyond the last knot. The clamp also keeps a NaN inside the table;
+      // it comes out as NaN through the distance.
+      const double last = static_cast<double>(n_knot);
       Pack::Values place = (x.v - knots[0]) * per_step + 1.0;
       place = place > 0.0 ? place : Pack(0.0).v;
       place = place < last ? place : Pack(last).v;

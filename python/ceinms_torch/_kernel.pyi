@@ -562,4 +562,4 @@ def tendon_table(
     A tendon curve as (knots, pieces), with a small positive slope below zero strain.
     """
 
-__version__: str = ""
+__version__: str = "0.1.0"

@@ -3,17 +3,62 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, get_args
 
 from ceinms_torch.errors import OptionError, did_you_mean, wording
 
 Normalisation = Literal["variance", "meanSquare", "rmse"]
 
 
+class OptimiserSettings:
+    """What the settings of every optimiser have in common: the names of the calibration XML.
+
+    An XML name is the Python name in camel case, ``max_iterations`` being ``maxIterations``.
+    """
+
+    @classmethod
+    def _attributes(cls) -> dict[str, str]:
+        """Return the Python name of every setting by its XML name."""
+        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # a dataclass below
+        return {re.sub(r"_(.)", lambda match: match[1].upper(), name): name for name in names}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options under the names the calibration XML uses.
+
+        Returns
+        -------
+        dict of str to float or int
+        """
+        return {name: getattr(self, attribute) for name, attribute in self._attributes().items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make the options from names the calibration XML uses; others keep their default.
+
+        Parameters
+        ----------
+        values : mapping of str to number
+            Any of the XML names.
+
+        Returns
+        -------
+        AdamW, LevenbergMarquardt or Lbfgs
+
+        Raises
+        ------
+        OptionError
+            If a name is unknown or a value outside its range.
+        """
+        attributes = cls._attributes()
+        _check_names(values, attributes)
+        return cls(**{attributes[name]: value for name, value in values.items()})
+
+
 @dataclass(frozen=True, kw_only=True)
-class AdamW:
+class AdamW(OptimiserSettings):
     """Settings of the AdamW optimiser and of its stopping rule.
 
     Parameters
@@ -57,50 +102,9 @@ class AdamW:
         check_whole("patience", self.patience, least=1)
         check_number("weightDecay", self.weight_decay, least=0.0)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the options under the names the calibration XML uses.
-
-        Returns
-        -------
-        dict of str to float or int
-        """
-        return {name: getattr(self, attribute) for name, attribute in ADAMW_NAMES.items()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> AdamW:
-        """Make the options from names the calibration XML uses; others keep their default.
-
-        Parameters
-        ----------
-        values : mapping of str to number
-            Any of the XML names.
-
-        Returns
-        -------
-        AdamW
-
-        Raises
-        ------
-        OptionError
-            If a name is unknown or a value outside its range.
-        """
-        _check_names(values, ADAMW_NAMES)
-        return cls(**{ADAMW_NAMES[name]: value for name, value in values.items()})
-
-
-ADAMW_NAMES = {
-    "learningRate": "learning_rate",
-    "learningRateDecay": "learning_rate_decay",
-    "minLearningRate": "min_learning_rate",
-    "maxIterations": "max_iterations",
-    "minImprovement": "min_improvement",
-    "patience": "patience",
-    "weightDecay": "weight_decay",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
-class LevenbergMarquardt:
+class LevenbergMarquardt(OptimiserSettings):
     """Settings of the Levenberg-Marquardt optimiser and of its stopping rules.
 
     Parameters
@@ -140,31 +144,9 @@ class LevenbergMarquardt:
         check_number("minStep", self.min_step, least=0.0)
         check_number("damping", self.damping, above=0.0)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the options under the names the calibration XML uses."""
-        return {
-            name: getattr(self, attribute) for name, attribute in LEVENBERG_MARQUARDT_NAMES.items()
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> LevenbergMarquardt:
-        """Make the options from names the calibration XML uses; others keep their default."""
-        _check_names(values, LEVENBERG_MARQUARDT_NAMES)
-        return cls(**{LEVENBERG_MARQUARDT_NAMES[name]: value for name, value in values.items()})
-
-
-LEVENBERG_MARQUARDT_NAMES = {
-    "maxIterations": "max_iterations",
-    "minImprovement": "min_improvement",
-    "patience": "patience",
-    "minGradient": "min_gradient",
-    "minStep": "min_step",
-    "damping": "damping",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Lbfgs:
+class Lbfgs(OptimiserSettings):
     """Settings of the L-BFGS-B optimiser (scipy's) and of its stopping rules.
 
     Parameters
@@ -196,23 +178,6 @@ class Lbfgs:
         check_number("minGradient", self.min_gradient, least=0.0)
         check_whole("memory", self.memory, least=1)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the options under the names the calibration XML uses."""
-        return {name: getattr(self, attribute) for name, attribute in LBFGS_NAMES.items()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Lbfgs:
-        """Make the options from names the calibration XML uses; others keep their default."""
-        _check_names(values, LBFGS_NAMES)
-        return cls(**{LBFGS_NAMES[name]: value for name, value in values.items()})
-
-
-LBFGS_NAMES = {
-    "maxIterations": "max_iterations",
-    "minImprovement": "min_improvement",
-    "minGradient": "min_gradient",
-    "memory": "memory",
-}
 
 Optimiser = AdamW | LevenbergMarquardt | Lbfgs
 # By the element that asks for them in a calibration file.

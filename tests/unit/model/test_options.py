@@ -1,12 +1,15 @@
 """Options: defaults, checks and the way to and from XML names."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
+from lxml import etree
 
+import ceinms_torch.io
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.options import ADAMW_NAMES, AdamW, Objective
+from ceinms_torch.model.options import OPTIMISERS, AdamW, Objective
 
 
 @pytest.mark.parametrize(
@@ -45,8 +48,15 @@ def test_objective_refuses(changes, message):
         Objective(**changes)
 
 
-def test_every_field_has_an_xml_name():
-    assert list(ADAMW_NAMES.values()) == [field.name for field in dataclasses.fields(AdamW)]
+@pytest.mark.parametrize(("tag", "kind"), OPTIMISERS.items())
+def test_every_setting_is_an_element_of_the_schema(tag, kind):
+    schema = Path(ceinms_torch.io.__file__).parent / "schemas" / "calibration.xsd"
+    xs = "{http://www.w3.org/2001/XMLSchema}"
+    (element,) = etree.parse(schema).iterfind(f".//{xs}element[@name='{tag}']")
+    assert [child.get("name") for child in element.iterfind(f".//{xs}element")] == list(
+        kind().to_dict()
+    )
+    assert list(kind().to_dict().values()) == list(dataclasses.asdict(kind()).values())
 
 
 def test_adamw_by_xml_names():

@@ -12,9 +12,9 @@ from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.workflows.calibrate import calibrate
 from ceinms_torch.workflows.folder import CalibrationFolder
-from ceinms_torch.workflows.legacy import simulate_legacy
-from ceinms_torch.workflows.legacy_calibration import calibrate_legacy
-from ceinms_torch.workflows.legacy_inputs import legacy_model, legacy_tables, legacy_trial
+from ceinms_torch.workflows.legacy.calibration import calibrate_legacy
+from ceinms_torch.workflows.legacy.inputs import legacy_model, legacy_tables, legacy_trial
+from ceinms_torch.workflows.legacy.run import simulate_legacy
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from helpers import edit, write_tiny_folder
 

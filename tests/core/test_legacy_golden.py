@@ -12,8 +12,8 @@ from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.folder import RunFolder
-from ceinms_torch.workflows.legacy import LEGACY_FILES, run_legacy, simulate_legacy
-from ceinms_torch.workflows.legacy_files import write_legacy
+from ceinms_torch.workflows.legacy.files import write_legacy
+from ceinms_torch.workflows.legacy.run import LEGACY_FILES, run_legacy, simulate_legacy
 from helpers import edit, write_tiny_folder
 
 COMMITTED = Path(__file__).resolve().parent.parent / "golden"

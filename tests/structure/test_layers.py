@@ -21,7 +21,9 @@ PYTHON_LAYERS = {
     "io": {"errors", "io"},
     "model": {"errors", "io", "model", "_kernel"},
     "workflows": {"errors", "io", "model", "workflows"} | COMPILED,
-    "cli": {"errors", "io", "model", "workflows", "cli"},
+    "studies": {"errors", "io", "model", "workflows", "studies"},
+    "plots": {"errors", "model", "workflows", "studies", "plots"},
+    "cli": {"errors", "io", "model", "workflows", "studies", "plots", "cli"},
     "_backend": {"_torch"},
     "__init__": {"errors", "io", "model", "workflows"},  # names only, for type checkers
 }

@@ -195,7 +195,7 @@ def calibrate_command(
 
 def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:
     from ceinms_torch.model.nms_model import SimulatedAnnealing  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy_calibration import most_temperatures  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy.calibration import most_temperatures  # noqa: PLC0415
 
     if isinstance(options, SimulatedAnnealing):
         return most_temperatures(folder.subject, folder.plan, options)
@@ -264,7 +264,7 @@ def _finish(
 ) -> Fit:
     """Simulate the unseen trials, write everything, and return their fit."""
     from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy_calibration import simulate_result  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy.calibration import simulate_result  # noqa: PLC0415
     from ceinms_torch.workflows.results import result_dict, write_calibration  # noqa: PLC0415
 
     simulations = {

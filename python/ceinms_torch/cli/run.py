@@ -104,8 +104,8 @@ def _run(folder: RunFolder, tendon: TendonName | None, directory: Path) -> Simul
 
 
 def _run_legacy(folder: RunFolder, directory: Path) -> Simulation:
-    from ceinms_torch.workflows.legacy import run_legacy  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy_files import write_legacy  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy.files import write_legacy  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy.run import run_legacy  # noqa: PLC0415
 
     result = run_legacy(folder)
     write_legacy(result, directory)

@@ -31,7 +31,7 @@ from ceinms_torch.workflows.engines import (
 )
 from ceinms_torch.workflows.fit import moment_fit
 from ceinms_torch.workflows.identifiability import Identifiability, identifiability
-from ceinms_torch.workflows.legacy_calibration import calibrate_legacy
+from ceinms_torch.workflows.legacy.calibration import calibrate_legacy
 from ceinms_torch.workflows.methods import MethodName, choose_method, refuse_for_annealing
 from ceinms_torch.workflows.moments import check_moments
 from ceinms_torch.workflows.multi_start import StartResult, minimise_from_all

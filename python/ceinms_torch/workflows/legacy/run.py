@@ -16,7 +16,7 @@ from ceinms_torch.model.nms_model import Activation, Tendon
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.folder import RunFolder
-from ceinms_torch.workflows.legacy_inputs import (
+from ceinms_torch.workflows.legacy.inputs import (
     annealing_options,
     legacy_model,
     legacy_tables,

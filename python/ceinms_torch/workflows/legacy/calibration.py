@@ -17,13 +17,13 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration, StepResult
 from ceinms_torch.workflows.fit import moment_fit
-from ceinms_torch.workflows.legacy import simulate_legacy
-from ceinms_torch.workflows.legacy_inputs import (
+from ceinms_torch.workflows.legacy.inputs import (
     annealing_options,
     legacy_model,
     legacy_tables,
     legacy_trial,
 )
+from ceinms_torch.workflows.legacy.run import simulate_legacy
 from ceinms_torch.workflows.moments import check_moments, measured_moments
 from ceinms_torch.workflows.multi_start import StartResult
 from ceinms_torch.workflows.parameter_space import ParameterSpace, groups_of

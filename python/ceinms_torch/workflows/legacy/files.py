@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.workflows.legacy import LegacyRun
+from ceinms_torch.workflows.legacy.run import LegacyRun
 from ceinms_torch.workflows.time_series import TimeSeries
 
 # Spelt by the original as on the left; written under both names.

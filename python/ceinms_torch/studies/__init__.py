@@ -1,0 +1,1 @@
+"""Comparisons of methods, models and data, each with a table and what it was drawn from."""

@@ -123,7 +123,6 @@ void bind_optimisers(py::module_& module) {
         const calibration::Progress progress = progress_through(callback);
         // The autograd engine must not be called while holding the GIL.
         const py::gil_scoped_release release;
-        problem.check_point(start);
         return calibration::minimise_adamw(problem, start, options, progress);
       },
       py::arg("problem"), py::arg("start"), py::kw_only(), py::arg("learning_rate"),

@@ -58,6 +58,7 @@ void bind_engine(py::module_& module) {
           "with_excitation",
           [](tensor::TrialBatch batch, at::Tensor excitation) {
             tensor::check_shape("excitation", excitation, batch.excitation.sizes());
+            tensor::check_device("excitation", excitation, batch.device());
             tensor::check_numbers("excitation", excitation);
             batch.excitation = std::move(excitation);
             return batch;

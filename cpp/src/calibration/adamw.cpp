@@ -37,7 +37,7 @@ std::vector<double> term_values(const Evaluation& evaluation) {
 }
 
 std::vector<double> mean_over_trials(const at::Tensor& rmse) {
-  const at::Tensor mean = rmse.mean(1).contiguous();
+  const at::Tensor mean = rmse.mean(1).to(at::kCPU).contiguous();
   return {mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel()};
 }
 
@@ -45,6 +45,7 @@ std::vector<double> mean_over_trials(const at::Tensor& rmse) {
 
 Minimum minimise_adamw(const Problem& problem, const at::Tensor& start, const AdamWOptions& options,
                        const Progress& progress) {
+  problem.check_point(start);
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
@@ -101,6 +102,7 @@ Minimum minimise_adamw(const Problem& problem, const at::Tensor& start, const Ad
     learning_rate.lr(
         std::max(options.min_learning_rate, learning_rate.lr() * options.learning_rate_decay));
   }
+  best.x = best.x.to(at::kCPU);
   best.seconds = seconds();
   return best;
 }

@@ -10,6 +10,8 @@ namespace {
 using kernel::Normalisation;
 using kernel::ObjectiveSizes;
 
+// Weights are scalar functions of a trial, so they are computed on the CPU and sent to the device.
+
 /// Roots of kernel::moment_weight. (n_dof, n_trial)
 at::Tensor moment_scale(Normalisation normalisation, const ObjectiveSizes& sizes,
                         const at::Tensor& n_valid, const at::Tensor& variance) {
@@ -52,8 +54,8 @@ at::Tensor Evaluation::objective() const {
 Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
                     const tensor::TrialBatch& batch, const Target& target,
                     const kernel::ObjectiveOptions& options, kernel::TendonModel tendon) {
-  const at::Tensor valid = batch.is_valid.unsqueeze(1);                  // (n_step, 1, n_trial)
-  const at::Tensor n_valid = batch.is_valid.sum(0, false, at::kDouble);  // (n_trial)
+  const at::Tensor valid = batch.is_valid.unsqueeze(1);  // (n_step, 1, n_trial)
+  const at::Tensor n_valid = batch.is_valid.to(at::kCPU).sum(0, false, at::kDouble);  // (n_trial)
   // Not a product with zero: the padding of a measured moment may hold anything, also NaN.
   const at::Tensor error = at::where(valid,
                                      target.measured_moment.index_select(1, target.dofs) -
@@ -61,10 +63,13 @@ Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& para
                                      0.0);
   const ObjectiveSizes sizes{static_cast<double>(target.dofs.numel()),
                              static_cast<double>(n_valid.numel())};
-  const at::Tensor moment_scales = moment_scale(options.normalisation, sizes, n_valid,
-                                                target.variance.index_select(0, target.dofs));
+  const at::Tensor moment_scales =
+      moment_scale(options.normalisation, sizes, n_valid,
+                   target.variance.index_select(0, target.dofs).to(at::kCPU))
+          .to(batch.device());
   const auto penalty = [&](const at::Tensor& x, const kernel::RangePenalty& range) {
-    const at::Tensor scale = penalty_scale(options.normalisation, sizes, n_valid, range);
+    const at::Tensor scale =
+        penalty_scale(options.normalisation, sizes, n_valid, range).to(batch.device());
     return at::where(valid, kernel::distance_outside(x, range) * scale, 0.0);
   };
 
@@ -72,7 +77,7 @@ Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& para
       parameters.select(0, static_cast<std::int64_t>(kernel::ParameterKind::optimal_fibre_length))
           .unsqueeze(1);
   Evaluation result;
-  result.rmse = (error.detach().square().sum(0) / n_valid).sqrt();
+  result.rmse = (error.detach().square().sum(0) / n_valid.to(batch.device())).sqrt();
   result.terms.push_back(
       {"moment", moment_residuals(error * moment_scales, options.normalisation, sizes)});
   result.terms.push_back({"fibre_length", penalty(simulation.fibre_length / optimal_fibre_length,

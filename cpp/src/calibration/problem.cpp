@@ -6,6 +6,7 @@
 namespace ceinms_torch::calibration {
 namespace {
 
+using tensor::check_device;
 using tensor::check_numbers;
 using tensor::check_shape;
 
@@ -28,6 +29,9 @@ void check(const Target& target, const tensor::TrialBatch& batch) {
   const auto& arm = batch.moment_arm;
   check_shape("measured_moment", target.measured_moment, {arm.size(0), arm.size(1), arm.size(3)});
   check_shape("variance", target.variance, {arm.size(1), arm.size(3)});
+  check_device("measured_moment", target.measured_moment, batch.device());
+  check_device("variance", target.variance, batch.device());
+  check_device("dofs", target.dofs, batch.device());
   TORCH_CHECK_VALUE(target.dofs.numel() > 0, "dofs: expected at least one, got none.");
   check_indices("dofs", target.dofs, arm.size(1));
   check_unique("dofs", target.dofs);
@@ -44,6 +48,10 @@ void check(const ParameterMap& map, const tensor::TrialBatch& batch) {
   TORCH_CHECK_VALUE(map.lower.dim() == 1, "lower: expected one dimension, got ", map.lower.dim(),
                     ".");
   check_shape("upper", map.upper, map.lower.sizes());
+  check_device("lower", map.lower, batch.device());
+  check_device("upper", map.upper, batch.device());
+  check_device("slot", map.slot, batch.device());
+  check_device("component", map.component, batch.device());
   check_numbers("lower", map.lower);
   check_numbers("upper", map.upper);
   TORCH_CHECK_VALUE((map.upper >= map.lower).all().item<bool>(),
@@ -71,6 +79,7 @@ void Problem::check() const {
 
 void Problem::check_point(const at::Tensor& x) const {
   check_shape("x", x, {n_component()});
+  check_device("x", x, batch.device());
   check_numbers("x", x);
   TORCH_CHECK_VALUE(((x >= 0.0) & (x <= 1.0)).all().item<bool>(),
                     "x: expected numbers from 0 to 1, got one outside.");

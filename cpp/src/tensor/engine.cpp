@@ -23,8 +23,8 @@ at::Tensor sample_rows(const at::Tensor& em_delay, const TrialBatch& batch) {
       ((batch.time - batch.excitation_start) * batch.excitation_rate).unsqueeze(1) -
       em_delay * batch.excitation_rate;
   const at::Tensor first = rows.select(0, 0);
-  const at::Tensor first_values = first.detach().contiguous();
-  const at::Tensor rates = batch.excitation_rate.expand_as(first_values).contiguous();
+  const at::Tensor first_values = first.detach().to(at::kCPU).contiguous();
+  const at::Tensor rates = batch.excitation_rate.to(at::kCPU).expand_as(first_values).contiguous();
   std::size_t n_run_in = 0;
   for (std::int64_t i = 0; i < first_values.numel(); ++i)
     n_run_in = std::max(n_run_in, kernel::run_in_samples(first_values.data_ptr<double>()[i],
@@ -62,7 +62,7 @@ at::Tensor neural_activation(const MtuParameters<at::Tensor>& p, const TrialBatc
   const std::vector<at::Tensor> samples =
       (excitation_at(batch.excitation, rows) * started).unbind(0);
   const at::Tensor third = at::logical_and(started, started.cumsum(0) == 3);
-  const at::Tensor any_third = third.flatten(1).any(1).contiguous();
+  const at::Tensor any_third = third.flatten(1).any(1).to(at::kCPU).contiguous();
 
   const std::size_t n_step = static_cast<std::size_t>(batch.time.size(0));
   const std::size_t n_run_in = samples.size() - n_step;
@@ -116,6 +116,11 @@ void check_numbers(const char* name, const at::Tensor& tensor) {
                     ": expected finite numbers, got NaN or infinity.");
 }
 
+void check_device(const char* name, const at::Tensor& tensor, at::Device expected) {
+  TORCH_CHECK_VALUE(tensor.device() == expected, name, ": expected on ", expected,
+                    ", where the trials are, got on ", tensor.device(), ".");
+}
+
 void check(const TrialBatch& batch) {
   TORCH_CHECK_VALUE(batch.mtu_length.dim() == 3, "mtu_length: expected 3 dimensions, got ",
                     batch.mtu_length.dim(), ".");
@@ -137,6 +142,13 @@ void check(const TrialBatch& batch) {
   check_shape("excitation_start", batch.excitation_start, {n_trial});
   check_shape("excitation_rate", batch.excitation_rate, {n_trial});
   check_shape("is_valid", batch.is_valid, {n_step, n_trial});
+  check_device("time", batch.time, batch.device());
+  check_device("mtu_velocity", batch.mtu_velocity, batch.device());
+  check_device("moment_arm", batch.moment_arm, batch.device());
+  check_device("excitation", batch.excitation, batch.device());
+  check_device("excitation_start", batch.excitation_start, batch.device());
+  check_device("excitation_rate", batch.excitation_rate, batch.device());
+  check_device("is_valid", batch.is_valid, batch.device());
   check_numbers("time", batch.time);
   check_numbers("mtu_length", batch.mtu_length);
   check_numbers("mtu_velocity", batch.mtu_velocity);
@@ -171,6 +183,7 @@ void check(const Curves& curves) {
 void check_parameters(const at::Tensor& parameters, const TrialBatch& batch) {
   check_shape("parameters", parameters,
               {static_cast<std::int64_t>(kernel::n_parameter_kind), batch.mtu_length.size(1)});
+  check_device("parameters", parameters, batch.device());
   check_numbers("parameters", parameters);
 }
 
@@ -187,6 +200,7 @@ at::Tensor joint_moments(const TrialBatch& batch, const at::Tensor& mtu_force) {
 Simulation simulate(const Curves& curves, const at::Tensor& parameters, const TrialBatch& batch,
                     const kernel::SimulationOptions& options) {
   check_parameters(parameters, batch);
+  check_device("curves", curves.tendon_force_strain.knots, batch.device());
   const Mtu<at::Tensor> mtu(split_parameters(parameters));
   Simulation result;
   result.activation = kernel::exponential_activation(

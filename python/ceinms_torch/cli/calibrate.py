@@ -139,6 +139,13 @@ def calibrate_command(
     engine: Annotated[
         Engine, typer.Option(help="Compiled loops, or LibTorch autograd (adamw and lbfgs only).")
     ] = Engine.fused,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the tensor engine computes: cpu, cuda, ...; by default CUDA where there is "
+            "one."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")] = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
@@ -177,6 +184,7 @@ def calibrate_command(
                 _with_normalisation(folder, normalisation),
                 options=options,
                 engine=engine.value,
+                device=device,
                 polish=polish,
                 start=start.value,
                 starts=starts,
@@ -303,11 +311,12 @@ def _show(result: CalibrationResult, test_fit: Fit) -> None:
         undetermined = identifiability_table(result.identifiability)
         if undetermined is not None:
             stdout.print(undetermined)
+    place = "" if result.device == "cpu" else f" on {result.device}"
     starts = starts_line(result)
     if starts is not None:
         stdout.print(starts, soft_wrap=True)
     stdout.print(
-        f"{result.method}, {result.engine} engine: objective {result.objective:.6g} after "
+        f"{result.method}, {result.engine} engine{place}: objective {result.objective:.6g} after "
         f"{result.iterations} iterations, {result.seconds:.2f} s. "
         f"{STATUS_SENTENCES[result.status]}",
         soft_wrap=True,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.workflows.device import tensor_device
 from ceinms_torch.workflows.simulate import excitation_rate, mtu_velocity
 
 if TYPE_CHECKING:
@@ -78,21 +79,30 @@ def batch_arrays(trials: Sequence[Trial]) -> dict[str, NDArray[np.float64] | NDA
     }
 
 
-def trial_batch(trials: Sequence[Trial]) -> _torch.TrialBatch:
+def trial_batch(trials: Sequence[Trial], device: str = "cpu") -> _torch.TrialBatch:
     """Return the trials as the tensor engine takes them (see `batch_arrays`).
 
     Parameters
     ----------
     trials : sequence of Trial
         At least one; all with the same MTUs and DOFs.
+    device : str
+        Where the tensor engine is to compute: "cpu", "cuda", ...
 
     Returns
     -------
     TrialBatch
+
+    Raises
+    ------
+    OptionError
+        If there is no such device.
     """
     import torch  # noqa: PLC0415  slow to load
 
     from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-    arrays = {name: torch.from_numpy(array) for name, array in batch_arrays(trials).items()}
-    return _torch.TrialBatch(**arrays)
+    place = tensor_device(device)
+    return _torch.TrialBatch(
+        **{name: torch.from_numpy(array).to(place) for name, array in batch_arrays(trials).items()}
+    )

@@ -72,6 +72,7 @@ def build_problem(
     engine: EngineName = "fused",
     filter_start: str = "ceinms",
     threads: int = 1,
+    device: str | None = None,
 ) -> FusedProblem | TensorProblem:
     """Return a calibration step as an optimiser sees it, for methods of your own.
 
@@ -93,6 +94,8 @@ def build_problem(
         Start of the activation filter, see `simulate`.
     threads : int
         Threads over which the fused engine spreads a simulation.
+    device : str, optional
+        Where the tensor engine computes: "cpu", "cuda", ...; by default CUDA where there is one.
 
     Returns
     -------
@@ -103,12 +106,17 @@ def build_problem(
     DataError
         If a measured moment that counts is constant.
     OptionError
-        If there is no such engine.
+        If there is no such engine or device.
     """
     if engine == "tensor":
-        return TensorProblem(subject, trials, step, space, tendon=tendon, filter_start=filter_start)
+        return TensorProblem(
+            subject, trials, step, space, tendon=tendon, filter_start=filter_start, device=device
+        )
     if engine != "fused":
         raise OptionError(wording("engine", "fused or tensor", repr(engine)))
+    if device not in (None, "cpu"):
+        hint = "the tensor engine runs elsewhere"
+        raise OptionError(wording("device", "cpu, with the fused engine", repr(device), hint))
     return FusedProblem(
         subject, trials, step, space, tendon=tendon, filter_start=filter_start, threads=threads
     )
@@ -233,6 +241,7 @@ def calibrate(
     options: Optimiser | SimulatedAnnealing | None = None,
     objective: Objective | None = None,
     engine: EngineName = "fused",
+    device: str | None = None,
     polish: bool = False,
     start: Start = "subject",
     starts: int = 1,
@@ -260,6 +269,8 @@ def calibrate(
         Replaces the objective of every step.
     engine : {"fused", "tensor"}
         Compiled loops, or LibTorch autograd (AdamW and L-BFGS-B only).
+    device : str, optional
+        Where the tensor engine computes: "cpu", "cuda", ...; by default CUDA where there is one.
     polish : bool
         Let Levenberg-Marquardt go on from the best point of the other method.
     start : {"subject", "random"}
@@ -294,6 +305,7 @@ def calibrate(
         refuse_for_annealing(
             objective=objective,
             engine=engine,
+            device=device,
             polish=polish,
             start=start,
             starts=starts,
@@ -331,6 +343,7 @@ def calibrate(
                 tendon=tendon,
                 engine=engine,
                 threads=threads if starts == 1 else 1,
+                device=device,
             )
             for _ in range(n_problem)
         ]
@@ -345,6 +358,7 @@ def calibrate(
         subject=subject,
         method=name,
         engine=engine,
+        device=problems[0].device,
         tendon=tendon,
         options=options,
         polished=polish,

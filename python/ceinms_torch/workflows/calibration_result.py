@@ -120,6 +120,8 @@ class CalibrationResult:
         The optimiser.
     engine : str
         What evaluated the model.
+    device : str
+        Where, as torch spells it; always "cpu" but for the tensor engine.
     tendon : str
         The tendon model that was used, by its XML name.
     options : AdamW, LevenbergMarquardt, Lbfgs or SimulatedAnnealing
@@ -146,6 +148,7 @@ class CalibrationResult:
     subject: Subject
     method: str
     engine: str
+    device: str = "cpu"
     tendon: str
     options: Optimiser | SimulatedAnnealing
     polished: bool

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
+
+if TYPE_CHECKING:
+    import torch
+
+    from ceinms_torch import _torch
 
 Table = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -36,3 +43,29 @@ def curve_tables(subject: Subject) -> list[Table]:
         make = _kernel.tendon_table if name == "tendonForceStrain" else _kernel.spline_table
         tables.append(make(np.asarray(curve.x), np.asarray(curve.y)))
     return tables
+
+
+def tensor_curves(subject: Subject, device: torch.device) -> _torch.Curves:
+    """Return the same curves as the tensor engine takes them.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject.
+    device : torch.device
+        Where the trials are.
+
+    Returns
+    -------
+    Curves
+    """
+    import torch  # noqa: PLC0415  slow to load
+
+    from ceinms_torch._backend import _torch  # noqa: PLC0415
+
+    return _torch.Curves(
+        [
+            (torch.from_numpy(knots).to(device), torch.from_numpy(pieces).to(device))
+            for knots, pieces in curve_tables(subject)
+        ]
+    )

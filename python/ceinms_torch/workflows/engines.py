@@ -17,13 +17,16 @@ from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimis
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.batch import side_by_side, trial_batch
-from ceinms_torch.workflows.curves import curve_tables
+from ceinms_torch.workflows.curves import tensor_curves
+from ceinms_torch.workflows.device import tensor_device
 from ceinms_torch.workflows.moments import measured_moments, moment_variance
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.problem_settings import problem_settings
 from ceinms_torch.workflows.simulate import engine_tendon, excitation_rate, mtu_velocity
 
 if TYPE_CHECKING:
+    import torch
+
     from ceinms_torch import _torch
 
 FloatArray = NDArray[np.float64]
@@ -94,6 +97,10 @@ Callback = Callable[[Point], None]
 
 class Problem(Protocol):
     """A calibration step as an optimiser sees it: points of the unit box, (n,) arrays."""
+
+    @property
+    def device(self) -> str:
+        """Where it is evaluated, as torch spells it."""
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -178,6 +185,7 @@ class FusedProblem:
         threads: int = 1,
         instruction_set: str = "auto",
     ) -> None:
+        self.device = "cpu"
         variance = moment_variance(trials, step.dofs)
         # Rows of the residuals of each DOF of each trial, in their order.
         self.moment_rows = tuple(len(trial.time) for trial in trials for _ in step.dofs)
@@ -255,6 +263,15 @@ class TensorProblem:
     ----------
     subject, trials, step, space, tendon, filter_start
         As for `FusedProblem`.
+    device : str, optional
+        Where it computes: "cpu", "cuda", ...; by default CUDA where there is one.
+
+    Raises
+    ------
+    DataError
+        If a measured moment that counts is constant.
+    OptionError
+        If there is no such device.
     """
 
     def __init__(
@@ -266,6 +283,7 @@ class TensorProblem:
         *,
         tendon: str,
         filter_start: str = "ceinms",
+        device: str | None = None,
     ) -> None:
         import torch  # noqa: PLC0415  slow to load
 
@@ -273,18 +291,18 @@ class TensorProblem:
 
         objective = step.objective
         dofs = [subject.dof_names.index(name) for name in step.dofs]
-        tables = [(torch.from_numpy(k), torch.from_numpy(p)) for k, p in curve_tables(subject)]
+        place = tensor_device(device)
+        measured = side_by_side([measured_moments(trial) for trial in trials])
+        self.device = str(place)
         self.core = _torch.Problem(
-            curves=_torch.Curves(tables),
-            batch=trial_batch(trials),
+            curves=tensor_curves(subject, place),
+            batch=trial_batch(trials, self.device),
             target=_torch.Target(
-                measured_moment=torch.from_numpy(
-                    side_by_side([measured_moments(trial) for trial in trials])
-                ),
-                variance=torch.from_numpy(moment_variance(trials, step.dofs)),
-                dofs=torch.tensor(dofs),
+                measured_moment=torch.from_numpy(measured).to(place),
+                variance=torch.from_numpy(moment_variance(trials, step.dofs)).to(place),
+                dofs=torch.tensor(dofs, device=place),
             ),
-            map=_parameter_map(space),
+            map=_parameter_map(space, place),
             objective=_torch.ObjectiveOptions(
                 normalisation=objective.normalisation,
                 fibre_length=_torch.RangePenalty(
@@ -305,13 +323,13 @@ class TensorProblem:
         """Return the objective and its gradient (n,) at x (n,)."""
         import torch  # noqa: PLC0415  slow to load
 
-        variable = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        variable = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
         evaluation = self.core.evaluate(variable)
         objective = evaluation.objective()
         (gradient,) = torch.autograd.grad(objective, variable)
         terms = [float(term.residuals.detach().square().sum()) for term in evaluation.terms]
         rmse = evaluation.rmse.mean(1).tolist()
-        return _evaluated(float(objective.detach()), terms, rmse), gradient.numpy()
+        return _evaluated(float(objective.detach()), terms, rmse), gradient.cpu().numpy()
 
     def minimise(
         self, start: FloatArray, options: Optimiser, callback: Callback | None = None
@@ -334,7 +352,8 @@ class TensorProblem:
         if not isinstance(options, AdamW):
             hint = "Levenberg-Marquardt needs the fused engine"
             raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", "lm", hint))
-        arguments = _arguments(start, options, callback) | {"start": torch.from_numpy(start)}
+        begin = torch.from_numpy(start).to(self.device)
+        arguments = _arguments(start, options, callback) | {"start": begin}
         return _minimum(_torch.minimise_adamw(self.core, **arguments))
 
 
@@ -349,16 +368,16 @@ def _evaluated(objective: float, terms: Sequence[float], rmse: Sequence[float]) 
     )
 
 
-def _parameter_map(space: ParameterSpace) -> _torch.ParameterMap:
+def _parameter_map(space: ParameterSpace, device: torch.device) -> _torch.ParameterMap:
     import torch  # noqa: PLC0415  slow to load
 
     from ceinms_torch._backend import _torch  # noqa: PLC0415
 
     slots, component = space.slots()
     return _torch.ParameterMap(
-        start=torch.from_numpy(space.subject.parameters()),
-        lower=torch.from_numpy(space.lower),
-        upper=torch.from_numpy(space.upper),
-        slot=torch.from_numpy(slots),
-        component=torch.from_numpy(component),
+        start=torch.from_numpy(space.subject.parameters()).to(device),
+        lower=torch.from_numpy(space.lower).to(device),
+        upper=torch.from_numpy(space.upper).to(device),
+        slot=torch.from_numpy(slots).to(device),
+        component=torch.from_numpy(component).to(device),
     )

@@ -65,13 +65,20 @@ def choose_method(
 
 
 def refuse_for_annealing(
-    *, objective: Objective | None, engine: str, polish: bool, start: str, starts: int, seed: int
+    *,
+    objective: Objective | None,
+    engine: str,
+    device: str | None,
+    polish: bool,
+    start: str,
+    starts: int,
+    seed: int,
 ) -> None:
     """Refuse what the annealing of CEINMS cannot do, rather than ignore it.
 
     Parameters
     ----------
-    objective, engine, polish, start, starts, seed
+    objective, engine, device, polish, start, starts, seed
         As for `calibrate`.
 
     Raises
@@ -82,6 +89,7 @@ def refuse_for_annealing(
     asked_for = {
         "objective": objective is not None,
         "engine": engine != "fused",
+        "device": device not in (None, "cpu"),
         "polish": polish,
         "start": start != "subject",
         "starts": starts != 1,

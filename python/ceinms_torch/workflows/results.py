@@ -232,6 +232,7 @@ def result_dict(
     return {
         "method": result.method,
         "engine": result.engine,
+        "device": result.device,
         "tendon": {"requested": folder.plan.tendon.kind, "used": result.tendon},
         "objective": result.objective,
         "terms": result.terms,

@@ -11,7 +11,7 @@ from ceinms_torch.model.options import check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.batch import trial_batch
-from ceinms_torch.workflows.curves import curve_tables
+from ceinms_torch.workflows.curves import tensor_curves
 from ceinms_torch.workflows.engines import EngineName
 from ceinms_torch.workflows.simulate import check_names, engine_tendon
 
@@ -40,7 +40,8 @@ def simulate_tensors(
         The model: its curves and, unless others are given, its parameters.
     trials : sequence of Trial, or TrialBatch
         The data, read with this subject. In a loop make the batch once, by `trial_batch`: the
-        fused engine keeps its memory in it from call to call.
+        fused engine keeps its memory in it from call to call. Its device is where the tensor engine
+        computes, and where all tensors given and returned are; the fused engine needs the CPU.
     parameters : Tensor (12, n_mtu), optional
         Rows in the order of `PARAMETER_KINDS`, SI units, float64; those of the subject.
     excitation : Tensor (n_row, n_mtu, n_trial), optional
@@ -52,7 +53,7 @@ def simulate_tensors(
     engine : {"fused", "tensor"}
         Compiled loops as one node of the graph: differentiable once, by parameters, excitations
         and moment arms. Or LibTorch operations, some hundred times slower: differentiable by
-        lengths, too, twice for the stiff tendon, and on any device.
+        lengths, too, twice for the stiff tendon, and on any device with float64.
     threads : int
         Threads of the fused engine, >= 1. Results do not depend on it.
 
@@ -71,7 +72,7 @@ def simulate_tensors(
     OptionError
         If there is no such tendon or engine, or threads is not a whole number >= 1.
     ValueError, TypeError
-        If a tensor has the wrong shape or dtype, or holds NaN or infinity.
+        If a tensor has the wrong shape, dtype or device, or holds NaN or infinity.
 
     Examples
     --------
@@ -104,14 +105,10 @@ def simulate_tensors(
         batch = trial_batch(trials)
     if excitation is not None:
         batch = batch.with_excitation(excitation)
+    device = batch.time.device
     if parameters is None:
-        parameters = torch.from_numpy(subject.parameters())
-    curves = _torch.Curves(
-        [
-            (torch.from_numpy(knots), torch.from_numpy(pieces))
-            for knots, pieces in curve_tables(subject)
-        ]
-    )
+        parameters = torch.from_numpy(subject.parameters()).to(device)
+    curves = tensor_curves(subject, device)
     name = engine_tendon(tendon)
     if engine == "tensor":
         return _torch.simulate(curves, parameters, batch, tendon=name, filter_start=filter_start)

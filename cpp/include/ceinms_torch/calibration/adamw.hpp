@@ -36,7 +36,7 @@ enum class Status { converged, max_iterations, interrupted, not_finite };
 
 /// The best point seen, which is not always the last one.
 struct Minimum {
-  at::Tensor x;  ///< (n), within [0, 1]
+  at::Tensor x;  ///< (n), within [0, 1], on the CPU
   double objective = 0.0;
   std::vector<std::string> term_names;
   std::vector<double> terms;
@@ -49,7 +49,7 @@ struct Minimum {
 /// Called after every evaluation; returning false stops the optimiser, which keeps the best.
 using Progress = std::function<bool(const Iteration&)>;
 
-/// Minimise from `start` (n), within [0, 1].
+/// Minimise from `start` (n), within [0, 1], on the problem's device.
 ///
 /// Bounds are exact: after every update the point is put back into the box. The optimiser works
 /// on x - start, so that AdamW's weight decay pulls towards the start values and not towards

@@ -16,7 +16,8 @@ class FusedCache;  // fused_function.hpp
 using Curves = kernel::MtuCurves<Table>;
 
 /// Trials of unequal length side by side, each padded after its last step and row by repeating
-/// it (time goes on, so that every time step stays positive). All float64, contiguous.
+/// it (time goes on, so that every time step stays positive). All float64, contiguous, and on one
+/// device, which is where everything about them is computed.
 struct TrialBatch {
   at::Tensor time;              ///< (n_step, n_trial) [s]
   at::Tensor mtu_length;        ///< (n_step, n_mtu, n_trial) [m]
@@ -29,6 +30,8 @@ struct TrialBatch {
 
   /// What simulate_fused keeps from call to call; shared by copies.
   std::shared_ptr<FusedCache> fused = nullptr;
+
+  at::Device device() const { return mtu_length.device(); }
 };
 
 /// What every MTU did in every trial; (n_step, n_mtu, n_trial) unless said otherwise.
@@ -44,7 +47,8 @@ struct Simulation {
 };
 
 /// Throws c10::ValueError where shapes do not fit together, a number is not finite, a rate is not
-/// positive or a trial has no valid step; c10::TypeError for other dtypes.
+/// positive, a trial has no valid step or a tensor is on another device than the rest;
+/// c10::TypeError for other dtypes.
 void check(const TrialBatch& batch);
 void check(const Curves& curves);
 /// The same for a parameter matrix (n_parameter_kind, n_mtu) of the batch's MTUs.
@@ -52,6 +56,7 @@ void check_parameters(const at::Tensor& parameters, const TrialBatch& batch);
 /// The same for any tensor of numbers.
 void check_shape(const char* name, const at::Tensor& tensor, at::IntArrayRef expected);
 void check_numbers(const char* name, const at::Tensor& tensor);
+void check_device(const char* name, const at::Tensor& tensor, at::Device expected);
 
 /// Rows of a parameter matrix as (n_mtu, 1), which broadcasts over trials.
 kernel::MtuParameters<at::Tensor> split_parameters(const at::Tensor& parameters);

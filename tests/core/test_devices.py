@@ -1,0 +1,120 @@
+"""The tensor engine on another device than the CPU: CUDA where there is one, else a stand-in."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import ceinms_torch as ct
+from ceinms_torch.errors import OptionError
+from ceinms_torch.workflows.device import tensor_device
+from helpers import write_tiny_folder
+
+# The stand-in is for a whole process, so every test has one of its own.
+PRELUDE = f"""
+import sys
+import numpy as np
+import torch
+import ceinms_torch as ct
+
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+import second_device
+
+DEVICE = "cuda" if torch.cuda.is_available() else second_device.switch_on()
+folder = ct.CalibrationFolder.read(sys.argv[1])
+"""
+
+
+def run_elsewhere(code, folder):
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PRELUDE + code, str(folder / "calibrationSetup.xml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_tiny_folder(tmp_path, tendon="<rosenbrockElastic/>", n_step=8)
+    return tmp_path
+
+
+@pytest.mark.parametrize("tendon", ["rosenbrockElastic", "stiff"])
+def test_forces_and_gradients_are_those_of_the_cpu(folder, tendon):
+    out = run_elsewhere(
+        f"""
+def force_and_gradients(device):
+    batch = ct.trial_batch(folder.trials, device)
+    parameters = torch.from_numpy(folder.subject.parameters()).to(device).requires_grad_()
+    excitation = batch.excitation.clone().requires_grad_()
+    now = ct.simulate_tensors(
+        folder.subject, batch, parameters, excitation, tendon="{tendon}", engine="tensor"
+    )
+    assert now.joint_moment.device.type == torch.device(device).type
+    now.joint_moment.square().sum().backward()
+    return [x.detach().cpu() for x in (now.mtu_force, parameters.grad, excitation.grad)]
+
+for here, there in zip(force_and_gradients("cpu"), force_and_gradients(DEVICE), strict=True):
+    # Sums may be taken in another order: rounding of numbers up to the largest.
+    torch.testing.assert_close(there, here, rtol=1e-12, atol=1e-12 * float(here.abs().max()))
+print("equal")
+""",
+        folder,
+    )
+    assert out.strip() == "equal"
+
+
+def test_calibration_takes_the_same_path(folder):
+    out = run_elsewhere(
+        """
+results = [
+    ct.calibrate(
+        folder.subject, folder.trials, folder.plan, engine="tensor", device=device,
+        options=ct.AdamW(max_iterations=3),
+    )
+    for device in ("cpu", DEVICE)
+]
+here, there = ([item.objective for item in result.history] for result in results)
+np.testing.assert_allclose(there, here, rtol=1e-10)
+print(results[1].device)
+""",
+        folder,
+    )
+    assert out.split(":")[0].strip() in {"cuda", "elsewhere"}
+
+
+def test_tensors_of_two_devices_are_refused(folder):
+    out = run_elsewhere(
+        """
+batch = ct.trial_batch(folder.trials, DEVICE)
+on_cpu = torch.from_numpy(folder.subject.parameters())
+for engine, parameters in (("tensor", on_cpu), ("fused", None)):
+    try:
+        ct.simulate_tensors(folder.subject, batch, parameters, engine=engine)
+    except ValueError as error:
+        print(error)
+""",
+        folder,
+    ).splitlines()
+    assert "parameters: expected on" in out[0]
+    assert "got on cpu" in out[0]
+    assert "simulate_fused: expected tensors on the CPU" in out[1]
+
+
+def test_unknown_devices_are_refused(folder):
+    with pytest.raises(OptionError, match="device: expected cpu, or a device of torch"):
+        tensor_device("abacus")
+    read = ct.CalibrationFolder.read(folder / "calibrationSetup.xml")
+    with pytest.raises(OptionError, match="device: expected cpu, with the fused engine"):
+        ct.calibrate(read.subject, read.trials, read.plan, method="lm", device="cuda")
+
+
+def test_cuda_is_taken_where_it_is():
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert tensor_device().type == expected

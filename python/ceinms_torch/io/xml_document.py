@@ -1,6 +1,6 @@
 """CEINMS XML documents: reading with a check against the grammar, and writing back.
 
-Elements that occur nowhere in the grammar (say ``opensimModelFile``) are reported once, left out
+Elements that occur nowhere in the grammar (say ``labNotes``) are reported once, left out
 of the check, and kept on writing. Errors name the file, the line and the element.
 """
 

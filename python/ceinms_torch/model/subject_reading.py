@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from pathlib import Path
 
 from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean, location
 from ceinms_torch.io.xml_document import XmlDocument, read_document
@@ -95,6 +96,8 @@ def subject_from(document: XmlDocument) -> Subject:
         mtus=mtus,
         dofs=dofs,
         curves=_read_curves(default),
+        opensim_model_file=_read_file(root.find("opensimModelFile")),
+        contact_model_file=_read_file(root.find("contactModelFile")),
         path=document.path,
         document=document,
     )
@@ -111,7 +114,13 @@ def _value(node: XmlNode) -> float:
     return value
 
 
+def _read_file(node: XmlNode | None) -> Path | None:
+    # Not used here, so it need not exist, and some files leave it empty.
+    return None if node is None or not node.text() else node.file(must_exist=False)
+
+
 def _read_mtu(node: XmlNode, defaults: dict[str, float]) -> Mtu:
+    _check_activation_scale(node.find("activationScale"))
     values = {}
     for kind, attribute in PARAMETER_ATTRIBUTES.items():
         if kind == "percentageChange":  # only in mtuDefault
@@ -120,6 +129,14 @@ def _read_mtu(node: XmlNode, defaults: dict[str, float]) -> Mtu:
         child = node.find(kind) if kind in defaults else node.child(kind)
         values[attribute] = defaults[kind] if child is None else _value(child)
     return Mtu(name=_name(node), **values)
+
+
+def _check_activation_scale(node: XmlNode | None) -> None:
+    # Written by tools for later CEINMS versions, whose equations are not published.
+    if node is not None and node.number() != 1.0:
+        raise node.error(
+            "1", node.text(), "CEINMS 0.9 has no such factor on activations: set it to 1"
+        )
 
 
 def _name(node: XmlNode) -> str:

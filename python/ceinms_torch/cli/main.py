@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import sys
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from rich.markup import escape
 
 from ceinms_torch.cli import calibrate, run
 from ceinms_torch.cli.display import stderr, stdout
+from ceinms_torch.cli.streams import forgive_letters
 from ceinms_torch.errors import CeinmsTorchError
 
 app = typer.Typer(
@@ -43,10 +43,7 @@ def _common(
 
 def main() -> None:
     """Run the command line; an error in the input is one message and exit status 1."""
-    for stream in (sys.stdout, sys.stderr):
-        # Windows and old terminals cannot print every letter; a question mark is enough for those.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    forgive_letters()
     try:
         app()
     except CeinmsTorchError as error:

@@ -7,7 +7,7 @@ import re
 import secrets
 from pathlib import Path
 
-from ceinms_torch.errors import FileFormatError, did_you_mean
+from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean, wording
 
 _DRIVE = re.compile(r"^.:")
 
@@ -87,6 +87,61 @@ def missing_file_hint(path: Path) -> str:
         return f"The folder '{folder}' does not exist either"
     similar = did_you_mean(path.name, sorted(entry.name for entry in folder.iterdir()))
     return similar or "Names are relative to the folder of the file they are written in"
+
+
+def check_writable(directory: Path, hint: str = "choose another one with --out") -> None:
+    """Make sure that results can be written, before computing them.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder; it need not exist. Nothing is left behind.
+    hint : str
+        What the user can do about it.
+
+    Raises
+    ------
+    OptionError
+        If it cannot be made or written to.
+    """
+    import tempfile  # noqa: PLC0415  costs the programs a start that they can do without
+
+    nearest = directory.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        if not nearest.is_dir():
+            raise NotADirectoryError(f"a file, '{nearest}'")
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise OptionError(
+            wording(
+                os.fspath(directory),
+                "a folder that can be written to",
+                error.strerror or str(error),
+                hint,
+            )
+        ) from error
+
+
+def check_is_no_folder(file: Path) -> None:
+    """Make sure that a file can take a name, before computing what goes into it.
+
+    Parameters
+    ----------
+    file : Path
+        The file; it need not exist.
+
+    Raises
+    ------
+    OptionError
+        If there is a folder of that name.
+    """
+    if file.is_dir():
+        raise OptionError(
+            wording(os.fspath(file), "the name of a file to write", "that of a folder")
+        )
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:

@@ -19,6 +19,7 @@ from ceinms_torch.workflows.calibration_result import CalibrationResult, Iterati
 from ceinms_torch.workflows.fit import moment_fit
 from ceinms_torch.workflows.legacy.inputs import (
     annealing_options,
+    check_tendon,
     legacy_model,
     legacy_tables,
     legacy_trial,
@@ -213,6 +214,7 @@ def simulate_result(result: CalibrationResult, plan: CalibrationPlan, trial: Tri
 def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
     if not trials:
         raise DataError(wording("calibration", "at least one trial", "none"))
+    check_tendon(plan.tendon, plan.path)
     plan.check_names(subject)
     for trial in trials:
         check_names(subject, trial)

@@ -18,6 +18,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.folder import RunFolder
 from ceinms_torch.workflows.legacy.inputs import (
     annealing_options,
+    check_tendon,
     legacy_model,
     legacy_tables,
     legacy_trial,
@@ -269,6 +270,7 @@ def run_legacy(folder: RunFolder) -> LegacyRun:
         for offline.
     """
     execution = folder.execution
+    check_tendon(execution.tendon, execution.path)
     if execution.hybrid is None:
         return simulate_legacy(
             folder.subject,

@@ -135,7 +135,7 @@ def test_hybrid_writes_the_excitations_it_used(capsys, tmp_path):
     assert used.max() <= 1.0
 
 
-def test_names_without_moments_open_loop_offline(capsys, tmp_path):
+def test_open_loop_offline_needs_no_moments(capsys, tmp_path):
     # The original waits for ever (quirk F18).
     folder = write_tiny_folder(tmp_path / "subject")
     edit(

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ceinms_torch.cli.programs import CEINMS
+from ceinms_torch.cli.programs import CEINMS, CEINMS_CALIBRATE
 from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.nms_model import Tendon
@@ -13,7 +13,7 @@ from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
 from ceinms_torch.workflows.legacy.calibration import calibrate_legacy
 from ceinms_torch.workflows.legacy.run import run_legacy, simulate_legacy
-from helpers import edit, storage_text, write_tiny_folder
+from helpers import CURVES, edit, storage_text, write_tiny_folder
 
 STIFF = Tendon(kind="stiff")
 
@@ -170,6 +170,24 @@ def test_parameters_at_which_ceinms_aborts_are_calibrated(tmp_path, kind, scope)
     ratio = result.subject.parameters()[row] / folder.subject.parameters()[row]
     assert np.all((ratio >= 0.9 - 1e-12) & (ratio <= 1.1 + 1e-12))
     assert np.all(ratio != 1.0)
+
+
+def test_constant_moment_is_one_message(tmp_path, capsys):
+    """F14. Its variance, a divisor, is zero."""
+    path = write_tiny_folder(tmp_path)
+    rewrite(path / "trial1" / "id.sto", lambda time, values: (time, 0.0 * values + 7.0))
+    assert CEINMS_CALIBRATE.main(["-S", str(path / "calibrationSetup.xml")]) == 1
+    assert "trial trial1: expected a measured moment of knee_angle_r" in capsys.readouterr().err
+
+
+def test_curve_with_one_point_is_an_error(tmp_path, capsys):
+    """F31. The original takes the argument for the value."""
+    path = write_tiny_folder(tmp_path)
+    x, y = CURVES["forceVelocity"]
+    edit(path / "subject.xml", f">{x}<", ">0<")
+    edit(path / "subject.xml", f">{y}<", ">1<")
+    assert CEINMS.main(["-S", str(path / "setup.xml")]) == 1
+    assert "<xPoints>: expected at least two points, got 1" in capsys.readouterr().err
 
 
 # ---- Searched excitations ---------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from pathlib import Path
 
 from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean, wording
@@ -104,16 +103,15 @@ def check_writable(directory: Path, hint: str = "choose another one with --out")
     OptionError
         If it cannot be made or written to.
     """
-    import tempfile  # noqa: PLC0415  costs the programs a start that they can do without
-
     nearest = directory.absolute()
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
     try:
         if not nearest.is_dir():
             raise NotADirectoryError(f"a file, '{nearest}'")
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
+        probe = nearest / _temporary_name(directory)
+        probe.open("xb").close()
+        probe.unlink()
     except OSError as error:
         raise OptionError(
             wording(
@@ -123,6 +121,11 @@ def check_writable(directory: Path, hint: str = "choose another one with --out")
                 hint,
             )
         ) from error
+
+
+def _temporary_name(target: Path) -> str:
+    # Not with `secrets` or `tempfile`, whose imports take longer than many a run.
+    return f".{target.name}.{os.urandom(6).hex()}.tmp"
 
 
 def check_is_no_folder(file: Path) -> None:
@@ -165,7 +168,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     # A temporary file beside the target: replacing is only atomic within one file system. It is
     # opened the ordinary way, so that it gets the permissions the user's umask asks for.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    temporary = target.with_name(_temporary_name(target))
     try:
         with temporary.open("xb") as stream:
             stream.write(data)

@@ -90,7 +90,7 @@ class Program:
         except OSError as error:
             complain(f"{error.filename or self.name}: {error.strerror or error}")
         except KeyboardInterrupt:
-            complain("interrupted; nothing was written")
+            complain("interrupted before the results were complete")
             return INTERRUPTED
         return FAILURE
 

@@ -10,6 +10,7 @@ from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean, location
 from ceinms_torch.io.xml_document import read_document
 from ceinms_torch.io.xml_node import XmlNode
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
+from ceinms_torch.model.options import check_number
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
 from ceinms_torch.model.subject import CURVE_NAMES, Curve, Dof, Mtu, Subject
 from ceinms_torch.model.subject_reading import (
@@ -60,6 +61,8 @@ def read_rt_subject(
 
     Raises
     ------
+    OptionError
+        If the delay is not a finite number.
     FileFormatError
         If the file does not follow the grammar, has an element that CEINMS 0.9 has no place for, a
         value is outside its range, a name is unknown or occurs twice, or a curve is missing.
@@ -69,6 +72,7 @@ def read_rt_subject(
     CeinmsTorchWarning
         If muscles are left out because they act on no DOF.
     """
+    check_number("emDelay", em_delay)
     document = read_document(path, "NMSmodel", strict=True)
     root = document.root
     nodes = root.child("muscles").children("muscle")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError
+from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.rt_subject import read_rt_subject
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
@@ -99,6 +99,11 @@ def test_what_cannot_be_converted_is_an_error(path, old, new, marker, message):
     assert message in str(caught.value)
     if marker is not None:
         assert caught.value.line == line_with(path, marker)
+
+
+def test_delay_must_be_a_number(path):
+    with pytest.raises(OptionError, match="emDelay: expected a number"):
+        read_rt_subject(path, em_delay=math.nan)
 
 
 def test_subjects_of_ceinms_are_not_those_of_ceinms_rt(tiny_folder):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
     from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective
     from ceinms_torch.model.parameters import PARAMETER_KINDS
+    from ceinms_torch.model.rt_subject import read_rt_subject
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
     from ceinms_torch.model.trial import Trial
@@ -65,6 +66,7 @@ _HOMES = {
     "model.nms_model": ("SimulatedAnnealing", "Tendon"),
     "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt", "Objective"),
     "model.parameters": ("PARAMETER_KINDS",),
+    "model.rt_subject": ("read_rt_subject",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
     "model.trial": ("Trial",),
@@ -132,6 +134,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "identifiability",
     "mean_fit",
     "moment_fit",
+    "read_rt_subject",
     "read_storage",
     "simulate",
     "simulate_tensors",

@@ -6,9 +6,11 @@ Every message reads ``<name>: expected <what>, got <what>. <Hint>.``; for files 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +166,33 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """
     match = nearest(name, known)
     return None if match is None else f"Did you mean '{match}'?"
+
+
+@contextlib.contextmanager
+def told_warnings(tell: Callable[[str], None]) -> Iterator[list[str]]:
+    """Hand the package's warnings to a function instead of Python's own display.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with each message, once.
+
+    Yields
+    ------
+    list of str
+        Filled as warnings come; each message once.
+    """
+    messages: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CeinmsTorchWarning)
+        previous = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *args: object) -> None:
+            if not issubclass(category, CeinmsTorchWarning):
+                previous(message, category, *args)  # type: ignore[arg-type]  # passed through
+            elif str(message) not in messages:
+                messages.append(str(message))
+                tell(str(message))
+
+        warnings.showwarning = show  # type: ignore[assignment]  # narrower than typeshed's
+        yield messages

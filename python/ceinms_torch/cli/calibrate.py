@@ -23,6 +23,7 @@ from ceinms_torch.cli.display import (
     terms_table,
 )
 from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.paths import check_is_no_folder, check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.model.calibration import CalibrationPlan
@@ -158,7 +159,6 @@ def calibrate_command(
     from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
     from ceinms_torch.workflows.methods import choose_method  # noqa: PLC0415
-    from ceinms_torch.workflows.results import check_is_no_folder, check_writable  # noqa: PLC0415
 
     with shown_warnings() as warnings:
         folder = CalibrationFolder.read(setup, legacy=method == Method.annealing)

@@ -1,6 +1,6 @@
 """CEINMS XML documents: reading with a check against the grammar, and writing back.
 
-Elements that occur nowhere in the grammar (say ``opensimModelFile``) are reported once, left out
+Elements that occur nowhere in the grammar (say ``labNotes``) are reported once, left out
 of the check, and kept on writing. Errors name the file, the line and the element.
 """
 
@@ -69,7 +69,9 @@ class XmlDocument:
         return XmlDocument(self.path, self.schema, XmlNode(tree.getroot(), self.path))
 
 
-def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
+def read_document(
+    path: str | os.PathLike[str], schema: str, *, strict: bool = False
+) -> XmlDocument:
     """Read an XML file and check it against its grammar.
 
     Parameters
@@ -78,6 +80,8 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
         The file.
     schema : str
         Name of the grammar, a file stem in ``schemas/``.
+    strict : bool
+        Whether elements that occur nowhere in the grammar are errors, too.
 
     Returns
     -------
@@ -125,6 +129,8 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
             path, line=line_of(entity), element="XML", expected="plain text", got=f"'{entity.text}'"
         )
     grammar = load_grammar(schema)
+    if strict:
+        validate(root, grammar, path, [])
     unknown = _validate_known(root, grammar, path)
     if unknown:
         named = ", ".join(f"<{node.tag}> (line {node.sourceline})" for node in unknown)

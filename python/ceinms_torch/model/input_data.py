@@ -16,6 +16,7 @@ from ceinms_torch.errors import (
 )
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
+from ceinms_torch.io.xml_node import XmlNode, number_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,9 @@ class InputData:
         Normalised EMG envelopes (-), 0 to 1.
     external_torques_file : Path, optional
         Measured joint moments [N m].
+    start_stop_time : (float, float), optional
+        First and last time [s] of the part to use; all of it by default. Not in CEINMS 0.9, but in
+        later versions.
     path : Path, optional
         The file it was read from.
     document : XmlDocument, optional
@@ -45,6 +49,7 @@ class InputData:
     moment_arms_files: Mapping[str, Path]
     excitations_file: Path
     external_torques_file: Path | None = None
+    start_stop_time: tuple[float, float] | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
@@ -64,9 +69,9 @@ class InputData:
         Raises
         ------
         FileFormatError
-            If the file does not follow the grammar, lacks an element, or points at a file that
-            does not exist. Moment-arm files are looked for when they are needed, since CEINMS
-            ignores those of DOFs that the subject lacks.
+            If the file does not follow the grammar, lacks an element, points at a file that does
+            not exist, or its start is not before its stop. Moment-arm files are looked for when
+            they are needed, since CEINMS ignores those of DOFs that the subject lacks.
         """
         document = read_document(path, "inputData")
         root = document.root
@@ -90,6 +95,7 @@ class InputData:
             moment_arms_files=arms,
             excitations_file=root.child("excitationsFile").file(),
             external_torques_file=None if torques is None else torques.file(),
+            start_stop_time=_start_stop(root.find("startStopTime")),
             path=document.path,
             document=document,
         )
@@ -111,6 +117,8 @@ class InputData:
             arms.add("momentArmsFile", relative_text(file, path), dofName=dof)
         if self.external_torques_file is not None:
             root.add("externalTorquesFile", relative_text(self.external_torques_file, path))
+        if self.start_stop_time is not None:
+            root.add("startStopTime", " ".join(map(number_text, self.start_stop_time)))
         write_new(document, self.document)
 
     def moment_arms_file(self, dof_name: str) -> Path:
@@ -148,6 +156,15 @@ class InputData:
             if node.attribute("dofName") == dof_name and node.file(must_exist=False) == file:
                 return node.file()
         return file
+
+
+def _start_stop(node: XmlNode | None) -> tuple[float, float] | None:
+    if node is None:
+        return None
+    times = node.numbers()
+    if len(times) != 2 or times[0] >= times[1]:
+        raise node.error("two times in seconds, the start before the stop", f"'{node.text()}'")
+    return times[0], times[1]
 
 
 def _trial_name(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import warnings
 from collections.abc import Sequence
@@ -113,7 +114,7 @@ class Trial:
             MTU lengths, or moments or moment arms had to be interpolated.
         """
         data = input_data if isinstance(input_data, InputData) else InputData.read(input_data)
-        lengths = read_storage(data.muscle_tendon_length_file)
+        lengths = _cropped(read_storage(data.muscle_tendon_length_file), data)
         if len(lengths.time) < 2:
             raise FileFormatError(
                 lengths.path, element="rows", expected="at least two rows", got="one"
@@ -152,11 +153,40 @@ class Trial:
         )
 
 
+def _cropped(lengths: Storage, data: InputData) -> Storage:
+    """Return the part of the MTU lengths that the trial says to use."""
+    if data.start_stop_time is None or len(lengths.time) < 2:
+        return lengths
+    start, stop = data.start_stop_time
+    time = lengths.time
+    # Times come from events and rounded tables, so the file may begin or end a frame inside them.
+    slack = float(np.diff(time).max()) + TIME_TOLERANCE
+    if start < time[0] - slack or stop > time[-1] + slack:
+        raise DataError(
+            wording(
+                f"{data.path or data.name}: <startStopTime>",
+                f"times within those of '{lengths.path}', {time[0]:g} to {time[-1]:g} s",
+                f"{start:g} to {stop:g} s",
+            )
+        )
+    rows = (time >= start - TIME_TOLERANCE) & (time <= stop + TIME_TOLERANCE)
+    if rows.sum() < 2:
+        raise DataError(
+            wording(
+                f"{data.path or data.name}: <startStopTime>",
+                f"at least two rows of '{lengths.path}' between start and stop",
+                str(int(rows.sum())),
+            )
+        )
+    return dataclasses.replace(lengths, time=time[rows], values=lengths.values[rows])
+
+
 def _at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatArray:
     """Return the rows of a file at the times of the MTU lengths, interpolated if they differ."""
     time, wanted = storage.time, lengths.time
-    if len(time) == len(wanted) and np.abs(time - wanted).max() <= TIME_TOLERANCE:
-        return values
+    rows = np.minimum(np.searchsorted(time, wanted - TIME_TOLERANCE), len(time) - 1)
+    if np.abs(time[rows] - wanted).max() <= TIME_TOLERANCE:
+        return np.ascontiguousarray(values[rows])
     if time[0] > wanted[0] + TIME_TOLERANCE or time[-1] < wanted[-1] - TIME_TOLERANCE:
         raise DataError(
             wording(

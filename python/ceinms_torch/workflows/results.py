@@ -8,15 +8,12 @@ import importlib.metadata
 import io
 import json
 import math
-import os
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import relative_text, write_atomically
 from ceinms_torch.workflows.calibration_result import (
     STATUS_SENTENCES,
@@ -41,57 +38,6 @@ STORAGE_FILES = {
     "mtu_force": "MuscleForces.sto",
     "joint_moment": "Torques.sto",
 }
-
-
-def check_writable(directory: Path) -> None:
-    """Make sure that results can be written, before computing them.
-
-    Parameters
-    ----------
-    directory : Path
-        The folder; it need not exist. Nothing is left behind.
-
-    Raises
-    ------
-    OptionError
-        If it cannot be made or written to.
-    """
-    nearest = directory.absolute()
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    try:
-        if not nearest.is_dir():
-            raise NotADirectoryError(f"a file, '{nearest}'")
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        raise OptionError(
-            wording(
-                os.fspath(directory),
-                "a folder that can be written to",
-                error.strerror or str(error),
-                "choose another one with --out",
-            )
-        ) from error
-
-
-def check_is_no_folder(file: Path) -> None:
-    """Make sure that a file can take a name, before computing what goes into it.
-
-    Parameters
-    ----------
-    file : Path
-        The file; it need not exist.
-
-    Raises
-    ------
-    OptionError
-        If there is a folder of that name.
-    """
-    if file.is_dir():
-        raise OptionError(
-            wording(os.fspath(file), "the name of a file to write", "that of a folder")
-        )
 
 
 def write_simulation(simulation: Simulation, directory: Path) -> None:

@@ -19,6 +19,7 @@ from ceinms_torch.workflows.calibration_result import CalibrationResult, Iterati
 from ceinms_torch.workflows.fit import moment_fit
 from ceinms_torch.workflows.legacy.inputs import (
     annealing_options,
+    check_tendon,
     legacy_model,
     legacy_tables,
     legacy_trial,
@@ -213,10 +214,12 @@ def simulate_result(result: CalibrationResult, plan: CalibrationPlan, trial: Tri
 def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
     if not trials:
         raise DataError(wording("calibration", "at least one trial", "none"))
+    check_tendon(plan.tendon, plan.path)
     plan.check_names(subject)
     for trial in trials:
         check_names(subject, trial)
         check_moments(trial, {dof for step in plan.steps for dof in step.dofs})
+        _check_start(subject, trial, plan)
     for step in plan.steps:
         if step.objective != Objective():
             raise OptionError(
@@ -237,6 +240,14 @@ def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> 
                         "other methods than annealing calibrate it",
                     )
                 )
+
+
+def _check_start(subject: Subject, trial: Trial, plan: CalibrationPlan) -> None:
+    """Find NaN and infinity before minutes of searching, not after them."""
+    with warnings.catch_warnings():
+        # What is doubtful at the start may be mended by the calibration.
+        warnings.simplefilter("ignore", CeinmsTorchWarning)
+        simulate_like(plan, subject, trial)
 
 
 def _problem(
@@ -328,7 +339,7 @@ def _run_step(
     if not np.isfinite(found.best.objective):
         raise DataError(
             wording(
-                f"calibration step {number + 1}",
+                f"calibration step {number + 1}, trials {', '.join(t.name for t in trials)}",
                 "a finite objective somewhere within the ranges",
                 "NaN or infinity",
                 "check lengths, moment arms and start values of all MTUs",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ceinms_torch.plots.style import COLOURS, GREY, MARKERS, in_style, label_panels, new_figure
+from ceinms_torch.plots.style import COLOURS, GREYS, MARKERS, in_style, label_panels, new_figure
 from ceinms_torch.studies.comparison import CONTROL, Comparison, Run
 from ceinms_torch.workflows.fit import Fit, MomentFit
 
@@ -66,10 +66,10 @@ def _legend_handles(comparison: Comparison) -> list[Line2D]:
 def _style(comparison: Comparison) -> dict[str, tuple[str, str]]:
     """Return colour and marker of every group; controls are grey."""
     styles = {}
-    colours, markers = iter(COLOURS * 9), iter(MARKERS * 9)
+    colours, markers, greys = iter(COLOURS * 9), iter(MARKERS * 9), iter(GREYS)
     for name, runs in comparison.groups().items():
         is_control = runs[0].candidate.method == CONTROL
-        styles[name] = (GREY, "|") if is_control else (next(colours), next(markers))
+        styles[name] = (next(greys), "|") if is_control else (next(colours), next(markers))
     return styles
 
 
@@ -110,7 +110,7 @@ def plot_objective(axes: Axes, comparison: Comparison, *, over: str) -> None:
         axes.plot(
             [], [], color="black", marker="D", linestyle="", label="by the common one, at end"
         )
-        axes.plot([], [], color=GREY, linestyle=":", label="uncalibrated, common")
+        axes.plot([], [], color=GREYS[0], linestyle=":", label="uncalibrated, common")
         axes.legend(loc="best", fontsize=8)
     axes.grid(which="major")
 
@@ -198,13 +198,13 @@ def plot_parameters(axes: Axes, comparison: Comparison, kind: str) -> None:
         offset = (i - 0.5 * (len(groups) - 1)) * 0.6 / max(len(groups) - 1, 1)
         for run in runs:
             pairs = [
-                (value, mtus.index(mtu) + (0.0 if colour == GREY else offset))
+                (value, mtus.index(mtu) + (0.0 if colour in GREYS else offset))
                 for (one, names), value in zip(comparison.parameters, run.parameters, strict=True)
                 if one == kind
                 for mtu in names
             ]
             x, y = zip(*pairs, strict=True)
-            size = 9.0 if colour == GREY else 4.0
+            size = 9.0 if colour in GREYS else 4.0
             axes.plot(x, y, marker, color=colour, markersize=size, linestyle="", clip_on=False)
     for row in range(0, len(mtus), 2):
         axes.axhspan(row - 0.5, row + 0.5, color="#f4f4f4", linewidth=0)

@@ -46,7 +46,13 @@ def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tupl
     tuple of str
         Sentences.
     """
+    methods: dict[str, list[str]] = {}
+    for run in comparison.runs:
+        if run.candidate.method not in methods.setdefault(run.model, []):
+            methods[run.model].append(run.candidate.method)
+    models = (f"{model} ({', '.join(names)})" for model, names in methods.items())
     notes = [
+        f"Tendons: {', '.join(models)}.",
         f"Common objective: {comparison.yardstick}, whatever the method itself minimised.",
         "RMSE and R² (1 − SSE/SST) are means over trials, own or unseen, each method in its model.",
     ]
@@ -78,16 +84,15 @@ def _objectives(comparison: Comparison) -> Table:
     unit = comparison.unit
     with_spread = any(len(runs) > 1 for runs in comparison.groups().values())
     rows: list[tuple[Cell, ...]] = []
-    for runs in comparison.groups().values():
-        first = runs[0]
+    for name, runs in comparison.groups().items():
+        is_control = runs[0].candidate.method == CONTROL
         common = [run.common for run in runs]
-        row: list[Cell] = [first.candidate.method, first.model]
-        row += [len(runs)] if with_spread else []
-        row.append(None if first.objective is None else _mean(runs, lambda run: run.objective))
+        row: list[Cell] = [name, *((len(runs),) if with_spread else ())]
+        row.append(None if is_control else _mean(runs, lambda run: run.objective))
         row.append(float(np.mean(common)))
         if with_spread:
             row += [float(np.std(common, ddof=1)) if len(runs) > 1 else None, min(common)]
-        if first.candidate.method == CONTROL:
+        if is_control:
             row += [None, None, "-"]
         else:
             row += [
@@ -100,7 +105,6 @@ def _objectives(comparison: Comparison) -> Table:
         title="Objective and cost",
         columns=(
             "method",
-            "tendon",
             *(("runs",) if with_spread else ()),
             f"own objective [{unit}]",
             f"common objective [{unit}]",

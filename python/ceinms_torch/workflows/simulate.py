@@ -268,7 +268,7 @@ def _check_is_solved(trial: Trial, fibre_length: FloatArray) -> None:
                 f"trial {trial.name}",
                 f"a fibre velocity at which {trial.mtu_names[mtu]} and its tendon balance",
                 f"none that can be followed at {trial.time[step]:g} s",
-                "a damped equilibrium needs damping above zero and a tendon that is not a "
+                "a damped equilibrium needs damping above zero and a tendon that is not ten "
                 "thousand times shorter than its fibre",
             )
         )

@@ -108,8 +108,8 @@ def test_json_holds_all_of_it(comparison):
 def test_tables(comparison):
     objectives, accuracy, statistics, parameters = tables_of(comparison)
     assert [row[0] for row in objectives.rows] == [CONTROL, *METHODS]
-    assert objectives.rows[0][2] is None
-    assert objectives.rows[3][3] == comparison.runs[3].common
+    assert objectives.rows[0][1] is None
+    assert objectives.rows[3][2] == comparison.runs[3].common
     mean = np.mean([trial["knee_angle_r"].rmse for trial in comparison.runs[3].test_fit.values()])
     row = next(row for row in accuracy.rows if row[0] == "lm")
     assert row[1] == "knee_angle_r"
@@ -143,7 +143,7 @@ def test_seeds_repeat_every_method_from_other_starts(folder):
     assert [run.evaluations for run in annealing] == [1 + 4 * n * -(-39 // (4 * n))] * 2
     objectives = tables_of(found)[0]
     assert "SD [-]" in objectives.columns
-    assert objectives.rows[1][2] == 2
+    assert objectives.rows[1][1] == 2
 
 
 def test_ctrl_c_keeps_what_is_complete(folder):

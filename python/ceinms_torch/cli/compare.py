@@ -39,8 +39,12 @@ def compare_command(
         Path | None, typer.Argument(help="Calibration setup file, as for CEINMScalibrate -S.")
     ] = None,
     methods: Annotated[
-        str, typer.Option(help="Methods by name, of annealing, adamw, lbfgs and lm.")
-    ] = "annealing,adamw,lm",
+        str,
+        typer.Option(
+            help="Of annealing, adamw, lbfgs and lm, with commas between; by default all but "
+            "lbfgs, the annealing only where the calibration file has settings for it."
+        ),
+    ] = "",
     tendons: Annotated[
         str, typer.Option(help="Of stiff and elastic; the calibration file's by default.")
     ] = "",
@@ -83,15 +87,13 @@ def compare_command(
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
     from ceinms_torch.workflows.results import check_writable  # noqa: PLC0415
 
-    if (setup is None) == (source is None):
-        got = "neither" if setup is None else "both"
-        raise OptionError(wording("compare", "a setup file, or --from with a folder", got))
-    if setup is None:
-        assert source is not None  # noqa: S101  for mypy, just checked
-        directory = out or (source if source.is_dir() else source.parent)
+    if setup is not None and source is not None:
+        raise _wrong("both")
+    if source is not None:
         result = StudyResult.read(source, STUDY)
+        directory = out or (source if source.is_dir() else source.parent)
         check_writable(directory)
-    else:
+    elif setup is not None:
         directory = out or setup.parent / f"{setup.stem}_comparison"
         check_writable(directory)
         result = _run(
@@ -104,7 +106,9 @@ def compare_command(
             threads=threads,
             quiet=quiet,
         )
-    if setup is not None or directory != source:
+    else:
+        raise _wrong("neither")
+    if source is None or out is not None:
         result.write(directory)
     save_figure(comparison_figure(Comparison.from_dict(result.data)), directory, "comparison")
     if not quiet:
@@ -112,6 +116,10 @@ def compare_command(
         show_study(result, directory, leave_out=("Parameters within their ranges, 0 to 1",))
     if not result.is_complete:
         raise typer.Exit(INTERRUPTED)
+
+
+def _wrong(got: str) -> OptionError:
+    return OptionError(wording("compare", "a setup file, or --from with a folder", got))
 
 
 def _words(text: str) -> list[str]:
@@ -136,7 +144,11 @@ def _run(
     threads: int,
     quiet: bool,
 ) -> StudyResult:
-    from ceinms_torch.studies.compare import candidates_of, compare  # noqa: PLC0415
+    from ceinms_torch.studies.compare import (  # noqa: PLC0415
+        candidates_of,
+        compare,
+        usual_methods,
+    )
     from ceinms_torch.studies.compare_tables import notes_of, tables_of  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
@@ -144,7 +156,9 @@ def _run(
 
     with shown_warnings() as warnings:
         folder = CalibrationFolder.read(setup)
-        candidates = candidates_of(folder.plan, methods, tendons, seeds)
+        candidates = candidates_of(
+            folder.plan, methods or usual_methods(folder.plan), tendons, seeds
+        )
         trials = folder.read_tests(tests)
         with StudyProgress("comparing", len(candidates), quiet=quiet) as bar:
 
@@ -166,7 +180,8 @@ def _run(
     return StudyResult(
         study=STUDY,
         options={
-            "methods": methods,
+            "setup": setup.name,
+            "methods": list(dict.fromkeys(one.method for one in candidates)),
             "tendons": list(dict.fromkeys(one.tendon for one in candidates)),
             "seeds": seeds,
             "max_evaluations": max_evaluations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,9 +89,9 @@ def study_table(table: Table) -> RichTable:
 
 
 def _text(cell: Cell) -> str:
-    if cell is None:
-        return "-"
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    if isinstance(cell, float):
+        return "-" if math.isnan(cell) else f"{cell:.4g}"  # the file has no NaN either
+    return "-" if cell is None else str(cell)
 
 
 def show_study(result: StudyResult, directory: Path, *, leave_out: tuple[str, ...] = ()) -> None:

@@ -158,7 +158,10 @@ def plot_accuracy(
                 )
                 axes.plot([x] * len(values), values, "k.", markersize=2.5, alpha=0.6)
                 lowest = min(lowest, float(np.mean(values)))
-    axes.set_xticks(range(len(comparison.dofs)), comparison.dofs)
+    # Where there is little room, a name takes several lines.
+    separator = "_" if len(comparison.dofs) < 5 else "\n"
+    names = [dof.replace("_", separator) for dof in comparison.dofs]
+    axes.set_xticks(range(len(names)), names)
     axes.tick_params(axis="x", length=0)
     which = "filled: unseen trials, open: own trials" if len(sets) > 1 else "own trials"
     axes.set_ylabel(label)
@@ -213,7 +216,8 @@ def plot_parameters(axes: Axes, comparison: Comparison, kind: str) -> None:
     axes.set_ylim(len(mtus) - 0.5, -0.5)
     axes.set_yticks(range(len(mtus)), mtus)
     axes.tick_params(axis="y", length=0)
-    axes.set_title(kind, loc="center", fontsize=9)
+    n_kind = len({name for name, _ in comparison.parameters})
+    axes.set_title(kind, loc="center", fontsize=9 if n_kind < 7 else 7)
 
 
 def _mtus(comparison: Comparison) -> list[str]:

@@ -87,6 +87,9 @@ def save_figure(figure: Figure, directory: str | os.PathLike[str], name: str) ->
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.{ending}" for ending in ("png", "svg")]
     with in_style():
+        # Laid out once, which takes longer than to draw it.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for file in files:
             figure.savefig(file, dpi=150)
     return files

@@ -34,6 +34,23 @@ TENDONS: dict[str, tuple[TendonKind, TendonKind]] = {
 Progress = Callable[[Candidate, int, Iteration], None]
 
 
+def usual_methods(plan: CalibrationPlan) -> list[str]:
+    """Return the methods that are compared unless others are asked for.
+
+    Parameters
+    ----------
+    plan : CalibrationPlan
+        The plan.
+
+    Returns
+    -------
+    list of str
+        The annealing of CEINMS only where the plan has settings for it.
+    """
+    legacy = ["annealing"] if isinstance(plan.algorithm, SimulatedAnnealing) else []
+    return [*legacy, "adamw", "lm"]
+
+
 def candidates_of(
     plan: CalibrationPlan,
     methods: Sequence[str],

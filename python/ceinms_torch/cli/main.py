@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import calibrate, convert, run
+from ceinms_torch.cli import calibrate, compare, convert, run
 from ceinms_torch.cli.display import stderr, stdout
 from ceinms_torch.cli.streams import forgive_letters
 from ceinms_torch.errors import CeinmsTorchError
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
 app.command("convert", epilog=convert.EXAMPLES)(convert.convert_command)
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 
 
 def _print_version(value: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ceinms_torch.errors import (
     CeinmsTorchWarning,
     DataError,
+    did_you_mean,
     location,
     wording,
 )
@@ -143,6 +144,7 @@ class InputData:
                     ),
                     f"a <momentArmsFile> with dofName '{dof_name}', a DOF of the subject",
                     "files for " + (", ".join(self.moment_arms_files) or "no DOF"),
+                    did_you_mean(dof_name, self.moment_arms_files),
                 )
             )
         file = self.moment_arms_files[dof_name]

@@ -107,7 +107,8 @@ def _value(node: XmlNode) -> float:
         value = math.radians(value)
     passes, expected, hint = _CHECKS.get(node.tag, (None, "", None))
     if passes is not None and not passes(value):
-        raise node.error(expected, node.text(), hint)
+        code = "pennation-unit" if node.tag == "pennationAngle" else "parameter-value"
+        raise node.error(expected, node.text(), hint, code=code)
     return value
 
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
     from ceinms_torch.workflows.identifiability import Identifiability, identifiability
     from ceinms_torch.workflows.parameter_space import ParameterSpace
+    from ceinms_torch.workflows.preflight.check import check_folder
+    from ceinms_torch.workflows.preflight.findings import CheckReport, Finding, Place
     from ceinms_torch.workflows.simulate import Simulation, simulate
     from ceinms_torch.workflows.stream import Stream, StreamStep
     from ceinms_torch.workflows.tensor_simulation import simulate_tensors
@@ -76,6 +78,8 @@ _HOMES = {
     "workflows.folder": ("CalibrationFolder", "RunFolder"),
     "workflows.identifiability": ("Identifiability", "identifiability"),
     "workflows.parameter_space": ("ParameterSpace",),
+    "workflows.preflight.check": ("check_folder",),
+    "workflows.preflight.findings": ("CheckReport", "Finding", "Place"),
     "workflows.simulate": ("Simulation", "simulate"),
     "workflows.stream": ("Stream", "StreamStep"),
     "workflows.tensor_simulation": ("simulate_tensors",),
@@ -94,12 +98,14 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "CalibrationStep",
     "CeinmsTorchError",
     "CeinmsTorchWarning",
+    "CheckReport",
     "Curve",
     "DataError",
     "Dof",
     "ExcitationGenerator",
     "Execution",
     "FileFormatError",
+    "Finding",
     "FusedProblem",
     "Identifiability",
     "InputData",
@@ -113,6 +119,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "OptionError",
     "ParameterSpace",
     "ParameterSpec",
+    "Place",
     "RunFolder",
     "RunSetup",
     "SimulatedAnnealing",
@@ -129,6 +136,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
+    "check_folder",
     "identifiability",
     "mean_fit",
     "moment_fit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,15 +21,20 @@ stderr = Console(stderr=True, highlight=False)
 
 
 @contextlib.contextmanager
-def shown_warnings() -> Iterator[list[str]]:
+def shown_warnings(already: Iterable[str] = ()) -> Iterator[list[str]]:
     """Show the package's warnings as single lines on standard error and collect them.
+
+    Parameters
+    ----------
+    already : iterable of str
+        Warnings that have been shown.
 
     Yields
     ------
     list of str
         Filled as warnings come; each message once.
     """
-    messages: list[str] = []
+    messages = list(dict.fromkeys(already))
     with warnings.catch_warnings():
         warnings.simplefilter("always", CeinmsTorchWarning)
         previous = warnings.showwarning

@@ -15,9 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # What readers warn about and what changes no number in a well-made folder.
-_NOTES = frozenset({"unknown-element", "curve-ignored", "delays-differ"})
-# What a module beside this one says with more detail.
-_TOLD_BETTER = frozenset({"emg-outside-range"})
+_NOTES = frozenset({"unknown-element", "curve-ignored", "delays-differ", "emg-outside-range"})
 
 _WHY = {
     "file-missing": "Nothing that needs this file can be computed.",
@@ -93,9 +91,8 @@ class Attempts:
                 self.findings.append(_of_error(error, code, trial))
                 result = None
         for item in caught:
-            doubt = item.message
-            if isinstance(doubt, CeinmsTorchWarning) and doubt.code not in _TOLD_BETTER:
-                self.findings.append(_of_warning(doubt, trial))
+            if isinstance(item.message, CeinmsTorchWarning):
+                self.findings.append(_of_warning(item.message, trial))
         return result
 
 
@@ -151,6 +148,7 @@ def _of_warning(warning: CeinmsTorchWarning, trial: str | None) -> Finding:
         what=text,
         why=_WHY.get(warning.code, _WHY_OTHERWISE),
         to_do="Change the file if this is not meant.",
+        source=str(warning),
     )
 
 

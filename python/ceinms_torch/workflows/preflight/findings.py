@@ -71,6 +71,8 @@ class Finding:
         Why it matters.
     to_do : str
         What to do about it.
+    source : str, optional
+        The warning of a reader that it was made of.
     """
 
     severity: Severity
@@ -79,6 +81,7 @@ class Finding:
     what: str
     why: str
     to_do: str
+    source: str | None = field(default=None, repr=False, compare=False)
 
     def line(self) -> str:
         """Return place, what and cure in one line, as an error message has them."""
@@ -136,6 +139,12 @@ class CheckReport:
     def of_severity(self, severity: Severity) -> tuple[Finding, ...]:
         """Return the findings of one severity, in order."""
         return tuple(finding for finding in self.findings if finding.severity == severity)
+
+    @property
+    def reader_warnings(self) -> tuple[str, ...]:
+        """Messages of the readers' warnings among the warnings."""
+        sources = (finding.source for finding in self.of_severity("warning"))
+        return tuple(source for source in sources if source is not None)
 
     @property
     def has_errors(self) -> bool:

@@ -3,8 +3,8 @@
 A moment arm is minus the derivative of the MTU length by the angle, so at every instant the rates
 of all lengths are -R' times the rates of the few angles. Angles are in none of the files, but with
 more MTUs than DOFs their rates follow from all MTUs but one, and predict the rate of that one.
-With recorded data of a leg, prediction and slope of the length correlate by 0.98 to 1, with those of a
-shoulder, whose scapula has angles that are in no file, by 0.1 to 1; a wrong sign gives nearly -1.
+With recorded data of a leg, prediction and slope correlate by 0.98 to 1, with those of a
+shoulder, whose scapula has angles that are in no file, by 0.51 to 1; a wrong sign gives nearly -1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ceinms_torch.workflows.preflight.findings import Finding, Place, listed
 FloatArray = NDArray[np.float64]
 
 # Below this correlation, lengths and moment arms of an MTU contradict each other.
-_LEAST_CORRELATION = -0.3
+_LEAST_CORRELATION = -0.6
 # An MTU whose length changes less than this, root mean square, tells nothing [m/s].
 _LEAST_RATE = 5e-3
 # A moment arm that counts [m].
@@ -85,8 +85,7 @@ def disagreeing(trial: Trial) -> tuple[str, ...]:
     """
     rate = np.gradient(trial.mtu_length, trial.time, axis=0)
     arms = trial.moment_arm
-    moving = np.sqrt(np.mean(rate**2, axis=0)) > _LEAST_RATE
-    kept = np.flatnonzero(moving & (np.abs(arms).max(axis=(0, 1)) > _LEAST_ARM)).tolist()
+    kept = np.flatnonzero(np.abs(arms).max(axis=(0, 1)) > _LEAST_ARM).tolist()
     first = suspects = _suspects(rate, arms, kept)
     culprits: list[int] = []
     while suspects and len(culprits) < _MOST_CULPRITS:
@@ -127,6 +126,8 @@ def _suspects(rate: FloatArray, arms: FloatArray, kept: list[int]) -> list[int]:
         own = arms[:, :, i]
         others = square - own[:, :, np.newaxis] * own[:, np.newaxis, :]
         used = np.abs(own).max(axis=0) > _LEAST_ARM
+        if float(np.sqrt(np.mean(rate[:, i] ** 2))) < _LEAST_RATE:
+            continue
         if (others.diagonal(axis1=1, axis2=2)[:, used] < _LEAST_ARM**2).any():
             continue  # nobody else moves with one of its angles
         ridge = _RIDGE * others.trace(axis1=1, axis2=2)[:, np.newaxis, np.newaxis] * np.eye(n_dof)

@@ -12,9 +12,7 @@ from rich.markup import escape
 from ceinms_torch.cli.display import note, stderr, stdout
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ceinms_torch.workflows.preflight.findings import CheckReport, Severity
+    from ceinms_torch.workflows.preflight.findings import CheckReport, Finding
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -47,7 +45,7 @@ def check_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 for warnings, too.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """List everything that is wrong or doubtful in a setup file and what it points at.
 
@@ -62,38 +60,25 @@ def check_command(
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2))
     else:
-        for severity, style in _STYLES.items():
-            table = _table(report, severity, style)  # type: ignore[arg-type]  # keys of severities
-            if table is not None:
-                stdout.print(table)
+        for finding in report.findings:
+            stdout.print(_block(finding), soft_wrap=True)
         stdout.print(summary(report))
     if report.has_errors or (strict and report.of_severity("warning")):
         raise typer.Exit(1)
 
 
-def _table(report: CheckReport, severity: Severity, style: str) -> Table | None:
-    """Return the findings of one severity, or None without any."""
-    from rich.table import Table  # noqa: PLC0415
-
-    findings = report.of_severity(severity)
-    if not findings:
-        return None
-    table = Table(
-        title=f"[{style}]{severity}s[/]", title_justify="left", show_lines=True, expand=True
+def _block(finding: Finding) -> str:
+    """Return a finding as lines: severity and code, where, what, why, what to do."""
+    style = _STYLES[finding.severity]
+    rows = (
+        ("", str(finding.where)),
+        ("", finding.what[:1].upper() + finding.what[1:]),
+        ("why: ", finding.why),
+        ("do:  ", finding.to_do),
     )
-    table.add_column("where", overflow="fold", ratio=2)
-    table.add_column("what", overflow="fold", ratio=3)
-    table.add_column("why it matters", overflow="fold", ratio=3)
-    table.add_column("what to do", overflow="fold", ratio=3)
-    for finding in findings:
-        what = finding.what[:1].upper() + finding.what[1:]
-        table.add_row(
-            escape(str(finding.where)),
-            f"{escape(what)} [dim]({finding.code})[/]",
-            escape(finding.why),
-            escape(finding.to_do),
-        )
-    return table
+    lines = [f"[{style}]{finding.severity}[/] [bold]{escape(finding.code)}[/]"]
+    lines += [f"  [dim]{label}[/]{escape(text)}" for label, text in rows if text]
+    return "\n".join(lines) + "\n"
 
 
 def summary(report: CheckReport) -> str:

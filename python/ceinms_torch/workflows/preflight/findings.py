@@ -40,8 +40,7 @@ class Place:
 
     def __str__(self) -> str:
         """Return it as errors of the package put it: ``<path>:<line>: <element>``."""
-        element = ", ".join(part for part in (self.element, self.column) if part)
-        where = location(self.file, self.line, element or None)
+        where = location(self.file, self.line, ", ".join(filter(None, (self.element, self.column))))
         if self.trial is not None and self.file is None:
             trial = f"trial {self.trial}" if "," not in self.trial else f"trials {self.trial}"
             where = f"{trial}: {where}" if where else trial

@@ -26,6 +26,9 @@ _LEAST_CORRELATION = -0.6
 _LEAST_RATE = 5e-3
 # A moment arm that counts [m].
 _LEAST_ARM = 1e-3
+# A prediction is bad if its error has more than the first share of the power of the slope, good if
+# it has less than the second.
+_BAD, _GOOD = 0.3, 0.1
 # How many single culprits are looked for before all suspects are named.
 _MOST_CULPRITS = 3
 # Keeps the angles' rates finite where hardly an MTU moves with an angle, relative.
@@ -117,25 +120,46 @@ def _suspects(rate: FloatArray, arms: FloatArray, kept: list[int]) -> list[int]:
     list of int
         The worst first.
     """
-    n_dof = arms.shape[1]
     # Sums over all kept MTUs, from which each MTU's own share is taken away.
     square = np.einsum("tdm,tem->tde", arms[:, :, kept], arms[:, :, kept])
     mixed = np.einsum("tdm,tm->td", arms[:, :, kept], rate[:, kept])
-    correlation: dict[int, float] = {}
+    agreement: dict[int, float] = {}
     for i in kept:
         own = arms[:, :, i]
         others = square - own[:, :, np.newaxis] * own[:, np.newaxis, :]
         used = np.abs(own).max(axis=0) > _LEAST_ARM
-        if float(np.sqrt(np.mean(rate[:, i] ** 2))) < _LEAST_RATE:
-            continue
-        if (others.diagonal(axis1=1, axis2=2)[:, used] < _LEAST_ARM**2).any():
-            continue  # nobody else moves with one of its angles
-        ridge = _RIDGE * others.trace(axis1=1, axis2=2)[:, np.newaxis, np.newaxis] * np.eye(n_dof)
+        alone = others.diagonal(axis1=1, axis2=2)[:, used] < _LEAST_ARM**2
+        if float(np.sqrt(np.mean(rate[:, i] ** 2))) < _LEAST_RATE or alone.any():
+            continue  # it does not move, or nobody else moves with one of its angles
+        ridge = _RIDGE * others.trace(axis1=1, axis2=2)[:, np.newaxis, np.newaxis]
         right = mixed - own * rate[:, [i]]
-        angle_rate = -np.linalg.solve(others + ridge, right[:, :, np.newaxis])[:, :, 0]
-        predicted = -np.einsum("td,td->t", own, angle_rate)
-        size = float(np.linalg.norm(predicted) * np.linalg.norm(rate[:, i]))
-        if size > 0.0:
-            correlation[i] = float(predicted @ rate[:, i]) / size
-    low = [i for i, value in correlation.items() if value < _LEAST_CORRELATION]
-    return sorted(low, key=correlation.__getitem__)
+        angle_rate = -np.linalg.solve(others + ridge * np.eye(arms.shape[1]), right[:, :, None])
+        agreement[i] = _agreement(rate[:, i], -own * angle_rate[:, :, 0])
+    low = [i for i, value in agreement.items() if value < _LEAST_CORRELATION]
+    return sorted(low, key=agreement.__getitem__)
+
+
+def _agreement(rate: FloatArray, parts: FloatArray) -> float:
+    """Return how well a length's slope agrees with what its moment arms predict, -1 to 1.
+
+    Parameters
+    ----------
+    rate : ndarray (n_step,)
+        Slope of the length [m/s].
+    parts : ndarray (n_step, n_dof)
+        What each angle adds to the prediction [m/s].
+
+    Returns
+    -------
+    float
+        Their correlation, means kept; -1 if turning one of the parts round makes a bad prediction
+        a good one, as it does when an MTU of several joints has one wrong sign.
+    """
+    predicted = parts.sum(axis=1)
+    power = float(rate @ rate)
+    if float(np.sum((rate - predicted) ** 2)) > _BAD * power:
+        turned = rate[:, np.newaxis] - (predicted[:, np.newaxis] - 2.0 * parts)
+        if float(np.sum(turned**2, axis=0).min()) < _GOOD * power:
+            return -1.0
+    size = float(np.linalg.norm(predicted)) * power**0.5
+    return float(predicted @ rate) / size if size > 0.0 else 1.0

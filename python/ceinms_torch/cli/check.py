@@ -112,4 +112,4 @@ def show_findings(report: CheckReport) -> None:
     for finding in report.of_severity("error"):
         stderr.print(f"[bold red]error:[/] {escape(finding.line())}", soft_wrap=True)
     for finding in report.of_severity("warning"):
-        note(finding.line(), kind="warning")
+        note(finding.source or finding.line(), kind="warning")

@@ -120,16 +120,7 @@ class CalibrationFolder:
         tests = [self.read_trial(path) for path in paths]
         check_trial_names(tests)
         check_delays(self.subject, self.plan, tests)
-        seen = {_data_files(trial): trial.name for trial in self.trials}
-        for trial in tests:
-            if _data_files(trial) in seen:
-                warnings.warn(
-                    f"Test trial '{trial.name}' is calibration trial "
-                    f"'{seen[_data_files(trial)]}': how well it fits says nothing about unseen "
-                    "trials.",
-                    CeinmsTorchWarning,
-                    stacklevel=2,
-                )
+        warn_if_seen(tests, self.trials)
         return {trial.name: trial for trial in tests}
 
     def files(self) -> list[Path]:
@@ -194,6 +185,29 @@ def check_trial_names(trials: Iterable[Trial]) -> None:
                 )
             )
         files[trial.name] = file
+
+
+def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
+    """Warn about trials to test on that are calibrated on, whatever they are called.
+
+    Parameters
+    ----------
+    tests, trials : iterable of Trial
+        The trials to test on, and those to calibrate on.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        For each of them.
+    """
+    seen = {_data_files(trial): trial.name for trial in trials}
+    for trial in tests:
+        if _data_files(trial) in seen:
+            text = (
+                f"Test trial '{trial.name}' is calibration trial '{seen[_data_files(trial)]}': how "
+                "well it fits says nothing about unseen trials."
+            )
+            warnings.warn(CeinmsTorchWarning(text, "test-not-unseen"), stacklevel=3)
 
 
 def _data_files(trial: Trial) -> frozenset[Path]:

@@ -39,6 +39,11 @@ _WHY = {
     "moments-missing": "A calibration compares predicted with measured moments.",
     "model-not-supported": "The calculation stops before it begins.",
     "delays-differ": "CEINMS 0.9 gives all MTUs the delay of the first, so its results differ.",
+    "tendon-slack": "A stiff tendon has no length when it is slack: the fibre is made up.",
+    "test-not-unseen": "How well it fits is not how well the model predicts.",
+    "unknown-name": "Nobody knows what is meant.",
+    "start-outside-range": "The search starts at the subject's values, which must be within.",
+    "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
     "trial-name-repeated": "Their results would overwrite each other.",
 }
 _WHY_OTHERWISE = "The calculation stops here, or goes on without this."

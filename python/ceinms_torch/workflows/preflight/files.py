@@ -83,8 +83,9 @@ class Inputs:
         Its documents; None if missing, faulty or not part of such a setup.
     trials : list of TrialInputs
         Its trials, as far as they could be read; those to test on are last.
-    aligned : list of Trial
-        The same, matched to the subject, as far as they fit together.
+    aligned, tests : list of Trial
+        The same, matched to the subject, as far as they fit together: those to calibrate on or to
+        run, and those to test on.
     legacy : bool
         Whether the model of CEINMS 0.9 is going to be run.
     """
@@ -96,7 +97,14 @@ class Inputs:
     execution: Execution | None = None
     trials: list[TrialInputs] = field(default_factory=list)
     aligned: list[Trial] = field(default_factory=list)
+    tests: list[Trial] = field(default_factory=list)
     legacy: bool = False
+
+    @property
+    def tendon(self) -> str | None:
+        """The tendon model that is asked for, by its XML name."""
+        document = self.plan or self.execution
+        return None if document is None else document.tendon.kind
 
 
 def read_inputs(

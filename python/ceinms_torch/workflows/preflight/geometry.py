@@ -48,7 +48,7 @@ def check_geometry(inputs: Inputs) -> list[Finding]:
     list of Finding
     """
     suspects: dict[tuple[str, ...], list[Trial]] = {}
-    for trial in inputs.aligned:
+    for trial in (*inputs.aligned, *inputs.tests):
         names = disagreeing(trial)
         if names:
             suspects.setdefault(names, []).append(trial)

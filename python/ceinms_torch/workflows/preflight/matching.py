@@ -9,7 +9,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import check_coverage, check_signals, moment_columns
 from ceinms_torch.workflows.delays import check_delays
-from ceinms_torch.workflows.folder import check_trial_names
+from ceinms_torch.workflows.folder import check_trial_names, warn_if_seen
 from ceinms_torch.workflows.preflight.attempts import Attempts
 from ceinms_torch.workflows.preflight.files import Inputs, TrialInputs
 from ceinms_torch.workflows.preflight.findings import Finding
@@ -19,7 +19,7 @@ LONGEST_DELAY = 1.0
 
 
 def match_trials(inputs: Inputs) -> list[Finding]:
-    """Match every trial to the subject, and keep those that fit as `Inputs.aligned`.
+    """Match every trial to the subject, and keep those that fit in `inputs`.
 
     Parameters
     ----------
@@ -43,8 +43,9 @@ def match_trials(inputs: Inputs) -> list[Finding]:
             continue
         if set(subject.mtu_names) - {excitation.id for excitation in generator.excitations}:
             continue  # `mapping` says so
+        missing = inputs.plan is not None and files.torques is None
         aligned = attempt(
-            "times-not-covered",
+            "moments-missing" if missing else "times-not-covered",
             trial.name,
             Trial.of,
             files,
@@ -53,11 +54,10 @@ def match_trials(inputs: Inputs) -> list[Finding]:
             require_moments=inputs.plan is not None,
         )
         if aligned is not None:
-            inputs.aligned.append(aligned)
-    for is_test in (False, True):
-        paths = {trial.data.path for trial in inputs.trials if trial.is_test == is_test}
-        same = [trial for trial in inputs.aligned if trial.files[0] in paths]
-        attempt("trial-name-repeated", None, check_trial_names, same)
+            (inputs.tests if trial.is_test else inputs.aligned).append(aligned)
+    attempt("trial-name-repeated", None, check_trial_names, inputs.aligned)
+    attempt("trial-name-repeated", None, check_trial_names, inputs.tests)
+    attempt("test-not-unseen", None, warn_if_seen, inputs.tests, inputs.aligned)
     return findings
 
 
@@ -76,7 +76,7 @@ def _match(
         attempt(code, name, check_signals, signals, subject.mtu_names, generator)
     if torques is not None:
         attempt(code, name, moment_columns, torques, subject.dof_names)
-    longest = max(abs(mtu.em_delay) for mtu in subject.mtus)
+    longest = max((abs(mtu.em_delay) for mtu in subject.mtus), default=0.0)
     if lengths is not None and signals is not None and longest <= LONGEST_DELAY:
         attempt("emg-too-short", name, check_coverage, signals, lengths, subject)
 
@@ -121,6 +121,6 @@ def check_delay_ranges(inputs: Inputs) -> list[Finding]:
     if inputs.subject is None or inputs.plan is None:
         return findings
     attempt = Attempts(findings)
-    for trial in inputs.aligned:
+    for trial in (*inputs.aligned, *inputs.tests):
         attempt("emg-too-short", trial.name, check_delays, inputs.subject, inputs.plan, [trial])
     return findings

@@ -42,14 +42,14 @@ def check_moment_data(inputs: Inputs) -> list[Finding]:
     """
     findings: list[Finding] = []
     subject, plan = inputs.subject, inputs.plan
-    trials = [trial for trial in inputs.aligned if trial.measured_moment is not None]
+    every = (*inputs.aligned, *inputs.tests)
+    trials = [trial for trial in every if trial.measured_moment is not None]
     if subject is None or not trials:
         return findings
     attempt = Attempts(findings)
     wanted = tuple(dict.fromkeys(dof for step in plan.steps for dof in step.dofs)) if plan else ()
-    tests = {trial.name for trial in inputs.trials if trial.is_test}
-    for trial in trials:
-        if trial.name not in tests:
+    for trial in inputs.aligned:
+        if trial.measured_moment is not None:
             attempt("moment-constant", trial.name, check_moments, trial, wanted)
     strength = _strongest(inputs)
     for i, dof in enumerate(subject.dof_names):

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from ceinms_torch.model.subject import Curve, Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.workflows.preflight.attempts import Attempts
 from ceinms_torch.workflows.preflight.files import Inputs
 from ceinms_torch.workflows.preflight.findings import Finding, Place, listed
+from ceinms_torch.workflows.simulate import warn_if_slack
 
 FloatArray = NDArray[np.float64]
 
@@ -42,15 +44,26 @@ def check_muscles(inputs: Inputs) -> list[Finding]:
     subject = inputs.subject
     if subject is None:
         return []
+    trials = [*inputs.aligned, *inputs.tests]
     return [
-        *_check_lengths(subject, inputs.aligned),
+        *_check_stiff(inputs, subject, trials),
+        *_check_lengths(subject, trials, stiff=inputs.tendon == "stiff"),
         *_check_curves(subject),
         *_check_shape_factors(inputs, subject),
         *_check_damping(inputs, subject),
     ]
 
 
-def _check_lengths(subject: Subject, trials: list[Trial]) -> Iterator[Finding]:
+def _check_stiff(inputs: Inputs, subject: Subject, trials: list[Trial]) -> list[Finding]:
+    """Let the model itself say where it breaks down: with a stiff tendon that is slack."""
+    findings: list[Finding] = []
+    attempt = Attempts(findings)
+    for trial in trials if inputs.tendon == "stiff" else ():
+        attempt("tendon-slack", trial.name, warn_if_slack, subject, trial)
+    return findings
+
+
+def _check_lengths(subject: Subject, trials: list[Trial], *, stiff: bool) -> Iterator[Finding]:
     """Compare MTU lengths with fibres and tendons, as if the tendon did not stretch."""
     if not trials:
         return
@@ -60,7 +73,7 @@ def _check_lengths(subject: Subject, trials: list[Trial]) -> Iterator[Finding]:
     thickness = optimal * np.sin([mtu.pennation_angle for mtu in subject.mtus])
     along = length - slack
     fibre = np.hypot(np.maximum(along, 0.0), thickness) / optimal
-    short = np.mean((along < 0.0) | (fibre < _FIBRE_RANGE[0]), axis=0)
+    short = np.mean(((along < 0.0) & (not stiff)) | (fibre < _FIBRE_RANGE[0]), axis=0)
     long = np.mean(fibre > _FIBRE_RANGE[1], axis=0)
     yield from _length_findings(
         subject,
@@ -153,9 +166,8 @@ def _check_shape_factors(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
 
 
 def _check_damping(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
-    document = inputs.plan or inputs.execution
     undamped = [mtu.name for mtu in subject.mtus if mtu.damping == 0.0]
-    if undamped and document is not None and document.tendon.kind != "stiff":
+    if undamped and inputs.tendon not in (None, "stiff"):
         yield Finding(
             severity="note",
             code="no-damping",

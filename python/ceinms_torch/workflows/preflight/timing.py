@@ -40,6 +40,7 @@ def check_timing(inputs: Inputs) -> list[Finding]:
     if inputs.subject is not None:
         findings += _check_emg_spans(inputs, inputs.subject)
     findings += _check_copies(inputs.aligned)
+    findings += _check_copies(inputs.tests)
     return findings
 
 
@@ -128,6 +129,6 @@ def _check_copies(trials: list[Trial]) -> Iterator[Finding]:
                 where=Place(file=trial.files[0], trial=trial.name),
                 what=f"Trials {first} and {trial.name} have the same MTU lengths, to the last "
                 "digit.",
-                why="The recording counts twice; as a test it says nothing about unseen trials.",
+                why="The recording counts twice.",
                 to_do="Leave one of them out, or correct its inputData.xml.",
             )

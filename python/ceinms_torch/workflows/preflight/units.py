@@ -173,7 +173,9 @@ def _check_arms(trial: TrialInputs, subject: Subject) -> Iterator[Finding]:
 
 def _check_moments(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
     """Compare the largest moment of all DOFs and trials with what the MTUs could make."""
-    measured = [trial for trial in inputs.aligned if trial.measured_moment is not None]
+    measured = [
+        trial for trial in (*inputs.aligned, *inputs.tests) if trial.measured_moment is not None
+    ]
     if not measured:
         return
     # One trial alone may be a quiet one: the largest ratio of all decides.

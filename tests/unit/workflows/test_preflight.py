@@ -1,5 +1,6 @@
 """A check names the fault that was planted, first, and leaves good folders in peace."""
 
+import random
 import shutil
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import ceinms_torch as ct
 from ceinms_torch.workflows.preflight.findings import SEVERITIES
 from damages import DAMAGES, TRIALS
+from shoulder import write_shoulder_folder
 
 
 @pytest.fixture
@@ -101,3 +103,53 @@ def test_recorded_leg_is_good(shared_dir):
     tests = sorted(folder.glob("trials/*_c0[28]/inputData.xml"))
     for setup in setups:
         assert above_note(setup, tests=tests if "calibrate" in setup.name else ()) == []
+
+
+def test_recorded_shoulder_is_good(shared_dir, tmp_path):
+    """Eleven MTUs without EMG, moments near zero, angles of the scapula that are in no file."""
+    source = shared_dir / "data" / "shoulder"
+    if not source.is_dir():
+        pytest.skip(f"no recordings at {source}")
+    report = ct.check_folder(write_shoulder_folder(source, tmp_path))
+    assert [finding.line() for finding in report.findings if finding.severity != "note"] == []
+    assert "mtu-not-recorded" in [finding.code for finding in report.findings]
+
+
+# ---- Against the readers ----------------------------------------------------------------
+
+
+def mangle(path, rng):
+    """Change one line of a file at random: drop, repeat, swap, cut off there, another value."""
+    lines = path.read_text().split("\n")
+    i, j = rng.randrange(len(lines)), rng.randrange(len(lines))
+    cells = lines[i].split("\t")
+    cells[rng.randrange(len(cells))] = rng.choice(["", "0", "-1", "1e9", "x", "nan"])
+    lines = rng.choice(
+        [
+            lines[:i] + lines[i + 1 :],
+            lines[:i] + lines[i : i + 1] + lines[i:],
+            lines[:i],
+            [*lines[:i], "\t".join(cells), *lines[i + 1 :]],
+            [lines[j] if k == i else lines[i] if k == j else line for k, line in enumerate(lines)],
+        ]
+    )
+    path.write_text("\n".join(lines))
+
+
+@pytest.mark.filterwarnings("ignore::ceinms_torch.errors.CeinmsTorchWarning")
+@pytest.mark.parametrize("seed", range(60))
+def test_what_cannot_be_calibrated_is_an_error(tiny_folder, seed):
+    """Whatever is done to a file: a check never breaks, and misses no error of the readers."""
+    rng = random.Random(seed)  # noqa: S311  no secrets here
+    files = sorted(path for path in tiny_folder.rglob("*") if path.is_file())
+    mangle(rng.choice(files), rng)
+    setup = tiny_folder / "calibrationSetup.xml"
+    report = ct.check_folder(setup)
+    refusal = ""
+    try:
+        folder = ct.CalibrationFolder.read(setup)
+        for step in folder.plan.steps:
+            ct.ParameterSpace.of(folder.subject, step, folder.plan)
+    except ct.CeinmsTorchError as error:
+        refusal = str(error)
+    assert report.has_errors or not refusal, refusal

@@ -40,7 +40,10 @@ class Place:
 
     def __str__(self) -> str:
         """Return it as errors of the package put it: ``<path>:<line>: <element>``."""
-        where = location(self.file, self.line, ", ".join(filter(None, (self.element, self.column))))
+        # A list of columns is in the finding's own words, too.
+        column = None if self.column is None or ", " in self.column else self.column
+        element = ", ".join(filter(None, (self.element, column)))
+        where = location(self.file, self.line, element or None)
         if self.trial is not None and self.file is None:
             trial = f"trial {self.trial}" if "," not in self.trial else f"trials {self.trial}"
             where = f"{trial}: {where}" if where else trial

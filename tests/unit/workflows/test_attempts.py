@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, location, wording
 from ceinms_torch.workflows.preflight.attempts import Attempts
 
-WORDS = st.text(st.characters(categories=("Ll", "Nd")), min_size=1, max_size=12)
+WORDS = st.text("abcdefghij0123456789", min_size=1, max_size=12)
 
 
 def raised(error):

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
     from ceinms_torch.workflows.identifiability import Identifiability, identifiability
     from ceinms_torch.workflows.parameter_space import ParameterSpace
+    from ceinms_torch.workflows.preflight.check import check_folder
+    from ceinms_torch.workflows.preflight.findings import CheckReport, Finding, Place
     from ceinms_torch.workflows.simulate import Simulation, simulate
     from ceinms_torch.workflows.stream import Stream, StreamStep
     from ceinms_torch.workflows.tensor_simulation import simulate_tensors
@@ -78,6 +80,8 @@ _HOMES = {
     "workflows.folder": ("CalibrationFolder", "RunFolder"),
     "workflows.identifiability": ("Identifiability", "identifiability"),
     "workflows.parameter_space": ("ParameterSpace",),
+    "workflows.preflight.check": ("check_folder",),
+    "workflows.preflight.findings": ("CheckReport", "Finding", "Place"),
     "workflows.simulate": ("Simulation", "simulate"),
     "workflows.stream": ("Stream", "StreamStep"),
     "workflows.tensor_simulation": ("simulate_tensors",),
@@ -96,12 +100,14 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "CalibrationStep",
     "CeinmsTorchError",
     "CeinmsTorchWarning",
+    "CheckReport",
     "Curve",
     "DataError",
     "Dof",
     "ExcitationGenerator",
     "Execution",
     "FileFormatError",
+    "Finding",
     "FusedProblem",
     "Identifiability",
     "InputData",
@@ -115,6 +121,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "OptionError",
     "ParameterSpace",
     "ParameterSpec",
+    "Place",
     "RunFolder",
     "RunSetup",
     "SimulatedAnnealing",
@@ -131,6 +138,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
+    "check_folder",
     "identifiability",
     "mean_fit",
     "moment_fit",

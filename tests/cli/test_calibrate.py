@@ -45,6 +45,7 @@ RESULT_KEYS = {
     "status_message",
     "seed",
     "options",
+    "findings",
     "fit",
     "test_fit",
     "identifiability",

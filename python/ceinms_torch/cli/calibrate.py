@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from ceinms_torch.cli.check import show_findings
 from ceinms_torch.cli.display import (
     CalibrationProgress,
     bounds_table,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.calibration_result import CalibrationResult
     from ceinms_torch.workflows.fit import Fit
     from ceinms_torch.workflows.folder import CalibrationFolder
+    from ceinms_torch.workflows.preflight.findings import CheckReport
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -156,16 +158,21 @@ def calibrate_command(
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
 
-    Reads the files of an existing CEINMS folder, fits by gradient, and writes the calibrated
-    subject (CEINMS 0.9 XML), result.json, loss_history.csv and, for every trial, activations,
-    fibre lengths, tendon strains, forces and moments as .sto. Ctrl-C stops and keeps the best
-    parameters found so far.
+    Reads the files of an existing CEINMS folder, stops if ceinms-torch check finds errors, fits by
+    gradient, and writes the calibrated subject (CEINMS 0.9 XML), result.json, loss_history.csv and,
+    for every trial, activations, fibre lengths, tendon strains, forces and moments as .sto. Ctrl-C
+    stops and keeps the best parameters found so far.
     """
     from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
     from ceinms_torch.workflows.methods import choose_method  # noqa: PLC0415
+    from ceinms_torch.workflows.preflight.check import check_folder  # noqa: PLC0415
 
-    with shown_warnings() as warnings:
+    findings = check_folder(setup, tests=test or (), legacy=method == Method.annealing)
+    show_findings(findings)
+    if findings.has_errors:
+        raise typer.Exit(1)
+    with shown_warnings(already=findings.reader_warnings) as warnings:
         folder = CalibrationFolder.read(setup, legacy=method == Method.annealing)
         tests = folder.read_tests(test or ())
         subject_file = folder.setup.output_subject_file
@@ -197,7 +204,7 @@ def calibrate_command(
                 seed=seed,
                 callback=None if quiet else progress,
             )
-        test_fit = _finish(result, folder, tests, warnings, directory, subject_file)
+        test_fit = _finish(result, folder, tests, findings, warnings, directory, subject_file)
     if not quiet:
         _show(result, test_fit)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
@@ -270,6 +277,7 @@ def _finish(
     result: CalibrationResult,
     folder: CalibrationFolder,
     tests: dict[str, Trial],
+    findings: CheckReport,
     warnings: list[str],
     directory: Path,
     subject_file: Path,
@@ -287,6 +295,7 @@ def _finish(
         result,
         folder,
         test_fit=test_fit,
+        findings=findings,
         warnings=warnings,
         extra_files=[file for trial in tests.values() for file in trial.files],
     )

@@ -11,6 +11,7 @@ from ceinms_torch.cli.calibrate import INTERRUPTED
 from ceinms_torch.cli.display import shown_warnings
 from ceinms_torch.cli.study_display import StudyProgress, show_study
 from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.comparison import Candidate
@@ -85,7 +86,6 @@ def compare_command(
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
     from ceinms_torch.studies.comparison import Comparison  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
-    from ceinms_torch.workflows.results import check_writable  # noqa: PLC0415
 
     if setup is not None and source is not None:
         raise _wrong("both")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 from rich.console import Console
@@ -18,15 +19,20 @@ stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 
-def shown_warnings() -> AbstractContextManager[list[str]]:
+def shown_warnings(already: Iterable[str] = ()) -> AbstractContextManager[list[str]]:
     """Show the package's warnings as single lines on standard error and collect them.
+
+    Parameters
+    ----------
+    already : iterable of str
+        Warnings that have been shown.
 
     Returns
     -------
     context manager of list of str
         Filled as warnings come; each message once.
     """
-    return told_warnings(lambda message: note(message, kind="warning"))
+    return told_warnings(lambda message: note(message, kind="warning"), already)
 
 
 def note(message: str, kind: str = "note") -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import calibrate, compare, convert, run
+from ceinms_torch.cli import calibrate, check, compare, convert, run
 from ceinms_torch.cli.display import stderr, stdout
 from ceinms_torch.cli.streams import forgive_letters
 from ceinms_torch.errors import CeinmsTorchError
@@ -25,6 +25,7 @@ app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
 app.command("convert", epilog=convert.EXAMPLES)(convert.convert_command)
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
+app.command("check", epilog=check.EXAMPLES)(check.check_command)
 
 
 def _print_version(value: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ceinms_torch.errors import (
     CeinmsTorchWarning,
     DataError,
+    did_you_mean,
     location,
     wording,
 )
@@ -54,13 +55,15 @@ class InputData:
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> InputData:
+    def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> InputData:
         """Read an ``inputData.xml``.
 
         Parameters
         ----------
         path : path-like
             The file.
+        must_exist : bool
+            Whether a file that it points at and that does not exist is an error.
 
         Returns
         -------
@@ -80,21 +83,21 @@ class InputData:
             dof = node.attribute("dofName")
             if dof in arms:
                 where = location(document.path, node.line, "<momentArmsFile>")
+                text = f"there is a file for '{dof}' already; as in CEINMS, this one is ignored."
                 warnings.warn(
-                    f"{where}: there is a file for '{dof}' already; as in CEINMS, this one is "
-                    "ignored.",
-                    CeinmsTorchWarning,
-                    stacklevel=2,
+                    CeinmsTorchWarning(f"{where}: {text}", "moment-arm-file-repeated"), stacklevel=2
                 )
                 continue
             arms[dof] = node.file(must_exist=False)
         torques = root.find("externalTorquesFile")
         return cls(
             name=_trial_name(document.path),
-            muscle_tendon_length_file=root.child("muscleTendonLengthFile").file(),
+            muscle_tendon_length_file=root.child("muscleTendonLengthFile").file(
+                must_exist=must_exist
+            ),
             moment_arms_files=arms,
-            excitations_file=root.child("excitationsFile").file(),
-            external_torques_file=None if torques is None else torques.file(),
+            excitations_file=root.child("excitationsFile").file(must_exist=must_exist),
+            external_torques_file=None if torques is None else torques.file(must_exist=must_exist),
             start_stop_time=_start_stop(root.find("startStopTime")),
             path=document.path,
             document=document,
@@ -149,6 +152,7 @@ class InputData:
                     ),
                     f"a <momentArmsFile> with dofName '{dof_name}', a DOF of the subject",
                     "files for " + (", ".join(self.moment_arms_files) or "no DOF"),
+                    did_you_mean(dof_name, self.moment_arms_files),
                 )
             )
         file = self.moment_arms_files[dof_name]

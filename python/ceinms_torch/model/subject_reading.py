@@ -130,7 +130,8 @@ def parameter_value(node: XmlNode, kind: str, *, unit: str | None = None) -> flo
         value = math.radians(value)
     passes, expected, hint = _CHECKS.get(kind, (None, "", None))
     if passes is not None and not passes(value):
-        raise node.error(expected, node.text(), hint)
+        code = "pennation-unit" if node.tag == "pennationAngle" else "parameter-value"
+        raise node.error(expected, node.text(), hint, code=code)
     return value
 
 
@@ -273,13 +274,15 @@ def _warn_if_doubtful(root: XmlNode, mtus: tuple[Mtu, ...]) -> None:
     names = [node.child("name").text() for node in root.child("mtuDefault").children("curve")]
     ignored = [name for name in names if name not in CURVE_NAMES]
     if ignored:
-        _warn(root, f"curves that CEINMS does not use are ignored: {', '.join(ignored)}")
+        text = f"curves that CEINMS does not use are ignored: {', '.join(ignored)}"
+        _warn(root, text, "curve-ignored")
     unstable = [m.name for m in mtus if abs(m.c1) >= 1.0 or abs(m.c2) >= 1.0]
     if unstable:
         _warn(
             root,
             f"|c1| and |c2| should be below 1, else the activation filter is unstable: "
             f"{', '.join(unstable)}",
+            "unstable-filter",
         )
     low, high = _PLAUSIBLE_DELAY
     delayed = [m.name for m in mtus if not low <= m.em_delay <= high]
@@ -288,12 +291,14 @@ def _warn_if_doubtful(root: XmlNode, mtus: tuple[Mtu, ...]) -> None:
             root,
             f"emDelay should be {low:g} to {high:g} s; check the unit (seconds) of: "
             f"{', '.join(delayed)}",
+            "delay-implausible",
         )
     if len({mtu.em_delay for mtu in mtus}) > 1:
         _warn(
             root,
             f"emDelay differs between MTUs. Here every MTU has its own; CEINMS 0.9 gives all of "
             f"them that of the first, {mtus[0].name} ({mtus[0].em_delay:g} s)",
+            "delays-differ",
         )
 
 
@@ -301,6 +306,6 @@ def _first(hints: Iterable[str | None]) -> str | None:
     return next((hint for hint in hints if hint), None)
 
 
-def _warn(node: XmlNode, text: str) -> None:
+def _warn(node: XmlNode, text: str, code: str) -> None:
     where = location(node.path, node.line, f"<{node.tag}>")
-    warnings.warn(f"{where}: {text}.", CeinmsTorchWarning, stacklevel=4)
+    warnings.warn(CeinmsTorchWarning(f"{where}: {text}.", code), stacklevel=4)

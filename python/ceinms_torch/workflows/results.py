@@ -22,6 +22,7 @@ from ceinms_torch.workflows.calibration_result import (
 )
 from ceinms_torch.workflows.fit import Fit
 from ceinms_torch.workflows.folder import CalibrationFolder
+from ceinms_torch.workflows.preflight.findings import CheckReport
 from ceinms_torch.workflows.simulate import Simulation
 
 # Unit of the objective and its terms, by normalisation.
@@ -152,6 +153,7 @@ def result_dict(
     folder: CalibrationFolder,
     *,
     test_fit: Fit,
+    findings: CheckReport | None = None,
     warnings: Sequence[str] = (),
     extra_files: Sequence[Path] = (),
 ) -> dict[str, Any]:
@@ -165,6 +167,8 @@ def result_dict(
         What it worked on.
     test_fit : dict of str to dict of str to MomentFit
         Unseen trials, simulated with the calibrated subject.
+    findings : CheckReport, optional
+        What a check of the folder found before.
     warnings : sequence of str
         What was doubtful in the input.
     extra_files : sequence of Path
@@ -198,6 +202,7 @@ def result_dict(
         "test_fit": fit_dict(test_fit),
         "identifiability": result.identifiability and result.identifiability.to_dict(),
         "steps": [_step_dict(step) for step in result.steps],
+        "findings": findings and findings.to_dict()["findings"],
         "warnings": list(warnings),
         "versions": versions(),
         "inputs": file_hashes([*folder.files(), *extra_files], folder.setup.path),

@@ -183,14 +183,13 @@ def warn_if_slack(subject: Subject, trial: Trial) -> None:
     counts = (trial.mtu_length < slack_length).sum(axis=0).tolist()
     slack = [f"{name} ({n})" for name, n in zip(trial.mtu_names, counts, strict=True) if n]
     if slack:
-        warnings.warn(
+        text = (
             f"Trial '{trial.name}': with a stiff tendon, MTUs are shorter than tendonSlackLength "
             f"at some of the {len(trial.time)} steps: {', '.join(slack)}. There the fibre gets "
             "longer, not shorter, as the MTU shortens, as in CEINMS. Shorten tendonSlackLength, or "
-            "take an elastic tendon.",
-            CeinmsTorchWarning,
-            stacklevel=3,
+            "take an elastic tendon."
         )
+        warnings.warn(CeinmsTorchWarning(text, "tendon-slack"), stacklevel=3)
 
 
 def simulate(

@@ -181,8 +181,8 @@ def test_both_tendons_have_controls_of_their_own(folder):
     ("arguments", "message"),
     [
         ({"methods": ["lm", "annealling"]}, "methods: .*'annealling'. Did you mean 'annealing'"),
-        ({"methods": []}, "methods: expected different ones, at least one, got none"),
-        ({"methods": ["lm", "lm"]}, "methods: expected different ones, at least one, got lm, lm"),
+        ({"methods": []}, "methods: expected at least one, got none"),
+        ({"methods": ["lm", "lm"]}, "methods: expected different ones, got lm, lm"),
         ({"methods": ["lm"], "tendons": ["stif"]}, "tendons: .*Did you mean 'stiff'"),
         ({"methods": ["lm"], "seeds": [1, 1]}, "seeds: expected different ones"),
     ],

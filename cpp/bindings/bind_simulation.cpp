@@ -99,7 +99,8 @@ moment_arm (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu); excitation_sta
 excitation_rate [Hz]; tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero' or
 'ceinms'.
 
-Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation, fibre_length [m], fibre_velocity [m/s],
+Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,
+fibre_length [m], fibre_velocity [m/s],
 pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
 (n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
 time does not increase or the rate is not positive.)");

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,12 +82,9 @@ def candidates_of(
         no settings for its annealing.
     """
     chosen = tuple(tendons) or ("stiff" if plan.tendon.kind == "stiff" else "elastic",)
-    for option, names, known in (
-        ("methods", tuple(methods), tuple(METHODS)),
-        ("tendons", chosen, tuple(TENDONS)),
-        ("seeds", tuple(seeds), None),
-    ):
-        _check_names(option, names, known)
+    _check_names("methods", methods, tuple(METHODS))
+    _check_names("tendons", chosen, tuple(TENDONS))
+    _check_differ("seeds", seeds)
     for method in methods:
         choose_method(plan, method)
     return [
@@ -97,14 +95,19 @@ def candidates_of(
     ]
 
 
-def _check_names(option: str, names: tuple[Any, ...], known: tuple[str, ...] | None) -> None:
-    for name in names if known is not None else ():
-        if known is not None and name not in known:
-            hint = did_you_mean(str(name), known)
+def _check_names(option: str, names: Sequence[str], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known)
             raise OptionError(wording(option, f"some of {', '.join(known)}", repr(name), hint))
-    if len(set(names)) < len(names) or (known is not None and not names):
-        listing = ", ".join(map(str, names)) or "none"
-        raise OptionError(wording(option, "different ones, at least one", listing))
+    if not names:
+        raise OptionError(wording(option, "at least one", "none"))
+    _check_differ(option, names)
+
+
+def _check_differ(option: str, values: Sequence[object]) -> None:
+    if len(set(values)) < len(values):
+        raise OptionError(wording(option, "different ones", ", ".join(map(str, values))))
 
 
 def compare(
@@ -147,13 +150,6 @@ def compare(
     is_complete = True
     try:
         for number, candidate in enumerate(candidates):
-
-            def report(
-                iteration: Iteration, candidate: Candidate = candidate, number: int = number
-            ) -> None:
-                if progress is not None:
-                    progress(candidate, number, iteration)
-
             plan = _plan_of(folder.plan, candidate)
             result = calibrate(
                 folder.subject,
@@ -161,7 +157,7 @@ def compare(
                 plan,
                 options=_options_of(plan, candidate, max_evaluations),
                 threads=threads,
-                callback=None if progress is None else report,
+                callback=None if progress is None else partial(progress, candidate, number),
                 **_start_of(candidate),
             )
             if result.status == "interrupted":

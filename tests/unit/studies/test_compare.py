@@ -8,7 +8,7 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.errors import OptionError
-from ceinms_torch.studies.compare import Candidate, candidates_of, compare
+from ceinms_torch.studies.compare import Candidate, candidates_of, compare, usual_methods
 from ceinms_torch.studies.compare_tables import notes_of, tables_of
 from ceinms_torch.studies.comparison import CONTROL, Comparison
 from ceinms_torch.studies.result_file import plain
@@ -181,8 +181,8 @@ def test_both_tendons_have_controls_of_their_own(folder):
     ("arguments", "message"),
     [
         ({"methods": ["lm", "annealling"]}, "methods: .*'annealling'. Did you mean 'annealing'"),
-        ({"methods": []}, "methods: expected different ones, at least one, got none"),
-        ({"methods": ["lm", "lm"]}, "methods: expected different ones, at least one, got lm, lm"),
+        ({"methods": []}, "methods: expected at least one, got none"),
+        ({"methods": ["lm", "lm"]}, "methods: expected different ones, got lm, lm"),
         ({"methods": ["lm"], "tendons": ["stif"]}, "tendons: .*Did you mean 'stiff'"),
         ({"methods": ["lm"], "seeds": [1, 1]}, "seeds: expected different ones"),
     ],
@@ -196,4 +196,7 @@ def test_an_annealing_without_settings_is_refused_before_anything_is_run(folder)
     plan = dataclasses.replace(folder.plan, algorithm=ct.AdamW())
     with pytest.raises(OptionError, match="<simulatedAnnealing>, whose settings have no defaults"):
         candidates_of(plan, ["lm", "annealing"])
+    # Without names, what the file can run.
+    assert usual_methods(plan) == ["adamw", "lm"]
+    assert usual_methods(folder.plan) == list(METHODS)
     assert candidates_of(plan, ["adamw"]) == [Candidate(method="adamw", tendon="elastic")]

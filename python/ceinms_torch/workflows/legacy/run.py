@@ -189,6 +189,7 @@ def optimise_legacy(
         gamma=hybrid.gamma,
         adjust=np.array([subject.mtu_index(name) for name in hybrid.adjust_mtus], dtype=np.int64),
         synth=np.array([subject.mtu_index(name) for name in hybrid.synth_mtus], dtype=np.int64),
+        dofs=np.arange(len(subject.dofs), dtype=np.int64),
         annealing=annealing_options(hybrid.algorithm),
     )
     delay = subject.mtus[0].em_delay

@@ -1,0 +1,146 @@
+#include "ceinms_torch/legacy/frame_model.hpp"
+
+#include "ceinms_torch/kernel/dual.hpp"
+
+#include <cmath>
+
+namespace ceinms_torch::legacy {
+
+FrameModel::FrameModel(const Curves& curves, const double* parameters, const Trial& trial,
+                       const Model& model)
+    : curves_(curves), trial_(trial), model_(model) {
+  for (std::size_t m = 0; m < trial.n_mtu; ++m) {
+    const auto p = parameters_of(parameters, trial.n_mtu, m);
+    states_.push_back({.mtu = Mtu(p),
+                       .curve = ActivationCurve(model.activation, p.shape_factor),
+                       .filter = NeuralActivation(p),
+                       .length = std::vector<double>(trial.n_step(), 0.0)});
+  }
+}
+
+void FrameModel::charge() {
+  for (std::size_t m = 0; m < states_.size(); ++m)
+    for (std::size_t row = 0; row < trial_.rows.run_in; ++row) {
+      states_[m].past = trial_.excitation(m)[row];
+      states_[m].filter.next(states_[m].past);
+    }
+}
+
+void FrameModel::begin(std::size_t frame) {
+  frame_ = frame;
+  for (std::size_t m = 0; m < states_.size(); ++m) {
+    states_[m].is_solved = false;
+    states_[m].excitation = recorded(m);
+    update(m);
+  }
+}
+
+void FrameModel::set_excitation(std::size_t mtu, double excitation) {
+  // Only what changed since the last evaluation is computed again, as in the original: with the
+  // elastic tendon a solution depends a little on the one before (see `solve`).
+  if (states_[mtu].excitation == excitation) return;
+  states_[mtu].excitation = excitation;
+  update(mtu);
+}
+
+void FrameModel::solve_again() {
+  for (std::size_t m = 0; m < states_.size(); ++m) update(m);
+}
+
+void FrameModel::end() {
+  for (State& state : states_) {
+    state.filter.next(state.excitation);
+    state.past = state.excitation;
+  }
+}
+
+void FrameModel::update(std::size_t mtu) {
+  State& state = states_[mtu];
+  const double mtu_length = trial_.mtu_length(mtu)[frame_];
+  double& length = state.length[frame_];
+  state.activation = state.curve(state.filter.peek(state.excitation));
+  state.has_failed = false;
+  if (model_.tendon == TendonModel::stiff) {
+    length = kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
+  } else {
+    // The original's ring of points takes none with a time it has already, so the first function
+    // value of a second solution at one frame has the velocity of the solution before (quirk F28).
+    const std::optional<double> root = solve(state, mtu, state.activation, state.is_solved);
+    state.has_failed = !root.has_value();
+    length = root ? *root : kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
+    state.is_solved = true;
+  }
+  state.velocity = velocity_at(state, length);
+  state.force = state.mtu.peak_force *
+                muscle_force(curves_, state.mtu, length, state.velocity, state.activation);
+}
+
+double FrameModel::velocity_at(const State& state, double length) const noexcept {
+  return trial_.velocity_slope.of_past(frame_, state.length.data()) +
+         trial_.velocity_slope.of_latest(frame_) * length;
+}
+
+std::optional<double> FrameModel::solve(const State& state, std::size_t mtu, double activation,
+                                        bool is_stale) const {
+  const double past = trial_.tendon_slope.of_past(frame_, state.length.data());
+  const double latest = trial_.tendon_slope.of_latest(frame_);
+  const double stale = past + latest * state.length[frame_];
+  return equilibrium_fibre_length(
+      curves_, state.mtu, activation, trial_.mtu_length(mtu)[frame_], model_.tolerance,
+      [&](double length) {
+        const double velocity = is_stale ? stale : past + latest * length;
+        is_stale = false;
+        return velocity;
+      });
+}
+
+ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) const {
+  enum : std::size_t { by_length, by_activation, n_input };
+  const State& state = states_[mtu];
+  const double mtu_length = trial_.mtu_length(mtu)[frame_];
+  const auto [a, a_by_u] = state.curve.value_and_slope(state.filter.peek(excitation));
+  const double scale = state.mtu.peak_force;
+  const double a_by_e = a_by_u * state.filter.gain();
+  const auto root = model_.tendon == TendonModel::stiff ? std::nullopt : solve(state, mtu, a, false);
+  if (!root) {
+    const double length = kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
+    const auto force = muscle_force(curves_, state.mtu, length, velocity_at(state, length),
+                                    kernel::variable<0, 1>(a, 1.0));
+    return {scale * force.value, scale * force.partial[0] * a_by_e};
+  }
+  const auto activation = kernel::variable<by_activation, n_input>(a, 1.0);
+  const auto length = kernel::variable<by_length, n_input>(*root, 1.0);
+  const auto velocity_through = [&](const CausalSlope& slope) {
+    return slope.of_past(frame_, state.length.data()) + slope.of_latest(frame_) * length;
+  };
+  const auto force = muscle_force(curves_, state.mtu, length,
+                                  velocity_through(trial_.velocity_slope), activation);
+  const auto f = imbalance(curves_, state.mtu, length, velocity_through(trial_.tendon_slope),
+                           activation, mtu_length);
+  const double ratio = force.partial[by_length] / f.partial[by_length];
+  // Where f has no slope by length, at a kink of a curve, Brent's root has to do.
+  if (!std::isfinite(ratio))
+    return {scale * force.value, scale * force.partial[by_activation] * a_by_e};
+  return {scale * (force.value - ratio * f.value),
+          scale * (force.partial[by_activation] - ratio * f.partial[by_activation]) * a_by_e};
+}
+
+double FrameModel::moment(std::size_t dof) const noexcept {
+  double sum = 0.0;
+  for (std::size_t m = 0; m < states_.size(); ++m)
+    if (trial_.acts_on(dof, m)) sum += states_[m].force * trial_.moment_arm(dof, m)[frame_];
+  return sum;
+}
+
+void FrameModel::write(const RunOutput& out) const {
+  const std::size_t n_mtu = states_.size();
+  for (std::size_t m = 0; m < n_mtu; ++m) {
+    const State& state = states_[m];
+    out.set(frame_ * n_mtu + m, state.mtu, trial_.mtu_length(m)[frame_],
+            {state.activation, state.length[frame_], state.velocity, state.force});
+  }
+  for (std::size_t dof = 0; dof < trial_.n_dof; ++dof)
+    out.joint_moment[frame_ * trial_.n_dof + dof] = moment(dof);
+}
+
+}  // namespace ceinms_torch::legacy

@@ -1,0 +1,135 @@
+#include "ceinms_torch/legacy/proximal_step.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ceinms_torch::legacy {
+
+ProximalStep::ProximalStep(std::size_t n, std::size_t n_row)
+    : x(n),
+      diagonal(n, 1.0),
+      linear(n),
+      weight(n),
+      kink(n),
+      residual(n_row),
+      jacobian(n_row * n),
+      n_(n),
+      n_row_(n_row),
+      y_(n),
+      is_free_(n),
+      multiplier_(n_row),
+      trial_(n_row),
+      gradient_(n_row),
+      step_(n_row),
+      matrix_(n_row * n_row) {}
+
+double ProximalStep::solve() {
+  if (!(alpha > 0.0)) {
+    std::fill(multiplier_.begin(), multiplier_.end(), 0.0);
+    respond(multiplier_);
+    return primal(x) - primal(y_);
+  }
+  // At y = x the multiplier would be this; a better guess than none.
+  for (std::size_t d = 0; d < n_row_; ++d) multiplier_[d] = 2.0 * alpha * residual[d];
+  double value = respond(multiplier_);
+  constexpr int max_iterations = 60;
+  for (int i = 0; i < max_iterations && std::isfinite(value); ++i) {
+    linearise();
+    if (!solve_newton()) break;
+    double rise = 0.0;
+    for (std::size_t d = 0; d < n_row_; ++d) rise += gradient_[d] * step_[d];
+    // To rounding, the dual rises no more.
+    if (!(rise > 1e-14 * std::abs(value))) break;
+    double length = 1.0;
+    double next = value;
+    for (int halving = 0; halving < 40; ++halving, length *= 0.5) {
+      for (std::size_t d = 0; d < n_row_; ++d) trial_[d] = multiplier_[d] + length * step_[d];
+      next = respond(trial_);
+      if (next >= value + 1e-4 * length * rise) break;
+    }
+    if (!(next > value)) {
+      respond(multiplier_);
+      break;
+    }
+    multiplier_.swap(trial_);
+    value = next;
+  }
+  return primal(x) - primal(y_);
+}
+
+double ProximalStep::respond(const std::vector<double>& multiplier) {
+  double value = 0.0;
+  for (std::size_t d = 0; d < n_row_; ++d) {
+    value += multiplier[d] * residual[d];
+    if (alpha > 0.0) value -= multiplier[d] * multiplier[d] / (4.0 * alpha);
+  }
+  for (std::size_t i = 0; i < n_; ++i) {
+    double pull = -linear[i];
+    for (std::size_t d = 0; d < n_row_; ++d) pull += jacobian[d * n_ + i] * multiplier[d];
+    const double from_kink = x[i] + pull / diagonal[i] - kink[i];
+    const double threshold = weight[i] / diagonal[i];
+    const bool is_kept = std::abs(from_kink) <= threshold && weight[i] > 0.0;
+    const double free =
+        is_kept ? kink[i] : kink[i] + from_kink - std::copysign(threshold, from_kink);
+    y_[i] = std::clamp(free, 0.0, 1.0);
+    is_free_[i] = !is_kept && free > 0.0 && free < 1.0;
+    const double moved = y_[i] - x[i];
+    value += (0.5 * diagonal[i] * moved - pull) * moved + weight[i] * std::abs(y_[i] - kink[i]);
+  }
+  return value;
+}
+
+void ProximalStep::linearise() {
+  for (std::size_t d = 0; d < n_row_; ++d) {
+    const double* row = jacobian.data() + d * n_;
+    gradient_[d] = residual[d] - multiplier_[d] / (2.0 * alpha);
+    for (std::size_t i = 0; i < n_; ++i) gradient_[d] -= row[i] * (y_[i] - x[i]);
+    for (std::size_t c = 0; c <= d; ++c) {
+      double sum = c == d ? 0.5 / alpha : 0.0;
+      const double* other = jacobian.data() + c * n_;
+      for (std::size_t i = 0; i < n_; ++i)
+        if (is_free_[i]) sum += row[i] * other[i] / diagonal[i];
+      matrix_[d * n_row_ + c] = sum;
+    }
+  }
+}
+
+bool ProximalStep::solve_newton() {
+  for (std::size_t d = 0; d < n_row_; ++d) {  // Cholesky factor, then forward substitution
+    double* row = matrix_.data() + d * n_row_;
+    for (std::size_t c = 0; c < d; ++c) {
+      for (std::size_t k = 0; k < c; ++k) row[c] -= row[k] * matrix_[c * n_row_ + k];
+      row[c] /= matrix_[c * n_row_ + c];
+    }
+    step_[d] = gradient_[d];
+    for (std::size_t k = 0; k < d; ++k) {
+      row[d] -= row[k] * row[k];
+      step_[d] -= row[k] * step_[k];
+    }
+    if (!(row[d] > 0.0)) return false;
+    row[d] = std::sqrt(row[d]);
+    step_[d] /= row[d];
+  }
+  for (std::size_t d = n_row_; d-- > 0;) {
+    for (std::size_t k = d + 1; k < n_row_; ++k) step_[d] -= matrix_[k * n_row_ + d] * step_[k];
+    step_[d] /= matrix_[d * n_row_ + d];
+  }
+  return true;
+}
+
+double ProximalStep::primal(const std::vector<double>& at) const noexcept {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < n_; ++i) {
+    const double moved = at[i] - x[i];
+    sum += (0.5 * diagonal[i] * moved + linear[i]) * moved + weight[i] * std::abs(at[i] - kink[i]);
+  }
+  for (std::size_t d = 0; d < n_row_; ++d) {
+    double left = residual[d];
+    for (std::size_t i = 0; i < n_; ++i) left -= jacobian[d * n_ + i] * (at[i] - x[i]);
+    sum += alpha * left * left;
+  }
+  return sum;
+}
+
+}  // namespace ceinms_torch::legacy

@@ -32,6 +32,7 @@ void FrameModel::begin(std::size_t frame) {
     states_[m].is_solved = false;
     states_[m].excitation = recorded(m);
     update(m);
+    states_[m].guess = states_[m].length[frame];
   }
 }
 
@@ -63,9 +64,7 @@ void FrameModel::update(std::size_t mtu) {
   if (model_.tendon == TendonModel::stiff) {
     length = kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
   } else {
-    // The original's ring of points takes none with a time it has already, so the first function
-    // value of a second solution at one frame has the velocity of the solution before (quirk F28).
-    const std::optional<double> root = solve(state, mtu, state.activation, state.is_solved);
+    const std::optional<double> root = solve(state, mtu);
     state.has_failed = !root.has_value();
     length = root ? *root : kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
     state.is_solved = true;
@@ -80,13 +79,15 @@ double FrameModel::velocity_at(const State& state, double length) const noexcept
          trial_.velocity_slope.of_latest(frame_) * length;
 }
 
-std::optional<double> FrameModel::solve(const State& state, std::size_t mtu, double activation,
-                                        bool is_stale) const {
+std::optional<double> FrameModel::solve(const State& state, std::size_t mtu) const {
   const double past = trial_.tendon_slope.of_past(frame_, state.length.data());
   const double latest = trial_.tendon_slope.of_latest(frame_);
+  // The original's ring of points takes none with a time it has already, so the first function
+  // value of a second solution at one frame has the velocity of the solution before (quirk F28).
+  bool is_stale = state.is_solved;
   const double stale = past + latest * state.length[frame_];
   return equilibrium_fibre_length(
-      curves_, state.mtu, activation, trial_.mtu_length(mtu)[frame_], model_.tolerance,
+      curves_, state.mtu, state.activation, trial_.mtu_length(mtu)[frame_], model_.tolerance,
       [&](double length) {
         const double velocity = is_stale ? stale : past + latest * length;
         is_stale = false;
@@ -94,20 +95,48 @@ std::optional<double> FrameModel::solve(const State& state, std::size_t mtu, dou
       });
 }
 
-ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) const {
-  enum : std::size_t { by_length, by_activation, n_input };
-  const State& state = states_[mtu];
+std::optional<double> FrameModel::refine(const State& state, std::size_t mtu,
+                                         double activation) const {
+  constexpr int max_iterations = 8;
+  constexpr double converged = 1e-10;  // of the optimal fibre length
   const double mtu_length = trial_.mtu_length(mtu)[frame_];
+  const double past = trial_.tendon_slope.of_past(frame_, state.length.data());
+  const double latest = trial_.tendon_slope.of_latest(frame_);
+  const auto f = [&](const auto& length) {
+    return imbalance(curves_, state.mtu, length, past + latest * length, activation, mtu_length);
+  };
+  const double lmo = state.mtu.parameters.optimal_fibre_length;
+  const double lowest = 0.2 * lmo;
+  const double highest = 2.0 * lmo;
+  if ((f(lowest) > 0.0) == (f(highest) > 0.0)) return std::nullopt;
+  double length = state.guess;
+  for (int i = 0; i < max_iterations; ++i) {
+    const auto here = f(kernel::variable<0, 1>(length, 1.0));
+    const double step = -here.value / here.partial[0];
+    length += step;
+    if (!(length > lowest && length < highest)) break;
+    if (std::abs(step) < converged * lmo) return length;
+  }
+  return equilibrium_fibre_length(curves_, state.mtu, activation, mtu_length, converged * lmo,
+                                  [&](double l) { return past + latest * l; });
+}
+
+ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) {
+  enum : std::size_t { by_length, by_activation, n_input };
+  State& state = states_[mtu];
   const auto [a, a_by_u] = state.curve.value_and_slope(state.filter.peek(excitation));
   const double scale = state.mtu.peak_force;
   const double a_by_e = a_by_u * state.filter.gain();
-  const auto root = model_.tendon == TendonModel::stiff ? std::nullopt : solve(state, mtu, a, false);
+  const double mtu_length = trial_.mtu_length(mtu)[frame_];
+  const auto root =
+      model_.tendon == TendonModel::stiff ? std::nullopt : refine(state, mtu, a);
   if (!root) {
     const double length = kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
     const auto force = muscle_force(curves_, state.mtu, length, velocity_at(state, length),
                                     kernel::variable<0, 1>(a, 1.0));
     return {scale * force.value, scale * force.partial[0] * a_by_e};
   }
+  state.guess = *root;
   const auto activation = kernel::variable<by_activation, n_input>(a, 1.0);
   const auto length = kernel::variable<by_length, n_input>(*root, 1.0);
   const auto velocity_through = [&](const CausalSlope& slope) {
@@ -117,12 +146,11 @@ ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) const {
                                   velocity_through(trial_.velocity_slope), activation);
   const auto f = imbalance(curves_, state.mtu, length, velocity_through(trial_.tendon_slope),
                            activation, mtu_length);
-  const double ratio = force.partial[by_length] / f.partial[by_length];
-  // Where f has no slope by length, at a kink of a curve, Brent's root has to do.
-  if (!std::isfinite(ratio))
-    return {scale * force.value, scale * force.partial[by_activation] * a_by_e};
-  return {scale * (force.value - ratio * f.value),
-          scale * (force.partial[by_activation] - ratio * f.partial[by_activation]) * a_by_e};
+  // Where f has no slope by length, at a kink of a curve, the length is taken as it is.
+  const double moved = f.partial[by_activation] / f.partial[by_length];
+  const double by_a = force.partial[by_activation] -
+                      (std::isfinite(moved) ? moved * force.partial[by_length] : 0.0);
+  return {scale * force.value, scale * by_a * a_by_e};
 }
 
 double FrameModel::moment(std::size_t dof) const noexcept {

@@ -62,7 +62,7 @@ void GradientSearch::begin_frame(const FrameProblem& problem) {
   }
 }
 
-void GradientSearch::evaluate(const FrameProblem& problem, Point& point) {
+void GradientSearch::evaluate(FrameProblem& problem, Point& point) {
   FrameTerms terms{.effort = effort_of_others_};
   point.error = error_of_others_;
   for (std::size_t i = 0; i < n_; ++i) {
@@ -77,7 +77,7 @@ void GradientSearch::evaluate(const FrameProblem& problem, Point& point) {
   ++evaluations_;
 }
 
-void GradientSearch::descend(const FrameProblem& problem) {
+void GradientSearch::descend(FrameProblem& problem) {
   constexpr int max_iterations = 40;
   constexpr double converged = 1e-9;  // of the objective
   constexpr double first_damping = 1e-3;

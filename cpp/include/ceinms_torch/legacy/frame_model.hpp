@@ -55,11 +55,12 @@ class FrameModel {
   double moment(std::size_t dof) const noexcept;
   bool has_failed(std::size_t mtu) const noexcept { return states_[mtu].has_failed; }
 
-  /// Force at an excitation, with its derivative; sets nothing. With the elastic tendon both are
-  /// those at the exact equilibrium, to which one Newton step leads from Brent's root, and the
-  /// fibre length moves with the activation by the implicit function theorem. Where there is no
-  /// equilibrium the fibre length does not depend on the excitation.
-  ForceSlope force_slope(std::size_t mtu, double excitation) const;
+  /// Force at an excitation, with its derivative; the excitation is not set. With the elastic
+  /// tendon, Newton's method goes on from the last fibre length to the exact equilibrium, Brent's
+  /// method helps where it does not get there, and the length moves with the activation by the
+  /// implicit function theorem. Where Brent would find no equilibrium there is none here, and the
+  /// fibre length does not depend on the excitation.
+  ForceSlope force_slope(std::size_t mtu, double excitation);
 
   /// Write all MTUs and joint moments (all but n_failed).
   void write(const RunOutput& out) const;
@@ -76,14 +77,15 @@ class FrameModel {
     double activation = 0.0;
     double velocity = 0.0;
     double force = 0.0;
+    double guess = 0.0;      ///< of the fibre length, for force_slope [m]
     bool is_solved = false;  ///< at the current frame
     bool has_failed = false;
   };
 
   void update(std::size_t mtu);
   double velocity_at(const State& state, double length) const noexcept;
-  std::optional<double> solve(const State& state, std::size_t mtu, double activation,
-                              bool is_stale) const;
+  std::optional<double> solve(const State& state, std::size_t mtu) const;
+  std::optional<double> refine(const State& state, std::size_t mtu, double activation) const;
 
   const Curves& curves_;
   const Trial& trial_;

@@ -36,8 +36,8 @@ class GradientSearch final : public FrameSearch {
   };
 
   void begin_frame(const FrameProblem& problem);
-  void evaluate(const FrameProblem& problem, Point& point);
-  void descend(const FrameProblem& problem);
+  void evaluate(FrameProblem& problem, Point& point);
+  void descend(FrameProblem& problem);
   void linearise(const HybridOptions& options);
   void measure_curvature();
 

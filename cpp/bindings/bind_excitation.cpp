@@ -57,16 +57,18 @@ void check_point(const ExcitationProblem& problem, const Array& x) {
   check_finite("x", x);
 }
 
-std::pair<double, Array> square_error(ExcitationProblem& problem, const Array& x) {
+py::typing::Tuple<Array, Array> square_errors(ExcitationProblem& problem, const Array& x) {
   check_point(problem, x);
   Array gradient({x.shape(0), x.shape(1)});
-  double* out = gradient.mutable_data();
-  double sum = 0.0;
+  Array sums(static_cast<py::ssize_t>(problem.n_counted()));
+  double* by_x = gradient.mutable_data();
+  double* out = sums.mutable_data();
   {
     const py::gil_scoped_release release;
-    sum = problem.square_error(x.data(), out);
+    const std::vector<double>& found = problem.square_errors(x.data(), by_x);
+    std::copy(found.begin(), found.end(), out);
   }
-  return {sum, gradient};
+  return py::make_tuple(sums, gradient);
 }
 
 SimulatedArrays simulate(ExcitationProblem& problem, const Array& x) {
@@ -100,8 +102,9 @@ void bind_excitation(py::module_& module) {
             return array;
           },
           "Excitations as recorded, as they act at the steps (n_step, n_mtu).")
-      .def("square_error", &square_error, py::arg("x"),
-           "Sum of the squared moment errors [N^2 m^2] at x (n_step, n_searched) and its gradient.")
+      .def("square_errors", &square_errors, py::arg("x"),
+           "Sums of the squared moment errors of each DOF that counts [N^2 m^2] at x (n_step, "
+           "n_searched), and the gradient of their sum.")
       .def("simulate", &simulate, py::arg("x"), "What simulate returns, at x (n_step, n_searched).");
 }
 

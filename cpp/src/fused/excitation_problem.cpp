@@ -14,6 +14,7 @@ ExcitationProblem::ExcitationProblem(const Backend& backend, const kernel::Trial
       moment_arm_(trial.moment_arm, trial.moment_arm + trial.n_step * trial.n_dof * trial.n_mtu),
       recorded_(trial.n_step * trial.n_mtu),
       moment_(trial.n_step * trial.n_dof),
+      square_error_(target_.dofs.size()),
       by_parameter_(target_.parameters.size()) {
   workspace_.forward(target_.parameters.data());
   for (std::size_t k = 0; k < n_step(); ++k)
@@ -25,10 +26,6 @@ void ExcitationProblem::run(const double* x) {
   for (std::size_t i = 0; i < n_searched(); ++i)
     workspace_.load_samples(workspace_.layout().lane(0, target_.searched[i]), x + i, n_searched());
   workspace_.forward(target_.parameters.data());
-  measure();
-}
-
-void ExcitationProblem::measure() {
   const std::size_t width = workspace_.layout().backend().width;
   std::fill(moment_.begin(), moment_.end(), 0.0);
   for (std::size_t m = 0; m < n_mtu(); ++m) {
@@ -36,24 +33,22 @@ void ExcitationProblem::measure() {
     const double* force = workspace_.trace(lane.block).mtu_force + lane.place;
     for (std::size_t k = 0; k < n_step(); ++k)
       for (std::size_t dof = 0; dof < n_dof_; ++dof)
-        moment_[k * n_dof_ + dof] +=
-            moment_arm_[(k * n_dof_ + dof) * n_mtu() + m] * force[k * width];
+        moment_[k * n_dof_ + dof] += moment_arm(k, dof, m) * force[k * width];
   }
 }
 
-double ExcitationProblem::square_error(const double* x) {
+const std::vector<double>& ExcitationProblem::square_errors(const double* x) {
   run(x);
-  double sum = 0.0;
-  for (std::size_t k = 0; k < n_step(); ++k)
-    for (const std::size_t dof : target_.dofs) {
-      const double error = target_.measured[k * n_dof_ + dof] - moment_[k * n_dof_ + dof];
-      sum += error * error;
-    }
-  return sum;
+  for (std::size_t i = 0; i < n_counted(); ++i) {
+    double& sum = square_error_[i] = 0.0;
+    for (std::size_t k = 0; k < n_step(); ++k)
+      sum += error(k, target_.dofs[i]) * error(k, target_.dofs[i]);
+  }
+  return square_error_;
 }
 
-double ExcitationProblem::square_error(const double* x, double* gradient) {
-  const double sum = square_error(x);
+const std::vector<double>& ExcitationProblem::square_errors(const double* x, double* gradient) {
+  square_errors(x);
   const LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
   workspace_.clear_seeds();
@@ -62,9 +57,7 @@ double ExcitationProblem::square_error(const double* x, double* gradient) {
     double* seed = workspace_.seed_force(lane.block) + lane.place;
     for (std::size_t k = 0; k < n_step(); ++k)
       for (const std::size_t dof : target_.dofs)
-        seed[k * width] -= 2.0 *
-                           (target_.measured[k * n_dof_ + dof] - moment_[k * n_dof_ + dof]) *
-                           moment_arm_[(k * n_dof_ + dof) * n_mtu() + m];
+        seed[k * width] -= 2.0 * error(k, dof) * moment_arm(k, dof, m);
   }
   workspace_.reverse(by_parameter_.data());
   for (std::size_t i = 0; i < n_searched(); ++i) {
@@ -74,21 +67,17 @@ double ExcitationProblem::square_error(const double* x, double* gradient) {
     for (std::size_t k = 0; k < n_step(); ++k)
       gradient[k * n_searched() + i] = by_sample[k * width];
   }
-  return sum;
-}
-
-kernel::Mtu<double> ExcitationProblem::mtu(std::size_t i) const {
-  return kernel::Mtu<double>(
-      kernel::MtuParameters<double>::from([&](kernel::ParameterKind kind) {
-        return target_.parameters[static_cast<std::size_t>(kind) * n_mtu() + i];
-      }));
+  return square_error_;
 }
 
 void ExcitationProblem::simulate(const double* x, const kernel::TrialOutput& out) {
   run(x);
   const std::size_t width = workspace_.layout().backend().width;
   for (std::size_t m = 0; m < n_mtu(); ++m) {
-    const kernel::Mtu<double> own = mtu(m);
+    const kernel::Mtu<double> own(
+        kernel::MtuParameters<double>::from([&](kernel::ParameterKind kind) {
+          return target_.parameters[static_cast<std::size_t>(kind) * n_mtu() + m];
+        }));
     const Lane& lane = workspace_.layout().lane(0, m);
     const LaneTrace trace = workspace_.trace(lane.block);
     for (std::size_t k = 0; k < n_step(); ++k) {

@@ -56,6 +56,7 @@ CubicSpline::CubicSpline(std::span<const double> x, std::span<const double> y)
     return;
   }
   const std::vector<double> sigma = solve_sigma(x_, h, delta);
+  pieces_.reserve(n - 1);
   for (std::size_t i = 0; i + 1 < n; ++i) {
     const double slope = delta[i] - h[i] * (2.0 * sigma[i] + sigma[i + 1]);
     pieces_.push_back({x_[i], {y_[i], slope, 3.0 * sigma[i], (sigma[i + 1] - sigma[i]) / h[i]}});

@@ -134,7 +134,8 @@ ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) {
     const double length = kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
     const auto force = muscle_force(curves_, state.mtu, length, velocity_at(state, length),
                                     kernel::variable<0, 1>(a, 1.0));
-    return {scale * force.value, scale * force.partial[0] * a_by_e};
+    return {scale * force.value, scale * force.partial[0] * a_by_e,
+            model_.tendon != TendonModel::stiff};
   }
   state.guess = *root;
   const auto activation = kernel::variable<by_activation, n_input>(a, 1.0);
@@ -150,7 +151,7 @@ ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) {
   const double moved = f.partial[by_activation] / f.partial[by_length];
   const double by_a = force.partial[by_activation] -
                       (std::isfinite(moved) ? moved * force.partial[by_length] : 0.0);
-  return {scale * force.value, scale * by_a * a_by_e};
+  return {scale * force.value, scale * by_a * a_by_e, false};
 }
 
 double FrameModel::moment(std::size_t dof) const noexcept {

@@ -1,7 +1,6 @@
 #include "ceinms_torch/legacy/gradient_search.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -34,10 +33,10 @@ std::size_t GradientSearch::search(FrameProblem& problem) {
   };
   for (std::size_t i = 0; i < n_; ++i) best_[i] = problem.start(i);
   descend_from([&](std::size_t i) { return problem.model().past(problem.searched()[i]); });
-  static const int starts = std::getenv("STARTS") ? std::atoi(std::getenv("STARTS")) : 3;
-  if (starts > 1 && !problem.options().adjust.empty())
+  if (is_doubtful_ || problem.model().frame() == 0) {
     descend_from([&](std::size_t i) { return problem.start(i); });
-  if (starts > 2) descend_from([](std::size_t) { return 0.0; });
+    descend_from([](std::size_t) { return 0.0; });
+  }
   problem.objective(best_);
   return evaluations_;
 }
@@ -46,6 +45,7 @@ void GradientSearch::begin_frame(const FrameProblem& problem) {
   const FrameModel& model = problem.model();
   const HybridOptions& options = problem.options();
   evaluations_ = 0;
+  is_doubtful_ = false;
   step_.alpha = options.alpha;
   effort_of_others_ = problem.terms().effort;
   for (std::size_t d = 0; d < n_dof_; ++d)
@@ -68,6 +68,7 @@ void GradientSearch::evaluate(FrameProblem& problem, Point& point) {
   for (std::size_t i = 0; i < n_; ++i) {
     const ForceSlope force = problem.model().force_slope(problem.searched()[i], point.x[i]);
     point.slope[i] = force.by_excitation;
+    is_doubtful_ |= force.has_failed;
     for (std::size_t d = 0; d < n_dof_; ++d) point.error[d] -= arm_[d * n_ + i] * force.force;
     terms.effort += point.x[i] * point.x[i];
     if (problem.is_adjusted(i)) terms.tracking += std::abs(point.x[i] - step_.kink[i]);
@@ -100,6 +101,7 @@ void GradientSearch::descend(FrameProblem& problem) {
     }
     linearise(problem.options());
   }
+  is_doubtful_ = true;
 }
 
 void GradientSearch::linearise(const HybridOptions& options) {

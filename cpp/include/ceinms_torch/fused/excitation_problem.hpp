@@ -35,21 +35,27 @@ class ExcitationProblem {
   std::size_t n_mtu() const noexcept { return workspace_.layout().n_mtu(); }
   std::size_t n_dof() const noexcept { return n_dof_; }
   std::size_t n_searched() const noexcept { return target_.searched.size(); }
+  std::size_t n_counted() const noexcept { return target_.dofs.size(); }
 
   /// Excitations as recorded, at all steps, of all MTUs: (n_step, n_mtu).
   const std::vector<double>& recorded() const noexcept { return recorded_; }
 
-  /// Sum of the squared moment errors [N^2 m^2] at x (n_step, n_searched).
-  double square_error(const double* x);
-  /// The same, with its gradient (n_step, n_searched).
-  double square_error(const double* x, double* gradient);
+  /// Sums over the steps of the squared moment errors of each DOF that counts [N^2 m^2], at x
+  /// (n_step, n_searched).
+  const std::vector<double>& square_errors(const double* x);
+  /// The same, and the gradient (n_step, n_searched) of their sum.
+  const std::vector<double>& square_errors(const double* x, double* gradient);
   /// What all MTUs do at x.
   void simulate(const double* x, const kernel::TrialOutput& out);
 
  private:
   void run(const double* x);
-  void measure();
-  kernel::Mtu<double> mtu(std::size_t i) const;
+  double error(std::size_t step, std::size_t dof) const noexcept {
+    return target_.measured[step * n_dof_ + dof] - moment_[step * n_dof_ + dof];
+  }
+  double moment_arm(std::size_t step, std::size_t dof, std::size_t mtu) const noexcept {
+    return moment_arm_[(step * n_dof_ + dof) * n_mtu() + mtu];
+  }
 
   ExcitationTarget target_;
   Workspace workspace_;
@@ -57,6 +63,7 @@ class ExcitationProblem {
   std::vector<double> moment_arm_;  ///< (n_step, n_dof, n_mtu) [m]
   std::vector<double> recorded_;
   std::vector<double> moment_;  ///< of the last run (n_step, n_dof) [N m]
+  std::vector<double> square_error_;  ///< by DOF that counts
   std::vector<double> by_parameter_;
 };
 

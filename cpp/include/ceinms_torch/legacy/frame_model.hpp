@@ -15,6 +15,7 @@ namespace ceinms_torch::legacy {
 struct ForceSlope {
   double force;          ///< along the tendon [N]
   double by_excitation;  ///< [N]
+  bool has_failed;       ///< without equilibrium
 };
 
 /// All MTUs of a trial, each with its past and with the excitation last tried at this frame.

@@ -20,8 +20,9 @@ namespace ceinms_torch::legacy {
 /// over the last step. Each step minimises that model, made convex, with the absolute values and
 /// bounds as they are (ProximalStep), damped after Levenberg until the objective falls.
 ///
-/// The problem need not be convex (an MTU may lose its equilibrium). So three starts are tried:
-/// the excitations of the frame before, CEINMS's start, and rest; the best end is kept.
+/// A frame starts where the one before ended. The problem need not be convex: where an MTU loses its
+/// equilibrium on the way, or the descent does not come to an end, CEINMS's start and rest are
+/// tried, too, as at the first frame, and the best end is kept.
 class GradientSearch final : public FrameSearch {
  public:
   explicit GradientSearch(const FrameProblem& problem);
@@ -54,6 +55,7 @@ class GradientSearch final : public FrameSearch {
   std::vector<double> scale_;      ///< (n) of the damping
   std::vector<double> best_;
   std::size_t evaluations_ = 0;
+  bool is_doubtful_ = false;
 };
 
 }  // namespace ceinms_torch::legacy

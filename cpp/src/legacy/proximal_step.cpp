@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace ceinms_torch::legacy {
 
@@ -30,9 +29,7 @@ double ProximalStep::solve() {
     respond(multiplier_);
     return primal(x) - primal(y_);
   }
-  // At y = x the multiplier would be this; a better guess than none.
-  for (std::size_t d = 0; d < n_row_; ++d) multiplier_[d] = 2.0 * alpha * residual[d];
-  double value = respond(multiplier_);
+  double value = respond(multiplier_);  // from where the last step ended
   constexpr int max_iterations = 60;
   for (int i = 0; i < max_iterations && std::isfinite(value); ++i) {
     linearise();
@@ -55,7 +52,9 @@ double ProximalStep::solve() {
     multiplier_.swap(trial_);
     value = next;
   }
-  return primal(x) - primal(y_);
+  const double gain = primal(x) - primal(y_);
+  if (!std::isfinite(gain)) std::fill(multiplier_.begin(), multiplier_.end(), 0.0);
+  return gain;
 }
 
 double ProximalStep::respond(const std::vector<double>& multiplier) {
@@ -67,8 +66,9 @@ double ProximalStep::respond(const std::vector<double>& multiplier) {
   for (std::size_t i = 0; i < n_; ++i) {
     double pull = -linear[i];
     for (std::size_t d = 0; d < n_row_; ++d) pull += jacobian[d * n_ + i] * multiplier[d];
-    const double from_kink = x[i] + pull / diagonal[i] - kink[i];
-    const double threshold = weight[i] / diagonal[i];
+    const double inverse = 1.0 / diagonal[i];
+    const double from_kink = x[i] + pull * inverse - kink[i];
+    const double threshold = weight[i] * inverse;
     const bool is_kept = std::abs(from_kink) <= threshold && weight[i] > 0.0;
     const double free =
         is_kept ? kink[i] : kink[i] + from_kink - std::copysign(threshold, from_kink);

@@ -45,7 +45,7 @@ class ProximalStep {
   std::size_t n_row_;
   std::vector<double> y_;
   std::vector<char> is_free_;       ///< neither at a bound nor at its kink
-  std::vector<double> multiplier_;  ///< (n_row), kept as the next start
+  std::vector<double> multiplier_;  ///< (n_row), the next step starts from it
   std::vector<double> trial_;
   std::vector<double> gradient_;  ///< of the dual (n_row)
   std::vector<double> step_;      ///< (n_row)

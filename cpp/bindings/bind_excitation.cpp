@@ -37,9 +37,9 @@ std::unique_ptr<ExcitationProblem> make_problem(
   check_shape("measured", measured, {time.size(), static_cast<py::ssize_t>(in.n_dof)});
   check_finite("measured", measured);
   if (threads == 0) throw std::invalid_argument("threads: expected at least 1, got 0.");
-  auto curves = std::make_shared<const fused::CurveTables>(
-      kernel::MtuCurves<kernel::PiecewiseCubic>{to_table(tables[0]), to_table(tables[1]),
-                                                to_table(tables[2]), to_table(tables[3])});
+  auto curves =
+      std::make_shared<const fused::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
+          to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
   return std::make_unique<ExcitationProblem>(
       *fused::backends().front(), in, std::move(curves),
       fused::ExcitationTarget{{parameters.data(), parameters.data() + parameters.size()},
@@ -105,7 +105,8 @@ void bind_excitation(py::module_& module) {
       .def("square_errors", &square_errors, py::arg("x"),
            "Sums of the squared moment errors of each DOF that counts [N^2 m^2] at x (n_step, "
            "n_searched), and the gradient of their sum.")
-      .def("simulate", &simulate, py::arg("x"), "What simulate returns, at x (n_step, n_searched).");
+      .def("simulate", &simulate, py::arg("x"),
+           "What simulate returns, at x (n_step, n_searched).");
 }
 
 }  // namespace ceinms_torch::bindings

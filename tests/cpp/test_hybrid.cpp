@@ -84,8 +84,8 @@ TEST_CASE("force by excitation equals central differences") {
         frames.begin(frame);
         for (std::size_t m = 0; m < n_mtu; ++m) {
           const double e = 0.05 + 0.2 * static_cast<double>(m);
-          const double difference = central_difference(
-              [&](double x) { return frames.force_slope(m, x).force; }, e, 1e-4);
+          const double difference =
+              central_difference([&](double x) { return frames.force_slope(m, x).force; }, e, 1e-4);
           // The curves are of class C2 only, so the difference is exact to its step squared.
           CHECK(frames.force_slope(m, e).by_excitation == near(difference, 1e-5));
           frames.set_excitation(m, e);

@@ -45,6 +45,7 @@ void FrameModel::set_excitation(std::size_t mtu, double excitation) {
 }
 
 void FrameModel::solve_again() {
+  if (model_.tendon == TendonModel::stiff) return;  // nothing would move
   for (std::size_t m = 0; m < states_.size(); ++m) update(m);
 }
 
@@ -128,14 +129,15 @@ ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) {
   const double scale = state.mtu.peak_force;
   const double a_by_e = a_by_u * state.filter.gain();
   const double mtu_length = trial_.mtu_length(mtu)[frame_];
-  const auto root =
-      model_.tendon == TendonModel::stiff ? std::nullopt : refine(state, mtu, a);
+  const auto root = model_.tendon == TendonModel::stiff ? std::nullopt : refine(state, mtu, a);
   if (!root) {
-    const double length = kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
-    const auto force = muscle_force(curves_, state.mtu, length, velocity_at(state, length),
-                                    kernel::variable<0, 1>(a, 1.0));
-    return {scale * force.value, scale * force.partial[0] * a_by_e,
-            model_.tendon != TendonModel::stiff};
+    const bool has_failed = model_.tendon != TendonModel::stiff;
+    const double length = has_failed ? kernel::stiff_fibre_length<double>(state.mtu, mtu_length)
+                                     : state.length[frame_];
+    const double velocity = has_failed ? velocity_at(state, length) : state.velocity;
+    const auto force =
+        muscle_force(curves_, state.mtu, length, velocity, kernel::variable<0, 1>(a, 1.0));
+    return {scale * force.value, scale * force.partial[0] * a_by_e, has_failed};
   }
   state.guess = *root;
   const auto activation = kernel::variable<by_activation, n_input>(a, 1.0);
@@ -143,8 +145,8 @@ ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) {
   const auto velocity_through = [&](const CausalSlope& slope) {
     return slope.of_past(frame_, state.length.data()) + slope.of_latest(frame_) * length;
   };
-  const auto force = muscle_force(curves_, state.mtu, length,
-                                  velocity_through(trial_.velocity_slope), activation);
+  const auto force =
+      muscle_force(curves_, state.mtu, length, velocity_through(trial_.velocity_slope), activation);
   const auto f = imbalance(curves_, state.mtu, length, velocity_through(trial_.tendon_slope),
                            activation, mtu_length);
   // Where f has no slope by length, at a kink of a curve, the length is taken as it is.

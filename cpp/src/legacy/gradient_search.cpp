@@ -80,7 +80,7 @@ void GradientSearch::evaluate(FrameProblem& problem, Point& point) {
 
 void GradientSearch::descend(FrameProblem& problem) {
   constexpr int max_iterations = 40;
-  constexpr double converged = 1e-9;  // of the objective
+  constexpr double converged = 1e-8;  // of the objective
   constexpr double first_damping = 1e-3;
   double damping = 0.0;
   linearise(problem.options());
@@ -118,7 +118,8 @@ void GradientSearch::linearise(const HybridOptions& options) {
       square += step_.jacobian[d * n_ + i] * step_.jacobian[d * n_ + i];
     }
     step_.linear[i] = 2.0 * options.beta * now_.x[i];
-    scale_[i] = 2.0 * options.alpha * square + 2.0 * options.beta + std::numeric_limits<double>::min();
+    scale_[i] =
+        2.0 * options.alpha * square + 2.0 * options.beta + std::numeric_limits<double>::min();
     // Where the objective is concave a step as long as where it is convex: away from a saddle.
     diagonal_[i] = std::max(std::abs(2.0 * options.beta + by_force * curvature_[i]),
                             least_curvature * scale_[i]);

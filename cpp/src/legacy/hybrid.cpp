@@ -13,8 +13,7 @@ std::size_t AnnealingSearch::search(FrameProblem& problem) {
       .objective = [&](std::span<const double> x) { return problem.objective(x); },
       .report = [](const Temperature&) { return true; },
       .go_on = {}};
-  const AnnealingResult best =
-      anneal(AnnealingKind::hybrid, start, lower, upper, options_, hooks);
+  const AnnealingResult best = anneal(AnnealingKind::hybrid, start, lower, upper, options_, hooks);
   problem.objective(best.x);
   return static_cast<std::size_t>(best.evaluations);
 }

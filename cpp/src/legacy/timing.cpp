@@ -22,7 +22,8 @@ bool is_before(double a, double b) noexcept {
 void append_weights(std::span<const double> time, std::vector<double>& weights) {
   const std::size_t n = time.size();
   if (n == 1) weights.push_back(0.0);
-  if (n == 2) weights.insert(weights.end(), {-1.0 / (time[1] - time[0]), 1.0 / (time[1] - time[0])});
+  if (n == 2)
+    weights.insert(weights.end(), {-1.0 / (time[1] - time[0]), 1.0 / (time[1] - time[0])});
   if (n <= 2) return;
   constexpr std::size_t at_once = 15;
   using Value = kernel::Dual<double, at_once>;

@@ -14,6 +14,7 @@ from ceinms_torch.cli.display import fit_table, stderr, stdout
 from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
 
 if TYPE_CHECKING:
+    from ceinms_torch.model.execution import Hybrid
     from ceinms_torch.workflows.engines import Point
     from ceinms_torch.workflows.excitations import ExcitationResult
     from ceinms_torch.workflows.folder import RunFolder
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
 
 
 def search_excitations(
-    folder: RunFolder, tendon: str, directory: Path, *, auto: bool, quiet: bool
+    folder: RunFolder, hybrid: Hybrid, tendon: str, directory: Path, *, auto: bool, quiet: bool
 ) -> None:
     """Search for the excitations of a trial, show what came out and write it.
 
     Parameters
     ----------
     folder : RunFolder
-        With a ``hybrid`` execution file.
+        The subject and the trial.
+    hybrid : Hybrid
+        What is searched for, of the folder's execution file.
     tendon : str
         Tendon by its XML name.
     directory : Path
@@ -45,10 +48,8 @@ def search_excitations(
     from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
     from ceinms_torch.workflows.weights import choose_weights  # noqa: PLC0415
 
-    execution, trial = folder.execution, folder.trial
-    assert execution.hybrid is not None
-    dofs = counted_dofs(execution)
-    search = TrialSearch(folder.subject, trial, execution.hybrid, tendon=tendon, dofs=dofs)
+    trial, dofs = folder.trial, counted_dofs(folder.execution)
+    search = TrialSearch(folder.subject, trial, hybrid, tendon=tendon, dofs=dofs)
     recorded = simulate(folder.subject, trial, tendon=tendon)
     choice = None
     with _Shown(quiet=quiet) as shown:

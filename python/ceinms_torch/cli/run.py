@@ -100,8 +100,9 @@ def run_command(
     """Predict muscle forces and joint moments of one trial from its excitations.
 
     Where the execution file says <hybrid>, the excitations that it names are searched for, so that
-    the moments match those measured. Writes activations, fibre lengths and velocities, pennation angles, tendon strains, MTU forces
-    and joint moments as .sto; where the trial has measured moments, shows how well they match.
+    the moments match those measured. Writes activations, fibre lengths and velocities, pennation
+    angles, tendon strains, MTU forces and joint moments as .sto; where the trial has measured
+    moments, shows how well they match.
     """
     from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import RunFolder  # noqa: PLC0415
@@ -117,15 +118,17 @@ def run_command(
         folder = RunFolder.read(setup, legacy=legacy)
         directory = folder.setup.output_directory if out is None else out
         check_writable(directory)
-        is_searched = folder.execution.hybrid is not None
-        if not is_searched and (solver is not None or weights is WeightsFrom.auto):
+        hybrid = folder.execution.hybrid
+        if hybrid is None and (solver is not None or weights is WeightsFrom.auto):
             expected = "an execution file with <hybrid>"
             raise OptionError(wording("--solver and --weights", expected, "<openLoop/>"))
         if legacy:
             simulation = _run_legacy(folder, solver, directory)
-        elif is_searched:
+        elif hybrid is not None:
             kind = _engine_kind(folder, tendon)
-            search_excitations(folder, kind, directory, auto=weights == "auto", quiet=quiet)
+            search_excitations(
+                folder, hybrid, kind, directory, auto=weights is WeightsFrom.auto, quiet=quiet
+            )
             return
         else:
             simulation = _run(folder, _engine_kind(folder, tendon), directory)

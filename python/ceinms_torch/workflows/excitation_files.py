@@ -39,9 +39,7 @@ def write_excitations(
         write_atomically(directory / "weights.csv", choice.to_csv().encode())
 
 
-def _result_dict(
-    result: ExcitationResult, fit: Fit, choice: WeightChoice | None
-) -> dict[str, Any]:
+def _result_dict(result: ExcitationResult, fit: Fit, choice: WeightChoice | None) -> dict[str, Any]:
     hybrid = result.hybrid
     chosen = {}
     if choice is not None:

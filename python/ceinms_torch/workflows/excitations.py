@@ -30,7 +30,7 @@ from ceinms_torch.workflows.time_series import TimeSeries
 FloatArray = NDArray[np.float64]
 TERM_NAMES = ("moment", "effort", "tracking")
 # Stops when nothing visible changes; the gradient's own size says little where weights differ so.
-SOLVER = Lbfgs(max_iterations=4000, min_improvement=1e-8, min_gradient=0.0, memory=30)
+SOLVER = Lbfgs(max_iterations=5000, min_improvement=1e-7, min_gradient=0.0, memory=20)
 
 
 @dataclass(frozen=True, kw_only=True)

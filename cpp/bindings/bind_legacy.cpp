@@ -2,9 +2,13 @@
 
 #include "bind_kernel.hpp"
 #include "ceinms_torch/legacy/execution.hpp"
+#include "ceinms_torch/legacy/gradient_search.hpp"
 #include "ceinms_torch/legacy/hybrid.hpp"
 #include "legacy_arrays.hpp"
 #include "names.hpp"
+
+#include <memory>
+#include <optional>
 
 namespace ceinms_torch::bindings {
 namespace {
@@ -81,27 +85,42 @@ Results run(const std::array<TableArrays, 4>& tables, const Array& parameters,
 Results run_hybrid(const std::array<TableArrays, 4>& tables, const Array& parameters,
                    const LegacyTrial& arrays, const Model& model, const Array& measured,
                    double alpha, double beta, double gamma, const Indices& adjust,
-                   const Indices& synth, const legacy::AnnealingOptions& annealing) {
+                   const Indices& synth, const Indices& dofs,
+                   const std::optional<legacy::AnnealingOptions>& annealing) {
   const Curves curves = legacy_curves(tables);
   const legacy::Trial trial = arrays.trial(true);
+  const auto n_step = static_cast<py::ssize_t>(trial.n_step());
   const auto n_mtu = static_cast<py::ssize_t>(trial.n_mtu);
+  const auto n_dof = static_cast<py::ssize_t>(trial.n_dof);
   check_parameters(parameters, trial);
-  check_shape("measured", measured,
-              {static_cast<py::ssize_t>(trial.n_step()), static_cast<py::ssize_t>(trial.n_dof)});
+  check_shape("measured", measured, {n_step, n_dof});
   check_finite("measured", measured);
-  const legacy::HybridOptions options{
-      alpha,    beta, gamma, to_indices("adjust", adjust, n_mtu), to_indices("synth", synth, n_mtu),
-      annealing};
+  const legacy::HybridOptions options{alpha,
+                                      beta,
+                                      gamma,
+                                      to_indices("adjust", adjust, n_mtu),
+                                      to_indices("synth", synth, n_mtu),
+                                      to_indices("dofs", dofs, n_dof)};
   Results result;
-  legacy::HybridOutput out{allocate(trial, result), nullptr};
-  Array excitation({trial.n_step(), trial.n_mtu});
+  Array excitation({n_step, n_mtu});
+  Array terms({n_step, py::ssize_t{3}});
+  Counts evaluations(n_step);
+  const legacy::HybridOutput out{allocate(trial, result), excitation.mutable_data(),
+                                 terms.mutable_data(), evaluations.mutable_data()};
   result["adjusted_excitation"] = excitation;
-  out.excitation = excitation.mutable_data();
+  result["terms"] = terms;
+  result["evaluations"] = evaluations;
   std::size_t n_done = 0;
   {
     const py::gil_scoped_release release;
-    n_done = legacy::HybridRun(curves, parameters.data(), trial, model, measured.data(), options)
-                 .run(out, until_interrupted());
+    legacy::FrameModel frames(curves, parameters.data(), trial, model);
+    legacy::FrameProblem problem(frames, measured.data(), options);
+    std::unique_ptr<legacy::FrameSearch> search;
+    if (annealing)
+      search = std::make_unique<legacy::AnnealingSearch>(*annealing);
+    else
+      search = std::make_unique<legacy::GradientSearch>(problem);
+    n_done = run_hybrid(problem, *search, out, until_interrupted());
   }
   if (n_done < trial.n_step()) {
     PyErr_SetNone(PyExc_KeyboardInterrupt);
@@ -150,10 +169,13 @@ fibre_velocity [m/s], norm_fibre_velocity, pennation_angle [rad], tendon_strain,
   module.def("legacy_run_hybrid", &run_hybrid, py::kw_only(), py::arg("tables"),
              py::arg("parameters"), py::arg("trial"), py::arg("model"), py::arg("measured"),
              py::arg("alpha"), py::arg("beta"), py::arg("gamma"), py::arg("adjust"),
-             py::arg("synth"), py::arg("annealing"),
-             "Search the excitations of some MTUs (indices), frame by frame, so that moments match "
-             "those measured (n_step, n_dof) [N m], as CEINMS does. Returns what legacy_run does, "
-             "and adjusted_excitation (n_step, n_mtu).");
+             py::arg("synth"), py::arg("dofs"), py::arg("annealing"),
+             R"(Search the excitations of some MTUs (indices) frame by frame.
+
+Moments of `dofs` (indices) shall match those measured (n_step, n_dof) [N m]. By annealing as in
+CEINMS, or by gradients if annealing is None. Returns what legacy_run does, adjusted_excitation
+(n_step, n_mtu), terms (n_step, 3), the unweighted sums of squared moment errors [N^2 m^2], squared
+excitations and absolute changes, and evaluations (n_step) of the objective.)");
 }
 
 }  // namespace ceinms_torch::bindings

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ceinms_torch.io.storage import Storage, read_storage, write_storage
     from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
     from ceinms_torch.model.excitation_generator import ExcitationGenerator
-    from ceinms_torch.model.execution import Execution
+    from ceinms_torch.model.execution import Execution, Hybrid
     from ceinms_torch.model.input_data import InputData
     from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
     from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.calibrate import build_problem, calibrate
     from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
     from ceinms_torch.workflows.engines import FusedProblem, Minimum, TensorProblem
+    from ceinms_torch.workflows.excitations import ExcitationResult, TrialSearch
     from ceinms_torch.workflows.fit import MomentFit, mean_fit, moment_fit
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
     from ceinms_torch.workflows.identifiability import Identifiability, identifiability
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.stream import Stream, StreamStep
     from ceinms_torch.workflows.tensor_simulation import simulate_tensors
     from ceinms_torch.workflows.time_series import TimeSeries
+    from ceinms_torch.workflows.weights import WeightChoice, choose_weights
     from ceinms_torch.workflows.windowed import WindowedCalibrator, WindowFit
 
 _HOMES = {
@@ -63,7 +65,7 @@ _HOMES = {
     "io.storage": ("Storage", "read_storage", "write_storage"),
     "model.calibration": ("CalibrationPlan", "CalibrationStep", "ParameterSpec"),
     "model.excitation_generator": ("ExcitationGenerator",),
-    "model.execution": ("Execution",),
+    "model.execution": ("Execution", "Hybrid"),
     "model.input_data": ("InputData",),
     "model.nms_model": ("SimulatedAnnealing", "Tendon"),
     "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt", "Objective"),
@@ -76,6 +78,7 @@ _HOMES = {
     "workflows.calibrate": ("build_problem", "calibrate"),
     "workflows.calibration_result": ("CalibrationResult", "Iteration"),
     "workflows.engines": ("FusedProblem", "Minimum", "TensorProblem"),
+    "workflows.excitations": ("ExcitationResult", "TrialSearch"),
     "workflows.fit": ("MomentFit", "mean_fit", "moment_fit"),
     "workflows.folder": ("CalibrationFolder", "RunFolder"),
     "workflows.identifiability": ("Identifiability", "identifiability"),
@@ -86,6 +89,7 @@ _HOMES = {
     "workflows.stream": ("Stream", "StreamStep"),
     "workflows.tensor_simulation": ("simulate_tensors",),
     "workflows.time_series": ("TimeSeries",),
+    "workflows.weights": ("WeightChoice", "choose_weights"),
     "workflows.windowed": ("WindowFit", "WindowedCalibrator"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -105,10 +109,12 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "DataError",
     "Dof",
     "ExcitationGenerator",
+    "ExcitationResult",
     "Execution",
     "FileFormatError",
     "Finding",
     "FusedProblem",
+    "Hybrid",
     "Identifiability",
     "InputData",
     "Iteration",
@@ -134,11 +140,14 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "TensorProblem",
     "TimeSeries",
     "Trial",
+    "TrialSearch",
+    "WeightChoice",
     "WindowFit",
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
     "check_folder",
+    "choose_weights",
     "identifiability",
     "mean_fit",
     "moment_fit",

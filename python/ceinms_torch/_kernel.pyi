@@ -11,6 +11,7 @@ import typing
 __all__: list[str] = [
     "AnnealingOptions",
     "Evaluation",
+    "ExcitationProblem",
     "Iteration",
     "LegacyEvaluation",
     "LegacyIteration",
@@ -171,6 +172,55 @@ class Problem:
         """
     @property
     def term_names(self) -> list[str]: ...
+
+class ExcitationProblem:
+    """
+    A trial as a function of the excitations of some MTUs, as they act at the steps. Use it from one thread at a time.
+    """
+    def __init__(
+        self,
+        *,
+        tables: typing.Annotated[
+            collections.abc.Sequence[
+                tuple[
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                ]
+            ],
+            "FixedSize(4)",
+        ],
+        parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
+        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+        tendon: str,
+        filter_start: str,
+        measured: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        searched: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        threads: typing.SupportsInt | typing.SupportsIndex = 1,
+    ) -> None: ...
+    def simulate(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> dict[str, numpy.typing.NDArray[numpy.float64]]:
+        """
+        What simulate returns, at x (n_step, n_searched).
+        """
+    def square_errors(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        Sums of the squared moment errors of each DOF that counts [N^2 m^2] at x (n_step, n_searched), and the gradient of their sum.
+        """
+    @property
+    def recorded(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Excitations as recorded, as they act at the steps (n_step, n_mtu).
+        """
 
 class Stream:
     """
@@ -444,10 +494,16 @@ def legacy_run_hybrid(
     gamma: typing.SupportsFloat | typing.SupportsIndex,
     adjust: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     synth: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    annealing: AnnealingOptions,
+    dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    annealing: AnnealingOptions | None,
 ) -> dict[str, numpy.ndarray]:
     """
-    Search the excitations of some MTUs (indices), frame by frame, so that moments match those measured (n_step, n_dof) [N m], as CEINMS does. Returns what legacy_run does, and adjusted_excitation (n_step, n_mtu).
+    Search the excitations of some MTUs (indices) frame by frame.
+
+    Moments of `dofs` (indices) shall match those measured (n_step, n_dof) [N m]. By annealing as in
+    CEINMS, or by gradients if annealing is None. Returns what legacy_run does, adjusted_excitation
+    (n_step, n_mtu), terms (n_step, 3), the unweighted sums of squared moment errors [N^2 m^2], squared
+    excitations and absolute changes, and evaluations (n_step) of the objective.
     """
 
 def minimise_adamw(

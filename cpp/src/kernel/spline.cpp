@@ -1,46 +1,12 @@
 #include "ceinms_torch/kernel/spline.hpp"
 
+#include "ceinms_torch/kernel/spline_system.hpp"
+
 #include <cstddef>
 #include <span>
 #include <vector>
 
 namespace ceinms_torch::kernel {
-namespace {
-
-/// Half-sixth second derivatives ("sigma") at the knots, from the tridiagonal system
-///   h[i-1] s[i-1] + 2 (h[i-1] + h[i]) s[i] + h[i] s[i+1] = delta[i] - delta[i-1]
-/// closed at both ends by the third derivative of the four-point cubic.
-std::vector<double> solve_sigma(std::span<const double> x, const std::vector<double>& h,
-                                const std::vector<double>& delta) {
-  const std::size_t n = x.size();
-  std::vector<double> diagonal(n);
-  std::vector<double> sigma(n);
-  diagonal.front() = -h.front();
-  diagonal.back() = -h.back();
-  for (std::size_t i = 1; i + 1 < n; ++i) {
-    diagonal[i] = 2.0 * (h[i - 1] + h[i]);
-    sigma[i] = delta[i] - delta[i - 1];
-  }
-  if (n > 3) {
-    // Divided differences of third order at either end.
-    const auto second = [&](std::size_t i) {
-      return (delta[i] - delta[i - 1]) / (x[i + 1] - x[i - 1]);
-    };
-    sigma.front() = h.front() * h.front() * (second(2) - second(1)) / (x[3] - x[0]);
-    sigma.back() = -h.back() * h.back() * (second(n - 2) - second(n - 3)) / (x[n - 1] - x[n - 4]);
-  }
-  for (std::size_t i = 1; i < n; ++i) {
-    const double ratio = h[i - 1] / diagonal[i - 1];
-    diagonal[i] -= ratio * h[i - 1];
-    sigma[i] -= ratio * sigma[i - 1];
-  }
-  sigma.back() /= diagonal.back();
-  for (std::size_t i = n - 1; i-- > 0;) sigma[i] = (sigma[i] - h[i] * sigma[i + 1]) / diagonal[i];
-  return sigma;
-}
-
-}  // namespace
-
 CubicSpline::CubicSpline(std::span<const double> x, std::span<const double> y)
     : x_(x.begin(), x.end()), y_(y.begin(), y.end()) {
   const std::size_t n = x_.size();
@@ -56,6 +22,7 @@ CubicSpline::CubicSpline(std::span<const double> x, std::span<const double> y)
     return;
   }
   const std::vector<double> sigma = solve_sigma(x_, h, delta);
+  pieces_.reserve(n - 1);
   for (std::size_t i = 0; i + 1 < n; ++i) {
     const double slope = delta[i] - h[i] * (2.0 * sigma[i] + sigma[i + 1]);
     pieces_.push_back({x_[i], {y_[i], slope, 3.0 * sigma[i], (sigma[i + 1] - sigma[i]) / h[i]}});

@@ -33,10 +33,11 @@ PiecewiseActivation::PiecewiseActivation(double shape_factor)
   }
 }
 
-double PiecewiseActivation::operator()(double neural_activation) const noexcept {
-  if (neural_activation >= node_) return slope_ * neural_activation + intercept_;
-  const double argument = rate_ * neural_activation + 1.0;
-  return argument <= 0.0 ? 0.0 : scale_ * std::log(argument);
+std::pair<double, double> PiecewiseActivation::value_and_slope(double u) const noexcept {
+  if (u >= node_) return {slope_ * u + intercept_, slope_};
+  const double argument = rate_ * u + 1.0;
+  if (argument <= 0.0) return {0.0, 0.0};
+  return {scale_ * std::log(argument), scale_ * rate_ / argument};
 }
 
 }  // namespace ceinms_torch::legacy

@@ -1,10 +1,13 @@
 #include "ceinms_torch/legacy/timing.hpp"
 
 #include "ceinms_torch/kernel/activation.hpp"
-#include "ceinms_torch/kernel/spline.hpp"
+#include "ceinms_torch/kernel/dual.hpp"
+#include "ceinms_torch/kernel/spline_system.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <vector>
 
 namespace ceinms_torch::legacy {
 namespace {
@@ -12,6 +15,26 @@ namespace {
 /// `a < b` with CEINMS's tolerance.
 bool is_before(double a, double b) noexcept {
   return std::abs(a - b) > kernel::time_tolerance && a < b;
+}
+
+/// Append the derivatives of the spline's slope at its last knot by its values: the slope is
+/// linear in them.
+void append_weights(std::span<const double> time, std::vector<double>& weights) {
+  const std::size_t n = time.size();
+  if (n == 1) weights.push_back(0.0);
+  if (n == 2)
+    weights.insert(weights.end(), {-1.0 / (time[1] - time[0]), 1.0 / (time[1] - time[0])});
+  if (n <= 2) return;
+  constexpr std::size_t at_once = 15;
+  using Value = kernel::Dual<double, at_once>;
+  for (std::size_t begin = 0; begin < n; begin += at_once) {
+    const std::size_t end = std::min(begin + at_once, n);
+    std::vector<Value> values(n);
+    for (std::size_t i = begin; i < end; ++i) values[i].partial[i - begin] = 1.0;
+    const Value slope = kernel::slope_at_end<Value>(time, values);
+    weights.insert(weights.end(), slope.partial.begin(),
+                   slope.partial.begin() + static_cast<std::ptrdiff_t>(end - begin));
+  }
 }
 
 }  // namespace
@@ -34,15 +57,9 @@ EmgRows emg_rows(std::span<const double> time, std::span<const double> emg_time,
 }
 
 CausalSlope::CausalSlope(std::span<const double> time, std::size_t n_point) : first_{0} {
-  std::vector<double> unit;
   for (std::size_t frame = 0; frame < time.size(); ++frame) {
     const std::size_t n = std::min(n_point, frame + 1);
-    const std::span<const double> window = time.subspan(frame + 1 - n, n);
-    for (std::size_t i = 0; i < n; ++i) {
-      unit.assign(n, 0.0);
-      unit[i] = 1.0;
-      weights_.push_back(kernel::CubicSpline(window, unit).derivative(time[frame]));
-    }
+    append_weights(time.subspan(frame + 1 - n, n), weights_);
     first_.push_back(weights_.size());
   }
 }

@@ -164,8 +164,8 @@ def identifiability_table(found: Identifiability) -> Table | None:
     return table
 
 
-def fit_table(title: str, fit: Fit) -> Table:
-    """Return a table of the moment errors by trial and DOF, with their means.
+def fit_table(title: str, fit: Fit, kind: str = "trial") -> Table:
+    """Return a table of the moment errors by trial and DOF, with their means over trials.
 
     Parameters
     ----------
@@ -173,6 +173,8 @@ def fit_table(title: str, fit: Fit) -> Table:
         What trials these are.
     fit : dict of str to dict of str to MomentFit
         By trial and DOF.
+    kind : str
+        What is compared; of anything but trials there are no means.
 
     Returns
     -------
@@ -181,7 +183,7 @@ def fit_table(title: str, fit: Fit) -> Table:
     table = Table(title=escape(title), title_justify="left")
     # Where there is little room, nothing is cut off: the widest columns, which are those of the
     # names, go on in the next line.
-    table.add_column("trial", overflow="fold")
+    table.add_column(kind, overflow="fold")
     table.add_column("DOF", overflow="fold")
     for header in ("RMSE\n[N m]", "R²\n1 − SSE/SST", "R²\ncorrelation"):
         table.add_column(header, justify="right", overflow="fold")
@@ -194,7 +196,7 @@ def fit_table(title: str, fit: Fit) -> Table:
 
     for trial, dofs in fit.items():
         add(trial, dofs)
-    if len(fit) > 1:
+    if len(fit) > 1 and kind == "trial":
         add("mean", mean_fit(fit))
     return table
 

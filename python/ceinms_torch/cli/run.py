@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from ceinms_torch.cli.display import fit_table, note, shown_warnings, stdout
+from ceinms_torch.cli.excitations import search_excitations
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import check_writable
 
@@ -26,8 +27,11 @@ Run a trial, with results where the setup file says:
 Elsewhere, with another tendon than the execution file asks for:
   ceinms-torch run run_walk5.xml --out forces --tendon stiff
 
-As CEINMS does it, number for number, with its files (also EMG-assisted and hybrid):
+As CEINMS does it, number for number, with its files:
   ceinms-torch run run_walk5.xml --legacy
+
+EMG-assisted, hybrid or static optimisation, with weights that the moments allow:
+  ceinms-torch run run_assisted_walk5.xml --weights auto
 """
 
 
@@ -48,6 +52,20 @@ class TendonName(StrEnum):
     dampedEquilibrium = "dampedEquilibrium"  # noqa: N815
 
 
+class SolverName(StrEnum):
+    """How excitations are searched for."""
+
+    gradient = "gradient"
+    annealing = "annealing"
+
+
+class WeightsFrom(StrEnum):
+    """Where the weights of a search for excitations come from."""
+
+    file = "file"
+    auto = "auto"
+
+
 def run_command(
     setup: Annotated[Path, typer.Argument(help="Execution setup file, as for CEINMS -S.")],
     out: Annotated[
@@ -64,33 +82,65 @@ def run_command(
             help="Run the model of CEINMS 0.9, of any type and activation, and write its files.",
         ),
     ] = False,
+    solver: Annotated[
+        SolverName | None,
+        typer.Option(
+            help="How <hybrid> searches for excitations: by derivatives, all frames at once (the "
+            "default; frame by frame with --legacy), or, with --legacy, by CEINMS's annealing "
+            "(the default there)."
+        ),
+    ] = None,
+    weights: Annotated[
+        WeightsFrom,
+        typer.Option(
+            help="Weights of <hybrid>: the file's, or gamma (beta where no EMG is adjusted) as "
+            "large as the moments tolerate."
+        ),
+    ] = WeightsFrom.file,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
     """Predict muscle forces and joint moments of one trial from its excitations.
 
-    Writes activations, fibre lengths and velocities, pennation angles, tendon strains, MTU forces
-    and joint moments as .sto; where the trial has measured moments, shows how well they match.
+    Where the execution file says <hybrid>, the excitations that it names are searched for, so that
+    the moments match those measured. Writes activations, fibre lengths and velocities, pennation
+    angles, tendon strains, MTU forces and joint moments as .sto; where the trial has measured
+    moments, shows how well they match.
     """
     from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import RunFolder  # noqa: PLC0415
 
     if legacy and tendon is not None:
         raise OptionError(wording("--tendon", "the execution file's, with --legacy", tendon.value))
+    if not legacy and solver is SolverName.annealing:
+        raise OptionError(wording("--solver", "gradient, without --legacy", solver.value))
+    if legacy and weights is WeightsFrom.auto:
+        raise OptionError(wording("--weights", "file, with --legacy", weights.value))
     with shown_warnings():
         folder = RunFolder.read(setup, legacy=legacy)
         directory = folder.setup.output_directory if out is None else out
         check_writable(directory)
-        simulation = _run_legacy(folder, directory) if legacy else _run(folder, tendon, directory)
+        hybrid = folder.execution.hybrid
+        if hybrid is None and (solver is not None or weights is WeightsFrom.auto):
+            expected = "an execution file with <hybrid>"
+            raise OptionError(wording("--solver and --weights", expected, "<openLoop/>"))
+        if legacy:
+            simulation = _run_legacy(folder, solver, directory)
+        elif hybrid is not None:
+            kind = _engine_kind(folder, tendon)
+            search_excitations(
+                folder, hybrid, kind, directory, auto=weights is WeightsFrom.auto, quiet=quiet
+            )
+            return
+        else:
+            simulation = _run(folder, _engine_kind(folder, tendon), directory)
     if not quiet and folder.trial.measured_moment is not None:
         fit = {folder.trial.name: moment_fit(folder.trial, simulation)}
         stdout.print(fit_table("measured and predicted moments", fit))
     stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)
 
 
-def _run(folder: RunFolder, tendon: TendonName | None, directory: Path) -> Simulation:
-    from ceinms_torch.workflows.results import write_simulation  # noqa: PLC0415
-    from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
-
+def _engine_kind(folder: RunFolder, tendon: TendonName | None) -> str:
+    """Return the tendon to run, and say what becomes of what CEINMS would do otherwise."""
     kind = folder.execution.tendon.kind if tendon is None else tendon.value
     if kind == "equilibriumElastic":
         note(
@@ -99,15 +149,22 @@ def _run(folder: RunFolder, tendon: TendonName | None, directory: Path) -> Simul
         )
     if folder.execution.online:
         note(_ONLINE["stiff" if kind == "stiff" else "elastic"])
-    simulation = simulate(folder.subject, folder.trial, tendon=kind)
+    return kind
+
+
+def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:
+    from ceinms_torch.workflows.results import write_simulation  # noqa: PLC0415
+    from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
+
+    simulation = simulate(folder.subject, folder.trial, tendon=tendon)
     write_simulation(simulation, directory)
     return simulation
 
 
-def _run_legacy(folder: RunFolder, directory: Path) -> Simulation:
+def _run_legacy(folder: RunFolder, solver: SolverName | None, directory: Path) -> Simulation:
     from ceinms_torch.workflows.legacy.files import write_legacy  # noqa: PLC0415
     from ceinms_torch.workflows.legacy.run import run_legacy  # noqa: PLC0415
 
-    result = run_legacy(folder)
+    result = run_legacy(folder, "gradient" if solver is SolverName.gradient else "annealing")
     write_legacy(result, directory)
     return result.simulation

@@ -95,8 +95,15 @@ class Minimum:
 Callback = Callable[[Point], None]
 
 
-class Problem(Protocol):
-    """A calibration step as an optimiser sees it: points of the unit box, (n,) arrays."""
+class Differentiable(Protocol):
+    """A function on the unit box, points of which are (n,) arrays."""
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective (as a Point without history) and its gradient (n,)."""
+
+
+class Problem(Differentiable, Protocol):
+    """A calibration step as an optimiser sees it."""
 
     @property
     def device(self) -> str:
@@ -105,9 +112,6 @@ class Problem(Protocol):
     @property
     def term_names(self) -> tuple[str, ...]:
         """Names of the objective's terms."""
-
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
-        """Return the objective (as a Point without history) and its gradient (n,)."""
 
     def minimise(self, start: FloatArray, options: Optimiser, callback: Callback | None) -> Minimum:
         """Minimise from a start; a KeyboardInterrupt stops and keeps the best."""

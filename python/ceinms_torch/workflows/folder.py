@@ -256,8 +256,7 @@ class RunFolder:
         FileFormatError, DataError
             If anything is missing, faulty, or does not fit together.
         OptionError
-            If it asks for something other than an open loop with exponential activation, and
-            `legacy` is not set.
+            If it asks for another activation than the exponential one, and `legacy` is not set.
         """
         setup = RunSetup.read(path)
         execution = Execution.read(setup.execution_file)
@@ -280,13 +279,9 @@ def check_execution(execution: Execution) -> None:
     Raises
     ------
     OptionError
-        If it is not an open loop with exponential activation.
+        If its activation is not exponential.
     """
-    where = location(execution.path)
-    hint = "run it with --legacy, the model of CEINMS 0.9"
-    for name, wanted, got in (
-        ("type", "openLoop", "<hybrid>" if execution.type == "hybrid" else "<openLoop/>"),
-        ("activation", "exponential", f"<{execution.activation}/>"),
-    ):
-        if got != f"<{wanted}/>":
-            raise OptionError(wording(f"{where}: {name}", f"<{wanted}/>", got, hint))
+    if execution.activation != "exponential":
+        where = f"{location(execution.path)}: activation"
+        hint = "run it with --legacy, the model of CEINMS 0.9"
+        raise OptionError(wording(where, "<exponential/>", f"<{execution.activation}/>", hint))

@@ -1,4 +1,4 @@
-"""L-BFGS-B on either engine, by scipy."""
+"""L-BFGS-B on the unit box, by scipy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.workflows.engines import Callback, Minimum, Point
 
 if TYPE_CHECKING:
-    from ceinms_torch.workflows.engines import Problem
+    from ceinms_torch.workflows.engines import Differentiable
 
 FloatArray = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ class _NotFiniteError(Exception):
 class _Recorder:
     """Evaluates, keeps the best point and the history."""
 
-    def __init__(self, problem: Problem, callback: Callback | None) -> None:
+    def __init__(self, problem: Differentiable, callback: Callback | None) -> None:
         self.problem = problem
         self.callback = callback
         self.begin = time.perf_counter()
@@ -63,14 +63,14 @@ class _Recorder:
 
 
 def minimise_lbfgs(
-    problem: Problem, start: FloatArray, options: Lbfgs, callback: Callback | None
+    problem: Differentiable, start: FloatArray, options: Lbfgs, callback: Callback | None
 ) -> Minimum:
     """Minimise in the unit box by scipy's L-BFGS-B.
 
     Parameters
     ----------
-    problem : Problem
-        On either engine.
+    problem : Differentiable
+        A calibration step on either engine, or anything else on the unit box.
     start : ndarray (n,)
         In the unit box.
     options : Lbfgs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,32 +231,83 @@ def simulate(
     CeinmsTorchWarning
         Once per trial, if a stiff tendon is longer than its MTU somewhere.
     """
-    check_names(subject, trial)
     kind = tendon.kind if isinstance(tendon, Tendon) else tendon
     engine = kind if kind == DAMPED_EQUILIBRIUM else engine_tendon(kind)
+    arguments = simulation_arrays(subject, trial, engine, filter_start)
     if engine == "stiff":
         warn_if_slack(subject, trial)
-    parameters = subject.parameters()
-    arrays = _kernel.simulate(
-        tables=curve_tables(subject),
-        parameters=parameters,
-        time=trial.time,
-        mtu_length=trial.mtu_length,
-        mtu_velocity=mtu_velocity(trial),
-        moment_arm=trial.moment_arm,
-        excitation=trial.excitation,
-        excitation_start=float(trial.excitation_time[0]),
-        excitation_rate=excitation_rate(trial),
-        tendon=engine,
-        filter_start=filter_start,
-    )
+    arrays = _kernel.simulate(**arguments)
     if engine == DAMPED_EQUILIBRIUM:
         _check_is_solved(trial, arrays["fibre_length"])
+    return simulation_of(subject, trial, arrays)
+
+
+def simulation_arrays(
+    subject: Subject, trial: Trial, tendon: str, filter_start: str
+) -> dict[str, Any]:
+    """Return a subject and a trial as the kernel takes them.
+
+    Parameters
+    ----------
+    subject : Subject
+        The model.
+    trial : Trial
+        The data, read with this subject.
+    tendon : {"stiff", "rosenbrock", "dampedEquilibrium"}
+        What the kernel calls the tendon.
+    filter_start : {"ceinms", "zero"}
+        Start of the activation filter.
+
+    Returns
+    -------
+    dict
+        Keyword arguments.
+
+    Raises
+    ------
+    DataError
+        If the trial was read with another subject.
+    """
+    check_names(subject, trial)
+    return {
+        "tables": curve_tables(subject),
+        "parameters": subject.parameters(),
+        "time": trial.time,
+        "mtu_length": trial.mtu_length,
+        "mtu_velocity": mtu_velocity(trial),
+        "moment_arm": trial.moment_arm,
+        "excitation": trial.excitation,
+        "excitation_start": float(trial.excitation_time[0]),
+        "excitation_rate": excitation_rate(trial),
+        "tendon": tendon,
+        "filter_start": filter_start,
+    }
+
+
+def simulation_of(subject: Subject, trial: Trial, arrays: Mapping[str, FloatArray]) -> Simulation:
+    """Label what the kernel simulated, normalised lengths and velocities added.
+
+    Parameters
+    ----------
+    subject : Subject
+        The model.
+    trial : Trial
+        The data.
+    arrays : mapping of str to ndarray
+        What the kernel returned.
+
+    Returns
+    -------
+    Simulation
+    """
+    parameters = subject.parameters()
     optimal = parameters[PARAMETER_KINDS.index("optimalFibreLength")]
     peak_velocity = optimal * parameters[PARAMETER_KINDS.index("maxContractionVelocity")]
-    arrays["norm_fibre_length"] = arrays["fibre_length"] / optimal
-    arrays["norm_fibre_velocity"] = arrays["fibre_velocity"] / peak_velocity
-    return labelled_simulation(subject, trial.time, arrays)
+    normalised = {
+        "norm_fibre_length": arrays["fibre_length"] / optimal,
+        "norm_fibre_velocity": arrays["fibre_velocity"] / peak_velocity,
+    }
+    return labelled_simulation(subject, trial.time, {**arrays, **normalised})
 
 
 def _check_is_solved(trial: Trial, fibre_length: FloatArray) -> None:

@@ -86,6 +86,14 @@ class LaneLayout {
   /// before. Lengthens the run-in where needed. Returns whether anything changed.
   bool sample_excitations(const double* em_delay);
 
+  /// A lane's excitation at a step.
+  double sample(const Lane& lane, std::size_t step) const noexcept {
+    return blocks_[lane.block].excitation[place_of(lane, step)];
+  }
+  void set_sample(const Lane& lane, std::size_t step, double excitation) noexcept {
+    blocks_[lane.block].excitation[place_of(lane, step)] = excitation;
+  }
+
   /// Chain rule from the samples' derivatives of a lane (column `lane.place` of a (n_sample,
   /// width) table) to its excitation rows (n_row), which are added to.
   void add_to_rows(const Lane& lane, const double* by_sample, double* by_row,
@@ -114,6 +122,9 @@ class LaneLayout {
   void fill(Block& block, const std::vector<kernel::TrialInput>& trials);
   void sample(Block& block);
   double row_of(const Lane& lane, std::size_t sample) const noexcept;
+  std::size_t place_of(const Lane& lane, std::size_t step) const noexcept {
+    return (blocks_[lane.block].view.n_run_in + step) * backend_->width + lane.place;
+  }
 
   const Backend* backend_;
   std::size_t n_mtu_;
@@ -161,6 +172,13 @@ class Workspace {
   void load_excitations(std::size_t trial, const double* excitation, std::size_t row_stride,
                         std::size_t mtu_stride) {
     layout_.load_excitations(trial, excitation, row_stride, mtu_stride);
+  }
+
+  /// Replace a lane's excitations at the steps, after a forward pass and until delays change.
+  void load_samples(const Lane& lane, const double* sample, std::size_t stride) {
+    const std::size_t n_step = layout_.n_step(lane.trial);
+    for (std::size_t k = 0; k < n_step; ++k) layout_.set_sample(lane, k, sample[k * stride]);
+    buffers_[lane.block].is_current = false;
   }
 
   /// Simulate with parameters (n_parameter_kind, n_mtu), then work on every block.

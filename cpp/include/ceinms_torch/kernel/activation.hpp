@@ -78,6 +78,8 @@ class ActivationFilter {
       : beta1_(c1 + c2), beta2_(c1 * c2), gain_(1.0 + beta1_ + beta2_), state_(state) {}
 
   const FilterState<T, E>& state() const { return state_; }
+  /// Derivative of a neural activation by the excitation it is made of.
+  const T& gain() const { return gain_; }
 
   /// Eq. (1): neural activation after one more excitation sample.
   const T& next(const E& excitation) {

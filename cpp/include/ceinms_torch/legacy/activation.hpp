@@ -3,9 +3,11 @@
 #pragma once
 
 #include "ceinms_torch/kernel/activation.hpp"
+#include "ceinms_torch/kernel/dual.hpp"
 #include "ceinms_torch/kernel/parameters.hpp"
 
 #include <cstddef>
+#include <utility>
 
 namespace ceinms_torch::legacy {
 
@@ -17,7 +19,10 @@ class PiecewiseActivation {
   /// @param shape_factor A [-], 0 < A <= 0.12
   explicit PiecewiseActivation(double shape_factor);
 
-  double operator()(double neural_activation) const noexcept;
+  double operator()(double neural_activation) const noexcept {
+    return value_and_slope(neural_activation).first;
+  }
+  std::pair<double, double> value_and_slope(double neural_activation) const noexcept;
 
   double node() const noexcept { return node_; }
   double slope() const noexcept { return slope_; }
@@ -45,6 +50,11 @@ class ActivationCurve {
     return model_ == ActivationModel::piecewise ? piecewise_(neural_activation)
                                                 : exponential_(neural_activation);
   }
+  std::pair<double, double> value_and_slope(double neural_activation) const noexcept {
+    if (model_ == ActivationModel::piecewise) return piecewise_.value_and_slope(neural_activation);
+    const auto a = exponential_(kernel::variable<0, 1>(neural_activation, 1.0));
+    return {a.value, a.partial[0]};
+  }
 
  private:
   ActivationModel model_;
@@ -70,6 +80,8 @@ class NeuralActivation {
     NeuralActivation copy = *this;
     return copy.next(excitation);
   }
+  /// Derivative of what `next` and `peek` give by their excitation.
+  double gain() const noexcept { return filter_.gain(); }
   /// Push without update: the last neural activation once more (reference C.7, first pass).
   void repeat(double excitation) {
     const kernel::FilterState<double>& s = filter_.state();

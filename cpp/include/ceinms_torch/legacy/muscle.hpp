@@ -19,28 +19,32 @@ enum class TendonModel { stiff, equilibrium_elastic };
 using Curves = kernel::MtuCurves<kernel::PiecewiseCubic>;
 
 /// Cosine of the pennation angle; zero, not a little more as in the kernel, at 90 degrees.
-inline double cos_pennation(const Mtu& mtu, double fibre_length) noexcept {
-  const double sine = kernel::sin_pennation(mtu, fibre_length);
-  return std::sqrt((1.0 - sine) * (1.0 + sine));
+template <class L>
+L cos_pennation(const Mtu& mtu, const L& fibre_length) {
+  const L sine = kernel::sin_pennation(mtu, fibre_length);
+  return kernel::math::sqrt(L((1.0 - sine) * (1.0 + sine)));
 }
 
 /// Fibre velocity [m/s] over lmo vmax, limited to +-1 (reference C.4).
-inline double norm_velocity(const Mtu& mtu, double fibre_velocity) noexcept {
-  return kernel::math::clamp(fibre_velocity / mtu.peak_velocity, -1.0, 1.0);
+template <class V>
+V norm_velocity(const Mtu& mtu, const V& fibre_velocity) {
+  return kernel::math::clamp(V(fibre_velocity / mtu.peak_velocity), -1.0, 1.0);
 }
 
 /// Eq. (3) over F0 S, along the tendon.
-inline double muscle_force(const Curves& curves, const Mtu& mtu, double fibre_length,
-                           double fibre_velocity, double activation) noexcept {
+template <class L, class V, class A>
+auto muscle_force(const Curves& curves, const Mtu& mtu, const L& fibre_length,
+                  const V& fibre_velocity, const A& activation) {
   return kernel::fibre_force(curves, mtu, fibre_length, norm_velocity(mtu, fibre_velocity),
                              activation) *
          cos_pennation(mtu, fibre_length);
 }
 
 /// Tendon less muscle force, over F0 S; its root is the fibre length (reference C.6).
-inline double imbalance(const Curves& curves, const Mtu& mtu, double fibre_length,
-                        double fibre_velocity, double activation, double mtu_length) noexcept {
-  const double strain =
+template <class L, class V, class A>
+auto imbalance(const Curves& curves, const Mtu& mtu, const L& fibre_length, const V& fibre_velocity,
+               const A& activation, double mtu_length) {
+  const L strain =
       kernel::tendon_strain(mtu, fibre_length, cos_pennation(mtu, fibre_length), mtu_length);
   return kernel::math::lookup(curves.tendon_force_strain, strain) -
          muscle_force(curves, mtu, fibre_length, fibre_velocity, activation);

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, location, wording
 from ceinms_torch.model.execution import Hybrid
-from ceinms_torch.model.nms_model import Activation, Tendon
+from ceinms_torch.model.nms_model import Activation, Tendon, check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.folder import RunFolder
@@ -25,10 +27,13 @@ from ceinms_torch.workflows.legacy.inputs import (
     legacy_trial,
 )
 from ceinms_torch.workflows.moments import measured_moments
+from ceinms_torch.workflows.searched import Searched, counted_dofs
 from ceinms_torch.workflows.simulate import Simulation, labelled_simulation, warn_if_slack
 from ceinms_torch.workflows.time_series import TimeSeries
 
 FloatArray = NDArray[np.float64]
+Solver = Literal["annealing", "gradient"]
+SOLVERS: tuple[str, ...] = get_args(Solver)
 
 # Files of CEINMS, misspelt as there, and what they hold.
 LEGACY_FILES = {
@@ -56,11 +61,14 @@ class LegacyRun:
     failed : dict of str to int
         By MTU, the number of frames at which the elastic tendon found no equilibrium, so that a
         stiff tendon took its place; MTUs without such frames are left out.
+    objective : TimeSeries or None
+        The objective of each frame and its weighted terms, where excitations were searched for.
     """
 
     simulation: Simulation
     adjusted_excitation: TimeSeries | None
     failed: dict[str, int]
+    objective: TimeSeries | None = None
 
     def series(self) -> dict[str, TimeSeries]:
         """Return what CEINMS writes, by the names of its files without ``.sto``.
@@ -132,11 +140,12 @@ def optimise_legacy(
     *,
     tendon: Tendon,
     activation: Activation = "exponential",
+    solver: Solver = "annealing",
+    dofs: Sequence[str] = (),
 ) -> LegacyRun:
     """Adjust and synthesise excitations as CEINMS 0.9 does: EMG-assisted, hybrid, or static.
 
-    Every frame is searched by simulated annealing, and fibre velocities come from past frames
-    (reference E). Moment errors of all DOFs count.
+    Every frame is searched on its own, and fibre velocities come from past frames (reference E).
 
     Parameters
     ----------
@@ -145,23 +154,28 @@ def optimise_legacy(
     trial : Trial
         The data, read with this subject, with measured moments.
     hybrid : Hybrid
-        Weights, MTUs and settings of the search.
+        Weights, MTUs and settings of the annealing.
     tendon : Tendon
         "stiff" or "equilibriumElastic".
     activation : {"exponential", "piecewise"}
         The activation model.
+    solver : {"annealing", "gradient"}
+        The search of CEINMS, number for number, or one by derivatives: the same model and
+        objective, a lower minimum, sooner.
+    dofs : sequence of str
+        DOFs whose moment errors count; all if empty.
 
     Returns
     -------
     LegacyRun
-        With ``AdjustedEmgs``. Its times are those of the EMG rows plus the delay, as CEINMS
-        prints them (quirk F27).
+        With ``AdjustedEmgs`` and the objective. Its times are those of the EMG rows plus the delay,
+        as CEINMS prints them (quirk F27).
 
     Raises
     ------
     DataError
-        If the trial does not suit CEINMS or lacks moments, an MTU is unknown or named twice, or
-        the subject has no curves.
+        If the trial does not suit CEINMS or lacks moments, an MTU or DOF is unknown or named twice,
+        or the subject has no curves.
     OptionError
         If the tendon is not one that CEINMS runs.
 
@@ -170,16 +184,8 @@ def optimise_legacy(
     CeinmsTorchWarning
         If the elastic tendon found no equilibrium at some frames.
     """
-    searched = (*hybrid.adjust_mtus, *hybrid.synth_mtus)
-    wrong = [name for name in searched if name not in subject.mtu_names or searched.count(name) > 1]
-    if wrong:
-        raise DataError(
-            wording(
-                "adjustMTUs and synthMTUs",
-                f"each MTU of {', '.join(subject.mtu_names)} at most once",
-                ", ".join(dict.fromkeys(wrong)),
-            )
-        )
+    check_choice("solver", solver, SOLVERS)
+    searched = Searched.of(subject, hybrid, dofs)
     arrays = _kernel.legacy_run_hybrid(
         tables=legacy_tables(subject),
         parameters=subject.parameters(),
@@ -189,13 +195,23 @@ def optimise_legacy(
         alpha=hybrid.alpha,
         beta=hybrid.beta,
         gamma=hybrid.gamma,
-        adjust=np.array([subject.mtu_index(name) for name in hybrid.adjust_mtus], dtype=np.int64),
-        synth=np.array([subject.mtu_index(name) for name in hybrid.synth_mtus], dtype=np.int64),
-        annealing=annealing_options(hybrid.algorithm),
+        adjust=searched.adjust,
+        synth=searched.synth,
+        dofs=searched.dofs,
+        annealing=annealing_options(hybrid.algorithm) if solver == "annealing" else None,
     )
     delay = subject.mtus[0].em_delay
     _, rows = _kernel.legacy_rows(trial.time, trial.excitation_time, delay)
-    return _labelled(subject, trial.name, trial.excitation_time[rows] + delay, arrays)
+    time = trial.excitation_time[rows] + delay
+    terms = arrays["terms"] * (hybrid.alpha, hybrid.beta, hybrid.gamma)
+    objective = TimeSeries(
+        name="objective",
+        units="-",
+        time=time,
+        columns=("objective", "moment", "effort", "tracking"),
+        values=np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1),
+    )
+    return dataclasses.replace(_labelled(subject, trial.name, time, arrays), objective=objective)
 
 
 def _labelled(
@@ -251,13 +267,15 @@ def warn_of_failures(trial: str, n_step: int, failed: dict[str, int]) -> None:
     )
 
 
-def run_legacy(folder: RunFolder) -> LegacyRun:
+def run_legacy(folder: RunFolder, solver: Solver = "annealing") -> LegacyRun:
     """Run what an execution setup file asks for, as CEINMS 0.9 does.
 
     Parameters
     ----------
     folder : RunFolder
         Read with ``legacy=True``: open loop or hybrid, any activation.
+    solver : {"annealing", "gradient"}
+        How excitations are searched for, see `optimise_legacy`.
 
     Returns
     -------
@@ -270,6 +288,11 @@ def run_legacy(folder: RunFolder) -> LegacyRun:
     OptionError
         If the file asks for what CEINMS refuses: an integrated tendon, or excitations searched
         for offline.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If annealing ignores ``elaboratedDoFs``, as that of CEINMS does (quirk F29).
     """
     execution = folder.execution
     check_tendon(execution.tendon, execution.path)
@@ -285,10 +308,21 @@ def run_legacy(folder: RunFolder) -> LegacyRun:
         raise OptionError(
             wording(f"{location(execution.path)}: <hybrid>", "<online/>", "<offline/>")
         )
+    dofs = counted_dofs(execution)
+    if solver == "annealing" and execution.elaborated_dofs and not execution.hybrid.dof_set:
+        dofs = ()
+        warnings.warn(
+            "As in CEINMS, elaboratedDoFs is ignored: the annealing counts moment errors of all "
+            "DOFs. The gradient solver counts those named.",
+            CeinmsTorchWarning,
+            stacklevel=2,
+        )
     return optimise_legacy(
         folder.subject,
         folder.trial,
         execution.hybrid,
         tendon=execution.tendon,
         activation=execution.activation,
+        solver=solver,
+        dofs=dofs,
     )

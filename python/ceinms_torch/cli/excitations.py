@@ -1,0 +1,127 @@
+"""The part of ``ceinms-torch run`` that searches for excitations: progress and tables."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ceinms_torch.cli.display import fit_table, stderr, stdout
+from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
+
+if TYPE_CHECKING:
+    from ceinms_torch.model.execution import Hybrid
+    from ceinms_torch.workflows.engines import Point
+    from ceinms_torch.workflows.excitations import ExcitationResult
+    from ceinms_torch.workflows.folder import RunFolder
+    from ceinms_torch.workflows.weights import WeightChoice
+
+
+def search_excitations(
+    folder: RunFolder, hybrid: Hybrid, tendon: str, directory: Path, *, auto: bool, quiet: bool
+) -> None:
+    """Search for the excitations of a trial, show what came out and write it.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The subject and the trial.
+    hybrid : Hybrid
+        What is searched for, of the folder's execution file.
+    tendon : str
+        Tendon by its XML name.
+    directory : Path
+        Where results go.
+    auto : bool
+        Whether the weights are chosen instead of the file's.
+    quiet : bool
+        No progress and no tables.
+    """
+    from ceinms_torch.workflows.excitation_files import write_excitations  # noqa: PLC0415
+    from ceinms_torch.workflows.excitations import TrialSearch  # noqa: PLC0415
+    from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415
+    from ceinms_torch.workflows.searched import counted_dofs  # noqa: PLC0415
+    from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
+    from ceinms_torch.workflows.weights import choose_weights  # noqa: PLC0415
+
+    trial, dofs = folder.trial, counted_dofs(folder.execution)
+    search = TrialSearch(folder.subject, trial, hybrid, tendon=tendon, dofs=dofs)
+    recorded = simulate(folder.subject, trial, tendon=tendon)
+    choice = None
+    with _Shown(quiet=quiet) as shown:
+        if auto:
+            choice = choose_weights(search, callback=shown.searches)
+            result = choice.result
+        else:
+            result = search.solve(callback=shown.iterations)
+    fits = {"recorded": recorded, "adjusted": result.simulation}
+    fit = {name: moment_fit(trial, simulation) for name, simulation in fits.items()}
+    write_excitations(result, fit, directory, choice)
+    if not quiet:
+        stdout.print(fit_table("measured and predicted moments", fit, kind="excitations"))
+        stdout.print(_terms_table(result))
+        if choice is not None:
+            stdout.print(_weights_table(choice))
+    message = STATUS_SENTENCES[result.status].replace("parameters", "excitations")
+    stdout.print(f"{message} {result.iterations} iterations, {result.seconds:.2f} s.")
+    stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)
+
+
+class _Shown:
+    """A line of progress on standard error."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=stderr, disable=quiet)
+        self._task = self._progress.add_task("searching")
+
+    def __enter__(self) -> _Shown:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def iterations(self, point: Point) -> None:
+        """Show the state of one search."""
+        rmse = math.sqrt(sum(value**2 for value in point.rmse) / len(point.rmse))
+        text = f"iteration {point.iteration}: objective {point.objective:.5g}, RMSE {rmse:.2f} N m"
+        self._progress.update(self._task, description=text)
+
+    def searches(self, number: int) -> None:
+        """Show how many searches there were."""
+        self._progress.update(self._task, description=f"choosing the weights: search {number}")
+
+
+def _terms_table(result: ExcitationResult) -> Table:
+    table = Table(title="objective", title_justify="left")
+    for name in ("term", "weight", "sum", "weight × sum"):
+        table.add_column(name, justify="left" if name == "term" else "right")
+    weighted = result.terms.weighted(result.hybrid)
+    weights = (result.hybrid.alpha, result.hybrid.beta, result.hybrid.gamma)
+    units = {"moment": "N² m²", "effort": "-", "tracking": "-"}
+    for (name, value), weight in zip(weighted.items(), weights, strict=True):
+        total = getattr(result.terms, name)
+        table.add_row(f"{name} [{units[name]}]", f"{weight:.4g}", f"{total:.5g}", f"{value:.5g}")
+    table.add_row("sum", "", "", f"{result.objective:.5g}")
+    return table
+
+
+def _weights_table(choice: WeightChoice) -> Table:
+    title = (
+        f"{choice.name} chosen so that the moment RMSE is at most {choice.largest_rmse:.4g} N m "
+        f"(best attainable: {choice.best_rmse:.4g} N m)"
+    )
+    table = Table(title=title, title_justify="left")
+    header = (f"{choice.name}/alpha\n[N² m²]", "moment RMSE\n[N m]", "mean |change|\n[-]")
+    for name in (*header, "RMS excitation\n[-]"):
+        table.add_column(name, justify="right")
+    for trade in choice.sensitivity:
+        tracking = "-" if math.isnan(trade.tracking) else f"{trade.tracking:.4f}"
+        cells = (f"{trade.weight:.4g}", f"{trade.moment_rmse:.3f}", tracking, f"{trade.effort:.4f}")
+        table.add_row(*cells)
+    return table

@@ -1,0 +1,329 @@
+"""EMG-assisted, hybrid and static optimisation by gradients: frame by frame and a whole trial."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
+from ceinms_torch.model.execution import Execution, Hybrid
+from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
+from ceinms_torch.workflows.excitations import TrialSearch
+from ceinms_torch.workflows.folder import RunFolder
+from ceinms_torch.workflows.legacy.run import optimise_legacy, run_legacy
+from ceinms_torch.workflows.searched import Searched, counted_dofs
+from ceinms_torch.workflows.weights import DECADE, PRECISION, choose_weights
+from helpers import write_tiny_folder
+
+ANNEALING = SimulatedAnnealing(
+    no_epsilon=4, rt=0.3, temperature=20.0, ns=15, nt=5, epsilon=1e-3, max_no_eval=200000
+)
+ASSISTED = Hybrid(
+    alpha=1.0,
+    beta=2.0,
+    gamma=3.0,
+    adjust_mtus=("soleus_r", "gasmed_r"),
+    synth_mtus=("recfem_r",),
+    algorithm=ANNEALING,
+)
+STATIC = dataclasses.replace(
+    ASSISTED, gamma=0.0, adjust_mtus=(), synth_mtus=("soleus_r", "gasmed_r", "recfem_r")
+)
+TENDONS = {"stiff": "stiff", "elastic": "equilibriumElastic"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = write_tiny_folder(tmp_path_factory.mktemp("excitations"), mode="online")
+    return RunFolder.read(path / "setup.xml")
+
+
+def reachable(folder, tendon, seed=7):
+    """Return the trial with moments that some excitations make, and those excitations."""
+    search = TrialSearch(folder.subject, folder.trial, ASSISTED, tendon=tendon)
+    random = np.random.default_rng(seed)
+    n = len(folder.trial.time)
+    t = np.linspace(0.0, 1.0, n)[:, None]
+    truth = 0.35 + 0.2 * np.sin(2.0 * np.pi * (t + random.uniform(size=3)))
+    moment = search.core.simulate(truth)["joint_moment"]
+    return dataclasses.replace(folder.trial, measured_moment=moment), truth
+
+
+# ---- Frame by frame, the model of CEINMS --------------------------------------------------
+
+
+def frame_of(trial, k):
+    """Return a trial of one frame: the same past for every search."""
+    one = {
+        name: getattr(trial, name)[k : k + 1]
+        for name in ("time", "mtu_length", "moment_arm", "measured_moment")
+    }
+    return dataclasses.replace(trial, **one)
+
+
+@pytest.mark.parametrize("tendon", TENDONS)
+@pytest.mark.parametrize("hybrid", [ASSISTED, STATIC], ids=["assisted", "static"])
+def test_gradient_is_not_above_annealing(folder, tendon, hybrid):
+    for k in range(0, len(folder.trial.time), 4):
+        annealing, gradient = (
+            optimise_legacy(
+                folder.subject,
+                frame_of(folder.trial, k),
+                hybrid,
+                tendon=Tendon(kind=TENDONS[tendon]),
+                solver=solver,
+            )
+            for solver in ("annealing", "gradient")
+        )
+        # 1e-6 of the objective: with the elastic tendon, Brent's tolerance.
+        lowest = annealing.objective["objective"][0]
+        assert gradient.objective["objective"][0] <= lowest * (1.0 + 1e-6)
+        used = gradient.adjusted_excitation.values
+        assert used.min() >= 0.0
+        assert used.max() <= 1.0
+
+
+@pytest.mark.parametrize("case", ["hybrid_stiff", "hybrid_elastic", "static_optimisation_stiff"])
+def test_gradient_is_not_above_annealing_on_golden_cases(golden_dir, case):
+    read = RunFolder.read(golden_dir / f"run_{case}.xml", legacy=True)
+    sums = {
+        solver: run_legacy(read, solver).objective["objective"].sum()
+        for solver in ("annealing", "gradient")
+    }
+    assert sums["gradient"] < sums["annealing"]
+
+
+def test_objective_of_a_frame_is_what_it_says(folder):
+    run = optimise_legacy(
+        folder.subject, folder.trial, ASSISTED, tendon=Tendon(kind="stiff"), solver="gradient"
+    )
+    error = folder.trial.measured_moment - run.simulation.joint_moment.values
+    np.testing.assert_allclose(run.objective["moment"], (error**2).sum(axis=1), rtol=1e-12)
+    effort = 2.0 * (run.adjusted_excitation.values**2).sum(axis=1)
+    np.testing.assert_allclose(run.objective["effort"], effort, rtol=1e-12)
+    total = sum(run.objective[name] for name in ("moment", "effort", "tracking"))
+    np.testing.assert_allclose(run.objective["objective"], total, rtol=1e-12)
+
+
+def test_dofs_that_do_not_count_are_left_alone(folder):
+    arguments = {"tendon": Tendon(kind="stiff"), "solver": "gradient"}
+    one = optimise_legacy(
+        folder.subject, folder.trial, STATIC, dofs=("ankle_angle_r",), **arguments
+    )
+    both = optimise_legacy(folder.subject, folder.trial, STATIC, **arguments)
+    error = {
+        name: np.square(folder.trial.measured_moment - run.simulation.joint_moment.values).sum(0)
+        for name, run in (("one", one), ("both", both))
+    }
+    ankle = folder.subject.dof_names.index("ankle_angle_r")
+    assert error["one"][ankle] < error["both"][ankle]
+    assert error["one"][1 - ankle] > error["both"][1 - ankle]
+    # Nothing but effort speaks about an MTU that does not cross the ankle.
+    np.testing.assert_array_equal(one.adjusted_excitation["recfem_r"], 0.0)
+
+
+def test_annealing_ignores_elaborated_dofs_and_says_so(folder):
+    quick = dataclasses.replace(ANNEALING, max_no_eval=10, ns=1, nt=1)
+    execution = Execution(
+        type="hybrid",
+        tendon=Tendon(kind="stiff"),
+        online=True,
+        hybrid=dataclasses.replace(ASSISTED, algorithm=quick),
+        elaborated_dofs=("ankle_angle_r",),
+    )
+    named = dataclasses.replace(folder, execution=execution)
+    with pytest.warns(CeinmsTorchWarning, match="elaboratedDoFs is ignored"):
+        ignored = run_legacy(named)
+    every = optimise_legacy(folder.subject, folder.trial, execution.hybrid, tendon=execution.tendon)
+    np.testing.assert_array_equal(
+        ignored.adjusted_excitation.values, every.adjusted_excitation.values
+    )
+    counted = optimise_legacy(
+        folder.subject,
+        folder.trial,
+        execution.hybrid,
+        tendon=execution.tendon,
+        solver="gradient",
+        dofs=("ankle_angle_r",),
+    )
+    used = run_legacy(named, "gradient").adjusted_excitation.values
+    np.testing.assert_array_equal(used, counted.adjusted_excitation.values)
+
+
+def test_solver_must_be_known(folder):
+    with pytest.raises(OptionError, match="solver: expected one of annealing, gradient"):
+        optimise_legacy(
+            folder.subject, folder.trial, ASSISTED, tendon=Tendon(kind="stiff"), solver="lm"
+        )
+
+
+# ---- A whole trial -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tendon", TENDONS.values())
+def test_terms_and_gradient(folder, tendon):
+    search = TrialSearch(folder.subject, folder.trial, ASSISTED, tendon=tendon)
+    result = search.solve()
+    error = folder.trial.measured_moment - result.simulation.joint_moment.values
+    assert result.terms.moment == pytest.approx((error**2).sum(), rel=1e-12)
+    used = result.adjusted_excitation.values
+    assert result.terms.effort == pytest.approx((used**2).sum(), rel=1e-12)
+    change = np.abs(used - search.recorded)[:, search.searched.adjust].sum()
+    assert result.terms.tracking == pytest.approx(change, rel=1e-12)
+    assert used.min() >= 0.0
+    assert used.max() <= 1.0
+    assert result.objective < sum(
+        search.terms(search.recorded[:, search.searched.mtus]).weighted(ASSISTED).values()
+    )
+
+
+@pytest.mark.parametrize("tendon", TENDONS.values())
+@pytest.mark.parametrize("hybrid", [ASSISTED, STATIC], ids=["assisted", "static"])
+def test_minimum_is_one(folder, tendon, hybrid):
+    """No coordinate can go on: kinks and bounds balance the derivative of the smooth part."""
+    search = TrialSearch(folder.subject, folder.trial, hybrid, tendon=tendon)
+    result = search.solve()
+    mtus = search.searched.mtus
+    x = result.adjusted_excitation.values[:, mtus]
+    _, gradient = search.core.square_errors(x)
+    gradient = hybrid.alpha * gradient + 2.0 * hybrid.beta * x
+    n_adjust = len(search.searched.adjust)
+    weight = np.where(np.arange(len(mtus)) < n_adjust, hybrid.gamma, 0.0)
+    kink = search.recorded[:, mtus]
+    # One proximal step of length 1 / (largest curvature) moves nothing visibly.
+    scale = 1e-6
+    moved = x - scale * gradient - kink
+    moved = kink + np.sign(moved) * np.maximum(np.abs(moved) - scale * weight, 0.0)
+    moved = np.where(weight > 0.0, moved, x - scale * gradient)
+    residual = np.abs(np.clip(moved, 0.0, 1.0) - x).max()
+    start = search.recorded[:, mtus]
+    _, at_start = search.core.square_errors(start)
+    assert residual < 1e-3 * scale * np.abs(at_start).max()
+
+
+@pytest.mark.parametrize("tendon", TENDONS.values())
+def test_excitations_that_made_the_moments_come_back(folder, tendon):
+    trial, truth = reachable(folder, tendon)
+    tracked = (*ASSISTED.adjust_mtus, *ASSISTED.synth_mtus)
+    faint = dataclasses.replace(ASSISTED, beta=0.0, gamma=1.0, adjust_mtus=tracked, synth_mtus=())
+    search = TrialSearch(folder.subject, trial, faint, tendon=tendon)
+    # Three MTUs on two joints are not determined by moments alone; tracking the truth does that.
+    search.recorded[:] = truth
+    result = search.solve(start=np.clip(truth + 0.1, 0.0, 1.0))
+    np.testing.assert_allclose(result.adjusted_excitation.values, truth, atol=2e-3)
+    assert result.terms.moment < 1e-4 * (trial.measured_moment**2).sum()
+
+
+def test_order_of_mtus_does_not_matter(folder):
+    turned = dataclasses.replace(ASSISTED, adjust_mtus=ASSISTED.adjust_mtus[::-1])
+    results = [TrialSearch(folder.subject, folder.trial, one).solve() for one in (ASSISTED, turned)]
+    # Both are a little above the minimum: the search stops when a step gains less than 1e-7.
+    assert results[0].objective == pytest.approx(results[1].objective, rel=5e-3)
+
+
+def test_only_ratios_of_weights_matter(folder):
+    search = TrialSearch(folder.subject, folder.trial, ASSISTED)
+    scaled = dataclasses.replace(ASSISTED, alpha=100.0, beta=200.0, gamma=300.0)
+    one, other = search.solve(), search.solve(scaled)
+    assert other.objective == pytest.approx(100.0 * one.objective, rel=1e-12)
+
+
+def test_interrupt_keeps_the_best(folder):
+    def stop(point):
+        if point.iteration == 5:
+            raise KeyboardInterrupt
+
+    search = TrialSearch(folder.subject, folder.trial, ASSISTED)
+    result = search.solve(callback=stop)
+    assert result.status == "interrupted"
+    assert result.iterations == 5
+    first = search.terms(search.recorded[:, search.searched.mtus]).weighted(ASSISTED)
+    assert result.objective < sum(first.values())
+
+
+# ---- Weights that are chosen -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hybrid", [ASSISTED, STATIC], ids=["gamma", "beta"])
+def test_weight_does_not_depend_on_where_the_bisection_starts(folder, hybrid):
+    choices = []
+    for factor in (1.0, 70.0):
+        begun = dataclasses.replace(
+            hybrid, **{name: factor * getattr(hybrid, name) for name in ("gamma", "beta")}
+        )
+        if hybrid is ASSISTED:
+            begun = dataclasses.replace(begun, beta=hybrid.beta)
+        search = TrialSearch(folder.subject, folder.trial, begun)
+        choices.append(choose_weights(search))
+    one, other = choices
+    weights = [getattr(choice.result.hybrid, choice.name) for choice in choices]
+    # Each is known to PRECISION, and the searches to their own tolerance.
+    assert abs(np.log(weights[0] / weights[1])) < 3.0 * np.log(PRECISION)
+    assert one.best_rmse == pytest.approx(other.best_rmse, rel=0.01)
+    for choice in choices:
+        chosen = choice.sensitivity[len(DECADE) // 2]
+        assert chosen.moment_rmse <= choice.largest_rmse
+        assert chosen.moment_rmse > 0.97 * choice.largest_rmse
+        errors = [trade.moment_rmse for trade in choice.sensitivity]
+        assert errors == sorted(errors)
+        penalised = "tracking" if choice.name == "gamma" else "effort"
+        costs = [getattr(trade, penalised) for trade in choice.sensitivity]
+        assert costs == sorted(costs, reverse=True)
+    assert len(one.to_csv().splitlines()) == 1 + len(DECADE)
+
+
+def test_excitations_that_explain_the_moments_are_left_alone(folder):
+    trial, truth = reachable(folder, "rosenbrockElastic")
+    search = TrialSearch(folder.subject, trial, dataclasses.replace(ASSISTED, beta=0.0))
+    search.recorded[:] = truth
+    choice = choose_weights(search)
+    np.testing.assert_array_equal(
+        choice.result.adjusted_excitation.values[:, search.searched.adjust],
+        truth[:, search.searched.adjust],
+    )
+
+
+# ---- What is refused ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"synth_mtus": ("soleus_r",)}, "at most once, got soleus_r"),
+        ({"synth_mtus": ("soleus_l",)}, "at most once, got soleus_l. Did you mean"),
+        ({"adjust_mtus": ("gasmed_r", "gasmed_r")}, "at most once, got gasmed_r"),
+    ],
+)
+def test_mtus_must_be_known_and_named_once(folder, change, message):
+    with pytest.raises(DataError, match=message):
+        TrialSearch(folder.subject, folder.trial, dataclasses.replace(ASSISTED, **change))
+
+
+def test_dofs_must_be_known(folder):
+    with pytest.raises(DataError, match=r"each DOF of .* at most once, got hip_flexion_r"):
+        Searched.of(folder.subject, ASSISTED, ("hip_flexion_r",))
+
+
+def test_dof_set_goes_before_elaborated_dofs():
+    execution = Execution(
+        type="hybrid", tendon=Tendon(kind="stiff"), hybrid=ASSISTED, elaborated_dofs=("a",)
+    )
+    assert counted_dofs(execution) == ("a",)
+    named = dataclasses.replace(ASSISTED, dof_set=("b",))
+    assert counted_dofs(dataclasses.replace(execution, hybrid=named)) == ("b",)
+
+
+def test_what_a_search_needs(folder):
+    bare = dataclasses.replace(folder.trial, measured_moment=None)
+    with pytest.raises(DataError, match="measured moments, got none"):
+        TrialSearch(folder.subject, bare, ASSISTED)
+    with pytest.raises(OptionError, match="alpha: expected a positive number"):
+        TrialSearch(folder.subject, folder.trial, ASSISTED).solve(
+            dataclasses.replace(ASSISTED, alpha=0.0)
+        )
+    nobody = dataclasses.replace(ASSISTED, adjust_mtus=(), synth_mtus=())
+    search = TrialSearch(folder.subject, folder.trial, nobody)
+    with pytest.raises(DataError, match="at least one MTU"):
+        choose_weights(search)
+    with pytest.raises(OptionError, match="margin"):
+        choose_weights(search, margin=0.0)

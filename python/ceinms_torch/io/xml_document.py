@@ -94,32 +94,7 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
         Once per file, if it has elements that occur nowhere in the grammar.
     """
     path = Path(path)
-    if path.is_dir():
-        raise FileFormatError(
-            path, expected="an XML file", got="a folder", hint="Name the file inside it"
-        )
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileFormatError(
-            path,
-            expected="an XML file",
-            got=f"no readable file ({error.strerror})",
-            hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
-        ) from error
-    # Files come from other people: no entity of theirs may read from disk or network.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise FileFormatError(
-            path,
-            line=error.lineno,
-            element="XML",
-            expected="a well-formed XML document",
-            got=f"'{error.msg}'",
-            hint="Check the tags around this line",
-        ) from error
+    root = _parse(path)
     for entity in root.iter(etree.Entity):
         raise FileFormatError(
             path, line=line_of(entity), element="XML", expected="plain text", got=f"'{entity.text}'"
@@ -136,6 +111,55 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
             stacklevel=3,
         )
     return XmlDocument(path, schema, XmlNode(root, path))
+
+
+def root_name(path: str | os.PathLike[str]) -> str:
+    """Return the name of an XML file's root element, which tells the documents of CEINMS apart.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing or not well-formed.
+    """
+    return str(_parse(Path(path)).tag)
+
+
+def _parse(path: Path) -> etree._Element:
+    if path.is_dir():
+        raise FileFormatError(
+            path, expected="an XML file", got="a folder", hint="Name the file inside it"
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(
+            path,
+            expected="an XML file",
+            got=f"no readable file ({error.strerror})",
+            hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
+        ) from error
+    # Files come from other people: no entity of theirs may read from disk or network.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        return etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise FileFormatError(
+            path,
+            line=error.lineno,
+            element="XML",
+            expected="a well-formed XML document",
+            got=f"'{error.msg}'",
+            hint="Check the tags around this line",
+        ) from error
 
 
 def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element]:

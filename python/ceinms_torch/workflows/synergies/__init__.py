@@ -1,0 +1,1 @@
+"""Muscle synergies: extraction, their number, and how much they repeat themselves."""

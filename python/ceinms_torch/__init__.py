@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.parameter_space import ParameterSpace
     from ceinms_torch.workflows.simulate import Simulation, simulate
     from ceinms_torch.workflows.stream import Stream, StreamStep
+    from ceinms_torch.workflows.synergies.extraction import Synergies, extract_synergies
+    from ceinms_torch.workflows.synergies.number import choose_n_synergies
+    from ceinms_torch.workflows.synergies.recording import Recording
     from ceinms_torch.workflows.tensor_simulation import simulate_tensors
     from ceinms_torch.workflows.time_series import TimeSeries
     from ceinms_torch.workflows.windowed import WindowedCalibrator, WindowFit
@@ -78,6 +81,9 @@ _HOMES = {
     "workflows.parameter_space": ("ParameterSpace",),
     "workflows.simulate": ("Simulation", "simulate"),
     "workflows.stream": ("Stream", "StreamStep"),
+    "workflows.synergies.extraction": ("Synergies", "extract_synergies"),
+    "workflows.synergies.number": ("choose_n_synergies",),
+    "workflows.synergies.recording": ("Recording",),
     "workflows.tensor_simulation": ("simulate_tensors",),
     "workflows.time_series": ("TimeSeries",),
     "workflows.windowed": ("WindowFit", "WindowedCalibrator"),
@@ -113,6 +119,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "OptionError",
     "ParameterSpace",
     "ParameterSpec",
+    "Recording",
     "RunFolder",
     "RunSetup",
     "SimulatedAnnealing",
@@ -121,6 +128,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Stream",
     "StreamStep",
     "Subject",
+    "Synergies",
     "Tendon",
     "TensorProblem",
     "TimeSeries",
@@ -129,6 +137,8 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
+    "choose_n_synergies",
+    "extract_synergies",
     "identifiability",
     "mean_fit",
     "moment_fit",

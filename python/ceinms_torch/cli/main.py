@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import calibrate, run
+from ceinms_torch.cli import calibrate, run, synergies
 from ceinms_torch.cli.display import stderr, stdout
 from ceinms_torch.errors import CeinmsTorchError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
+app.command("synergies", epilog=synergies.EXAMPLES)(synergies.synergies_command)
 
 
 def _print_version(value: bool) -> None:

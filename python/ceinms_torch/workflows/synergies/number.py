@@ -24,6 +24,9 @@ FloatArray = NDArray[np.float64]
 # The largest number tried by default: nobody reports more for one limb.
 _LARGEST = 8
 
+# What users call the rules: the score that the commands have is that of joint moments.
+RULE_NAMES = {"vaf": "vaf", "held-out": "held-out", "score": "moments", "given": "given"}
+
 Score = Callable[[int], Sequence[float]]
 
 
@@ -147,7 +150,8 @@ def choose_n_synergies(
         As `extract_synergies`.
     """
     check_same_channels(recordings)
-    check_number("threshold", threshold, least=0.0)
+    check_number("threshold", threshold, least=0.0, most=1.0)
+    _check_rule(rule, several=len(recordings) > 1, scored=score is not None)
     n_channel = len(recordings[0].channels)
     wanted = sorted(set(numbers or range(1, max(2, min(n_channel, _LARGEST + 1)))))
     if held_out is None and len(recordings) > 1:
@@ -187,7 +191,7 @@ def choose_n_synergies(
         synergies=synergies,
         threshold=threshold,
         choices=choices,
-        rule=_deciding(choices, rule, threshold),
+        rule=_deciding(choices, rule, rows),
     )
 
 
@@ -232,15 +236,26 @@ def _choices(rows: Sequence[NumberRow], threshold: float) -> dict[str, int]:
     return choices
 
 
-def _deciding(choices: dict[str, int], rule: str | None, threshold: float) -> str:
-    if rule is None and choices:
-        return list(choices)[-1]
-    if rule not in choices:
-        hints = {
-            "held-out": "It needs two trials or more",
-            "score": "It needs a score",
-        }
-        expected = "a rule that these trials allow: " + (", ".join(choices) or "none does")
-        hint = hints.get(rule or "vaf", f"No number reaches {100 * threshold:g} %; allow more")
-        raise OptionError(wording("rule", expected, repr(rule or "vaf"), hint))
-    return rule
+def _check_rule(rule: str | None, *, several: bool, scored: bool) -> None:
+    """Refuse a rule that cannot be followed, before anything is computed."""
+    allowed = ["vaf", *["held-out"] * several, *["score"] * scored]
+    if rule is not None and rule not in allowed:
+        reason = "without a score" if several or rule != "held-out" else "with a single trial"
+        expected = " or ".join(f"'{name}'" for name in allowed)
+        got = f"'{RULE_NAMES.get(rule, rule)}'"
+        raise OptionError(wording("rule", f"{expected}, {reason}", got))
+
+
+def _deciding(choices: dict[str, int], rule: str | None, rows: Sequence[NumberRow]) -> str:
+    """Return the rule that decides: the one asked for, or the last that says something."""
+    if choices and (rule is None or rule in choices):
+        return rule or list(choices)[-1]
+    most = 100.0 * max(row.vaf for row in rows)
+    raise OptionError(
+        wording(
+            "number of synergies",
+            "a number with VAF above the threshold",
+            f"{most:.1f} % at most",
+            "Lower the threshold, or try larger numbers",
+        )
+    )

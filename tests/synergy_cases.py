@@ -4,7 +4,7 @@ import numpy as np
 
 from ceinms_torch.workflows.synergies.recording import Recording
 
-CHANNELS = ("tib", "sol", "gas", "vas", "ham", "glu")
+CHANNELS = ("tib", "sol", "gas", "vast", "ham", "glu")
 # Two or three muscles each; every synergy has one of its own, so that the truth is unique.
 WEIGHTINGS = np.array(
     [

@@ -142,7 +142,7 @@ def test_what_cannot_be_factorised_is_named(data, number, error, message):
 def test_the_trial_is_named():
     trials = recordings()
     trials[1].excitation[:, 3] = 0.0
-    with pytest.raises(DataError, match="trial walk1: excitation of vas"):
+    with pytest.raises(DataError, match="trial walk1: excitation of vast"):
         extract_from_trials(trials, 2, shared=False)
     with pytest.raises(DataError, match="the channels of walk0"):
         extract_from_trials([trials[0], trials[1].without("tib")], 2)

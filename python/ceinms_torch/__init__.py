@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ceinms_torch.model.parameters import PARAMETER_KINDS
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
+    from ceinms_torch.model.synergy_hybrid import SynergyHybrid
     from ceinms_torch.model.trial import Trial
     from ceinms_torch.workflows.batch import trial_batch
     from ceinms_torch.workflows.calibrate import build_problem, calibrate
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.parameter_space import ParameterSpace
     from ceinms_torch.workflows.simulate import Simulation, simulate
     from ceinms_torch.workflows.stream import Stream, StreamStep
+    from ceinms_torch.workflows.synergies.hybrid import calibrate_hybrid
+    from ceinms_torch.workflows.synergies.result import HybridResult, TrialSynergies
+    from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations
+    from ceinms_torch.workflows.synergies.weightings import Weightings
     from ceinms_torch.workflows.tensor_simulation import simulate_tensors
     from ceinms_torch.workflows.time_series import TimeSeries
     from ceinms_torch.workflows.windowed import WindowedCalibrator, WindowFit
@@ -67,6 +72,7 @@ _HOMES = {
     "model.parameters": ("PARAMETER_KINDS",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
+    "model.synergy_hybrid": ("SynergyHybrid",),
     "model.trial": ("Trial",),
     "workflows.batch": ("trial_batch",),
     "workflows.calibrate": ("build_problem", "calibrate"),
@@ -78,6 +84,10 @@ _HOMES = {
     "workflows.parameter_space": ("ParameterSpace",),
     "workflows.simulate": ("Simulation", "simulate"),
     "workflows.stream": ("Stream", "StreamStep"),
+    "workflows.synergies.hybrid": ("calibrate_hybrid",),
+    "workflows.synergies.result": ("HybridResult", "TrialSynergies"),
+    "workflows.synergies.synthesise": ("synthesise_excitations",),
+    "workflows.synergies.weightings": ("Weightings",),
     "workflows.tensor_simulation": ("simulate_tensors",),
     "workflows.time_series": ("TimeSeries",),
     "workflows.windowed": ("WindowFit", "WindowedCalibrator"),
@@ -101,6 +111,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Execution",
     "FileFormatError",
     "FusedProblem",
+    "HybridResult",
     "Identifiability",
     "InputData",
     "Iteration",
@@ -121,20 +132,25 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Stream",
     "StreamStep",
     "Subject",
+    "SynergyHybrid",
     "Tendon",
     "TensorProblem",
     "TimeSeries",
     "Trial",
+    "TrialSynergies",
+    "Weightings",
     "WindowFit",
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
+    "calibrate_hybrid",
     "identifiability",
     "mean_fit",
     "moment_fit",
     "read_storage",
     "simulate",
     "simulate_tensors",
+    "synthesise_excitations",
     "trial_batch",
     "write_storage",
 ]

@@ -3,6 +3,7 @@
 #include "bind_torch.hpp"
 #include "callback.hpp"
 #include "ceinms_torch/calibration/adamw.hpp"
+#include "ceinms_torch/calibration/hybrid_problem.hpp"
 #include "names.hpp"
 
 #include <array>
@@ -14,6 +15,7 @@ namespace {
 
 using calibration::AdamWOptions;
 using calibration::Evaluation;
+using calibration::HybridProblem;
 using calibration::Iteration;
 using calibration::Minimum;
 using calibration::ParameterMap;
@@ -21,6 +23,7 @@ using calibration::Problem;
 using calibration::Status;
 using calibration::Target;
 using calibration::Term;
+using kernel::HybridOptions;
 using kernel::ObjectiveOptions;
 using kernel::RangePenalty;
 
@@ -88,11 +91,72 @@ void bind_problem(py::module_& module) {
           "Objective and its terms at x (n) in [0, 1]; differentiable.");
 }
 
+void bind_hybrid_problem(py::module_& module) {
+  py::class_<HybridOptions>(module, "HybridOptions", py::module_local(),
+                            "Weights of what eq. 5 adds.")
+      .def(py::init(&hybrid_options), py::kw_only(), py::arg("excitation_weight"),
+           py::arg("synthesised_weight"), py::arg("bounds_weight"));
+  py::class_<HybridProblem>(module, "HybridProblem",
+                            "A calibration step whose unrecorded excitations are sums of "
+                            "synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.")
+      .def(py::init([](Problem problem, std::int64_t n_synergy, at::Tensor synthesised,
+                       std::vector<at::Tensor> recorded, std::vector<at::Tensor> interpolation,
+                       bool shared_weightings, bool exact_bounds, const HybridOptions& options) {
+             HybridProblem hybrid{std::move(problem),
+                                  n_synergy,
+                                  std::move(synthesised),
+                                  std::move(recorded),
+                                  std::move(interpolation),
+                                  shared_weightings,
+                                  exact_bounds,
+                                  options};
+             hybrid.check();
+             return hybrid;
+           }),
+           py::kw_only(), py::arg("problem"), py::arg("n_synergy"), py::arg("synthesised"),
+           py::arg("recorded"), py::arg("interpolation"), py::arg("shared_weightings"),
+           py::arg("exact_bounds"), py::arg("options"))
+      .def_property_readonly("n_component", &HybridProblem::n_component)
+      .def(
+          "evaluate",
+          [](const HybridProblem& problem, const at::Tensor& x) {
+            problem.check_point(x);
+            return problem.evaluate(x);
+          },
+          py::arg("x"), py::call_guard<py::gil_scoped_release>(),
+          "Objective and its terms at x (n); differentiable.");
+}
+
 calibration::Progress progress_through(const py::object& callback) {
   return [callback](const Iteration& iteration) {
     const py::gil_scoped_acquire acquire;
     return call_back(callback, iteration);
   };
+}
+
+template <class AnyProblem>
+void bind_adamw(py::module_& module) {
+  module.def(
+      "minimise_adamw",
+      [](const AnyProblem& problem, const at::Tensor& start, double learning_rate,
+         double learning_rate_decay, double min_learning_rate, int max_iterations,
+         double min_improvement, int patience, double weight_decay, const py::object& callback) {
+        const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
+                                   max_iterations, min_improvement,     patience,
+                                   weight_decay};
+        const calibration::Progress progress = progress_through(callback);
+        // The autograd engine must not be called while holding the GIL.
+        const py::gil_scoped_release release;
+        problem.check_point(start);
+        return calibration::minimise_adamw([&](const at::Tensor& x) { return problem.evaluate(x); },
+                                           problem.n_boxed(), start, options, progress);
+      },
+      py::arg("problem"), py::arg("start"), py::kw_only(), py::arg("learning_rate"),
+      py::arg("learning_rate_decay"), py::arg("min_learning_rate"), py::arg("max_iterations"),
+      py::arg("min_improvement"), py::arg("patience"), py::arg("weight_decay"),
+      py::arg("callback") = py::none(),
+      "Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and "
+      "keeps the best point.");
 }
 
 void bind_optimisers(py::module_& module) {
@@ -112,26 +176,8 @@ void bind_optimisers(py::module_& module) {
       .def_readonly("evaluations", &Minimum::evaluations)
       .def_readonly("seconds", &Minimum::seconds)
       .def_property_readonly("status", [](const Minimum& m) { return name_of(m.status); });
-  module.def(
-      "minimise_adamw",
-      [](const Problem& problem, const at::Tensor& start, double learning_rate,
-         double learning_rate_decay, double min_learning_rate, int max_iterations,
-         double min_improvement, int patience, double weight_decay, const py::object& callback) {
-        const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
-                                   max_iterations, min_improvement,     patience,
-                                   weight_decay};
-        const calibration::Progress progress = progress_through(callback);
-        // The autograd engine must not be called while holding the GIL.
-        const py::gil_scoped_release release;
-        problem.check_point(start);
-        return calibration::minimise_adamw(problem, start, options, progress);
-      },
-      py::arg("problem"), py::arg("start"), py::kw_only(), py::arg("learning_rate"),
-      py::arg("learning_rate_decay"), py::arg("min_learning_rate"), py::arg("max_iterations"),
-      py::arg("min_improvement"), py::arg("patience"), py::arg("weight_decay"),
-      py::arg("callback") = py::none(),
-      "Minimise from start (n) in [0, 1]; callback(Iteration) after every evaluation. Ctrl-C "
-      "stops and keeps the best point.");
+  bind_adamw<Problem>(module);
+  bind_adamw<HybridProblem>(module);
 }
 
 }  // namespace
@@ -139,6 +185,7 @@ void bind_optimisers(py::module_& module) {
 void bind_calibration(py::module_& module) {
   bind_parts(module);
   bind_problem(module);
+  bind_hybrid_problem(module);
   bind_optimisers(module);
 }
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ceinms_torch.model.parameters import PARAMETER_KINDS
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
+    from ceinms_torch.model.synergy_hybrid import SynergyHybrid
     from ceinms_torch.model.trial import Trial
     from ceinms_torch.workflows.batch import trial_batch
     from ceinms_torch.workflows.calibrate import build_problem, calibrate
@@ -46,8 +47,12 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.simulate import Simulation, simulate
     from ceinms_torch.workflows.stream import Stream, StreamStep
     from ceinms_torch.workflows.synergies.extraction import Synergies, extract_synergies
+    from ceinms_torch.workflows.synergies.hybrid import calibrate_hybrid
     from ceinms_torch.workflows.synergies.number import choose_n_synergies
     from ceinms_torch.workflows.synergies.recording import Recording
+    from ceinms_torch.workflows.synergies.result import HybridResult, TrialSynergies
+    from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations
+    from ceinms_torch.workflows.synergies.weightings import Weightings
     from ceinms_torch.workflows.tensor_simulation import simulate_tensors
     from ceinms_torch.workflows.time_series import TimeSeries
     from ceinms_torch.workflows.windowed import WindowedCalibrator, WindowFit
@@ -70,6 +75,7 @@ _HOMES = {
     "model.parameters": ("PARAMETER_KINDS",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
+    "model.synergy_hybrid": ("SynergyHybrid",),
     "model.trial": ("Trial",),
     "workflows.batch": ("trial_batch",),
     "workflows.calibrate": ("build_problem", "calibrate"),
@@ -84,6 +90,10 @@ _HOMES = {
     "workflows.synergies.extraction": ("Synergies", "extract_synergies"),
     "workflows.synergies.number": ("choose_n_synergies",),
     "workflows.synergies.recording": ("Recording",),
+    "workflows.synergies.hybrid": ("calibrate_hybrid",),
+    "workflows.synergies.result": ("HybridResult", "TrialSynergies"),
+    "workflows.synergies.synthesise": ("synthesise_excitations",),
+    "workflows.synergies.weightings": ("Weightings",),
     "workflows.tensor_simulation": ("simulate_tensors",),
     "workflows.time_series": ("TimeSeries",),
     "workflows.windowed": ("WindowFit", "WindowedCalibrator"),
@@ -107,6 +117,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Execution",
     "FileFormatError",
     "FusedProblem",
+    "HybridResult",
     "Identifiability",
     "InputData",
     "Iteration",
@@ -129,14 +140,18 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "StreamStep",
     "Subject",
     "Synergies",
+    "SynergyHybrid",
     "Tendon",
     "TensorProblem",
     "TimeSeries",
     "Trial",
+    "TrialSynergies",
+    "Weightings",
     "WindowFit",
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
+    "calibrate_hybrid",
     "choose_n_synergies",
     "extract_synergies",
     "identifiability",
@@ -145,6 +160,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "read_storage",
     "simulate",
     "simulate_tensors",
+    "synthesise_excitations",
     "trial_batch",
     "write_storage",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,9 @@ Run a trial, with results where the setup file says:
 
 Elsewhere, with another tendon than the execution file asks for:
   ceinms-torch run run_walk5.xml --out forces --tendon stiff
+
+With excitations synthesised by the synergies of a calibration, where nothing was recorded:
+  ceinms-torch run run_walk5.xml --synergies results/Weightings.csv
 
 As CEINMS does it, number for number, with its files (also EMG-assisted and hybrid):
   ceinms-torch run run_walk5.xml --legacy
@@ -62,6 +66,19 @@ def run_command(
             help="Run the model of CEINMS 0.9, of any type and activation, and write its files.",
         ),
     ] = False,
+    synergies: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weightings.csv of a synergy-hybrid calibration: MTUs that it synthesised are "
+            "driven by the primitives that reconstruct the recorded excitations best."
+        ),
+    ] = None,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine", help="Let the trial's measured moments help to find these primitives."
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
     """Predict muscle forces and joint moments of one trial from its excitations.
@@ -75,21 +92,29 @@ def run_command(
 
     if legacy and tendon is not None:
         raise OptionError(wording("--tendon", "the execution file's, with --legacy", tendon.value))
+    if legacy and synergies is not None:
+        raise OptionError(wording("--synergies", "no such option with --legacy", f"'{synergies}'"))
+    if refine and synergies is None:
+        raise OptionError(wording("--refine", "--synergies WEIGHTINGS.csv, too", "none"))
     with shown_warnings():
         folder = RunFolder.read(setup, legacy=legacy)
         directory = folder.setup.output_directory if out is None else out
         check_writable(directory)
-        simulation = _run_legacy(folder, directory) if legacy else _run(folder, tendon, directory)
+        if legacy:
+            simulation = _run_legacy(folder, directory)
+        else:
+            kind = _tendon(folder, tendon)
+            if synergies is not None:
+                folder = _synthesised(folder, synergies, kind, directory, refine=refine)
+            simulation = _run(folder, kind, directory)
     if not quiet and folder.trial.measured_moment is not None:
         fit = {folder.trial.name: moment_fit(folder.trial, simulation)}
         stdout.print(fit_table("measured and predicted moments", fit))
     stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)
 
 
-def _run(folder: RunFolder, tendon: TendonName | None, directory: Path) -> Simulation:
-    from ceinms_torch.workflows.results import write_simulation  # noqa: PLC0415
-    from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
-
+def _tendon(folder: RunFolder, tendon: TendonName | None) -> str:
+    """Return the tendon's XML name, and say what is run in another way than asked for."""
     kind = folder.execution.tendon.kind if tendon is None else tendon.value
     if kind == "equilibriumElastic":
         note(
@@ -98,7 +123,34 @@ def _run(folder: RunFolder, tendon: TendonName | None, directory: Path) -> Simul
         )
     if folder.execution.online:
         note(_ONLINE["stiff" if kind == "stiff" else "elastic"])
-    simulation = simulate(folder.subject, folder.trial, tendon=kind)
+    return kind
+
+
+def _synthesised(
+    folder: RunFolder, file: Path, tendon: str, directory: Path, *, refine: bool
+) -> RunFolder:
+    """Let synergies drive what was not recorded, and write them."""
+    from ceinms_torch.workflows.synergies.files import write_trial_synergies  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.weightings import Weightings  # noqa: PLC0415
+
+    synergies = synthesise_excitations(
+        folder.subject,
+        folder.trial,
+        folder.generator,
+        Weightings.read(file, folder.subject.mtu_names),
+        refine=refine,
+        tendon=tendon,
+    )
+    write_trial_synergies(synergies, directory)
+    return dataclasses.replace(folder, trial=synergies.trial)
+
+
+def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:
+    from ceinms_torch.workflows.results import write_simulation  # noqa: PLC0415
+    from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
+
+    simulation = simulate(folder.subject, folder.trial, tendon=tendon)
     write_simulation(simulation, directory)
     return simulation
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import scipy.optimize
@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.workflows.engines import Callback, Minimum, Point
 
-if TYPE_CHECKING:
-    from ceinms_torch.workflows.engines import Problem
-
 FloatArray = NDArray[np.float64]
+
+
+class Smooth(Protocol):
+    """All that is needed of a problem."""
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective (as a Point without history) and its gradient (n,)."""
 
 
 class _NotFiniteError(Exception):
@@ -25,7 +29,7 @@ class _NotFiniteError(Exception):
 class _Recorder:
     """Evaluates, keeps the best point and the history."""
 
-    def __init__(self, problem: Problem, callback: Callback | None) -> None:
+    def __init__(self, problem: Smooth, callback: Callback | None) -> None:
         self.problem = problem
         self.callback = callback
         self.begin = time.perf_counter()
@@ -63,13 +67,13 @@ class _Recorder:
 
 
 def minimise_lbfgs(
-    problem: Problem, start: FloatArray, options: Lbfgs, callback: Callback | None
+    problem: Smooth, start: FloatArray, options: Lbfgs, callback: Callback | None
 ) -> Minimum:
     """Minimise in the unit box by scipy's L-BFGS-B.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Smooth
         On either engine.
     start : ndarray (n,)
         In the unit box.

@@ -1,188 +1,214 @@
-"""Extraction of synergies: known truth, conventions, messages."""
+"""What is recorded and what is synthesised; primitives at nodes; tables of weightings."""
+
+import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.workflows.synergies.extraction import (
-    extract_from_trials,
-    extract_synergies,
-    total_vaf,
-)
-from ceinms_torch.workflows.synergies.reliability import match_synergies, reliability
-from ceinms_torch.workflows.synergies.vaf import vaf, vaf_by_channel
-from synergy_cases import CHANNELS, WEIGHTINGS, planted, primitives, recordings
+import ceinms_torch as ct
+from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
+from ceinms_torch.workflows.synergies.channels import Channels
+from ceinms_torch.workflows.synergies.space import Nodes, SynergySpace
+from ceinms_torch.workflows.synergies.synthesise import least_squares_primitives
+
+NAMES = ("vaslat", "vasmed", "vasint", "psoas", "soleus", "gaslat", "spine")
+DOFS = ("hip", "knee")
+INPUTS = {
+    "vaslat": (("lat", 1.0),),
+    "vasmed": (("med", 1.0),),
+    "vasint": (("lat", 0.5), ("med", 0.5)),
+    "psoas": (),
+    "soleus": (("sol", 1.0),),
+    "gaslat": (("sol", 2.0),),
+    "spine": (),
+}
 
 
-def test_planted_synergies_come_back():
-    found = extract_synergies(planted(), 3, names=CHANNELS)
-    # The order is that of the centres of activity, which are planted in that order; multiplicative
-    # updates approach the truth slowly where it is zero, hence the tolerances.
-    assert found.vaf > 0.9999
-    np.testing.assert_allclose(found.weightings, WEIGHTINGS, atol=0.02)
-    np.testing.assert_allclose(found.primitives, primitives(90), atol=0.02)
-    assert found.names == CHANNELS
-    assert found.vaf == pytest.approx(vaf(planted(), found.reconstruction), abs=1e-12)
-    np.testing.assert_allclose(
-        found.vaf_by_muscle, vaf_by_channel(planted(), found.reconstruction), atol=1e-12
+def make_generator(**changes):
+    inputs = {**INPUTS, **changes}
+    return ExcitationGenerator(
+        input_signals=("lat", "med", "sol"),
+        excitations=tuple(Excitation(id=name, inputs=inputs[name]) for name in NAMES),
     )
 
 
-@st.composite
-def excitations(draw):
-    n_muscle = draw(st.integers(2, 5))
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    return rng.uniform(0.0, 1.0, (25, n_muscle)) ** draw(st.sampled_from([1.0, 3.0]))
+def make_trial(*, idle=("spine",)):
+    arms = np.full((4, 2, len(NAMES)), 0.03)
+    arms[:, 1, NAMES.index("psoas")] = 0.0
+    arms[:, :, [NAMES.index(name) for name in idle]] = 0.0
+    return ct.Trial(
+        name="walk",
+        mtu_names=NAMES,
+        dof_names=DOFS,
+        time=np.arange(4) / 100.0,
+        mtu_length=np.full((4, len(NAMES)), 0.3),
+        moment_arm=arms,
+        excitation_time=np.arange(9) / 200.0,
+        excitation=np.full((9, len(NAMES)), 0.1),
+    )
 
 
-@given(excitations(), st.integers(0, 100))
-@settings(max_examples=10)
-def test_factors_keep_their_conventions_and_more_synergies_explain_more(data, seed):
-    before = None
-    for number in range(1, data.shape[1] + 1):
-        found = extract_synergies(data, number, replicates=3, seed=seed, start_from=before)
-        assert found.primitives.min() >= 0.0
-        assert found.weightings.min() >= 0.0
-        np.testing.assert_allclose(found.primitives.max(axis=1), 1.0, atol=1e-12)
-        centres = found.primitives @ np.linspace(0.0, 1.0, 25) / found.primitives.sum(axis=1)
-        assert (np.diff(centres) >= 0.0).all()
-        # A thousandth of a random synergy is added to the solution before; updates never climb.
-        assert before is None or found.vaf >= before.vaf - 1e-6
-        before = found
+def channels(*, dofs=DOFS, trial=None, generator=None, **choices):
+    hybrid = ct.SynergyHybrid(**choices)
+    return Channels.of([trial or make_trial()], generator or make_generator(), hybrid, dofs)
 
 
-def test_result_depends_on_the_seed_alone():
-    data = np.random.default_rng(0).uniform(0.0, 1.0, (40, 6))
-    one, same, other = (extract_synergies(data, 3, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one.primitives, same.primitives)
-    assert one.replicate_vaf != other.replicate_vaf
-    assert len(one.replicate_vaf) == 20
+# ---- channels
 
 
-def test_scale_of_excitations_goes_into_the_weightings():
-    one, half = (extract_synergies(scale * planted(), 3) for scale in (1.0, 0.5))
-    np.testing.assert_allclose(half.weightings, 0.5 * one.weightings, atol=0.01)
-    np.testing.assert_allclose(half.primitives, one.primitives, atol=0.02)
+def test_an_electrode_counts_once_and_sums_of_electrodes_do_not_count():
+    found = channels(synthesise=("psoas",))
+    assert found.tracked == (0, 1, 4)
+    expected = np.zeros((7, 3))
+    expected[[0, 1, 4], [0, 1, 2]] = 1.0
+    expected[2] = [0.5, 0.5, 0.0]
+    expected[5] = [0.0, 0.0, 2.0]
+    np.testing.assert_allclose(found.mixing, expected, atol=1e-14)
+    assert found.synthesised_names == ("psoas",)
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_trials_share_weightings_or_have_their_own(shared):
-    trials = recordings()
-    found = extract_from_trials(trials, 3, shared=shared, replicates=5)
-    for one in trials:
-        assert found[one.name].primitives.shape == (3, len(one.time))
-        assert found[one.name].vaf > 0.999
-    first, last = found["walk0"], found["walk2"]
-    assert (first.weightings is last.weightings) == shared
-    if shared:
-        np.testing.assert_allclose(first.weightings, WEIGHTINGS, atol=0.02)
-        # One scale for all: trials of 0.6 times the excitation have primitives that peak at 0.6.
-        np.testing.assert_allclose(last.primitives.max(axis=1), 0.6, atol=0.02)
-    else:
-        np.testing.assert_allclose(last.weightings, 0.6 * WEIGHTINGS, atol=0.02)
-        np.testing.assert_allclose(last.primitives.max(axis=1), 1.0, atol=1e-12)
-    assert total_vaf(trials, found)[0] > 0.999
+def test_a_sum_is_tracked_where_its_parts_were_not_recorded_themselves():
+    found = channels(synthesise=("psoas", "vaslat", "vasmed"))
+    assert found.tracked == (2, 4)
+    assert found.synthesised_names == ("vaslat", "vasmed", "psoas")
 
 
-def test_vaf_is_uncentred():
-    constant = np.full((10, 2), 0.5)
-    assert vaf(constant, constant) == 1.0
-    assert vaf(constant, np.zeros_like(constant)) == 0.0
-    assert vaf(constant, 0.5 * constant) == pytest.approx(0.75)
-    by_channel = vaf_by_channel(np.stack([np.ones(5), np.zeros(5)], axis=1), np.ones((5, 2)))
-    assert by_channel[0] == 1.0
-    assert np.isnan(by_channel[1])
+def test_weightings_of_every_mtu():
+    found = channels(synthesise=("psoas",))
+    table = ct.Weightings.of(found, np.array([[1.0], [3.0], [5.0], [7.0]]))
+    np.testing.assert_allclose(table.values[:, 0], [1.0, 3.0, 2.0, 7.0, 5.0, 10.0, 0.0])
+    assert table.origin == (*["recorded"] * 3, "synthesised", *["recorded"] * 2, "silent")
 
 
-# ---- What cannot be factorised ----------------------------------------------------------
+def test_an_unrecorded_mtu_on_no_dof_is_refused():
+    with pytest.raises(ct.DataError, match=r"excitation of spine: expected a moment arm") as caught:
+        channels()
+    assert "mtuNameSet" in str(caught.value)
 
 
-def with_value(row, column, value):
-    data = planted()
-    data[row, column] = value
-    return data
+def test_an_unrecorded_mtu_on_another_dof_stays_silent():
+    trial = make_trial(idle=())
+    assert channels(trial=trial).synthesised_names == ("psoas", "spine")
+    assert channels(trial=trial, dofs=("knee",)).synthesised_names == ("spine",)
+    with pytest.raises(ct.DataError, match="excitation of psoas"):
+        channels(trial=trial, dofs=("knee",), synthesise=("psoas",))
 
 
-def silent():
-    data = planted()
-    data[:, 2] = 0.0
-    return data
+def test_a_recording_of_zeros_is_refused():
+    trial = make_trial()
+    trial.excitation[:, NAMES.index("soleus")] = 0.0
+    message = r"trial walk: expected a recorded excitation of soleus that is not zero throughout"
+    with pytest.raises(ct.DataError, match=message) as caught:
+        channels(trial=trial, synthesise=("psoas",))
+    assert "without <input>" in str(caught.value)
+
+
+def test_unknown_names_and_nothing_to_do_are_refused():
+    with pytest.raises(ct.OptionError, match="Did you mean 'psoas'"):
+        channels(synthesise=("psoa",))
+    full = make_generator(psoas=(("lat", 1.0),), spine=(("lat", 1.0),))
+    with pytest.raises(ct.DataError, match="expected an MTU to synthesise"):
+        channels(generator=full)
+    nothing = make_generator(**dict.fromkeys(NAMES, ()))
+    with pytest.raises(ct.DataError, match="at least one recorded excitation"):
+        channels(generator=nothing, trial=make_trial(idle=()))
+
+
+# ---- nodes and points
+
+
+@given(st.integers(2, 60), st.integers(1, 70))
+def test_nodes_are_rows_and_the_last_is_the_last(n_row, step):
+    nodes = Nodes(n_row=n_row, rows_per_node=min(step, n_row - 1))
+    rows = nodes.rows
+    assert rows[0] == 0
+    assert rows[-1] == n_row - 1
+    assert np.all(np.diff(rows) >= 1)
+    assert np.all(np.diff(rows) <= nodes.rows_per_node)
+    # What is linear between nodes comes back, and every row of others is between its nodes.
+    line = np.array([2.0 * rows + 1.0])
+    np.testing.assert_allclose(nodes.to_rows(line)[0], 2.0 * np.arange(n_row) + 1.0, rtol=1e-12)
+
+
+def test_rate_of_the_nodes():
+    trial = dataclasses.replace(
+        make_trial(), excitation_time=np.arange(501) / 1000.0, excitation=np.full((501, 7), 0.1)
+    )
+    assert Nodes.of(trial, 50.0).rows_per_node == 20
+    assert Nodes.of(trial, 5000.0).rows_per_node == 1
+    assert Nodes.of(trial, 0.001).rows_per_node == 500
+
+
+@given(st.integers(1, 3), st.booleans(), st.integers(0, 2**32 - 1))
+def test_points_come_apart_and_together(n_synergy, shared, seed):
+    space = SynergySpace(
+        n_parameter=2, n_synergy=n_synergy, n_weighted=3, n_set=1 if shared else 2, n_node=(4, 5)
+    )
+    random = np.random.default_rng(seed)
+    point = random.uniform(size=space.first_primitive + 9 * n_synergy)
+    sets, primitives = space.weightings(point), space.primitives(point)
+    assert sets.shape == (2, 3, n_synergy)
+    again = space.join(space.parameters(point), sets[: space.n_set], primitives)
+    np.testing.assert_array_equal(again, point)
+    # Scaled, the same excitations come from primitives that peak at one.
+    scaled = space.scaled(point)
+    peaks = [one.max(axis=1) for one in space.primitives(scaled)]
+    for peak in np.atleast_2d(np.max(peaks, axis=0) if shared else peaks):
+        np.testing.assert_allclose(peak, 1.0, rtol=1e-12)
+    for old, new, before, after in zip(
+        sets, space.weightings(scaled), primitives, space.primitives(scaled), strict=True
+    ):
+        np.testing.assert_allclose(new @ after, old @ before, rtol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_primitives_of_known_synergies_come_back(seed):
+    random = np.random.default_rng(seed)
+    weightings = np.concatenate([np.eye(2), random.uniform(size=(3, 2))])
+    primitives = random.uniform(size=(2, 7))
+    found = least_squares_primitives(weightings, weightings @ primitives)
+    np.testing.assert_allclose(found, primitives, atol=1e-12)
+
+
+# ---- the table as a file
+
+TABLE = ct.Weightings(
+    mtu_names=("soleus", "psoas", "spine"),
+    origin=("recorded", "synthesised", "silent"),
+    values=np.array([[0.1, 1 / 3], [0.25, 0.0], [0.0, 0.0]]),
+)
+
+
+def test_table_comes_back_in_any_order(tmp_path):
+    TABLE.write(tmp_path / "new" / "Weightings.csv")
+    again = ct.Weightings.read(tmp_path / "new" / "Weightings.csv", ("psoas", "soleus"))
+    assert again.origin == ("synthesised", "recorded")
+    np.testing.assert_array_equal(again.values, TABLE.values[[1, 0]])
+    assert again.synthesised == ("psoas",)
 
 
 @pytest.mark.parametrize(
-    ("data", "number", "error", "message"),
+    ("old", "new", "message"),
     [
-        (planted(), 7, OptionError, "expected 1 to 6, the number of recorded channels, got 7"),
-        (planted()[:2], 3, OptionError, "expected 1 to 2, the number of samples, got 3"),
-        (planted(), 0, OptionError, "whole number >= 1"),
-        (silent(), 2, DataError, "excitation of gas: expected a recorded signal, got zeros"),
-        (
-            with_value(4, 1, -0.25),
-            2,
-            DataError,
-            "of sol: expected values >= 0, got -0.25 at sample 4",
-        ),
-        (
-            with_value(7, 0, np.nan),
-            2,
-            DataError,
-            "of tib: expected finite numbers, got nan at sample 7",
-        ),
-        (with_value(7, 0, np.inf), 2, DataError, "finite numbers, got inf"),
-        (planted()[:, 0], 1, DataError, r"the shape \(n_sample, n_muscle\)"),
+        ("muscle,", "mtu,", r":1: header: expected muscle,origin,synergy_1"),
+        ("psoas,", "soleus,", r":3: row: expected every muscle once, got 'soleus' twice"),
+        ("synthesised", "guessed", r":3: row: expected one of recorded, synthesised, silent"),
+        ("0.25", "-0.25", r":3: row: expected weightings >= 0, got '-0.25'"),
+        ("0.25", "nan", r":3: row: expected weightings >= 0, got 'nan'"),
+        ("0.25,", "", r":3: row: expected 4 columns, got 3"),
+        ("psoas", "psoaz", r"muscle: expected a row of psoas, got none. Did you mean 'psoaz'"),
     ],
 )
-def test_what_cannot_be_factorised_is_named(data, number, error, message):
-    with pytest.raises(error, match=message):
-        extract_synergies(data, number, names=CHANNELS)
+def test_faults_of_the_table_are_named(tmp_path, old, new, message):
+    path = tmp_path / "Weightings.csv"
+    TABLE.write(path)
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ct.FileFormatError, match=message):
+        ct.Weightings.read(path, TABLE.mtu_names)
 
 
-def test_the_trial_is_named():
-    trials = recordings()
-    trials[1].excitation[:, 3] = 0.0
-    with pytest.raises(DataError, match="trial walk1: excitation of vast"):
-        extract_from_trials(trials, 2, shared=False)
-    with pytest.raises(DataError, match="the channels of walk0"):
-        extract_from_trials([trials[0], trials[1].without("tib")], 2)
-    with pytest.raises(DataError, match="'walk0' twice"):
-        extract_from_trials([trials[0], trials[0]], 2)
-
-
-# ---- Matching and reliability -----------------------------------------------------------
-
-
-@given(st.permutations(range(3)))
-@settings(max_examples=6)
-def test_matching_undoes_a_permutation(order):
-    truth = extract_synergies(planted(), 3, replicates=1)
-    back = match_synergies(truth.reordered(order), truth)
-    np.testing.assert_array_equal(back.weightings, truth.weightings)
-    np.testing.assert_array_equal(back.primitives, truth.primitives)
-
-
-def test_reliability_does_not_depend_on_the_order_of_synergies():
-    trials = recordings(4, noise=0.02)
-    own = list(extract_from_trials(trials, 3, shared=False, replicates=5).values())
-    reference = own[0]
-    plain = reliability(own, reference)
-    turned = [one.reordered(np.roll(range(3), i)) for i, one in enumerate(own)]
-    mixed = reliability(turned, reference)
-    np.testing.assert_array_equal(mixed.weighting_similarity, plain.weighting_similarity)
-    np.testing.assert_array_equal(mixed.primitive_correlation, plain.primitive_correlation)
-    assert plain.weighting_similarity.shape == (6, 3)
-    # The same weightings in all trials, with noise of 2 %; the narrowest bump, of width 0.05, moves
-    # by up to 0.03, at which a Gaussian correlates by exp(-0.09) = 0.91 with itself.
-    assert plain.weighting_similarity.min() > 0.97
-    assert plain.primitive_correlation.min() > 0.85
-
-
-def test_unlike_movements_are_not_reliable():
-    one = extract_synergies(planted(), 3, names=CHANNELS)
-    other = extract_synergies(planted()[:, ::-1] + 0.0, 3, names=CHANNELS)
-    assert reliability([one, other], one).weighting_similarity.mean() < 0.7
-    with pytest.raises(DataError, match="at least two"):
-        reliability([one], one)
-    with pytest.raises(DataError, match="number of synergies to match"):
-        match_synergies(extract_synergies(planted(), 2, names=CHANNELS), one)
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(ct.FileFormatError, match="no such file"):
+        ct.Weightings.read(tmp_path / "none.csv", TABLE.mtu_names)

@@ -1,1 +1,1 @@
-"""Muscle synergies: extraction, their number, and how much they repeat themselves."""
+"""Muscle synergies: what they are made of, and excitations that nobody recorded."""

@@ -1,0 +1,253 @@
+"""The synergy-hybrid objective, eq. (5), on either engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch import _kernel
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.model.calibration import CalibrationStep
+from ceinms_torch.model.options import Lbfgs, LevenbergMarquardt, Optimiser
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.workflows.batch import side_by_side
+from ceinms_torch.workflows.engines import (
+    Callback,
+    EngineName,
+    FusedProblem,
+    Minimum,
+    TensorProblem,
+)
+from ceinms_torch.workflows.parameter_space import ParameterSpace
+from ceinms_torch.workflows.synergies.channels import Channels
+from ceinms_torch.workflows.synergies.space import Nodes, SynergySpace
+
+FloatArray = NDArray[np.float64]
+
+HYBRID_TERMS = ("excitation", "synthesised", "bounds")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HybridSetting:
+    """What a hybrid problem needs beside a calibration step.
+
+    Parameters
+    ----------
+    channels : Channels
+        Recorded and synthesised excitations.
+    hybrid : SynergyHybrid
+        Weights.
+    n_synergy : int
+        Number of synergies.
+    nodes : tuple of Nodes
+        Of each trial's primitives.
+    recorded : tuple of ndarray (n_channel, n_node)
+        Each trial's channels at its nodes.
+    """
+
+    channels: Channels
+    hybrid: SynergyHybrid
+    n_synergy: int
+    nodes: tuple[Nodes, ...]
+    recorded: tuple[FloatArray, ...]
+
+    @classmethod
+    def of(
+        cls, trials: Sequence[Trial], channels: Channels, hybrid: SynergyHybrid, n_synergy: int
+    ) -> HybridSetting:
+        """Lay out the primitives of trials."""
+        nodes = tuple(Nodes.of(trial, hybrid.primitive_rate) for trial in trials)
+        return cls(
+            channels=channels,
+            hybrid=hybrid,
+            n_synergy=n_synergy,
+            nodes=nodes,
+            recorded=tuple(
+                np.ascontiguousarray(trial.excitation[one.rows][:, channels.tracked].T)
+                for trial, one in zip(trials, nodes, strict=True)
+            ),
+        )
+
+    def space(self, n_parameter: int) -> SynergySpace:
+        """Return how a point is made of parameters, weightings and primitives."""
+        return SynergySpace(
+            n_parameter=n_parameter,
+            n_synergy=self.n_synergy,
+            n_weighted=self.channels.n_channel + len(self.channels.synthesised),
+            n_set=1 if self.hybrid.weightings == "shared" else len(self.nodes),
+            n_node=tuple(len(one) for one in self.nodes),
+        )
+
+    def weights(self) -> dict[str, float]:
+        """Return the arguments of the engines' HybridOptions."""
+        return {
+            "excitation_weight": self.hybrid.excitation_weight,
+            "synthesised_weight": self.hybrid.synthesised_weight,
+            "bounds_weight": self.hybrid.bounds_weight,
+        }
+
+
+class FusedHybridProblem(FusedProblem):
+    """A synergy-hybrid calibration step on the fused engine.
+
+    Parameters
+    ----------
+    subject, trials, step, space, tendon, filter_start, threads
+        As for `FusedProblem`.
+    setting : HybridSetting
+        What synergies reconstruct and synthesise.
+    exact_bounds : bool
+        Whether weightings and primitives stay in 0 to 1, or only a penalty keeps them there.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        trials: Sequence[Trial],
+        step: CalibrationStep,
+        space: ParameterSpace,
+        setting: HybridSetting,
+        *,
+        tendon: str,
+        filter_start: str = "ceinms",
+        exact_bounds: bool = True,
+        threads: int = 1,
+    ) -> None:
+        super().__init__(
+            subject, trials, step, space, tendon=tendon, filter_start=filter_start, threads=threads
+        )
+        self.core = _kernel.HybridProblem(
+            problem=self.core,
+            n_synergy=setting.n_synergy,
+            synthesised=np.array(setting.channels.synthesised),
+            recorded=list(setting.recorded),
+            rows_per_node=[one.rows_per_node for one in setting.nodes],
+            shared_weightings=setting.hybrid.weightings == "shared",
+            exact_bounds=exact_bounds,
+            options=_kernel.HybridOptions(**setting.weights()),
+        )
+
+    def minimise(
+        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
+    ) -> Minimum:
+        """Minimise by AdamW or L-BFGS-B, whichever the options belong to."""
+        return super().minimise(start, smooth(options), callback)
+
+
+class TensorHybridProblem(TensorProblem):
+    """The same on the tensor engine (LibTorch autograd)."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        trials: Sequence[Trial],
+        step: CalibrationStep,
+        space: ParameterSpace,
+        setting: HybridSetting,
+        *,
+        tendon: str,
+        filter_start: str = "ceinms",
+        exact_bounds: bool = True,
+    ) -> None:
+        import torch  # noqa: PLC0415  slow to load
+
+        from ceinms_torch._backend import _torch  # noqa: PLC0415
+
+        super().__init__(subject, trials, step, space, tendon=tendon, filter_start=filter_start)
+        longest = max(one.n_row for one in setting.nodes)
+        matrices = [one.to_rows(np.eye(len(one))).T for one in setting.nodes]
+        # Rows beyond a trial's end repeat its last one, as in the batch of the trials.
+        padded = [
+            side_by_side([one, np.zeros((longest, one.shape[1]))])[..., 0] for one in matrices
+        ]
+        self.core = _torch.HybridProblem(
+            problem=self.core,
+            n_synergy=setting.n_synergy,
+            synthesised=torch.tensor(setting.channels.synthesised),
+            recorded=[torch.from_numpy(one) for one in setting.recorded],
+            interpolation=[torch.from_numpy(np.ascontiguousarray(one)) for one in padded],
+            shared_weightings=setting.hybrid.weightings == "shared",
+            exact_bounds=exact_bounds,
+            options=_torch.HybridOptions(**setting.weights()),
+        )
+        self.term_names += HYBRID_TERMS
+
+    def minimise(
+        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
+    ) -> Minimum:
+        """Minimise by AdamW or L-BFGS-B, whichever the options belong to."""
+        return super().minimise(start, smooth(options), callback)
+
+
+def smooth(options: Optimiser) -> Optimiser:
+    """Refuse Levenberg-Marquardt, whose matrix of all primitives would be too large.
+
+    Parameters
+    ----------
+    options : Optimiser
+        Settings of any optimiser.
+
+    Returns
+    -------
+    AdamW or Lbfgs
+
+    Raises
+    ------
+    OptionError
+        If they are those of Levenberg-Marquardt.
+    """
+    if isinstance(options, LevenbergMarquardt):
+        raise OptionError(
+            wording(
+                "method",
+                "lbfgs or adamw with synergies",
+                "lm",
+                "there are thousands of primitive values, too many for the matrix of lm",
+            )
+        )
+    return options
+
+
+def build_hybrid_problem(
+    subject: Subject,
+    trials: Sequence[Trial],
+    step: CalibrationStep,
+    space: ParameterSpace,
+    setting: HybridSetting,
+    *,
+    tendon: str,
+    engine: EngineName = "fused",
+    options: Optimiser,
+    threads: int = 1,
+) -> FusedHybridProblem | TensorHybridProblem:
+    """Return a synergy-hybrid step as an optimiser sees it.
+
+    Parameters
+    ----------
+    subject, trials, step, space, tendon, engine, threads
+        As for `build_problem`.
+    setting : HybridSetting
+        What synergies reconstruct and synthesise.
+    options : AdamW or Lbfgs
+        The optimiser: L-BFGS-B keeps weightings and primitives within exact bounds, with the
+        paper's AdamW a penalty does.
+
+    Returns
+    -------
+    FusedHybridProblem or TensorHybridProblem
+    """
+    exact = isinstance(options, Lbfgs)
+    if engine == "tensor":
+        return TensorHybridProblem(
+            subject, trials, step, space, setting, tendon=tendon, exact_bounds=exact
+        )
+    if engine != "fused":
+        raise OptionError(wording("engine", "fused or tensor", repr(engine)))
+    return FusedHybridProblem(
+        subject, trials, step, space, setting, tendon=tendon, exact_bounds=exact, threads=threads
+    )

@@ -56,6 +56,9 @@ Look further than the nearest minimum, on two cores:
 As CEINMScalibrate does it, number for number:
   ceinms-torch calibrate calibrate.xml --method annealing
 
+The same search with other random numbers, which never ends above its start:
+  ceinms-torch calibrate calibrate.xml --method annealing --set variant=modern --seed 2
+
 The paper's method, on the paper's formulation:
   ceinms-torch calibrate calibrate.xml --method adamw --engine tensor --set learningRate=0.02
 
@@ -127,7 +130,9 @@ def calibrate_command(
         int, typer.Option(min=1, help="Number of starts, spread over the ranges; the best is kept.")
     ] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads; results do not depend on it.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the start points.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the start points, or of a modern annealing.")
+    ] = 0,
     start: Annotated[
         StartName, typer.Option(help="First start: the subject's values or a random point.")
     ] = StartName.subject,
@@ -142,7 +147,7 @@ def calibrate_command(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A setting of the optimiser by its XML name, such as learningRate=0.02; may be "
+            help="A setting of the method by its XML name, such as learningRate=0.02; may be "
             "repeated.",
         ),
     ] = None,
@@ -248,20 +253,19 @@ def _changed(
         values["maxIterations"] = max_iterations
     for setting in settings:
         name, _, text = setting.partition("=")
-        value = _number(text)
-        if value is None:
-            raise OptionError(wording("--set", "NAME=VALUE with a number", repr(setting)))
-        values[name.strip()] = value
+        if not text.strip():
+            raise OptionError(wording("--set", "NAME=VALUE", repr(setting)))
+        values[name.strip()] = _number_or_word(text.strip())
     return type(options).from_dict(values)
 
 
-def _number(text: str) -> float | None:
+def _number_or_word(text: str) -> float | str:
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    return None
+    return text
 
 
 def _objective(base: Objective, normalisation: NormalisationName) -> Objective:

@@ -48,6 +48,7 @@ class TendonName(StrEnum):
 
     stiff = "stiff"
     rosenbrockElastic = "rosenbrockElastic"  # noqa: N815  as in the XML
+    dampedEquilibrium = "dampedEquilibrium"  # noqa: N815
 
 
 def run_command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ceinms_torch.plots.style import COLOURS, GREY, MARKERS, in_style, label_panels, new_figure
+from ceinms_torch.plots.style import COLOURS, GREYS, MARKERS, in_style, label_panels, new_figure
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
 from ceinms_torch.studies.electrode_tables import (
     WAYS,
@@ -97,7 +97,7 @@ def _draw(axes: Axes, study: ElectrodeStudy, lines: Sequence[Line], label: str) 
         axes.margins(y=0.25)
         axes.legend(fontsize=7)
     else:
-        axes.text(0.5, 0.5, "no such trials", transform=axes.transAxes, ha="center", color=GREY)
+        axes.text(0.5, 0.5, "no such trials", transform=axes.transAxes, ha="center", color=GREYS[0])
 
 
 def _star(axes: Axes, study: ElectrodeStudy, quantity: Quantity) -> None:
@@ -110,7 +110,7 @@ def _star(axes: Axes, study: ElectrodeStudy, quantity: Quantity) -> None:
 def _draw_ranking(axes: Axes, study: ElectrodeStudy) -> None:
     names = [name for name, _ in study.ranking]
     place = np.arange(len(names))
-    axes.barh(place, [error for _, error in study.ranking], color=GREY)
+    axes.barh(place, [error for _, error in study.ranking], color=GREYS[0])
     axes.set_yticks(place, names)
     axes.invert_yaxis()
     axes.set_xlabel("Moment RMSE without it alone [N m]")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, which people who confuse red and green can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-GREY = "#777777"
+GREYS = ("#777777", "#b5b5b5")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 _RC: dict[Any, Any] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.plots.style import COLOURS, GREY, in_style, label_panels, new_figure
+from ceinms_torch.plots.style import COLOURS, GREYS, in_style, label_panels, new_figure
 from ceinms_torch.workflows.synergies.extraction import Synergies
 from ceinms_torch.workflows.synergies.number import RULE_NAMES, NumberChoice
 from ceinms_torch.workflows.synergies.recording import Recording
@@ -146,7 +146,7 @@ def number_figure(choice: NumberChoice, recorded_moment_error: float | None = No
                 [n for n, _ in known], mean, yerr=spread, marker="o", capsize=3, color=COLOURS[1]
             )
             if rule == "score" and recorded_moment_error is not None:
-                axes.axhline(recorded_moment_error, color=GREY, linestyle=":", label="as recorded")
+                axes.axhline(recorded_moment_error, color=GREYS[0], linestyle=":", label="as recorded")
                 axes.legend()
             _mark(axes, choice, rule)
             axes.set_ylabel(label)
@@ -306,7 +306,7 @@ def _draw_vaf(axes: Axes, choice: NumberChoice) -> None:
     if all(value is not None for value in held):
         percent = [100.0 * value for value in held if value is not None]
         axes.plot(numbers, percent, "s-.", color=COLOURS[1], label="trials not seen")
-    axes.axhline(100.0 * choice.threshold, color=GREY, linestyle=":", linewidth=1.0)
+    axes.axhline(100.0 * choice.threshold, color=GREYS[0], linestyle=":", linewidth=1.0)
     _mark(axes, choice, "vaf")
     axes.set_ylabel("Variance accounted for [%]")
     axes.set_ylim(top=102.0)
@@ -318,7 +318,7 @@ def _mark(axes: Axes, choice: NumberChoice, rule: str) -> None:
     if rule in choice.choices:
         decided = rule == choice.rule
         number = choice.choices[rule]
-        axes.axvline(number, color=GREY, linewidth=8.0, alpha=0.35 if decided else 0.15, zorder=0)
+        axes.axvline(number, color=GREYS[0], linewidth=8.0, alpha=0.35 if decided else 0.15, zorder=0)
         axes.set_title(f"rule '{RULE_NAMES[rule]}': {number}" + (" (taken)" if decided else ""))
 
 

@@ -65,12 +65,21 @@ def choose_method(
 
 
 def refuse_for_annealing(
-    *, objective: Objective | None, engine: str, polish: bool, start: str, starts: int, seed: int
+    options: SimulatedAnnealing,
+    *,
+    objective: Objective | None,
+    engine: str,
+    polish: bool,
+    start: str,
+    starts: int,
+    seed: int,
 ) -> None:
     """Refuse what the annealing of CEINMS cannot do, rather than ignore it.
 
     Parameters
     ----------
+    options : SimulatedAnnealing
+        Its settings; the modern variant has a seed.
     objective, engine, polish, start, starts, seed
         As for `calibrate`.
 
@@ -85,16 +94,13 @@ def refuse_for_annealing(
         "polish": polish,
         "start": start != "subject",
         "starts": starts != 1,
-        "seed": seed != 0,
+        "seed": seed != 0 and options.variant == "ceinms",
     }
     for name, is_asked_for in asked_for.items():
         if is_asked_for:
-            raise OptionError(
-                wording(
-                    name,
-                    "the default, with annealing",
-                    "another value",
-                    "the annealing repeats what CEINMS does, on its model, objective and random "
-                    "numbers",
-                )
+            hint = (
+                "the annealing repeats what CEINMS does, on its model, objective and random numbers"
             )
+            if name == "seed":
+                hint += "; set its variant to modern for numbers by a seed"
+            raise OptionError(wording(name, "the default, with annealing", "another value", hint))

@@ -142,16 +142,18 @@ def legacy_trial(subject: Subject, trial: Trial) -> _kernel.LegacyTrial:
     )
 
 
-def annealing_options(settings: SimulatedAnnealing) -> _kernel.AnnealingOptions:
+def annealing_options(settings: SimulatedAnnealing, seed: int = 0) -> _kernel.AnnealingOptions:
     """Return the settings of an annealing for the kernel.
 
     Parameters
     ----------
     settings : SimulatedAnnealing
         The settings.
+    seed : int
+        Seed of the random numbers, >= 0; only the modern variant has one.
 
     Returns
     -------
     AnnealingOptions
     """
-    return _kernel.AnnealingOptions(**dataclasses.asdict(settings))
+    return _kernel.AnnealingOptions(**dataclasses.asdict(settings), seed=seed)

@@ -34,7 +34,7 @@ def test_synergies_of_a_calibration(tiny_folder, tmp_path):
         rows = (folder / "Weightings.csv").read_text().splitlines()
         assert rows[0].split(",") == ["channel", *primitives.columns]
         weightings = np.array([[float(x) for x in row.split(",")[1:]] for row in rows[1:]])
-        rebuilt = read_storage(folder / "SynergyExcitations.sto")
+        rebuilt = read_storage(folder / "ReconstructedExcitations.sto")
         assert rebuilt.columns == SIGNALS
         # Files hold at least ten digits.
         np.testing.assert_allclose(rebuilt.values, primitives.values @ weightings.T, atol=1e-9)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ceinms_torch.cli.display import note, shown_warnings
 from ceinms_torch.cli.study_display import StudyProgress, show_study
 from ceinms_torch.errors import OptionError, wording
+
+if TYPE_CHECKING:
+    from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -57,8 +60,8 @@ def electrodes_command(
         typer.Option(
             min=0.0,
             metavar="MARGIN",
-            help="Name the smallest set of electrodes whose moment RMSE on unseen trials is at most "
-            "this share above that with all electrodes, such as 0.1.",
+            help="Name the smallest set of electrodes whose moment RMSE on unseen trials is at "
+            "most this share above that with all electrodes, such as 0.1.",
         ),
     ] = None,
     out: Annotated[
@@ -71,18 +74,14 @@ def electrodes_command(
 ) -> None:
     """Remove electrodes one after the other, and calibrate without and with synergies.
 
-    Every electrode is dropped alone, and the one whose loss matters least is removed first. At every
-    count the subject is calibrated EMG-driven and synergy-hybrid. Writes result.json with all
-    figures, the figure electrodes.png and .svg, and every calibration as it ends: after Ctrl-C the
-    same command goes on where it was.
+    Every electrode is dropped alone, and the one whose loss matters least is removed first. At
+    every count the subject is calibrated EMG-driven and synergy-hybrid. Writes result.json with
+    all tables, the figure electrodes.png and .svg, and every calibration as it ends: after Ctrl-C
+    the same command goes on where it was.
     """
     from ceinms_torch.plots.electrodes import electrodes_figure  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
-    from ceinms_torch.studies.electrode_tables import (  # noqa: PLC0415
-        notes_of,
-        recommend as recommended,
-        tables_of,
-    )
+    from ceinms_torch.studies import electrode_tables as tables  # noqa: PLC0415
     from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
     from ceinms_torch.workflows.results import check_writable  # noqa: PLC0415
@@ -122,13 +121,13 @@ def electrodes_command(
             "synergies": synergies,
             "test": [str(path) for path in test or []],
         }
-    found = None if recommend is None else recommended(study, recommend)
+    found = None if recommend is None else tables.recommend(study, recommend)
     result = StudyResult(
         study=STUDY,
         options={**asked, "recommend": recommend},
-        tables=tables_of(study),
+        tables=tables.tables_of(study),
         data=study.to_dict(),
-        notes=notes_of(study, found),
+        notes=tables.notes_of(study, found),
         warnings=tuple(warned),
         inputs=inputs,
     )
@@ -141,7 +140,7 @@ def electrodes_command(
 def _run(
     setup: Path, test: list[Path], directory: Path, options: ElectrodeOptions, *, quiet: bool
 ) -> tuple[ElectrodeStudy, list[str], dict[str, str]]:
-    from ceinms_torch.studies.electrodes import study_electrodes  # noqa: PLC0415
+    from ceinms_torch.studies.electrodes import n_calibrations, study_electrodes  # noqa: PLC0415
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
     from ceinms_torch.workflows.results import file_hashes  # noqa: PLC0415
 
@@ -150,11 +149,10 @@ def _run(
         trials = folder.read_tests(test)
         files = [*folder.files(), *(file for trial in trials.values() for file in trial.files)]
         inputs = file_hashes(files, setup)
-        with StudyProgress("calibrating", 1, quiet=quiet) as bar:
+        n_part = n_calibrations(folder, options)
+        with StudyProgress("calibrating", n_part, quiet=quiet) as bar:
             try:
-                study = study_electrodes(
-                    folder, setup, test, directory, inputs, options, bar.show_of
-                )
+                study = study_electrodes(folder, setup, test, directory, inputs, options, bar.show)
             except KeyboardInterrupt:
                 note(f"interrupted; the same command goes on from {directory / 'cells'}")
                 raise typer.Exit(INTERRUPTED) from None

@@ -80,8 +80,8 @@ def _draw(axes: Axes, study: ElectrodeStudy, lines: Sequence[Line], label: str) 
         drawn = True
         axes.errorbar(
             list(known),
-            [np.mean(values) for values in known.values()],
-            yerr=[np.std(values, ddof=1) if len(values) > 1 else 0.0 for values in known.values()],
+            [float(np.mean(values)) for values in known.values()],
+            yerr=[float(np.std(one, ddof=1)) if len(one) > 1 else 0.0 for one in known.values()],
             color=COLOURS[i],
             marker=MARKERS[i],
             markersize=4,

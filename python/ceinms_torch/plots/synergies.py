@@ -146,7 +146,9 @@ def number_figure(choice: NumberChoice, recorded_moment_error: float | None = No
                 [n for n, _ in known], mean, yerr=spread, marker="o", capsize=3, color=COLOURS[1]
             )
             if rule == "score" and recorded_moment_error is not None:
-                axes.axhline(recorded_moment_error, color=GREYS[0], linestyle=":", label="as recorded")
+                axes.axhline(
+                    recorded_moment_error, color=GREYS[0], linestyle=":", label="as recorded"
+                )
                 axes.legend()
             _mark(axes, choice, rule)
             axes.set_ylabel(label)
@@ -318,7 +320,9 @@ def _mark(axes: Axes, choice: NumberChoice, rule: str) -> None:
     if rule in choice.choices:
         decided = rule == choice.rule
         number = choice.choices[rule]
-        axes.axvline(number, color=GREYS[0], linewidth=8.0, alpha=0.35 if decided else 0.15, zorder=0)
+        axes.axvline(
+            number, color=GREYS[0], linewidth=8.0, alpha=0.35 if decided else 0.15, zorder=0
+        )
         axes.set_title(f"rule '{RULE_NAMES[rule]}': {number}" + (" (taken)" if decided else ""))
 
 

@@ -172,9 +172,7 @@ def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) 
     )
     fit = {
         name: moment_fit(recorded, simulate(result.subject, recorded, tendon=folder.plan.tendon))
-        for name, recorded in (
-            (name, recorded_trial(trial, part)) for name, trial in tests.items()
-        )
+        for name, recorded in ((name, recorded_trial(trial, part)) for name, trial in tests.items())
     }
     whole = put_back(folder.subject, result.subject)
     return {
@@ -233,9 +231,7 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
             way: {mtu: _error(mtu, known, trials) for mtu in withheld}
             for way, trials in driven.items()
         },
-        "parameters": normalised_parameters(
-            result.subject, folder.subject, folder.plan, COMPARED
-        ),
+        "parameters": normalised_parameters(result.subject, folder.subject, folder.plan, COMPARED),
     }
 
 
@@ -245,7 +241,9 @@ def _withheld(
     """Return the MTUs that were recorded but whose recordings the calibration did not see."""
     before, after = whole.recorded(synthesised), left.recorded(synthesised)
     return tuple(
-        name for name, was, still in zip(synthesised, before, after, strict=True) if was and not still
+        name
+        for name, was, still in zip(synthesised, before, after, strict=True)
+        if was and not still
     )
 
 
@@ -255,7 +253,9 @@ def _error(mtu: str, known: Mapping[str, Trial], driven: Mapping[str, Trial]) ->
     for name, trial in driven.items():
         column = trial.mtu_names.index(mtu)
         # Rows before the first and after the last instant drive nothing.
-        inside = (trial.excitation_time >= trial.time[0]) & (trial.excitation_time <= trial.time[-1])
+        inside = (trial.excitation_time >= trial.time[0]) & (
+            trial.excitation_time <= trial.time[-1]
+        )
         recorded.append(known[name].excitation[inside, column])
         synthesised.append(trial.excitation[inside, column])
     if not recorded:

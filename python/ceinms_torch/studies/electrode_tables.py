@@ -367,11 +367,16 @@ def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, 
     """
     numbers = sorted({c["n_synergy"] for c in study.cells if c["n_synergy"] is not None})
     notes = [
-        "EMG-driven: MTUs without a recording are left out of the model, as in the paper; their "
-        "parameters stay where they started. Synergy-hybrid: synergies drive them.",
+        (
+            "EMG-driven: MTUs without a recording are left out of the model, as in the paper; "
+            "their parameters stay where they started. Synergy-hybrid: synergies drive them."
+        ),
         f"Synergies: {', '.join(map(str, numbers)) or 'none'}; never more than electrodes.",
-        "p: two-sided t test if Shapiro and Wilk find both groups normal, else Mann-Whitney U, over "
-        "seeds; * p < 0.05, not corrected for the number of comparisons; - where values do not vary.",
+        (
+            "p: two-sided t test if Shapiro and Wilk find both groups normal, else Mann-Whitney U, "
+            "over seeds; * p < 0.05, not corrected for the number of comparisons; - where values "
+            "do not vary."
+        ),
     ]
     if found is not None:
         notes.append(

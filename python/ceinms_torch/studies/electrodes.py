@@ -24,8 +24,8 @@ from ceinms_torch.workflows.folder import CalibrationFolder
 from ceinms_torch.workflows.synergies.electrodes import with_electrodes
 from ceinms_torch.workflows.synergies.recording import recorded_channels
 
-# What a cell that is done tells: how many of how many, and its name.
-Progress = Callable[[int, int, str], None]
+# What a cell that is done tells: how many are, and its name.
+Progress = Callable[[int, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,8 @@ def study_electrodes(
     options : ElectrodeOptions
         What to do.
     progress : callable
-        Called with the number of calibrations that are done, of all, and the name of the last one.
+        Called with the number of calibrations that are done, see `n_calibrations`, and the name of
+        the last one.
 
     Returns
     -------
@@ -139,7 +140,7 @@ def study_electrodes(
         If a count is impossible.
     """
     electrodes = recorded_channels(folder.generator, folder.subject.mtu_names)
-    counts = _counts(len(electrodes), options)
+    methods = _methods(folder, len(electrodes), options)
 
     def cell(kept: Sequence[str], method: str, seed: int) -> Cell:
         return Cell(
@@ -159,15 +160,8 @@ def study_electrodes(
         ]
         for electrode in electrodes
     }
-    methods = {
-        count: [EMG_DRIVEN, HYBRID] if count < len(electrodes) else [EMG_DRIVEN] for count in counts
-    }
-    if not all(folder.generator.recorded(folder.subject.mtu_names)):
-        methods[len(electrodes)] = [EMG_DRIVEN, HYBRID]
     first = [one for cells in dropped.values() for one in cells]
-    n_total = len(first) + len(options.seeds) * sum(len(names) for names in methods.values())
-    run = _Runner(directory, inputs, options.processes, n_total, progress)
-    with run:
+    with _Runner(directory, inputs, options.processes, progress) as run:
         found = run.all(first)
         ranking = sorted(
             (
@@ -187,7 +181,7 @@ def study_electrodes(
     return ElectrodeStudy(
         electrodes=order,
         ranking=tuple(ranking),
-        recorded={count: _recorded(folder, order[len(order) - count :]) for count in counts},
+        recorded={count: _recorded(folder, order[len(order) - count :]) for count in methods},
         cells=tuple(found[one] for one in grid),
     )
 
@@ -228,7 +222,34 @@ def mean_of(fit: dict[str, dict[str, dict[str, float | None]]], key: str) -> flo
     return float(np.mean(known)) if known else float("nan")
 
 
-def _counts(n_electrode: int, options: ElectrodeOptions) -> tuple[int, ...]:
+def n_calibrations(folder: CalibrationFolder, options: ElectrodeOptions) -> int:
+    """Return how many calibrations a study needs, those on file included.
+
+    Parameters
+    ----------
+    folder : CalibrationFolder
+        What the setup file points at.
+    options : ElectrodeOptions
+        What to do.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    DataError, OptionError
+        As `study_electrodes`.
+    """
+    n_electrode = len(recorded_channels(folder.generator, folder.subject.mtu_names))
+    n_cell = sum(len(one) for one in _methods(folder, n_electrode, options).values())
+    return len(options.seeds) * (n_electrode + n_cell)
+
+
+def _methods(
+    folder: CalibrationFolder, n_electrode: int, options: ElectrodeOptions
+) -> dict[int, list[str]]:
+    """Return how to calibrate at every count, largest first."""
     if n_electrode < 2:
         raise DataError(wording("study of electrodes", "at least two electrodes", str(n_electrode)))
     counts = options.counts or tuple(range(1, n_electrode + 1))
@@ -236,8 +257,13 @@ def _counts(n_electrode: int, options: ElectrodeOptions) -> tuple[int, ...]:
         if not 1 <= count <= n_electrode:
             expected = f"numbers of electrodes from 1 to {n_electrode}"
             raise OptionError(wording("counts", expected, str(count)))
+    # Where every MTU is recorded there is nothing to synthesise.
+    is_complete = all(folder.generator.recorded(folder.subject.mtu_names))
     # The model with all electrodes is what all others are compared with.
-    return tuple(sorted({*counts, n_electrode}, reverse=True))
+    return {
+        count: [EMG_DRIVEN] if is_complete and count == n_electrode else [EMG_DRIVEN, HYBRID]
+        for count in sorted({*counts, n_electrode}, reverse=True)
+    }
 
 
 class _Runner:
@@ -248,12 +274,10 @@ class _Runner:
         directory: Path,
         inputs: dict[str, str],
         processes: int,
-        n_total: int,
         progress: Progress,
     ) -> None:
         self._directory = directory
         self._inputs = inputs
-        self._n_total = n_total
         self._progress = progress
         self._n_done = 0
         self._pool: ProcessPoolExecutor | None = None
@@ -297,7 +321,7 @@ class _Runner:
     def _done(self, cell: Cell, result: dict[str, Any]) -> dict[str, Any]:
         self._n_done += 1
         state = f"{len(cell.kept)} electrodes, {cell.method}, seed {cell.seed}"
-        self._progress(self._n_done, self._n_total, state)
+        self._progress(self._n_done, state)
         return result
 
 

@@ -14,6 +14,11 @@ from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.studies.result_file import Table
 from ceinms_torch.studies.synergies import SynergyStudy
 from ceinms_torch.workflows.synergies.extraction import Synergies
+from ceinms_torch.workflows.synergies.files import (
+    PRIMITIVES_FILE,
+    RECONSTRUCTION_FILE,
+    WEIGHTINGS_FILE,
+)
 from ceinms_torch.workflows.synergies.number import RULE_NAMES
 from ceinms_torch.workflows.synergies.recording import Recording
 from ceinms_torch.workflows.synergies.reliability import Reliability
@@ -198,9 +203,9 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
         folder = directory / "trials" / one.name
         labels = tuple(f"synergy_{i + 1}" for i in range(found.n_synergy))
         for file, series in (
-            ("Primitives.sto", _series("primitives", one.time, labels, found.primitives.T)),
+            (PRIMITIVES_FILE, _series("primitives", one.time, labels, found.primitives.T)),
             ("RecordedExcitations.sto", recorded_series(one)),
-            ("SynergyExcitations.sto", rebuilt_series(one, found)),
+            (RECONSTRUCTION_FILE, rebuilt_series(one, found)),
         ):
             series.to_sto(folder / file)
         text = io.StringIO()
@@ -209,7 +214,7 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
         writer.writerows(
             (name, *row) for name, row in zip(found.names, found.weightings.tolist(), strict=True)
         )
-        write_atomically(folder / "Weightings.csv", text.getvalue().encode())
+        write_atomically(folder / WEIGHTINGS_FILE, text.getvalue().encode())
 
 
 def recorded_series(recording: Recording) -> TimeSeries:

@@ -9,17 +9,11 @@ from ceinms_torch.workflows.synergies.gaussians import GaussianPrimitives, fit_g
 from ceinms_torch.workflows.synergies.held_out import (
     HeldOut,
     held_out_moment_error,
-    primitives_for,
 )
 from ceinms_torch.workflows.synergies.number import choose_n_synergies, smallest_as_good
 from ceinms_torch.workflows.synergies.recording import Recording, recorded_channels
 from helpers import MTU_NAMES, edit, write_tiny_folder
-from synergy_cases import CENTRES, WEIGHTINGS, WIDTHS, planted, primitives, recordings
-
-
-def test_primitives_for_known_weightings_are_exact():
-    found = primitives_for(planted(), WEIGHTINGS)
-    np.testing.assert_allclose(found, primitives(90), atol=1e-12)
+from synergy_cases import CENTRES, WIDTHS, primitives, recordings
 
 
 def test_held_out_rule_finds_the_planted_number():

@@ -20,6 +20,7 @@ from ceinms_torch.workflows.synergies.extraction import (
     extract_from_trials,
 )
 from ceinms_torch.workflows.synergies.recording import Recording, check_same_channels
+from ceinms_torch.workflows.synergies.synthesise import least_squares_primitives
 from ceinms_torch.workflows.synergies.vaf import vaf
 
 FloatArray = NDArray[np.float64]
@@ -28,26 +29,6 @@ FloatArray = NDArray[np.float64]
 _MAX_FOLDS = 10
 # Fewer starts than for the synergies that are shown: there are as many extractions as folds.
 _REPLICATES = 5
-
-
-def primitives_for(excitation: FloatArray, weightings: FloatArray) -> FloatArray:
-    """Return the primitives that explain excitations best with given weightings.
-
-    Parameters
-    ----------
-    excitation : ndarray (n_sample, n_channel)
-        Recorded excitations (-).
-    weightings : ndarray (n_channel, n_synergy)
-        Of the same channels; held fixed.
-
-    Returns
-    -------
-    ndarray (n_synergy, n_sample)
-        Non-negative least squares, sample by sample.
-    """
-    from scipy.optimize import nnls  # noqa: PLC0415
-
-    return np.stack([nnls(weightings, sample)[0] for sample in excitation], axis=1)
 
 
 class HeldOut:
@@ -131,10 +112,7 @@ class HeldOut:
             [-]
         """
         weightings = self.weightings(n_synergy)
-        rebuilt = [
-            (weightings[one.name] @ primitives_for(one.excitation, weightings[one.name])).T
-            for one in self.recordings
-        ]
+        rebuilt = [_rebuilt(one.excitation, weightings[one.name]) for one in self.recordings]
         recorded = np.concatenate([one.excitation for one in self.recordings])
         return vaf(recorded, np.concatenate(rebuilt))
 
@@ -166,7 +144,7 @@ class HeldOut:
             synthesised = np.empty_like(one.excitation)
             for i in range(len(one.channels)):
                 others = np.arange(len(one.channels)) != i
-                primitives = primitives_for(one.excitation[:, others], known[others])
+                primitives = least_squares_primitives(known[others], one.excitation[:, others].T)
                 synthesised[:, i] = known[i] @ primitives
             errors.append(1.0 - vaf(one.excitation, synthesised))
         return tuple(errors)
@@ -215,14 +193,18 @@ def held_out_moment_error(
         for trial, recording in zip(trials, recordings, strict=True):
             driven = trial
             if n_synergy:
-                known = weightings[trial.name]
-                rebuilt = (known @ primitives_for(recording.excitation, known)).T
+                rebuilt = _rebuilt(recording.excitation, weightings[trial.name])
                 driven = _driven_by(trial, recording, rebuilt, generator)
             fit = moment_fit(driven, simulate(subject, driven, tendon=tendon))
             errors.append(float(np.mean([one.rmse for one in fit.values()])))
         return tuple(errors)
 
     return score
+
+
+def _rebuilt(excitation: FloatArray, weightings: FloatArray) -> FloatArray:
+    """Return the nearest excitations (n_sample, n_channel) that synergies give."""
+    return (weightings @ least_squares_primitives(weightings, excitation.T)).T
 
 
 def _driven_by(

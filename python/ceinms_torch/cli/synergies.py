@@ -104,12 +104,14 @@ def synergies_command(
         write_synergies,
     )
     from ceinms_torch.workflows.results import check_writable, file_hashes  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.number import default_numbers  # noqa: PLC0415
 
     wanted = _number(number)
     check_writable(out)
     with shown_warnings() as warnings:
         read = read_inputs(inputs)
-        n_part = 1 if wanted is not None else min(8, max(1, len(read.recordings[0].channels) - 1))
+        numbers = default_numbers(len(read.recordings[0].channels))
+        n_part = len(numbers) if wanted is None else 1
         with StudyProgress("extracting synergies", n_part, quiet=quiet) as bar:
             study = study_synergies(
                 read,

@@ -11,6 +11,7 @@ from ceinms_torch.plots.style import COLOURS, GREYS, MARKERS, in_style, label_pa
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
 from ceinms_torch.studies.electrode_tables import (
     WAYS,
+    WITHHELD,
     Quantity,
     counts_of,
     difference,
@@ -57,11 +58,10 @@ def electrodes_figure(study: ElectrodeStudy) -> Figure:
             _star(axes, study, quantity)
         ways = [(label, method, unseen(way)) for way, (method, label) in WAYS.items()]
         _draw(panels[3], study, ways, "Moment RMSE,\nunseen trials [N m]")
-        known = {"calibration": "calibration trials", "synthesised": "unseen", "refined": "refined"}
         _draw(
             panels[4],
             study,
-            [(label, HYBRID, withheld(way, "correlation")) for way, label in known.items()],
+            [(label, HYBRID, withheld(way, "correlation")) for way, label in WITHHELD.items()],
             "Synthesised and withheld\nexcitations, correlation [-]",
         )
         _draw_ranking(panels[5], study)
@@ -78,8 +78,9 @@ def _draw(axes: Axes, study: ElectrodeStudy, lines: Sequence[Line], label: str) 
         if not known:
             continue
         drawn = True
+        beside = 0.12 * (i - 0.5 * (len(lines) - 1))  # or error bars hide each other
         axes.errorbar(
-            list(known),
+            [count - beside for count in known],
             [float(np.mean(values)) for values in known.values()],
             yerr=[float(np.std(one, ddof=1)) if len(one) > 1 else 0.0 for one in known.values()],
             color=COLOURS[i],
@@ -95,6 +96,8 @@ def _draw(axes: Axes, study: ElectrodeStudy, lines: Sequence[Line], label: str) 
     axes.grid(axis="y")
     if drawn:
         axes.margins(y=0.25)
+        if axes.get_ylim()[0] < 0.0 <= axes.dataLim.y0:
+            axes.set_ylim(bottom=0.0)
         axes.legend(fontsize=7)
     else:
         axes.text(0.5, 0.5, "no such trials", transform=axes.transAxes, ha="center", color=GREYS[0])

@@ -281,7 +281,8 @@ def _draw_excitations(
             )[0],
         ]
         share = explained[i]
-        axes.set_title(name if np.isnan(share) else f"{name}, {100.0 * share:.0f} %")
+        known = f"VAF {100.0 * share:.0f} %" if share >= 0.0 else "VAF < 0"
+        axes.set_title(name if np.isnan(share) else f"{name}, {known}")
     for axes in grid.flat[len(names) :]:
         axes.remove()
     for axes in [*grid[-1, : len(names) - (n_row - 1) * _COLUMNS]]:

@@ -23,6 +23,12 @@ WAYS = {
     "synthesised": (HYBRID, "synthesised"),
     "refined": (HYBRID, "refined with moments"),
 }
+# Trials in which synthesised excitations are compared with withheld recordings.
+WITHHELD = {
+    "calibration": "calibration trials",
+    "synthesised": "unseen",
+    "refined": "unseen, refined",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,25 +228,52 @@ def tables_of(study: ElectrodeStudy) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
+        Mean ± standard deviation over seeds, one table per quantity.
     """
     ranking = Table(
         title="electrodes in order of removal",
         columns=("removed", "moment RMSE without it alone [N m]"),
         rows=tuple((name, error) for name, error in study.ranking),
     )
-    tables = [
-        ranking,
-        _calibration_table(study),
-        _parameters_table(study),
-        _withheld_table(study),
+    methods = [
+        _of_methods(study, f"{title}, mean ± SD over seeds", quantity)
+        for title, quantity in (
+            ("moment RMSE of calibration trials [N m]", rmse),
+            ("R² of moments of calibration trials [-]", r2),
+            ("parameters, distance to all electrodes [ranges]", distance(study)),
+            (
+                "the same, MTUs that lost their electrode [ranges]",
+                distance(study, removed_only=True),
+            ),
+        )
     ]
-    if any(cell["test"].get("recorded") for cell in study.cells):
-        tables.insert(2, _unseen_table(study))
-    return tuple(tables)
+    drives = [(label, method, way) for way, (method, label) in WAYS.items()]
+    trials = [(label, HYBRID, way) for way, label in WITHHELD.items()]
+    compared = [
+        _of_ways(study, f"{title}, mean ± SD over seeds", columns)
+        for title, columns in (
+            (
+                "moment RMSE of unseen trials [N m]",
+                [(label, method, unseen(way)) for label, method, way in drives],
+            ),
+            (
+                "R² of moments of unseen trials [-]",
+                [(label, method, unseen(way, "r2")) for label, method, way in drives],
+            ),
+            (
+                "synthesised excitations and withheld recordings, RMSE [-]",
+                [(label, method, withheld(way, "rmse")) for label, method, way in trials],
+            ),
+            (
+                "synthesised excitations and withheld recordings, correlation [-]",
+                [(label, method, withheld(way, "correlation")) for label, method, way in trials],
+            ),
+        )
+    ]
+    return (ranking, *methods, *(table for table in compared if table.rows))
 
 
 def _spread(values: Sequence[float]) -> TableCell:
-    """Return mean ± standard deviation over seeds."""
     if not values or not np.isfinite(values).all():
         return None
     return f"{np.mean(values):.3g} ± {np.std(values, ddof=1) if len(values) > 1 else 0.0:.2g}"
@@ -250,104 +283,38 @@ def _p(study: ElectrodeStudy, count: int, quantity: Quantity) -> TableCell:
     outcome = difference(study, count, quantity)
     if outcome is None or outcome.p is None:
         return None
-    return f"{outcome.p:.2g}{' *' if outcome.is_significant else ''} ({outcome.test})"
+    sign = {"t test": "t", "Mann-Whitney U": "U"}[outcome.test]
+    return f"{outcome.p:.2g} {sign}{' *' if outcome.is_significant else ''}"
 
 
-def _both(study: ElectrodeStudy, count: int, quantity: Quantity) -> tuple[TableCell, ...]:
-    spreads = [
-        _spread(values_of(study, count, method, quantity)) for method in (EMG_DRIVEN, HYBRID)
-    ]
-    return (*spreads, _p(study, count, quantity))
-
-
-def _calibration_table(study: ElectrodeStudy) -> Table:
-    return Table(
-        title="moments of the calibration trials, mean ± SD over seeds",
-        columns=(
-            "electrodes",
-            "MTUs recorded",
-            "RMSE, EMG-driven [N m]",
-            "RMSE, hybrid [N m]",
-            "p",
-            "R², EMG-driven [-]",
-            "R², hybrid [-]",
-            "p ",
-        ),
-        rows=tuple(
-            (
-                count,
-                len(study.recorded[count]),
-                *_both(study, count, rmse),
-                *_both(study, count, r2),
-            )
-            for count in counts_of(study)
-        ),
-    )
-
-
-def _unseen_table(study: ElectrodeStudy) -> Table:
-    def row(count: int) -> tuple[TableCell, ...]:
-        return tuple(
-            _spread(values_of(study, count, method, unseen(way, key)))
-            for key in ("rmse", "r2")
-            for way, (method, _) in WAYS.items()
-        )
-
-    labels = [label for _, label in WAYS.values()]
-    return Table(
-        title="moments of unseen trials, mean ± SD over seeds",
-        columns=(
-            "electrodes",
-            *(f"RMSE, {label} [N m]" for label in labels),
-            *(f"R², {label} [-]" for label in labels),
-        ),
-        rows=tuple((count, *row(count)) for count in counts_of(study)),
-    )
-
-
-def _parameters_table(study: ElectrodeStudy) -> Table:
-    return Table(
-        title="distance of parameters to the model with all electrodes, mean ± SD over seeds",
-        columns=(
-            "electrodes",
-            "EMG-driven [ranges]",
-            "hybrid [ranges]",
-            "p",
-            "removed MTUs, EMG-driven [ranges]",
-            "removed MTUs, hybrid [ranges]",
-            "p ",
-        ),
-        rows=tuple(
-            (
-                count,
-                *_both(study, count, distance(study)),
-                *_both(study, count, distance(study, removed_only=True)),
-            )
-            for count in counts_of(study)
-        ),
-    )
-
-
-def _withheld_table(study: ElectrodeStudy) -> Table:
-    ways = {"calibration": "calibration", "synthesised": "unseen", "refined": "unseen, refined"}
+def _of_methods(study: ElectrodeStudy, title: str, quantity: Quantity) -> Table:
+    """Compare the two methods at every count."""
 
     def row(count: int) -> tuple[TableCell, ...]:
-        return tuple(
-            _spread(values_of(study, count, HYBRID, withheld(way, key)))
-            for key in ("rmse", "correlation")
-            for way in ways
-        )
+        spreads = [
+            _spread(values_of(study, count, method, quantity)) for method in (EMG_DRIVEN, HYBRID)
+        ]
+        return (count, len(study.recorded[count]), *spreads, _p(study, count, quantity))
 
     return Table(
-        title="synthesised excitations against withheld recordings, mean ± SD over seeds",
-        columns=(
-            "electrodes",
-            *(f"RMSE, {label} [-]" for label in ways.values()),
-            *(f"correlation, {label} [-]" for label in ways.values()),
-        ),
-        rows=tuple(
-            (count, *row(count)) for count in counts_of(study) if count < len(study.electrodes)
-        ),
+        title=title,
+        columns=("electrodes", "MTUs recorded", EMG_DRIVEN, HYBRID, "p"),
+        rows=tuple(row(count) for count in counts_of(study)),
+    )
+
+
+def _of_ways(
+    study: ElectrodeStudy, title: str, columns: Sequence[tuple[str, str, Quantity]]
+) -> Table:
+    """Show figures of several kinds of trials at every count that has one."""
+    rows = []
+    for count in counts_of(study):
+        values = (values_of(study, count, method, quantity) for _, method, quantity in columns)
+        rows.append((count, *map(_spread, values)))
+    return Table(
+        title=title,
+        columns=("electrodes", *(label for label, _, _ in columns)),
+        rows=tuple(row for row in rows if any(cell is not None for cell in row[1:])),
     )
 
 
@@ -373,9 +340,9 @@ def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, 
         ),
         f"Synergies: {', '.join(map(str, numbers)) or 'none'}; never more than electrodes.",
         (
-            "p: two-sided t test if Shapiro and Wilk find both groups normal, else Mann-Whitney U, "
-            "over seeds; * p < 0.05, not corrected for the number of comparisons; - where values "
-            "do not vary."
+            "p, over seeds: two-sided t test if Shapiro and Wilk find both groups normal (t), else "
+            "Mann-Whitney U (U); * p < 0.05, not corrected for the number of comparisons; - where "
+            "values do not vary."
         ),
     ]
     if found is not None:
@@ -383,6 +350,7 @@ def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, 
             f"Enough: {len(found.electrodes)} of {len(study.electrodes)} electrodes "
             f"({', '.join(found.electrodes)}), {WAYS[found.way][1]}: moment RMSE on unseen trials "
             f"{found.rmse:.3g} N m, within {100.0 * found.margin:g} % of {found.all_rmse:.3g} N m "
-            "with all."
+            "with all. That is about moments: muscles can share them in other ways than recordings "
+            "would say, see the correlations above."
         )
     return tuple(notes)

@@ -122,7 +122,7 @@ def choose_n_synergies(
     recordings : sequence of Recording
         The trials.
     numbers : sequence of int, optional
-        The numbers to compare; 1 to one less than there are channels, at most 8, by default.
+        The numbers to compare; `default_numbers` by default.
     shared : bool
         Whether trials share the weightings, see `extract_from_trials`.
     threshold : float
@@ -153,7 +153,7 @@ def choose_n_synergies(
     check_number("threshold", threshold, least=0.0, most=1.0)
     _check_rule(rule, several=len(recordings) > 1, scored=score is not None)
     n_channel = len(recordings[0].channels)
-    wanted = sorted(set(numbers or range(1, max(2, min(n_channel, _LARGEST + 1)))))
+    wanted = sorted(set(numbers or default_numbers(n_channel)))
     if held_out is None and len(recordings) > 1:
         held_out = HeldOut(recordings, seed=seed)
     rows: list[NumberRow] = []
@@ -193,6 +193,22 @@ def choose_n_synergies(
         choices=choices,
         rule=_deciding(choices, rule, rows),
     )
+
+
+def default_numbers(n_channel: int) -> range:
+    """Return the numbers of synergies that are compared unless others are asked for.
+
+    Parameters
+    ----------
+    n_channel : int
+        Number of recorded channels.
+
+    Returns
+    -------
+    range
+        From 1 to one less than there are channels, at most 8.
+    """
+    return range(1, max(2, min(n_channel, _LARGEST + 1)))
 
 
 def smallest_as_good(numbers: Sequence[int], errors: Sequence[Sequence[float]]) -> int:

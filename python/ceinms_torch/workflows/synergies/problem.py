@@ -185,7 +185,7 @@ class TensorHybridProblem(TensorProblem):
 
 
 def smooth(options: Optimiser) -> Optimiser:
-    """Refuse Levenberg-Marquardt, whose matrix of all primitives would be too large.
+    """Refuse Levenberg-Marquardt, whose matrix would hold all primitives.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def smooth(options: Optimiser) -> Optimiser:
                 "method",
                 "lbfgs or adamw with synergies",
                 "lm",
-                "there are thousands of primitive values, too many for the matrix of lm",
+                "primitives are searched, too, too many numbers for the matrix of lm",
             )
         )
     return options

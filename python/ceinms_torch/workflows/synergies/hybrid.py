@@ -34,8 +34,8 @@ HybridMethod = Literal["lbfgs", "adamw"]
 HybridOptimiser = AdamW | Lbfgs
 
 # Measured on the lower limb data with 43 MTUs: with the steps of a calibration without synergies
-# AdamW ends 11 % above L-BFGS-B, because weightings and primitives that only matter as products
-# are pulled to and fro. Smaller steps, more of them, come within 1 %.
+# AdamW ends 11 % above L-BFGS-B, because weightings and primitives, which matter as products only,
+# disturb each other. Smaller steps, more of them, come within 1 %.
 _METHODS: dict[str, HybridOptimiser] = {
     "lbfgs": Lbfgs(),
     "adamw": AdamW(

@@ -1,5 +1,6 @@
 """The READMEs: their examples run, their commands and links exist."""
 
+import dataclasses
 import re
 import shlex
 import shutil
@@ -116,13 +117,22 @@ def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
 
 
 def test_other_optimisers_spell_out_their_defaults(elsewhere):
-    whole, *others = blocks(README, "xml")
+    whole, adamw, lbfgs, _ = blocks(README, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     algorithm = r"<levenbergMarquardt>.*?</levenbergMarquardt>"
-    for fragment, defaults in zip(others, (ct.AdamW(), ct.Lbfgs()), strict=True):
+    for fragment, defaults in ((adamw, ct.AdamW()), (lbfgs, ct.Lbfgs())):
         path.write_text(re.sub(algorithm, fragment, whole, flags=re.DOTALL), encoding="utf-8")
         assert ct.CalibrationPlan.read(path).algorithm == defaults
         assert all(f"<{name}>" in fragment for name in defaults.to_dict())
+
+
+def test_synergies_spell_out_their_defaults(elsewhere):
+    whole, *_, fragment = blocks(README, "xml")
+    path = elsewhere / "subjects" / "gait" / "example.xml"
+    path.write_text(whole.replace("<openLoop/>", fragment), encoding="utf-8")
+    hybrid = ct.CalibrationPlan.read(path).hybrid
+    assert dataclasses.replace(hybrid, synthesise=None) == ct.SynergyHybrid()
+    assert all(f"<{name}>" in fragment for name in hybrid.to_dict())
 
 
 # ---- Commands, links, names -------------------------------------------------------------
@@ -143,7 +153,8 @@ def check_command(words):
     commands = every_command()
     name = next((n for n in (" ".join(words[:2]), words[0]) if n in commands), None)
     assert name is not None, f"no command {words[0]}"
-    options = {option for param in commands[name].params for option in param.opts}
+    params = commands[name].params
+    options = {option for param in params for option in (*param.opts, *param.secondary_opts)}
     for word in words[1:]:
         assert not word.startswith("-") or word in options, f"{name} has no option {word}"
 

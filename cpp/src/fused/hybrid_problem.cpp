@@ -72,10 +72,10 @@ void HybridProblem::reconstruct(const Synergies& synergies, std::size_t trial,
 }
 
 /// Let synergies drive their MTUs.
-void HybridProblem::load_excitations(const double* x) {
+void HybridProblem::load_excitations(const double* x, double* gradient) {
   for (std::size_t trial = 0; trial < data_.trials.size(); ++trial) {
     const RecordedChannels& recorded = data_.trials[trial];
-    const Synergies at = synergies(x, nullptr, trial);
+    const Synergies at = synergies(x, gradient, trial);
     row_.resize(problem_->layout().n_row(trial));
     for (std::size_t i = 0; i < data_.synthesised.size(); ++i) {
       reconstruct(at, trial, data_.n_channel + i);
@@ -89,7 +89,7 @@ void HybridProblem::load_excitations(const double* x) {
 }
 
 const Evaluation& HybridProblem::gradient(const double* x, double* gradient) {
-  load_excitations(x);
+  load_excitations(x, gradient);
   evaluation_ = problem_->gradient(x, gradient);
   std::fill(gradient + problem_->n_component(), gradient + n_component(), 0.0);
   sums_.fill(0.0);

@@ -24,6 +24,7 @@ from ceinms_torch.cli.display import (
 )
 from ceinms_torch.cli.hybrid import (
     refuse_with_synergies,
+    synergies_line,
     synergies_table,
     synthesised_tests,
     with_hybrid,
@@ -342,6 +343,7 @@ def _show(result: CalibrationResult, test_fit: Fit, synergies: dict[str, TrialSy
     if test_fit:
         stdout.print(fit_table("unseen trials", test_fit))
     if isinstance(result, HybridResult):
+        stdout.print(escape(synergies_line(result)))
         stdout.print(synergies_table(result, synergies))
     stdout.print(terms_table(result))
     bounds = bounds_table(result)

@@ -114,6 +114,21 @@ def synthesised_tests(
     }
 
 
+def synergies_line(result: HybridResult) -> str:
+    """Return a sentence on what drives which MTUs.
+
+    Parameters
+    ----------
+    result : HybridResult
+        The calibration.
+
+    Returns
+    -------
+    str
+    """
+    return f"{result.n_synergy} synergies drive {', '.join(result.synthesised)}."
+
+
 def synergies_table(result: HybridResult, tests: Mapping[str, TrialSynergies]) -> Table:
     """Return a table of how well synergies reconstruct the recordings, and how strong they are.
 
@@ -128,8 +143,7 @@ def synergies_table(result: HybridResult, tests: Mapping[str, TrialSynergies]) -
     -------
     rich.table.Table
     """
-    made = ", ".join(result.synthesised)
-    table = Table(title=escape(f"{result.n_synergy} synergies drive {made}"), title_justify="left")
+    table = Table(title="synergies", title_justify="left")
     table.add_column("trial", overflow="fold")
     table.add_column("VAF of the\nrecordings", justify="right")
     table.add_column("mean synthesised\nexcitation [-]", justify="right")

@@ -190,11 +190,15 @@ def calibrate(
         If trials lack moments, were read with another subject, have the same name, or a moment
         that counts is constant; if a start value is outside its range.
     OptionError
-        If the plan asks for a model that has no gradient, or options do not fit together.
+        If the plan asks for synergies or for a model that has no gradient, or options do not fit
+        together.
     """
     check_whole("starts", starts, least=1)
     check_whole("threads", threads, least=1)
     check_whole("seed", seed, least=0)
+    if plan.hybrid is not None:
+        hint = "call calibrate_hybrid, or replace the plan's hybrid by None"
+        raise OptionError(wording("plan", "recorded excitations only", "<synergyHybrid>", hint))
     name, options = choose_method(plan, method, options)
     if isinstance(options, SimulatedAnnealing):
         refuse_for_annealing(

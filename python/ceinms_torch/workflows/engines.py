@@ -118,8 +118,8 @@ def _point(item: Any) -> Point:
     )
 
 
-def _minimum(item: Any) -> Minimum:
-    """Copy a minimum of either extension module."""
+def as_minimum(item: Any) -> Minimum:
+    """Copy a minimum of either extension module, its history and all."""
     return Minimum(
         x=np.asarray(item.x),
         objective=item.objective,
@@ -131,7 +131,8 @@ def _minimum(item: Any) -> Minimum:
     )
 
 
-def _arguments(start: FloatArray, options: Any, callback: Callback | None) -> dict[str, Any]:
+def call_arguments(start: FloatArray, options: Any, callback: Callback | None) -> dict[str, Any]:
+    """Return the arguments of an optimiser of either extension module, but for the problem."""
     report = None if callback is None else lambda item: callback(_point(item))
     return {**dataclasses.asdict(options), "start": start, "callback": report}
 
@@ -212,7 +213,7 @@ class FusedProblem:
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
         """Return the objective and its gradient (n,) at x (n,)."""
         evaluation, gradient = self.core.gradient(x)
-        return _evaluated(evaluation.objective, evaluation.terms, evaluation.rmse), gradient
+        return as_point(evaluation.objective, evaluation.terms, evaluation.rmse), gradient
 
     def residuals(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return all residuals and their derivatives.
@@ -242,10 +243,10 @@ class FusedProblem:
             from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
 
             return minimise_lbfgs(self, start, options, callback)
-        arguments = _arguments(start, options, callback)
+        arguments = call_arguments(start, options, callback)
         if isinstance(options, LevenbergMarquardt):
-            return _minimum(_kernel.minimise_levenberg_marquardt(self.core, **arguments))
-        return _minimum(_kernel.minimise_adamw(self.core, **arguments))
+            return as_minimum(_kernel.minimise_levenberg_marquardt(self.core, **arguments))
+        return as_minimum(_kernel.minimise_adamw(self.core, **arguments))
 
 
 class TensorProblem:
@@ -303,15 +304,7 @@ class TensorProblem:
 
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
         """Return the objective and its gradient (n,) at x (n,)."""
-        import torch  # noqa: PLC0415  slow to load
-
-        variable = torch.tensor(x, dtype=torch.float64, requires_grad=True)
-        evaluation = self.core.evaluate(variable)
-        objective = evaluation.objective()
-        (gradient,) = torch.autograd.grad(objective, variable)
-        terms = [float(term.residuals.detach().square().sum()) for term in evaluation.terms]
-        rmse = evaluation.rmse.mean(1).tolist()
-        return _evaluated(float(objective.detach()), terms, rmse), gradient.numpy()
+        return tensor_gradient(self.core, x)
 
     def minimise(
         self, start: FloatArray, options: Optimiser, callback: Callback | None = None
@@ -334,11 +327,27 @@ class TensorProblem:
         if not isinstance(options, AdamW):
             hint = "Levenberg-Marquardt needs the fused engine"
             raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", "lm", hint))
-        arguments = _arguments(start, options, callback) | {"start": torch.from_numpy(start)}
-        return _minimum(_torch.minimise_adamw(self.core, **arguments))
+        arguments = call_arguments(start, options, callback) | {"start": torch.from_numpy(start)}
+        return as_minimum(_torch.minimise_adamw(self.core, **arguments))
 
 
-def _evaluated(objective: float, terms: Sequence[float], rmse: Sequence[float]) -> Point:
+def tensor_gradient(
+    core: _torch.Problem | _torch.HybridProblem, x: FloatArray
+) -> tuple[Point, FloatArray]:
+    """Return the objective of a problem of the tensor engine and its gradient (n,) at x (n,)."""
+    import torch  # noqa: PLC0415  slow to load
+
+    variable = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    evaluation = core.evaluate(variable)
+    objective = evaluation.objective()
+    (gradient,) = torch.autograd.grad(objective, variable)
+    terms = [float(term.residuals.detach().square().sum()) for term in evaluation.terms]
+    rmse = evaluation.rmse.mean(1).tolist()
+    return as_point(float(objective.detach()), terms, rmse), gradient.numpy()
+
+
+def as_point(objective: float, terms: Sequence[float], rmse: Sequence[float]) -> Point:
+    """Return one evaluation as a Point without history."""
     return Point(
         iteration=0,
         evaluations=1,

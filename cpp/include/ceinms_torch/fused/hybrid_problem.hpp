@@ -74,7 +74,7 @@ class HybridProblem final : public SmoothProblem {
     return (1.0 - share) * node_[node] + share * node_[node + 1];
   }
   void reconstruct(const Synergies& synergies, std::size_t trial, std::size_t weighted);
-  void load_excitations(const double* x);
+  void load_excitations(const double* x, double* gradient);
   void add_terms(const Synergies& synergies, std::size_t trial);
   void add_tracking(std::size_t trial, std::size_t channel);
   void add_synthesised(std::size_t trial, std::size_t mtu);

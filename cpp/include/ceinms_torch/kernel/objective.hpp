@@ -66,7 +66,7 @@ inline double penalty_weight(Normalisation normalisation, const ObjectiveSizes& 
 /// What eq. (5) adds: weights on excitations and the range of everything that makes them.
 struct HybridOptions {
   double excitation_weight = 1000.0;  ///< w^e, on recorded excitations less reconstructed ones
-  double synthesised_weight = 1.0;   ///< w^s, on synthesised excitations
+  double synthesised_weight = 1.0;    ///< w^s, on synthesised excitations
   /// On synthesised excitations, primitives and weightings.
   RangePenalty bounds{0.0, 1.0, 100.0};
 };

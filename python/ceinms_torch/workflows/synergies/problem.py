@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ceinms_torch import _kernel
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.options import Lbfgs, LevenbergMarquardt, Optimiser
+from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
@@ -21,15 +21,18 @@ from ceinms_torch.workflows.engines import (
     EngineName,
     FusedProblem,
     Minimum,
+    Point,
     TensorProblem,
+    as_minimum,
+    as_point,
+    call_arguments,
+    tensor_gradient,
 )
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.synergies.channels import Channels
 from ceinms_torch.workflows.synergies.space import Nodes, SynergySpace
 
 FloatArray = NDArray[np.float64]
-
-HYBRID_TERMS = ("excitation", "synthesised", "bounds")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,7 +95,7 @@ class HybridSetting:
         }
 
 
-class FusedHybridProblem(FusedProblem):
+class FusedHybridProblem:
     """A synergy-hybrid calibration step on the fused engine.
 
     Parameters
@@ -118,11 +121,11 @@ class FusedHybridProblem(FusedProblem):
         exact_bounds: bool = True,
         threads: int = 1,
     ) -> None:
-        super().__init__(
+        recorded_only = FusedProblem(
             subject, trials, step, space, tendon=tendon, filter_start=filter_start, threads=threads
         )
         self.core = _kernel.HybridProblem(
-            problem=self.core,
+            problem=recorded_only.core,
             n_synergy=setting.n_synergy,
             synthesised=np.array(setting.channels.synthesised),
             recorded=list(setting.recorded),
@@ -131,16 +134,34 @@ class FusedHybridProblem(FusedProblem):
             exact_bounds=exact_bounds,
             options=_kernel.HybridOptions(**setting.weights()),
         )
+        self.term_names = tuple(self.core.term_names)
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        evaluation, gradient = self.core.gradient(x)
+        return as_point(evaluation.objective, evaluation.terms, evaluation.rmse), gradient
 
     def minimise(
         self, start: FloatArray, options: Optimiser, callback: Callback | None = None
     ) -> Minimum:
         """Minimise by AdamW or L-BFGS-B, whichever the options belong to."""
-        return super().minimise(start, smooth(options), callback)
+        options = smooth(options)
+        if isinstance(options, Lbfgs):
+            from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
+
+            return minimise_lbfgs(self, start, options, callback)
+        arguments = call_arguments(start, options, callback)
+        return as_minimum(_kernel.minimise_adamw(self.core, **arguments))
 
 
-class TensorHybridProblem(TensorProblem):
-    """The same on the tensor engine (LibTorch autograd)."""
+class TensorHybridProblem:
+    """The same on the tensor engine (LibTorch autograd).
+
+    Parameters
+    ----------
+    subject, trials, step, space, setting, tendon, filter_start, exact_bounds
+        As for `FusedHybridProblem`.
+    """
 
     def __init__(
         self,
@@ -158,34 +179,51 @@ class TensorHybridProblem(TensorProblem):
 
         from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-        super().__init__(subject, trials, step, space, tendon=tendon, filter_start=filter_start)
+        recorded_only = TensorProblem(
+            subject, trials, step, space, tendon=tendon, filter_start=filter_start
+        )
         longest = max(one.n_row for one in setting.nodes)
-        matrices = [one.to_rows(np.eye(len(one))).T for one in setting.nodes]
         # Rows beyond a trial's end repeat its last one, as in the batch of the trials.
-        padded = [
-            side_by_side([one, np.zeros((longest, one.shape[1]))])[..., 0] for one in matrices
+        matrices = [
+            side_by_side([one.to_rows(np.eye(len(one))).T, np.zeros((longest, len(one)))])[..., 0]
+            for one in setting.nodes
         ]
         self.core = _torch.HybridProblem(
-            problem=self.core,
+            problem=recorded_only.core,
             n_synergy=setting.n_synergy,
             synthesised=torch.tensor(setting.channels.synthesised),
             recorded=[torch.from_numpy(one) for one in setting.recorded],
-            interpolation=[torch.from_numpy(np.ascontiguousarray(one)) for one in padded],
+            interpolation=[torch.from_numpy(np.ascontiguousarray(one)) for one in matrices],
             shared_weightings=setting.hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
             options=_torch.HybridOptions(**setting.weights()),
         )
-        self.term_names += HYBRID_TERMS
+        # As the core declares its terms.
+        self.term_names = (*recorded_only.term_names, "excitation", "synthesised", "bounds")
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        return tensor_gradient(self.core, x)
 
     def minimise(
         self, start: FloatArray, options: Optimiser, callback: Callback | None = None
     ) -> Minimum:
         """Minimise by AdamW or L-BFGS-B, whichever the options belong to."""
-        return super().minimise(start, smooth(options), callback)
+        import torch  # noqa: PLC0415  slow to load
+
+        from ceinms_torch._backend import _torch  # noqa: PLC0415
+
+        options = smooth(options)
+        if isinstance(options, Lbfgs):
+            from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
+
+            return minimise_lbfgs(self, start, options, callback)
+        arguments = call_arguments(start, options, callback) | {"start": torch.from_numpy(start)}
+        return as_minimum(_torch.minimise_adamw(self.core, **arguments))
 
 
-def smooth(options: Optimiser) -> Optimiser:
-    """Refuse Levenberg-Marquardt, whose matrix of all primitives would be too large.
+def smooth(options: Optimiser) -> AdamW | Lbfgs:
+    """Refuse Levenberg-Marquardt, whose matrix would hold all primitives.
 
     Parameters
     ----------
@@ -202,14 +240,8 @@ def smooth(options: Optimiser) -> Optimiser:
         If they are those of Levenberg-Marquardt.
     """
     if isinstance(options, LevenbergMarquardt):
-        raise OptionError(
-            wording(
-                "method",
-                "lbfgs or adamw with synergies",
-                "lm",
-                "there are thousands of primitive values, too many for the matrix of lm",
-            )
-        )
+        hint = "primitives are searched, too, too many numbers for the matrix of lm"
+        raise OptionError(wording("method", "lbfgs or adamw with synergies", "lm", hint))
     return options
 
 

@@ -63,6 +63,12 @@ class HybridResult(CalibrationResult):
 
     Parameters
     ----------
+    subject, method, engine, tendon, options, polished, seed, start, steps, history
+        As for `CalibrationResult`.
+    simulations, fit
+        The same, with what the synergies drove.
+    identifiability
+        The same, taking the excitations as given.
     hybrid : SynergyHybrid
         What was asked for.
     n_synergy : int

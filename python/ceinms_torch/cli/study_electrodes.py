@@ -51,7 +51,7 @@ def electrodes_command(
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions, each with its own starts.")] = 5,
     starts: Annotated[
         int, typer.Option(min=1, help="Starts of every calibration; the best is kept.")
-    ] = 4,
+    ] = 8,
     processes: Annotated[
         int, typer.Option(min=1, help="Processes side by side; results do not depend on it.")
     ] = 2,

@@ -21,6 +21,7 @@ from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.studies.result_file import plain
 from ceinms_torch.workflows.calibrate import calibrate
+from ceinms_torch.workflows.calibration_result import CalibrationResult
 from ceinms_torch.workflows.fit import Fit, MomentFit, moment_fit
 from ceinms_torch.workflows.folder import CalibrationFolder
 from ceinms_torch.workflows.results import fit_dict
@@ -42,7 +43,7 @@ HYBRID = "synergy-hybrid"
 # Parameters that are compared with those of the model with all electrodes, as in the paper.
 COMPARED = ("optimalFibreLength", "tendonSlackLength", "strengthCoefficient")
 # A file of an earlier version of this study has another one.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,11 +158,12 @@ def _inputs(setup: Path, tests: tuple[Path, ...]) -> tuple[CalibrationFolder, di
     return folder, folder.read_tests(tests)
 
 
-def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> dict[str, Any]:
+def _calibrate_recorded(
+    cell: Cell, folder: CalibrationFolder, generator: ExcitationGenerator
+) -> CalibrationResult:
     """Calibrate without the MTUs that were not recorded."""
-    generator = with_electrodes(folder.generator, cell.kept)
     part = recorded_subject(folder.subject, generator)
-    result = calibrate(
+    return calibrate(
         part,
         [recorded_trial(trial, part) for trial in folder.trials],
         recorded_plan(folder.plan, part),
@@ -170,10 +172,14 @@ def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) 
         seed=cell.seed,
         start="random",
     )
-    fit = {
-        name: moment_fit(recorded, simulate(result.subject, recorded, tendon=folder.plan.tendon))
-        for name, recorded in ((name, recorded_trial(trial, part)) for name, trial in tests.items())
-    }
+
+
+def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> dict[str, Any]:
+    result = _calibrate_recorded(cell, folder, with_electrodes(folder.generator, cell.kept))
+    fit: Fit = {}
+    for name, trial in tests.items():
+        seen = recorded_trial(trial, result.subject)
+        fit[name] = moment_fit(seen, simulate(result.subject, seen, tendon=folder.plan.tendon))
     whole = put_back(folder.subject, result.subject)
     return {
         "seconds": result.seconds,
@@ -187,8 +193,13 @@ def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) 
 
 
 def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> dict[str, Any]:
-    """Calibrate with synergies that drive the MTUs that were not recorded."""
+    """Calibrate with synergies that drive the MTUs that were not recorded.
+
+    Parameters begin where the EMG-driven calibration of the same electrodes ends, so that synergies
+    go on from what is known without them.
+    """
     generator = with_electrodes(folder.generator, cell.kept)
+    begin = _calibrate_recorded(cell, folder, generator)
     hybrid = SynergyHybrid(n_synergy=min(cell.n_synergy, len(cell.kept)))
     result = calibrate_hybrid(
         folder.subject,
@@ -198,6 +209,7 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
         hybrid=hybrid,
         starts=cell.starts,
         seed=cell.seed,
+        begin_at=put_back(folder.subject, begin.subject),
     )
     step = folder.plan.steps[-1]
     ways: dict[str, Fit] = {"synthesised": {}, "refined": {}}
@@ -222,7 +234,7 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
     known = {trial.name: trial for trial in folder.trials} | tests
     withheld = _withheld(folder.generator, generator, result.synthesised)
     return {
-        "seconds": result.seconds,
+        "seconds": begin.seconds + result.seconds,
         "objective": result.objective,
         "n_synergy": result.n_synergy,
         "fit": fit_dict(result.fit),

@@ -336,7 +336,8 @@ def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, 
     notes = [
         (
             "EMG-driven: MTUs without a recording are left out of the model, as in the paper; "
-            "their parameters stay where they started. Synergy-hybrid: synergies drive them."
+            "their parameters stay where they started. Synergy-hybrid: synergies drive them, and "
+            "parameters begin where EMG-driven ended."
         ),
         f"Synergies: {', '.join(map(str, numbers)) or 'none'}; never more than electrodes.",
         (

@@ -48,7 +48,7 @@ class ElectrodeOptions:
 
     counts: tuple[int, ...] | None = None
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    starts: int = 4
+    starts: int = 8
     n_synergy: int = 4
     processes: int = 1
 
@@ -108,7 +108,7 @@ def study_electrodes(
     Every electrode is dropped alone and the model calibrated EMG-driven; the one without which the
     moments are matched best is removed first. Then, at every count, the subject is calibrated
     EMG-driven, without the MTUs that lost their electrode, and synergy-hybrid, with synergies in
-    their place.
+    their place and parameters that begin where the former ends.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from ceinms_torch.studies import electrode_cells, electrodes
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell, compute_cell
 from ceinms_torch.studies.electrode_tables import distance, notes_of, recommend, rmse, tables_of
 from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy, study_electrodes
+from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.synergies.electrodes import (
     normalised_parameters,
     put_back,
@@ -88,6 +89,24 @@ def test_parameters_relative_to_their_ranges(folder):
                 assert found[component.kind][name] == pytest.approx(x, abs=1e-9)
     assert set(found) == {"tendonSlackLength", "strengthCoefficient"}
     assert set(found["strengthCoefficient"]) == set(MTU_NAMES)
+
+
+def test_parameters_begin_where_asked(folder):
+    space = ParameterSpace.of(folder.subject, folder.plan.steps[0], folder.plan)
+    x = np.random.default_rng(0).uniform(0.2, 0.8, len(space.components))
+    elsewhere = space.subject_at(x)
+    np.testing.assert_allclose(space.point_of(elsewhere), x, rtol=1e-9)
+    generator = with_electrodes(folder.generator, [SOLEUS, GASMED])
+    result = ct.calibrate_hybrid(
+        folder.subject,
+        [trial_with_electrodes(trial, generator) for trial in folder.trials],
+        folder.plan,
+        generator,
+        options=ct.Lbfgs(max_iterations=1),
+        begin_at=elsewhere,
+    )
+    # One step leads away from there, but not back to the subject, from which x is 0.2 on average.
+    assert np.abs(result.steps[0].x - x).mean() < 0.5 * np.abs(x - space.start()).mean()
 
 
 # ---- Cells and their files --------------------------------------------------------------

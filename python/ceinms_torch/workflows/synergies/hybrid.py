@@ -106,6 +106,7 @@ def calibrate_hybrid(
     starts: int = 1,
     threads: int = 1,
     seed: int = 0,
+    begin_at: Subject | None = None,
     callback: Callable[[Iteration], None] | None = None,
 ) -> HybridResult:
     """Calibrate a subject and, at once, the excitations that nobody recorded (paper, III-C).
@@ -138,6 +139,9 @@ def calibrate_hybrid(
         Threads, >= 1: over starts if there are several, else over MTUs and trials.
     seed : int
         Seed of the weightings, >= 0. Results do not depend on the number of threads.
+    begin_at : Subject, optional
+        Where the parameters of the first step start, within the ranges about `subject`: say what
+        an EMG-driven calibration of the recorded MTUs found. By default they start at `subject`.
     callback : callable, optional
         As for `calibrate`.
 
@@ -181,7 +185,8 @@ def calibrate_hybrid(
             )
             for _ in range(min(threads, starts))
         ]
-        points = start_points(setting, space.start(), starts, seed + number)
+        begin = space.start() if begin_at is None or number else space.point_of(begin_at)
+        points = start_points(setting, begin, starts, seed + number)
         result, iterations, point = run_step(
             number, step, space, problems, points, options, callback=callback
         )

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
@@ -14,6 +15,7 @@
 namespace ceinms_torch::bindings {
 
 using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using Indices = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
 
 /// std::invalid_argument (ValueError) unless `array` has the expected shape.
 inline void check_shape(const char* name, const Array& array,
@@ -59,6 +61,37 @@ inline void check_increasing(const char* name, const Array& array) {
     return;
   throw std::invalid_argument(std::string(name) +
                               ": expected to increase strictly, got a step that does not.");
+}
+
+inline std::vector<double> to_vector(const Array& array) {
+  return {array.data(), array.data() + array.size()};
+}
+
+inline std::vector<std::size_t> to_indices(const Indices& array) {
+  return {array.data(), array.data() + array.size()};
+}
+
+inline void check_indices(const char* name, const Indices& array, py::ssize_t size) {
+  for (py::ssize_t i = 0; i < array.size(); ++i)
+    if (array.data()[i] < 0 || array.data()[i] >= size)
+      throw std::invalid_argument(std::string(name) + ": expected indices from 0 to " +
+                                  std::to_string(size - 1) + ", got " +
+                                  std::to_string(array.data()[i]) + ".");
+}
+
+inline void check_unique(const char* name, const Indices& array) {
+  std::vector<std::size_t> sorted = to_indices(array);
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice != sorted.end())
+    throw std::invalid_argument(std::string(name) + ": expected different indices, got " +
+                                std::to_string(*twice) + " twice.");
+}
+
+inline Array to_array(const std::vector<double>& values) {
+  Array array(static_cast<py::ssize_t>(values.size()));
+  std::copy(values.begin(), values.end(), array.mutable_data());
+  return array;
 }
 
 /// A PiecewiseCubic as Python holds it: knots (n) and pieces (n + 1, 5).

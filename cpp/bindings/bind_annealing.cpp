@@ -10,12 +10,6 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-Array to_array(const std::vector<double>& values) {
-  Array array(static_cast<py::ssize_t>(values.size()));
-  std::copy(values.begin(), values.end(), array.mutable_data());
-  return array;
-}
-
 /// Trials side by side on a thread pool; results do not depend on it.
 legacy::ParallelFor parallel_on(std::size_t threads) {
   if (threads <= 1)

@@ -1,42 +1,24 @@
-/// Calibration for Python: the problem, its terms and the AdamW loop.
+/// Calibration for Python: the problems and their terms.
 
 #include "bind_torch.hpp"
-#include "callback.hpp"
-#include "ceinms_torch/calibration/adamw.hpp"
+#include "ceinms_torch/calibration/hybrid_problem.hpp"
 #include "names.hpp"
 
-#include <array>
 #include <string>
 #include <utility>
 
 namespace ceinms_torch::bindings {
 namespace {
 
-using calibration::AdamWOptions;
 using calibration::Evaluation;
-using calibration::Iteration;
-using calibration::Minimum;
+using calibration::HybridProblem;
 using calibration::ParameterMap;
 using calibration::Problem;
-using calibration::Status;
 using calibration::Target;
 using calibration::Term;
+using kernel::HybridOptions;
 using kernel::ObjectiveOptions;
 using kernel::RangePenalty;
-
-std::string name_of(Status status) {
-  switch (status) {
-    case Status::converged:
-      return "converged";
-    case Status::max_iterations:
-      return "max_iterations";
-    case Status::interrupted:
-      return "interrupted";
-    case Status::not_finite:
-      break;
-  }
-  return "not_finite";
-}
 
 void bind_parts(py::module_& module) {
   py::class_<RangePenalty>(module, "RangePenalty", py::module_local(),
@@ -88,49 +70,40 @@ void bind_problem(py::module_& module) {
           "Objective and its terms at x (n) in [0, 1]; differentiable.");
 }
 
-calibration::Progress progress_through(const py::object& callback) {
-  return [callback](const Iteration& iteration) {
-    const py::gil_scoped_acquire acquire;
-    return call_back(callback, iteration);
-  };
-}
-
-void bind_optimisers(py::module_& module) {
-  py::class_<Iteration>(module, "Iteration", "The objective at one iterate.")
-      .def_readonly("iteration", &Iteration::iteration)
-      .def_readonly("evaluations", &Iteration::evaluations)
-      .def_readonly("seconds", &Iteration::seconds)
-      .def_readonly("objective", &Iteration::objective)
-      .def_readonly("terms", &Iteration::terms)
-      .def_readonly("rmse", &Iteration::rmse);
-  py::class_<Minimum>(module, "Minimum", "The best point an optimiser saw, and how it got there.")
-      .def_readonly("x", &Minimum::x)
-      .def_readonly("objective", &Minimum::objective)
-      .def_readonly("term_names", &Minimum::term_names)
-      .def_readonly("terms", &Minimum::terms)
-      .def_readonly("history", &Minimum::history)
-      .def_readonly("evaluations", &Minimum::evaluations)
-      .def_readonly("seconds", &Minimum::seconds)
-      .def_property_readonly("status", [](const Minimum& m) { return name_of(m.status); });
-  module.def(
-      "minimise_adamw",
-      [](const Problem& problem, const at::Tensor& start, double learning_rate,
-         double learning_rate_decay, double min_learning_rate, int max_iterations,
-         double min_improvement, int patience, double weight_decay, const py::object& callback) {
-        const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
-                                   max_iterations, min_improvement,     patience,
-                                   weight_decay};
-        const calibration::Progress progress = progress_through(callback);
-        // The autograd engine must not be called while holding the GIL.
-        const py::gil_scoped_release release;
-        return calibration::minimise_adamw(problem, start, options, progress);
-      },
-      py::arg("problem"), py::arg("start"), py::kw_only(), py::arg("learning_rate"),
-      py::arg("learning_rate_decay"), py::arg("min_learning_rate"), py::arg("max_iterations"),
-      py::arg("min_improvement"), py::arg("patience"), py::arg("weight_decay"),
-      py::arg("callback") = py::none(),
-      "Minimise from start (n) in [0, 1]; callback(Iteration) after every evaluation. Ctrl-C "
-      "stops and keeps the best point.");
+void bind_hybrid_problem(py::module_& module) {
+  py::class_<HybridOptions>(module, "HybridOptions", py::module_local(),
+                            "Weights of what eq. 5 adds.")
+      .def(py::init(&hybrid_options), py::kw_only(), py::arg("excitation_weight"),
+           py::arg("synthesised_weight"), py::arg("bounds_weight"));
+  py::class_<HybridProblem>(module, "HybridProblem",
+                            "A calibration step whose unrecorded excitations are sums of "
+                            "synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.")
+      .def(py::init([](Problem problem, std::int64_t n_synergy, at::Tensor synthesised,
+                       std::vector<at::Tensor> recorded, std::vector<at::Tensor> interpolation,
+                       bool shared_weightings, bool exact_bounds, const HybridOptions& options) {
+             HybridProblem hybrid{std::move(problem),
+                                  n_synergy,
+                                  std::move(synthesised),
+                                  std::move(recorded),
+                                  std::move(interpolation),
+                                  shared_weightings,
+                                  exact_bounds,
+                                  options};
+             hybrid.check();
+             return hybrid;
+           }),
+           py::kw_only(), py::arg("problem"), py::arg("n_synergy"), py::arg("synthesised"),
+           py::arg("recorded"), py::arg("interpolation"), py::arg("shared_weightings"),
+           py::arg("exact_bounds"), py::arg("options"))
+      .def_property_readonly("n_component", &HybridProblem::n_component)
+      .def(
+          "evaluate",
+          [](const HybridProblem& problem, const at::Tensor& x) {
+            problem.check_point(x);
+            return problem.evaluate(x);
+          },
+          py::arg("x"), py::call_guard<py::gil_scoped_release>(),
+          "Objective and its terms at x (n); differentiable.");
 }
 
 }  // namespace
@@ -138,7 +111,7 @@ void bind_optimisers(py::module_& module) {
 void bind_calibration(py::module_& module) {
   bind_parts(module);
   bind_problem(module);
-  bind_optimisers(module);
+  bind_hybrid_problem(module);
 }
 
 }  // namespace ceinms_torch::bindings

@@ -20,38 +20,7 @@ using fused::LevenbergMarquardtOptions;
 using fused::Minimum;
 using fused::Problem;
 using fused::ProblemData;
-using Indices = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
-
-std::vector<double> to_vector(const Array& array) {
-  return {array.data(), array.data() + array.size()};
-}
-
-std::vector<std::size_t> to_indices(const Indices& array) {
-  return {array.data(), array.data() + array.size()};
-}
-
-void check_indices(const char* name, const Indices& array, py::ssize_t size) {
-  for (py::ssize_t i = 0; i < array.size(); ++i)
-    if (array.data()[i] < 0 || array.data()[i] >= size)
-      throw std::invalid_argument(std::string(name) + ": expected indices from 0 to " +
-                                  std::to_string(size - 1) + ", got " +
-                                  std::to_string(array.data()[i]) + ".");
-}
-
-void check_unique(const char* name, const Indices& array) {
-  std::vector<std::size_t> sorted = to_indices(array);
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end())
-    throw std::invalid_argument(std::string(name) + ": expected different indices, got " +
-                                std::to_string(*twice) + " twice.");
-}
-
-Array to_array(const std::vector<double>& values) {
-  Array array(static_cast<py::ssize_t>(values.size()));
-  std::copy(values.begin(), values.end(), array.mutable_data());
-  return array;
-}
+using fused::SmoothProblem;
 
 /// One trial's arrays, kept alive while they are copied.
 struct TrialArrays {
@@ -97,7 +66,7 @@ struct TrialArrays {
 };
 
 /// A Problem with the lock that keeps two Python threads from using it at once.
-std::unique_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
+std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                                       const std::vector<TrialArrays>& trials, const Array& start,
                                       const Array& lower, const Array& upper, const Indices& slot,
                                       const Indices& component, const Indices& dofs,
@@ -149,14 +118,15 @@ std::unique_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
   }
   auto curves = std::make_shared<const CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
       to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
-  return std::make_unique<Problem>(backend_named(instruction_set), inputs, std::move(curves),
+  return std::make_shared<Problem>(backend_named(instruction_set), inputs, std::move(curves),
                                    std::move(data), threads);
 }
 
-std::vector<double> point(const Problem& problem, const Array& x) {
+std::vector<double> point(const SmoothProblem& problem, const Array& x) {
   check_shape("x", x, {static_cast<py::ssize_t>(problem.n_component())});
   check_finite("x", x);
-  if (std::any_of(x.data(), x.data() + x.size(), [](double v) { return v < 0.0 || v > 1.0; }))
+  if (std::any_of(x.data(), x.data() + problem.n_boxed(),
+                  [](double v) { return v < 0.0 || v > 1.0; }))
     throw std::invalid_argument("x: expected numbers from 0 to 1, got one outside.");
   return to_vector(x);
 }
@@ -208,7 +178,7 @@ Minimum run_levenberg_marquardt(Problem& problem, const Array& start, int max_it
   return fused::minimise_levenberg_marquardt(problem, x, options, progress);
 }
 
-Minimum run_adamw(Problem& problem, const Array& start, double learning_rate,
+Minimum run_adamw(SmoothProblem& problem, const Array& start, double learning_rate,
                   double learning_rate_decay, double min_learning_rate, int max_iterations,
                   double min_improvement, int patience, double weight_decay,
                   const py::object& callback) {
@@ -236,6 +206,29 @@ void bind_optimisers(py::module_& module) {
              "keeps the best point.");
 }
 
+void bind_smooth_problem(py::module_& module) {
+  py::class_<SmoothProblem, std::shared_ptr<SmoothProblem>>(
+      module, "SmoothProblem", "An objective with a gradient. Use it from one thread at a time.")
+      .def_property_readonly("n_component", &SmoothProblem::n_component)
+      .def_property_readonly("n_boxed", &SmoothProblem::n_boxed,
+                             "The first so many components stay in [0, 1]; the others are free.")
+      .def_property_readonly("term_names", &SmoothProblem::term_names)
+      .def(
+          "gradient",
+          [](SmoothProblem& problem, const Array& x) {
+            const std::vector<double> at = point(problem, x);
+            Array gradient(x.size());
+            double* out = gradient.mutable_data();
+            Evaluation evaluation;
+            {
+              const py::gil_scoped_release release;
+              evaluation = problem.gradient(at.data(), out);
+            }
+            return std::pair(evaluation, gradient);
+          },
+          py::arg("x"), "Objective and its gradient (n) at x (n).");
+}
+
 void bind_problem(py::module_& module) {
   py::class_<TrialArrays>(module, "TrialArrays", "One trial's data and measured moments.")
       .def(py::init<Array, Array, Array, Array, Array, double, double, Array, Array>(),
@@ -250,13 +243,13 @@ void bind_problem(py::module_& module) {
                                        "Normalisation and penalties of eq. 4.")
       .def(py::init(&objective_options), py::kw_only(), py::arg("normalisation"),
            py::arg("fibre_length"), py::arg("tendon_strain"));
-  py::class_<Problem>(module, "Problem",
-                      "A calibration step on the fused engine. Use it from one thread at a time.")
+  py::class_<Problem, SmoothProblem, std::shared_ptr<Problem>>(
+      module, "Problem",
+      "A calibration step on the fused engine. Use it from one thread at a time.")
       .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("trials"),
            py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
            py::arg("component"), py::arg("dofs"), py::arg("objective"), py::arg("tendon"),
            py::arg("filter_start"), py::arg("threads"), py::arg("instruction_set") = "auto")
-      .def_property_readonly("term_names", &Problem::term_names)
       .def(
           "evaluate",
           [](Problem& problem, const Array& x) {
@@ -265,20 +258,6 @@ void bind_problem(py::module_& module) {
             return Evaluation(problem.evaluate(at.data()));
           },
           py::arg("x"), "Objective at x (n) in [0, 1].")
-      .def(
-          "gradient",
-          [](Problem& problem, const Array& x) {
-            const std::vector<double> at = point(problem, x);
-            Array gradient(x.size());
-            double* out = gradient.mutable_data();
-            Evaluation evaluation;
-            {
-              const py::gil_scoped_release release;
-              evaluation = problem.gradient(at.data(), out);
-            }
-            return std::pair(evaluation, gradient);
-          },
-          py::arg("x"), "Objective and its gradient (n) at x (n) in [0, 1].")
       .def(
           "residuals",
           [](Problem& problem, const Array& x) {
@@ -310,6 +289,7 @@ void bind_problem(py::module_& module) {
 
 void bind_fused(py::module_& module) {
   bind_results(module);
+  bind_smooth_problem(module);
   bind_problem(module);
   bind_optimisers(module);
 }

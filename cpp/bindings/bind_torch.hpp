@@ -5,6 +5,7 @@
 
 namespace ceinms_torch::bindings {
 
+void bind_adamw(py::module_& module);
 void bind_engine(py::module_& module);
 void bind_calibration(py::module_& module);
 

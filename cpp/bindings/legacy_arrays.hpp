@@ -14,8 +14,6 @@
 
 namespace ceinms_torch::bindings {
 
-using Indices = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
-
 inline legacy::Curves legacy_curves(const std::array<TableArrays, 4>& tables) {
   return {to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])};
 }

@@ -48,6 +48,15 @@ inline kernel::ObjectiveOptions objective_options(std::string_view normalisation
   return {named("normalisation", normalisation, words), fibre_length, tendon_strain};
 }
 
+inline kernel::HybridOptions hybrid_options(double excitation_weight, double synthesised_weight,
+                                            double bounds_weight) {
+  kernel::HybridOptions options;
+  options.excitation_weight = excitation_weight;
+  options.synthesised_weight = synthesised_weight;
+  options.bounds.weight = bounds_weight;
+  return options;
+}
+
 /// The fused engine's code for an instruction set; the best that this machine runs for "auto".
 inline const fused::Backend& backend_named(std::string_view name) {
   std::string known;

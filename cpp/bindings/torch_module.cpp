@@ -36,4 +36,5 @@ PYBIND11_MODULE(_torch, module) {
   py::register_local_exception_translator(&translate_torch_errors);
   ceinms_torch::bindings::bind_engine(module);
   ceinms_torch::bindings::bind_calibration(module);
+  ceinms_torch::bindings::bind_adamw(module);
 }

@@ -35,20 +35,29 @@ if TYPE_CHECKING:
     from ceinms_torch.model.rt_subject import read_rt_subject
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
+    from ceinms_torch.model.synergy_hybrid import SynergyHybrid
     from ceinms_torch.model.trial import Trial
     from ceinms_torch.workflows.batch import trial_batch
     from ceinms_torch.workflows.calibrate import build_problem, calibrate
     from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
-    from ceinms_torch.workflows.engines import FusedProblem, Minimum, TensorProblem
+    from ceinms_torch.workflows.engines import FusedProblem, TensorProblem
     from ceinms_torch.workflows.excitations import ExcitationResult, TrialSearch
     from ceinms_torch.workflows.fit import MomentFit, mean_fit, moment_fit
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
     from ceinms_torch.workflows.identifiability import Identifiability, identifiability
+    from ceinms_torch.workflows.minimum import Minimum
     from ceinms_torch.workflows.parameter_space import ParameterSpace
     from ceinms_torch.workflows.preflight.check import check_folder
     from ceinms_torch.workflows.preflight.findings import CheckReport, Finding, Place
     from ceinms_torch.workflows.simulate import Simulation, simulate
     from ceinms_torch.workflows.stream import Stream, StreamStep
+    from ceinms_torch.workflows.synergies.extraction import Synergies, extract_synergies
+    from ceinms_torch.workflows.synergies.hybrid import calibrate_hybrid
+    from ceinms_torch.workflows.synergies.number import choose_n_synergies
+    from ceinms_torch.workflows.synergies.recording import Recording
+    from ceinms_torch.workflows.synergies.result import HybridResult, TrialSynergies
+    from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations
+    from ceinms_torch.workflows.synergies.weightings import Weightings
     from ceinms_torch.workflows.tensor_simulation import simulate_tensors
     from ceinms_torch.workflows.time_series import TimeSeries
     from ceinms_torch.workflows.weights import WeightChoice, choose_weights
@@ -73,11 +82,13 @@ _HOMES = {
     "model.rt_subject": ("read_rt_subject",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
+    "model.synergy_hybrid": ("SynergyHybrid",),
     "model.trial": ("Trial",),
     "workflows.batch": ("trial_batch",),
     "workflows.calibrate": ("build_problem", "calibrate"),
     "workflows.calibration_result": ("CalibrationResult", "Iteration"),
-    "workflows.engines": ("FusedProblem", "Minimum", "TensorProblem"),
+    "workflows.engines": ("FusedProblem", "TensorProblem"),
+    "workflows.minimum": ("Minimum",),
     "workflows.excitations": ("ExcitationResult", "TrialSearch"),
     "workflows.fit": ("MomentFit", "mean_fit", "moment_fit"),
     "workflows.folder": ("CalibrationFolder", "RunFolder"),
@@ -87,6 +98,13 @@ _HOMES = {
     "workflows.preflight.findings": ("CheckReport", "Finding", "Place"),
     "workflows.simulate": ("Simulation", "simulate"),
     "workflows.stream": ("Stream", "StreamStep"),
+    "workflows.synergies.extraction": ("Synergies", "extract_synergies"),
+    "workflows.synergies.number": ("choose_n_synergies",),
+    "workflows.synergies.recording": ("Recording",),
+    "workflows.synergies.hybrid": ("calibrate_hybrid",),
+    "workflows.synergies.result": ("HybridResult", "TrialSynergies"),
+    "workflows.synergies.synthesise": ("synthesise_excitations",),
+    "workflows.synergies.weightings": ("Weightings",),
     "workflows.tensor_simulation": ("simulate_tensors",),
     "workflows.time_series": ("TimeSeries",),
     "workflows.weights": ("WeightChoice", "choose_weights"),
@@ -115,6 +133,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Finding",
     "FusedProblem",
     "Hybrid",
+    "HybridResult",
     "Identifiability",
     "InputData",
     "Iteration",
@@ -128,6 +147,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "ParameterSpace",
     "ParameterSpec",
     "Place",
+    "Recording",
     "RunFolder",
     "RunSetup",
     "SimulatedAnnealing",
@@ -136,18 +156,25 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Stream",
     "StreamStep",
     "Subject",
+    "Synergies",
+    "SynergyHybrid",
     "Tendon",
     "TensorProblem",
     "TimeSeries",
     "Trial",
     "TrialSearch",
+    "TrialSynergies",
     "WeightChoice",
+    "Weightings",
     "WindowFit",
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
+    "calibrate_hybrid",
     "check_folder",
+    "choose_n_synergies",
     "choose_weights",
+    "extract_synergies",
     "identifiability",
     "mean_fit",
     "moment_fit",
@@ -155,6 +182,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "read_storage",
     "simulate",
     "simulate_tensors",
+    "synthesise_excitations",
     "trial_batch",
     "write_storage",
 ]

@@ -12,6 +12,8 @@ __all__: list[str] = [
     "AnnealingOptions",
     "Evaluation",
     "ExcitationProblem",
+    "HybridOptions",
+    "HybridProblem",
     "Iteration",
     "LegacyEvaluation",
     "LegacyIteration",
@@ -23,6 +25,7 @@ __all__: list[str] = [
     "ObjectiveOptions",
     "Problem",
     "RangePenalty",
+    "SmoothProblem",
     "Stream",
     "TrialArrays",
     "default_tables",
@@ -88,6 +91,26 @@ class Minimum:
     @property
     def x(self) -> numpy.typing.NDArray[numpy.float64]: ...
 
+class SmoothProblem:
+    """
+    An objective with a gradient. Use it from one thread at a time.
+    """
+    def gradient(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> tuple[Evaluation, numpy.typing.NDArray[numpy.float64]]:
+        """
+        Objective and its gradient (n) at x (n).
+        """
+    @property
+    def n_boxed(self) -> int:
+        """
+        The first so many components stay in [0, 1]; the others are free.
+        """
+    @property
+    def n_component(self) -> int: ...
+    @property
+    def term_names(self) -> list[str]: ...
+
 class TrialArrays:
     """
     One trial's data and measured moments.
@@ -125,7 +148,7 @@ class ObjectiveOptions:
         self, *, normalisation: str, fibre_length: RangePenalty, tendon_strain: RangePenalty
     ) -> None: ...
 
-class Problem:
+class Problem(SmoothProblem):
     """
     A calibration step on the fused engine. Use it from one thread at a time.
     """
@@ -158,20 +181,41 @@ class Problem:
         """
         Objective at x (n) in [0, 1].
         """
-    def gradient(
-        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
-    ) -> tuple[Evaluation, numpy.typing.NDArray[numpy.float64]]:
-        """
-        Objective and its gradient (n) at x (n) in [0, 1].
-        """
     def residuals(
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
     ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
         """
         Residuals (n_row), whose squares sum to the objective, and their derivatives (n_row, n); penalties have rows only where they are not zero.
         """
-    @property
-    def term_names(self) -> list[str]: ...
+
+class HybridOptions:
+    """
+    Weights of what eq. 5 adds.
+    """
+    def __init__(
+        self,
+        *,
+        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
+        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
+        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class HybridProblem(SmoothProblem):
+    """
+    A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then primitives (n_synergy, n_node) of every trial. Takes over the problem.
+    """
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        n_synergy: typing.SupportsInt | typing.SupportsIndex,
+        synthesised: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        recorded: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+        rows_per_node: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        shared_weightings: bool,
+        exact_bounds: bool,
+        options: HybridOptions,
+    ) -> None: ...
 
 class ExcitationProblem:
     """
@@ -507,7 +551,7 @@ def legacy_run_hybrid(
     """
 
 def minimise_adamw(
-    problem: Problem,
+    problem: SmoothProblem,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     *,
     learning_rate: typing.SupportsFloat | typing.SupportsIndex,

@@ -10,6 +10,8 @@ import typing
 __all__: list[str] = [
     "Curves",
     "Evaluation",
+    "HybridOptions",
+    "HybridProblem",
     "Iteration",
     "Minimum",
     "ObjectiveOptions",
@@ -175,6 +177,41 @@ class Problem:
         Objective and its terms at x (n) in [0, 1]; differentiable.
         """
 
+class HybridOptions:
+    """
+    Weights of what eq. 5 adds.
+    """
+    def __init__(
+        self,
+        *,
+        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
+        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
+        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class HybridProblem:
+    """
+    A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.
+    """
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        n_synergy: typing.SupportsInt | typing.SupportsIndex,
+        synthesised: torch.Tensor,
+        recorded: collections.abc.Sequence[torch.Tensor],
+        interpolation: collections.abc.Sequence[torch.Tensor],
+        shared_weightings: bool,
+        exact_bounds: bool,
+        options: HybridOptions,
+    ) -> None: ...
+    def evaluate(self, x: torch.Tensor) -> Evaluation:
+        """
+        Objective and its terms at x (n); differentiable.
+        """
+    @property
+    def n_component(self) -> int: ...
+
 class Iteration:
     """
     The objective at one iterate.
@@ -213,6 +250,7 @@ class Minimum:
     @property
     def x(self) -> torch.Tensor: ...
 
+@typing.overload
 def minimise_adamw(
     problem: Problem,
     start: torch.Tensor,
@@ -227,7 +265,25 @@ def minimise_adamw(
     callback: typing.Any = None,
 ) -> Minimum:
     """
-    Minimise from start (n) in [0, 1]; callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
+    Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
+    """
+
+@typing.overload
+def minimise_adamw(
+    problem: HybridProblem,
+    start: torch.Tensor,
+    *,
+    learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+    learning_rate_decay: typing.SupportsFloat | typing.SupportsIndex,
+    min_learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+    max_iterations: typing.SupportsInt | typing.SupportsIndex,
+    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
+    patience: typing.SupportsInt | typing.SupportsIndex,
+    weight_decay: typing.SupportsFloat | typing.SupportsIndex,
+    callback: typing.Any = None,
+) -> Minimum:
+    """
+    Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
     """
 
 def simulate(

@@ -12,6 +12,7 @@ from ceinms_torch import _kernel
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS, make_subject, make_trial, run_kernel
 from engine_strategies import cases
+from problem_cases import NARROW, make_step, space_of
 
 NORMALISATIONS = ("variance", "meanSquare", "rmse")
 TENDONS = ("stiff", "rosenbrockElastic")
@@ -19,40 +20,6 @@ STARTS = ("ceinms", "zero")
 # Both engines and both ways of differentiating sum the same products in another order.
 RTOL = 1e-11
 GRADIENT_RTOL = 1e-9
-# Some MTU passes every edge at some time.
-NARROW = {
-    "fibre_length_range": (0.97, 1.01),
-    "fibre_length_weight": 90.0,
-    "tendon_strain_range": (0.001, 0.012),
-    "tendon_strain_weight": 3000.0,
-}
-
-
-# With |c1| or |c2| above 1 the activation filter is not stable, and rounding grows with it.
-STABLE = (-0.96, 0.45)
-
-
-def spec(kind, scope="single"):
-    scope = "global" if kind == "percentageChange" else scope
-    if kind in ("c1", "c2"):
-        return ct.ParameterSpec(kind=kind, scope=scope, low=STABLE[0], high=STABLE[1])
-    low, high = (0.98, 1.02) if kind == "tendonSlackLength" else (0.7, 1.4)
-    return ct.ParameterSpec(
-        kind=kind, scope=scope, range_type="relativeToSubjectValue", low=low, high=high
-    )
-
-
-def make_step(kinds=PARAMETER_KINDS, *, scope="single", dofs=("knee", "ankle"), **objective):
-    return ct.CalibrationStep(
-        dofs=dofs,
-        objective=ct.Objective(**objective),
-        parameters=tuple(spec(kind, scope) for kind in kinds),
-    )
-
-
-def space_of(subject, step):
-    plan = ct.CalibrationPlan(algorithm=ct.AdamW(), tendon=ct.Tendon(kind="stiff"), steps=(step,))
-    return ct.ParameterSpace.of(subject, step, plan)
 
 
 def fused(step, *, subject=SMOOTH_SUBJECT, trials=SMOOTH_TRIALS, tendon=TENDONS[1], **options):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ceinms_torch import AdamW, Lbfgs, LevenbergMarquardt, Objective, simulate
+from ceinms_torch import AdamW, Lbfgs, LevenbergMarquardt, Objective, SynergyHybrid, simulate
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
 from ceinms_torch.model.trial_files import TIME_TOLERANCE
 from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
@@ -69,7 +69,7 @@ def test_levenberg_marquardt_options():
     assert numbers_of(text, "LevenbergMarquardtOptions") == dataclasses.asdict(LevenbergMarquardt())
 
 
-@pytest.mark.parametrize("options", [AdamW, LevenbergMarquardt, Lbfgs])
+@pytest.mark.parametrize("options", [AdamW, LevenbergMarquardt, Lbfgs, SynergyHybrid])
 def test_names_in_the_xml_are_those_of_the_options(options):
     names = options().to_dict()
     attributes = [re.sub(r"[A-Z]", lambda m: "_" + m[0].lower(), name) for name in names]
@@ -91,6 +91,19 @@ def test_objective_options():
     }
     chosen = re.search(r"Normalisation\s+\w+\s*=\s*Normalisation::(\w+)", text)
     assert chosen[1] == python.normalisation
+
+
+def test_hybrid_options():
+    # Another struct of this name belongs to CEINMS's own hybrid, which has nothing to do with it.
+    (text,) = [one for one in headers_with("struct HybridOptions") if "RangePenalty" in one]
+    penalty = re.search(r"RangePenalty\s+bounds\s*\{([^}]*)\}", body(text, "struct HybridOptions"))
+    python = SynergyHybrid()
+    assert numbers_of(text, "HybridOptions") == {
+        "excitation_weight": python.excitation_weight,
+        "synthesised_weight": python.synthesised_weight,
+    }
+    bounds = tuple(float(number) for number in penalty[1].split(","))
+    assert bounds == (0.0, 1.0, python.bounds_weight)
 
 
 def test_simulation_options():

@@ -1,5 +1,6 @@
 """The READMEs: their examples run, their commands and links exist."""
 
+import dataclasses
 import re
 import shlex
 import shutil
@@ -117,25 +118,46 @@ def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
 
 
 def test_other_optimisers_spell_out_their_defaults(elsewhere):
-    whole, *others = blocks(README, "xml")
+    whole, adamw, lbfgs, _ = blocks(README, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     algorithm = r"<levenbergMarquardt>.*?</levenbergMarquardt>"
-    for fragment, defaults in zip(others, (ct.AdamW(), ct.Lbfgs()), strict=True):
+    for fragment, defaults in ((adamw, ct.AdamW()), (lbfgs, ct.Lbfgs())):
         path.write_text(re.sub(algorithm, fragment, whole, flags=re.DOTALL), encoding="utf-8")
         assert ct.CalibrationPlan.read(path).algorithm == defaults
         assert all(f"<{name}>" in fragment for name in defaults.to_dict())
 
 
+def test_synergies_spell_out_their_defaults(elsewhere):
+    whole, *_, fragment = blocks(README, "xml")
+    path = elsewhere / "subjects" / "gait" / "example.xml"
+    path.write_text(whole.replace("<openLoop/>", fragment), encoding="utf-8")
+    hybrid = ct.CalibrationPlan.read(path).hybrid
+    assert dataclasses.replace(hybrid, synthesise=None) == ct.SynergyHybrid()
+    assert all(f"<{name}>" in fragment for name in hybrid.to_dict())
+
+
 # ---- Commands, links, names -------------------------------------------------------------
+
+
+def every_command(group=None):
+    """Return all commands by name; those of a group are in it, such as ``study electrodes``."""
+    commands = (group or typer.main.get_command(app)).commands
+    result = {}
+    for name, command in commands.items():
+        inner = every_command(command) if hasattr(command, "commands") else {"": command}
+        result |= {f"{name} {rest}".strip(): one for rest, one in inner.items()}
+    return result
 
 
 def check_command(words):
     """Check that the words after ``ceinms-torch`` are a command and options that it has."""
-    commands = typer.main.get_command(app).commands
-    assert words[0] in commands, f"no command {words[0]}"
-    options = {option for param in commands[words[0]].params for option in param.opts}
+    commands = every_command()
+    name = next((n for n in (" ".join(words[:2]), words[0]) if n in commands), None)
+    assert name is not None, f"no command {words[0]}"
+    params = commands[name].params
+    options = {option for param in params for option in (*param.opts, *param.secondary_opts)}
     for word in words[1:]:
-        assert not word.startswith("-") or word in options, f"{words[0]} has no option {word}"
+        assert not word.startswith("-") or word in options, f"{name} has no option {word}"
 
 
 def test_quoted_commands_exist():
@@ -159,7 +181,7 @@ def test_quoted_commands_exist():
 
 
 def test_options_named_in_the_readme_exist():
-    params = [p for c in typer.main.get_command(app).commands.values() for p in c.params]
+    params = [p for c in every_command().values() for p in c.params]
     known = {option for param in params for option in param.opts}
     prose = re.sub(r"^```.*?^```$", "", text_of(README), flags=re.DOTALL | re.MULTILINE)
     named = {word for code in re.findall(r"`([^`]+)`", prose) for word in code.split()}

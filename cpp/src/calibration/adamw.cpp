@@ -41,11 +41,14 @@ std::vector<double> mean_over_trials(const at::Tensor& rmse) {
   return {mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel()};
 }
 
+void put_into_box(at::Tensor& x, std::int64_t n_boxed) {
+  x.narrow(0, 0, n_boxed).clamp_(0.0, 1.0);
+}
+
 }  // namespace
 
-Minimum minimise_adamw(const Problem& problem, const at::Tensor& start, const AdamWOptions& options,
-                       const Progress& progress) {
-  problem.check_point(start);
+Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_boxed, const at::Tensor& start,
+                       const AdamWOptions& options, const Progress& progress) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
@@ -61,7 +64,7 @@ Minimum minimise_adamw(const Problem& problem, const at::Tensor& start, const Ad
   Minimum best;
   best.x = start.clone();
   for (int iteration = 0;; ++iteration) {
-    const Evaluation evaluation = problem.evaluate(start + shift);
+    const Evaluation evaluation = evaluate(start + shift);
     const at::Tensor objective = evaluation.objective();
     ++best.evaluations;
     const Iteration now{iteration,
@@ -75,7 +78,8 @@ Minimum minimise_adamw(const Problem& problem, const at::Tensor& start, const Ad
       break;
     }
     if (iteration == 0 || now.objective < best.objective) {
-      best.x = (start + shift).detach().clamp(0.0, 1.0);
+      best.x = (start + shift).detach();
+      put_into_box(best.x, n_boxed);
       best.objective = now.objective;
       best.terms = now.terms;
     }
@@ -97,7 +101,9 @@ Minimum minimise_adamw(const Problem& problem, const at::Tensor& start, const Ad
     optimiser.step();
     {
       const at::NoGradGuard no_grad;
-      shift.copy_((start + shift).clamp(0.0, 1.0) - start);
+      at::Tensor moved = start + shift;
+      put_into_box(moved, n_boxed);
+      shift.copy_(moved - start);
     }
     learning_rate.lr(
         std::max(options.min_learning_rate, learning_rate.lr() * options.learning_rate_decay));

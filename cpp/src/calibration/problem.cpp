@@ -85,9 +85,11 @@ void Problem::check_point(const at::Tensor& x) const {
                     "x: expected numbers from 0 to 1, got one outside.");
 }
 
-Evaluation Problem::evaluate(const at::Tensor& x) const {
+Evaluation Problem::evaluate(const at::Tensor& x, const at::Tensor& excitation) const {
   const at::Tensor parameters = map.parameters(x);
-  const tensor::Simulation result = tensor::simulate(curves, parameters, batch, simulation);
+  tensor::TrialBatch driven = batch;
+  driven.excitation = excitation;
+  const tensor::Simulation result = tensor::simulate(curves, parameters, driven, simulation);
   return calibration::evaluate(result, parameters, batch, target, objective, simulation.tendon);
 }
 

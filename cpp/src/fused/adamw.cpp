@@ -23,7 +23,7 @@ std::string_view name_of(Status status) noexcept {
   return "not_finite";
 }
 
-Minimum minimise_adamw(Problem& problem, const std::vector<double>& start,
+Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
                        const AdamWOptions& options, const Progress& progress) {
   constexpr double beta1 = 0.9;
   constexpr double beta2 = 0.999;
@@ -52,7 +52,8 @@ Minimum minimise_adamw(Problem& problem, const std::vector<double>& start,
       const double decayed = (x[i] - start[i]) * (1.0 - learning_rate * options.weight_decay);
       const double step =
           learning_rate / correction1 * first[i] / (std::sqrt(second[i]) / correction2 + epsilon);
-      x[i] = std::clamp(start[i] + decayed - step, 0.0, 1.0);
+      x[i] = start[i] + decayed - step;
+      if (i < problem.n_boxed()) x[i] = std::clamp(x[i], 0.0, 1.0);
     }
     learning_rate =
         std::max(options.min_learning_rate, learning_rate * options.learning_rate_decay);

@@ -107,12 +107,11 @@ double LaneLayout::row_of(const Lane& lane, std::size_t sample) const noexcept {
   return sample < n_run_in ? row - static_cast<double>(n_run_in - sample) : row;
 }
 
-void LaneLayout::load_excitations(std::size_t trial, const double* excitation,
-                                  std::size_t row_stride, std::size_t mtu_stride) {
+void LaneLayout::load_excitation(std::size_t trial, std::size_t mtu, const double* excitation,
+                                 std::size_t row_stride) {
   Signal& signal = signals_[trial];
-  for (std::size_t mtu = 0; mtu < n_mtu_; ++mtu)
-    for (std::size_t row = 0; row < signal.n_row; ++row)
-      signal.excitation[mtu * signal.n_row + row] = excitation[row * row_stride + mtu * mtu_stride];
+  double* to = signal.excitation.data() + mtu * signal.n_row;
+  for (std::size_t row = 0; row < signal.n_row; ++row) to[row] = excitation[row * row_stride];
   is_sampled_ = false;
 }
 

@@ -190,9 +190,11 @@ class FusedEngine : public torch::CustomClassHolder {
       check_numbers("excitation", excitation);
       excitation_.copy_(excitation);
       const double* rows = excitation_.const_data_ptr<double>();
+      const std::size_t n_mtu = extent(excitation_, 1);
       const std::size_t n_trial = extent(excitation_, 2);
       for (std::size_t trial = 0; trial < n_trial; ++trial)
-        workspace_.load_excitations(trial, rows + trial, extent(excitation_, 1) * n_trial, n_trial);
+        for (std::size_t mtu = 0; mtu < n_mtu; ++mtu)
+          workspace_.load_excitation(trial, mtu, rows + mtu * n_trial + trial, n_mtu * n_trial);
     }
     workspace_.forward(parameters.contiguous().const_data_ptr<double>());
   }

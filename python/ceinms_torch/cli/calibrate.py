@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -23,6 +23,13 @@ from ceinms_torch.cli.display import (
     stdout,
     terms_table,
 )
+from ceinms_torch.cli.hybrid import (
+    refuse_with_synergies,
+    synergies_line,
+    synergies_table,
+    synthesised_tests,
+    with_hybrid,
+)
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import check_is_no_folder, check_writable
 
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.fit import Fit
     from ceinms_torch.workflows.folder import CalibrationFolder
     from ceinms_torch.workflows.preflight.findings import CheckReport
+    from ceinms_torch.workflows.synergies.result import TrialSynergies
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -57,6 +65,9 @@ The same search with other random numbers, which never ends above its start:
 
 The paper's method, on the paper's formulation:
   ceinms-torch calibrate calibrate.xml --method adamw --engine tensor --set learningRate=0.02
+
+Muscles without an electrode driven by four synergies of the others, the best of eight starts:
+  ceinms-torch calibrate calibrate.xml --hybrid --synergies 4 --starts 8 --threads 2
 """
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -154,6 +165,18 @@ def calibrate_command(
             "one."
         ),
     ] = None,
+    hybrid: Annotated[
+        bool | None,
+        typer.Option(
+            "--hybrid/--no-hybrid",
+            help="Let synergies of the recorded excitations drive MTUs without a recording "
+            "(eq. 5; lbfgs or adamw), or not; by default what the calibration file asks for.",
+        ),
+    ] = None,
+    synergies: Annotated[
+        str | None,
+        typer.Option(metavar="N|auto", help="Number of synergies; implies --hybrid."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")] = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
@@ -165,8 +188,8 @@ def calibrate_command(
     """
     from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.methods import choose_method  # noqa: PLC0415
     from ceinms_torch.workflows.preflight.check import check_folder  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.hybrid import calibrate_hybrid  # noqa: PLC0415
 
     findings = check_folder(setup, tests=test or (), legacy=method == Method.annealing)
     show_findings(findings)
@@ -183,34 +206,49 @@ def calibrate_command(
         check_writable(subject_file.parent)
         check_is_no_folder(subject_file)
 
-        name, options = choose_method(folder.plan, None if method is None else method.value)
+        plan = _with_normalisation(with_hybrid(folder.plan, hybrid, synergies), normalisation)
+        name, options = _choose(plan, method)
         options = _changed(options, max_iterations, settings or [])
         if name != "annealing":
             _say_what_differs(folder, name)
         with CalibrationProgress(
-            len(folder.plan.steps), _most_iterations(folder, options), starts, quiet=quiet
+            len(plan.steps), _most_iterations(folder, options), starts, quiet=quiet
         ) as progress:
-            result = calibrate(
-                folder.subject,
-                folder.trials,
-                _with_normalisation(folder, normalisation),
-                options=options,
-                engine=engine.value,
-                device=device,
-                polish=polish,
-                start=start.value,
-                starts=starts,
-                threads=threads,
-                seed=seed,
-                callback=None if quiet else progress,
-            )
-        test_fit = _finish(result, folder, tests, findings, warnings, directory, subject_file)
+            common: Any = {
+                "options": options,
+                "engine": engine.value,
+                "device": device,
+                "starts": starts,
+                "threads": threads,
+                "seed": seed,
+                "callback": None if quiet else progress,
+            }
+            if plan.hybrid is None:
+                result = calibrate(
+                    folder.subject, folder.trials, plan, polish=polish, start=start.value, **common
+                )
+            else:
+                refuse_with_synergies(polish=polish, start=start.value)
+                result = calibrate_hybrid(
+                    folder.subject, folder.trials, plan, folder.generator, **common
+                )
+        finished = _finish(result, folder, tests, findings, warnings, directory, subject_file)
     if not quiet:
-        _show(result, test_fit)
+        _show(result, *finished)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
     stdout.print(f"results:            {escape(str(directory))}", soft_wrap=True)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _choose(
+    plan: CalibrationPlan, method: Method | None
+) -> tuple[str, Optimiser | SimulatedAnnealing]:
+    from ceinms_torch.workflows.methods import choose_method  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.hybrid import choose_hybrid_method  # noqa: PLC0415
+
+    name = None if method is None else method.value
+    return choose_method(plan, name) if plan.hybrid is None else choose_hybrid_method(plan, name)
 
 
 def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:
@@ -251,16 +289,16 @@ def _objective(base: Objective, normalisation: NormalisationName) -> Objective:
 
 
 def _with_normalisation(
-    folder: CalibrationFolder, normalisation: NormalisationName | None
+    plan: CalibrationPlan, normalisation: NormalisationName | None
 ) -> CalibrationPlan:
     """Return the plan, every step with the normalisation that the user asked for."""
     if normalisation is None:
-        return folder.plan
+        return plan
     steps = tuple(
         dataclasses.replace(step, objective=_objective(step.objective, normalisation))
-        for step in folder.plan.steps
+        for step in plan.steps
     )
-    return dataclasses.replace(folder.plan, steps=steps)
+    return dataclasses.replace(plan, steps=steps)
 
 
 def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
@@ -281,12 +319,19 @@ def _finish(
     warnings: list[str],
     directory: Path,
     subject_file: Path,
-) -> Fit:
-    """Simulate the unseen trials, write everything, and return their fit."""
+) -> tuple[Fit, dict[str, TrialSynergies]]:
+    """Simulate the unseen trials, write everything, and return their fit and synergies."""
     from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415
     from ceinms_torch.workflows.legacy.calibration import simulate_result  # noqa: PLC0415
     from ceinms_torch.workflows.results import result_dict, write_calibration  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.files import hybrid_dict, write_synergies  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.result import HybridResult  # noqa: PLC0415
 
+    files = [file for trial in tests.values() for file in trial.files]
+    synergies: dict[str, TrialSynergies] = {}
+    if isinstance(result, HybridResult):
+        synergies = synthesised_tests(result, folder, tests)
+        tests = {name: one.trial for name, one in synergies.items()}
     simulations = {
         name: simulate_result(result, folder.plan, trial) for name, trial in tests.items()
     }
@@ -297,8 +342,11 @@ def _finish(
         test_fit=test_fit,
         findings=findings,
         warnings=warnings,
-        extra_files=[file for trial in tests.values() for file in trial.files],
+        extra_files=files,
     )
+    if isinstance(result, HybridResult):
+        summary["hybrid"] = hybrid_dict(result, synergies)
+        write_synergies(result, synergies, directory)
     write_calibration(
         result,
         folder,
@@ -307,15 +355,19 @@ def _finish(
         subject_file=subject_file,
         test_simulations=simulations,
     )
-    return test_fit
+    return test_fit, synergies
 
 
-def _show(result: CalibrationResult, test_fit: Fit) -> None:
+def _show(result: CalibrationResult, test_fit: Fit, synergies: dict[str, TrialSynergies]) -> None:
     from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
     if test_fit:
         stdout.print(fit_table("unseen trials", test_fit))
+    if isinstance(result, HybridResult):
+        stdout.print(escape(synergies_line(result)))
+        stdout.print(synergies_table(result, synergies))
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)

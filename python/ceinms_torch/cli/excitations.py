@@ -15,9 +15,9 @@ from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
 
 if TYPE_CHECKING:
     from ceinms_torch.model.execution import Hybrid
-    from ceinms_torch.workflows.engines import Point
     from ceinms_torch.workflows.excitations import ExcitationResult
     from ceinms_torch.workflows.folder import RunFolder
+    from ceinms_torch.workflows.minimum import Point
     from ceinms_torch.workflows.weights import WeightChoice
 
 

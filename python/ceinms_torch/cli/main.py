@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import calibrate, check, compare, convert, run
+from ceinms_torch.cli import (
+    calibrate,
+    check,
+    compare,
+    convert,
+    run,
+    study_electrodes,
+    synergies,
+)
 from ceinms_torch.cli.display import stderr, stdout
 from ceinms_torch.cli.streams import forgive_letters
 from ceinms_torch.errors import CeinmsTorchError
@@ -24,8 +32,15 @@ app = typer.Typer(
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
 app.command("convert", epilog=convert.EXAMPLES)(convert.convert_command)
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
+app.command("synergies", epilog=synergies.EXAMPLES)(synergies.synergies_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 app.command("check", epilog=check.EXAMPLES)(check.check_command)
+
+study = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="rich", help="Studies of a subject: many calibrations."
+)
+study.command("electrodes", epilog=study_electrodes.EXAMPLES)(study_electrodes.electrodes_command)
+app.add_typer(study, name="study")
 
 
 def _print_version(value: bool) -> None:

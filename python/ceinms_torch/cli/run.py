@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +27,9 @@ Run a trial, with results where the setup file says:
 
 Elsewhere, with another tendon than the execution file asks for:
   ceinms-torch run run_walk5.xml --out forces --tendon stiff
+
+With excitations synthesised by the synergies of a calibration, where nothing was recorded:
+  ceinms-torch run run_walk5.xml --synergies results/Weightings.csv
 
 As CEINMS does it, number for number, with its files:
   ceinms-torch run run_walk5.xml --legacy
@@ -97,6 +101,19 @@ def run_command(
             "large as the moments tolerate."
         ),
     ] = WeightsFrom.file,
+    synergies: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weightings.csv of a synergy-hybrid calibration: MTUs that it synthesised are "
+            "driven by the primitives that reconstruct the recorded excitations best."
+        ),
+    ] = None,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine", help="Let the trial's measured moments help to find these primitives."
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
 ) -> None:
     """Predict muscle forces and joint moments of one trial from its excitations.
@@ -109,20 +126,13 @@ def run_command(
     from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import RunFolder  # noqa: PLC0415
 
-    if legacy and tendon is not None:
-        raise OptionError(wording("--tendon", "the execution file's, with --legacy", tendon.value))
-    if not legacy and solver is SolverName.annealing:
-        raise OptionError(wording("--solver", "gradient, without --legacy", solver.value))
-    if legacy and weights is WeightsFrom.auto:
-        raise OptionError(wording("--weights", "file, with --legacy", weights.value))
+    _check_options(legacy, tendon, solver, weights, synergies, refine=refine)
     with shown_warnings():
         folder = RunFolder.read(setup, legacy=legacy)
         directory = folder.setup.output_directory if out is None else out
         check_writable(directory)
+        _check_type(folder, solver, weights, synergies)
         hybrid = folder.execution.hybrid
-        if hybrid is None and (solver is not None or weights is WeightsFrom.auto):
-            expected = "an execution file with <hybrid>"
-            raise OptionError(wording("--solver and --weights", expected, "<openLoop/>"))
         if legacy:
             simulation = _run_legacy(folder, solver, directory)
         elif hybrid is not None:
@@ -132,11 +142,49 @@ def run_command(
             )
             return
         else:
-            simulation = _run(folder, _engine_kind(folder, tendon), directory)
+            kind = _engine_kind(folder, tendon)
+            if synergies is not None:
+                folder = _synthesised(folder, synergies, kind, directory, refine=refine)
+            simulation = _run(folder, kind, directory)
     if not quiet and folder.trial.measured_moment is not None:
         fit = {folder.trial.name: moment_fit(folder.trial, simulation)}
         stdout.print(fit_table("measured and predicted moments", fit))
     stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)
+
+
+def _check_options(
+    legacy: bool,
+    tendon: TendonName | None,
+    solver: SolverName | None,
+    weights: WeightsFrom,
+    synergies: Path | None,
+    *,
+    refine: bool,
+) -> None:
+    """Refuse options that do not fit together, whatever the files say."""
+    if legacy and tendon is not None:
+        raise OptionError(wording("--tendon", "the execution file's, with --legacy", tendon.value))
+    if not legacy and solver is SolverName.annealing:
+        raise OptionError(wording("--solver", "gradient, without --legacy", solver.value))
+    if legacy and weights is WeightsFrom.auto:
+        raise OptionError(wording("--weights", "file, with --legacy", weights.value))
+    if legacy and synergies is not None:
+        raise OptionError(wording("--synergies", "no such option with --legacy", f"'{synergies}'"))
+    if refine and synergies is None:
+        raise OptionError(wording("--refine", "--synergies WEIGHTINGS.csv, too", "none"))
+
+
+def _check_type(
+    folder: RunFolder, solver: SolverName | None, weights: WeightsFrom, synergies: Path | None
+) -> None:
+    """Refuse options that the type of model in the execution file has no use for."""
+    hybrid = folder.execution.hybrid
+    if hybrid is None and (solver is not None or weights is WeightsFrom.auto):
+        expected = "an execution file with <hybrid>"
+        raise OptionError(wording("--solver and --weights", expected, "<openLoop/>"))
+    if hybrid is not None and synergies is not None:
+        expected = "an execution file with <openLoop/>"
+        raise OptionError(wording("--synergies", expected, "<hybrid>"))
 
 
 def _engine_kind(folder: RunFolder, tendon: TendonName | None) -> str:
@@ -150,6 +198,26 @@ def _engine_kind(folder: RunFolder, tendon: TendonName | None) -> str:
     if folder.execution.online:
         note(_ONLINE["stiff" if kind == "stiff" else "elastic"])
     return kind
+
+
+def _synthesised(
+    folder: RunFolder, file: Path, tendon: str, directory: Path, *, refine: bool
+) -> RunFolder:
+    """Let synergies drive what was not recorded, and write them."""
+    from ceinms_torch.workflows.synergies.files import write_trial_synergies  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
+    from ceinms_torch.workflows.synergies.weightings import Weightings  # noqa: PLC0415
+
+    synergies = synthesise_excitations(
+        folder.subject,
+        folder.trial,
+        folder.generator,
+        Weightings.read(file, folder.subject.mtu_names),
+        refine=refine,
+        tendon=tendon,
+    )
+    write_trial_synergies(synergies, directory)
+    return dataclasses.replace(folder, trial=synergies.trial)
 
 
 def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:

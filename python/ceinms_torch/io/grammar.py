@@ -59,6 +59,7 @@ _VALUE_WORDS = {
     "xs:int": "a whole number",
     "numberList": "numbers separated by blanks",
     "nameList": "names separated by blanks",
+    "numberOfSynergies": "a whole number or auto",
 }
 _PREFIX = re.compile(r"^Element '[^']*'(?:, attribute '[^']*')?: ")
 _UNEXPECTED = re.compile(

@@ -34,6 +34,11 @@ from ceinms_torch.model.nms_model import (
 from ceinms_torch.model.options import OPTIMISERS, Objective, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.synergy_hybrid import (
+    SynergyHybrid,
+    read_synergy_hybrid,
+    write_synergy_hybrid,
+)
 
 Scope = Literal["single", "global", "muscleGroups"]
 RangeType = Literal["absolute", "relativeToSubjectValue"]
@@ -124,6 +129,8 @@ class CalibrationPlan:
         Done one after the other, each from the result of the one before.
     trial_files : tuple of Path
         The ``inputData.xml`` of every trial.
+    hybrid : SynergyHybrid, optional
+        How synergies make excitations that were not recorded; None for recorded ones only.
     path : Path, optional
         The file it was read from.
     document : XmlDocument, optional
@@ -135,6 +142,7 @@ class CalibrationPlan:
     activation: Activation = "exponential"
     steps: tuple[CalibrationStep, ...]
     trial_files: tuple[Path, ...] = ()
+    hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
@@ -182,6 +190,7 @@ class CalibrationPlan:
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
             trial_files=tuple(trials.file(name, must_exist=must_exist) for name in trials.names()),
+            hybrid=_read_hybrid(model),
             path=document.path,
             document=document,
         )
@@ -207,7 +216,11 @@ class CalibrationPlan:
             node = document.root.add("algorithm").add(tag)
             for name, value in self.algorithm.to_dict().items():
                 node.add(name, number_text(value))
-        write_model(document.root, self.tendon, self.activation).add("openLoop")
+        kind = write_model(document.root, self.tendon, self.activation)
+        if self.hybrid is None:
+            kind.add("openLoop")
+        else:
+            write_synergy_hybrid(kind, self.hybrid)
         steps = document.root.add("calibrationSteps")
         for step in self.steps:
             _write_step(steps.add("step"), step)
@@ -271,6 +284,11 @@ def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
         return optimiser.from_dict(values)
     except OptionError as error:
         raise node.error("settings within their ranges", f"'{error}'") from error
+
+
+def _read_hybrid(model: XmlNode) -> SynergyHybrid | None:
+    node = model.child("type").find("synergyHybrid")
+    return None if node is None else read_synergy_hybrid(node)
 
 
 def _read_step(node: XmlNode) -> CalibrationStep:

@@ -92,6 +92,23 @@ class ExcitationGenerator:
             document=document,
         )
 
+    @classmethod
+    def one_to_one(cls, mtu_names: Iterable[str]) -> ExcitationGenerator:
+        """Return the mapping of signals that have the names of the MTUs they drive.
+
+        Parameters
+        ----------
+        mtu_names : iterable of str
+            The MTUs.
+
+        Returns
+        -------
+        ExcitationGenerator
+        """
+        names = tuple(mtu_names)
+        excitations = tuple(Excitation(id=name, inputs=((name, 1.0),)) for name in names)
+        return cls(input_signals=names, excitations=excitations)
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write an ``excitationGenerator.xml``.
 

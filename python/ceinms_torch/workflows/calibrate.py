@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch.errors import DataError, OptionError, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import LevenbergMarquardt, Objective, Optimiser, check_whole
+from ceinms_torch.model.options import Objective, Optimiser, check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.calibration_result import (
@@ -21,27 +17,38 @@ from ceinms_torch.workflows.calibration_result import (
     Start,
     StepResult,
 )
-from ceinms_torch.workflows.engines import (
-    EngineName,
-    FusedProblem,
-    Minimum,
-    Point,
-    Problem,
-    TensorProblem,
-)
+from ceinms_torch.workflows.engines import EngineName, FusedProblem, TensorProblem, check_fused
 from ceinms_torch.workflows.fit import moment_fit
 from ceinms_torch.workflows.identifiability import Identifiability, identifiability
 from ceinms_torch.workflows.legacy.calibration import calibrate_legacy
 from ceinms_torch.workflows.methods import MethodName, choose_method, refuse_for_annealing
+from ceinms_torch.workflows.minimum import Problem
 from ceinms_torch.workflows.moments import check_moments
-from ceinms_torch.workflows.multi_start import StartResult, minimise_from_all
 from ceinms_torch.workflows.parameter_space import ParameterSpace
+from ceinms_torch.workflows.search import run_step
 from ceinms_torch.workflows.simulate import check_names, engine_tendon, simulate
 
-FloatArray = NDArray[np.float64]
 
+def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
+    """Refuse data or a plan that cannot be calibrated by gradient.
 
-def _check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
+    Parameters
+    ----------
+    subject : Subject
+        The subject to start from.
+    trials : sequence of Trial
+        The trials to calibrate on.
+    plan : CalibrationPlan
+        What to calibrate.
+
+    Raises
+    ------
+    DataError
+        If trials lack moments, were read with another subject, have the same name, or a moment
+        that counts is constant.
+    OptionError
+        If the plan asks for an activation that is not smooth.
+    """
     if not trials:
         raise DataError(wording("calibration", "at least one trial", "none"))
     names = [trial.name for trial in trials]
@@ -112,115 +119,10 @@ def build_problem(
         return TensorProblem(
             subject, trials, step, space, tendon=tendon, filter_start=filter_start, device=device
         )
-    if engine != "fused":
-        raise OptionError(wording("engine", "fused or tensor", repr(engine)))
-    if device not in (None, "cpu"):
-        hint = "the tensor engine runs elsewhere"
-        raise OptionError(wording("device", "cpu, with the fused engine", repr(device), hint))
+    check_fused(engine, device)
     return FusedProblem(
         subject, trials, step, space, tendon=tendon, filter_start=filter_start, threads=threads
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Search:
-    """How every step of a calibration is searched."""
-
-    options: Optimiser
-    polish: bool
-    engine: EngineName
-    start: Start
-    starts: int
-    threads: int
-    seed: int
-
-
-def _search(
-    problems: Sequence[Problem],
-    starts: FloatArray,
-    search: _Search,
-    report: Callable[[int, Point], None] | None,
-) -> tuple[Minimum, list[StartResult]]:
-    minimum, results = minimise_from_all(problems, starts, search.options, report)
-    if not search.polish or not minimum.history or minimum.status == "interrupted":
-        return minimum, results
-    # From the best point only; the history goes on where the first method stopped.
-    last = minimum.history[-1]
-    offset = (last.iteration, minimum.evaluations, minimum.seconds)
-    polished = problems[0].minimise(
-        minimum.x,
-        LevenbergMarquardt(),
-        None if report is None else lambda point: report(0, _shifted(point, *offset)),
-    )
-    joined = dataclasses.replace(
-        polished if polished.objective <= minimum.objective else minimum,
-        history=minimum.history + tuple(_shifted(p, *offset) for p in polished.history[1:]),
-        evaluations=minimum.evaluations + polished.evaluations,
-        seconds=minimum.seconds + polished.seconds,
-        status=polished.status,
-    )
-    return joined, results
-
-
-def _shifted(point: Point, iteration: int, evaluations: int, seconds: float) -> Point:
-    return dataclasses.replace(
-        point,
-        iteration=point.iteration + iteration,
-        evaluations=point.evaluations + evaluations,
-        seconds=point.seconds + seconds,
-    )
-
-
-def _run_step(
-    number: int,
-    space: ParameterSpace,
-    step: CalibrationStep,
-    problems: Sequence[Problem],
-    search: _Search,
-    callback: Callable[[Iteration], None] | None,
-) -> tuple[StepResult, list[Iteration]]:
-    names = problems[0].term_names
-
-    def named(start: int, point: Point) -> Iteration:
-        return Iteration(
-            step=number,
-            start=start,
-            iteration=point.iteration,
-            evaluations=point.evaluations,
-            seconds=point.seconds,
-            objective=point.objective,
-            terms=dict(zip(names, point.terms, strict=True)),
-            rmse=dict(zip(step.dofs, point.rmse, strict=True)),
-        )
-
-    def report(start: int, point: Point) -> None:
-        if callback is not None:
-            callback(named(start, point))
-
-    starts = space.starts(search.starts, search.seed + number, random=search.start == "random")
-    minimum, results = _search(problems, starts, search, None if callback is None else report)
-    if not minimum.history:
-        raise DataError(
-            wording(
-                f"calibration step {number + 1}",
-                "a finite objective at the start values",
-                "NaN or infinity",
-                "check lengths, moment arms and start values of all MTUs",
-            )
-        )
-    result = StepResult(
-        step=step,
-        space=space,
-        x=minimum.x,
-        objective=minimum.objective,
-        terms=dict(zip(names, minimum.terms, strict=True)),
-        iterations=minimum.history[-1].iteration,
-        evaluations=minimum.evaluations,
-        seconds=minimum.seconds,
-        status=minimum.status,
-        starts=tuple(results),
-    )
-    return result, [named(0, point) for point in minimum.history]
 
 
 def _identifiability(
@@ -296,11 +198,15 @@ def calibrate(
         If trials lack moments, were read with another subject, have the same name, or a moment
         that counts is constant; if a start value is outside its range.
     OptionError
-        If the plan asks for a model that has no gradient, or options do not fit together.
+        If the plan asks for synergies or for a model that has no gradient, or options do not fit
+        together.
     """
     check_whole("starts", starts, least=1)
     check_whole("threads", threads, least=1)
     check_whole("seed", seed, least=0)
+    if plan.hybrid is not None:
+        hint = "call calibrate_hybrid, or replace the plan's hybrid by None"
+        raise OptionError(wording("plan", "recorded excitations only", "<synergyHybrid>", hint))
     name, options = choose_method(plan, method, options)
     if isinstance(options, SimulatedAnnealing):
         refuse_for_annealing(
@@ -316,20 +222,11 @@ def calibrate(
         return calibrate_legacy(
             subject, trials, plan, options=options, threads=threads, seed=seed, callback=callback
         )
-    _check_inputs(subject, trials, plan)
+    check_inputs(subject, trials, plan)
     tendon = "stiff" if engine_tendon(plan.tendon) == "stiff" else "rosenbrockElastic"
     if engine == "tensor" and (name == "lm" or polish):
         hint = "Levenberg-Marquardt needs the fused engine"
         raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", name, hint))
-    search = _Search(
-        options=options,
-        polish=polish,
-        engine=engine,
-        start=start,
-        starts=starts,
-        threads=threads,
-        seed=seed,
-    )
     steps: list[StepResult] = []
     history: list[Iteration] = []
     for number, planned in enumerate(plan.steps):
@@ -349,7 +246,10 @@ def calibrate(
             )
             for _ in range(n_problem)
         ]
-        result, iterations = _run_step(number, space, step, problems, search, callback)
+        points = space.starts(starts, seed + number, random=start == "random")
+        result, iterations, _ = run_step(
+            number, step, space, problems, points, options, polish=polish, callback=callback
+        )
         steps.append(result)
         history += iterations
         subject = space.subject_at(result.x)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +17,14 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.batch import side_by_side, trial_batch
 from ceinms_torch.workflows.curves import tensor_curves
 from ceinms_torch.workflows.device import tensor_device
+from ceinms_torch.workflows.minimum import (
+    Callback,
+    Minimum,
+    Point,
+    as_minimum,
+    as_point,
+    call_arguments,
+)
 from ceinms_torch.workflows.moments import measured_moments, moment_variance
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.problem_settings import problem_settings
@@ -33,118 +39,26 @@ FloatArray = NDArray[np.float64]
 EngineName = Literal["fused", "tensor"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """The objective at one iterate of an optimiser.
+def check_fused(engine: str, device: str | None) -> None:
+    """Refuse an engine that is neither the tensor nor the fused one, and the latter elsewhere.
 
     Parameters
     ----------
-    iteration : int
-        0 is the start.
-    evaluations : int
-        Evaluations of the objective (and its derivatives) so far.
-    seconds : float
-        Time inside the optimiser so far [s].
-    objective : float
-        The objective, in the unit of its normalisation.
-    terms : tuple of float
-        Its terms, in the order of `Problem.term_names`.
-    rmse : tuple of float
-        Root mean square moment error of each DOF that counts, averaged over trials [N m].
+    engine : str
+        Not "tensor".
+    device : str, optional
+        Where it is to compute.
+
+    Raises
+    ------
+    OptionError
+        If there is no such engine, or the device is not the CPU.
     """
-
-    iteration: int
-    evaluations: int
-    seconds: float
-    objective: float
-    terms: tuple[float, ...]
-    rmse: tuple[float, ...]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Minimum:
-    """The best point an optimiser saw, and how it got there.
-
-    Parameters
-    ----------
-    x : ndarray (n,)
-        The point, in the unit box.
-    objective : float
-        The objective there.
-    terms : tuple of float
-        Its terms there.
-    history : tuple of Point
-        Every iterate; empty when the objective was not finite at the start.
-    evaluations : int
-        Evaluations of the objective and its derivatives.
-    seconds : float
-        Time inside the optimiser [s].
-    status : str
-        Why it stopped, a key of `STATUS_SENTENCES`.
-    """
-
-    x: FloatArray
-    objective: float
-    terms: tuple[float, ...]
-    history: tuple[Point, ...]
-    evaluations: int
-    seconds: float
-    status: str
-
-
-Callback = Callable[[Point], None]
-
-
-class Differentiable(Protocol):
-    """A function on the unit box, points of which are (n,) arrays."""
-
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
-        """Return the objective (as a Point without history) and its gradient (n,)."""
-
-
-class Problem(Differentiable, Protocol):
-    """A calibration step as an optimiser sees it."""
-
-    @property
-    def device(self) -> str:
-        """Where it is evaluated, as torch spells it."""
-
-    @property
-    def term_names(self) -> tuple[str, ...]:
-        """Names of the objective's terms."""
-
-    def minimise(self, start: FloatArray, options: Optimiser, callback: Callback | None) -> Minimum:
-        """Minimise from a start; a KeyboardInterrupt stops and keeps the best."""
-
-
-def _point(item: Any) -> Point:
-    """Copy an iteration of either extension module."""
-    return Point(
-        iteration=item.iteration,
-        evaluations=item.evaluations,
-        seconds=item.seconds,
-        objective=item.objective,
-        terms=tuple(item.terms),
-        rmse=tuple(item.rmse),
-    )
-
-
-def _minimum(item: Any) -> Minimum:
-    """Copy a minimum of either extension module."""
-    return Minimum(
-        x=np.asarray(item.x),
-        objective=item.objective,
-        terms=tuple(item.terms),
-        history=tuple(_point(one) for one in item.history),
-        evaluations=item.evaluations,
-        seconds=item.seconds,
-        status=item.status,
-    )
-
-
-def _arguments(start: FloatArray, options: Any, callback: Callback | None) -> dict[str, Any]:
-    report = None if callback is None else lambda item: callback(_point(item))
-    return {**dataclasses.asdict(options), "start": start, "callback": report}
+    if engine != "fused":
+        raise OptionError(wording("engine", "fused or tensor", repr(engine)))
+    if device not in (None, "cpu"):
+        hint = "the tensor engine runs elsewhere"
+        raise OptionError(wording("device", "cpu, with the fused engine", repr(device), hint))
 
 
 class FusedProblem:
@@ -224,7 +138,7 @@ class FusedProblem:
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
         """Return the objective and its gradient (n,) at x (n,)."""
         evaluation, gradient = self.core.gradient(x)
-        return _evaluated(evaluation.objective, evaluation.terms, evaluation.rmse), gradient
+        return as_point(evaluation.objective, evaluation.terms, evaluation.rmse), gradient
 
     def residuals(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return all residuals and their derivatives.
@@ -254,10 +168,10 @@ class FusedProblem:
             from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
 
             return minimise_lbfgs(self, start, options, callback)
-        arguments = _arguments(start, options, callback)
+        arguments = call_arguments(start, options, callback)
         if isinstance(options, LevenbergMarquardt):
-            return _minimum(_kernel.minimise_levenberg_marquardt(self.core, **arguments))
-        return _minimum(_kernel.minimise_adamw(self.core, **arguments))
+            return as_minimum(_kernel.minimise_levenberg_marquardt(self.core, **arguments))
+        return as_minimum(_kernel.minimise_adamw(self.core, **arguments))
 
 
 class TensorProblem:
@@ -325,15 +239,7 @@ class TensorProblem:
 
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
         """Return the objective and its gradient (n,) at x (n,)."""
-        import torch  # noqa: PLC0415  slow to load
-
-        variable = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
-        evaluation = self.core.evaluate(variable)
-        objective = evaluation.objective()
-        (gradient,) = torch.autograd.grad(objective, variable)
-        terms = [float(term.residuals.detach().square().sum()) for term in evaluation.terms]
-        rmse = evaluation.rmse.mean(1).tolist()
-        return _evaluated(float(objective.detach()), terms, rmse), gradient.cpu().numpy()
+        return tensor_gradient(self.core, x, self.device)
 
     def minimise(
         self, start: FloatArray, options: Optimiser, callback: Callback | None = None
@@ -357,19 +263,23 @@ class TensorProblem:
             hint = "Levenberg-Marquardt needs the fused engine"
             raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", "lm", hint))
         begin = torch.from_numpy(start).to(self.device)
-        arguments = _arguments(start, options, callback) | {"start": begin}
-        return _minimum(_torch.minimise_adamw(self.core, **arguments))
+        arguments = call_arguments(start, options, callback) | {"start": begin}
+        return as_minimum(_torch.minimise_adamw(self.core, **arguments))
 
 
-def _evaluated(objective: float, terms: Sequence[float], rmse: Sequence[float]) -> Point:
-    return Point(
-        iteration=0,
-        evaluations=1,
-        seconds=0.0,
-        objective=objective,
-        terms=tuple(terms),
-        rmse=tuple(rmse),
-    )
+def tensor_gradient(
+    core: _torch.Problem | _torch.HybridProblem, x: FloatArray, device: str
+) -> tuple[Point, FloatArray]:
+    """Return the objective of a problem on a device and its gradient (n,) at x (n,)."""
+    import torch  # noqa: PLC0415  slow to load
+
+    variable = torch.tensor(x, dtype=torch.float64, device=device, requires_grad=True)
+    evaluation = core.evaluate(variable)
+    objective = evaluation.objective()
+    (gradient,) = torch.autograd.grad(objective, variable)
+    terms = [float(term.residuals.detach().square().sum()) for term in evaluation.terms]
+    rmse = evaluation.rmse.mean(1).tolist()
+    return as_point(float(objective.detach()), terms, rmse), gradient.cpu().numpy()
 
 
 def _parameter_map(space: ParameterSpace, device: torch.device) -> _torch.ParameterMap:

@@ -16,7 +16,7 @@ from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.workflows.engines import Minimum, Point
+from ceinms_torch.workflows.minimum import Minimum, Point
 from ceinms_torch.workflows.moments import measured_moments
 from ceinms_torch.workflows.searched import Searched
 from ceinms_torch.workflows.simulate import (

@@ -227,6 +227,8 @@ class RunFolder:
         The model.
     execution : Execution
         How to run it.
+    generator : ExcitationGenerator
+        Which signals drive which MTU.
     trial : Trial
         The trial to run it on.
     """
@@ -234,6 +236,7 @@ class RunFolder:
     setup: RunSetup
     subject: Subject
     execution: Execution
+    generator: ExcitationGenerator
     trial: Trial
 
     @classmethod
@@ -265,7 +268,9 @@ class RunFolder:
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
         trial = Trial.read(setup.input_data_file, subject, generator)
-        return cls(setup=setup, subject=subject, execution=execution, trial=trial)
+        return cls(
+            setup=setup, subject=subject, execution=execution, generator=generator, trial=trial
+        )
 
 
 def check_execution(execution: Execution) -> None:

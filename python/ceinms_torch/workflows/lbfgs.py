@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
 from ceinms_torch.model.options import Lbfgs
-from ceinms_torch.workflows.engines import Callback, Minimum, Point
-
-if TYPE_CHECKING:
-    from ceinms_torch.workflows.engines import Differentiable
+from ceinms_torch.workflows.minimum import Callback, Differentiable, Minimum, Point
 
 FloatArray = NDArray[np.float64]
 

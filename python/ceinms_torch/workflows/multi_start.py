@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.model.options import Optimiser
-from ceinms_torch.workflows.engines import Minimum, Point, Problem
+from ceinms_torch.workflows.minimum import Minimum, Point, Problem
 
 FloatArray = NDArray[np.float64]
 StartCallback = Callable[[int, Point], None]

@@ -148,6 +148,27 @@ class ParameterSpace:
             x[second] -= _APART if x[second] - _APART >= 0.0 else -2.0 * _APART
         return x
 
+    def point_of(self, subject: Subject) -> FloatArray:
+        """Return the point at which another subject's parameters are.
+
+        Parameters
+        ----------
+        subject : Subject
+            With the same MTUs. Where MTUs share a value, that of the first counts.
+
+        Returns
+        -------
+        ndarray (n,)
+            0 to 1; a value outside its range is at its bound.
+        """
+        matrix = subject.parameters()
+        rows = [PARAMETER_KINDS.index(one.kind) for one in self.components]
+        columns = [subject.mtu_index(one.mtu_names[0]) for one in self.components]
+        values: FloatArray = matrix[rows, columns]
+        width = self.upper - self.lower
+        x: FloatArray = np.clip((values - self.lower) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
+        return x
+
     def starts(self, n: int, seed: int, *, random: bool = False) -> FloatArray:
         """Return start points for several searches.
 

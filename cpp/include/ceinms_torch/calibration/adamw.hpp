@@ -2,10 +2,11 @@
 /// Calibration by gradient descent: torch's AdamW in the unit box.
 #pragma once
 
-#include "ceinms_torch/calibration/problem.hpp"
+#include "ceinms_torch/calibration/objective.hpp"
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -49,12 +50,16 @@ struct Minimum {
 /// Called after every evaluation; returning false stops the optimiser, which keeps the best.
 using Progress = std::function<bool(const Iteration&)>;
 
-/// Minimise from `start` (n), within [0, 1], on the problem's device.
+/// What is minimised, as a graph from a point (n).
+using Objective = std::function<Evaluation(const at::Tensor&)>;
+
+/// Minimise from `start` (n), on the device of the trials, whose first n_boxed components are
+/// within [0, 1] and stay there.
 ///
-/// Bounds are exact: after every update the point is put back into the box. The optimiser works
-/// on x - start, so that AdamW's weight decay pulls towards the start values and not towards
+/// These bounds are exact: after every update the point is put back into the box. The optimiser
+/// works on x - start, so that AdamW's weight decay pulls towards the start values and not towards
 /// the lower bounds.
-Minimum minimise_adamw(const Problem& problem, const at::Tensor& start, const AdamWOptions& options,
-                       const Progress& progress);
+Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_boxed, const at::Tensor& start,
+                       const AdamWOptions& options, const Progress& progress);
 
 }  // namespace ceinms_torch::calibration

@@ -35,11 +35,14 @@ struct Problem {
   kernel::SimulationOptions simulation;
 
   std::int64_t n_component() const { return map.lower.numel(); }
+  std::int64_t n_boxed() const { return n_component(); }  ///< all stay in the unit box
   /// Throws c10::ValueError or c10::TypeError if the parts do not fit together.
   void check() const;
   /// The same for a point x (n) in [0, 1].
   void check_point(const at::Tensor& x) const;
-  Evaluation evaluate(const at::Tensor& x) const;
+  Evaluation evaluate(const at::Tensor& x) const { return evaluate(x, batch.excitation); }
+  /// The same with other excitations (n_row, n_mtu, n_trial).
+  Evaluation evaluate(const at::Tensor& x, const at::Tensor& excitation) const;
 };
 
 }  // namespace ceinms_torch::calibration

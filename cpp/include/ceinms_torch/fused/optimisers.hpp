@@ -73,8 +73,9 @@ struct AdamWOptions {
 };
 
 /// AdamW (Loshchilov & Hutter 2017) with torch's update, betas 0.9 and 0.999, on x - start: weight
-/// decay pulls towards the start. After every update the point is put back into the box.
-Minimum minimise_adamw(Problem& problem, const std::vector<double>& start,
+/// decay pulls towards the start. After every update the boxed components are put back into the
+/// box.
+Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
                        const AdamWOptions& options, const Progress& progress);
 
 }  // namespace ceinms_torch::fused

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/fused/smooth_problem.hpp"
 #include "ceinms_torch/kernel/dual.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
 
@@ -48,35 +49,40 @@ constexpr bool only_scales(kernel::ParameterKind kind) noexcept {
          kind == kernel::ParameterKind::strength_coefficient;
 }
 
-/// The objective at one point.
-struct Evaluation {
-  double objective = 0.0;
-  std::vector<double> terms;  ///< in the order of Problem::term_names
-  std::vector<double> rmse;   ///< of each DOF that counts, averaged over trials [N m]
-};
-
 /// See the file's comment. Not safe for use by several threads.
 ///
 /// Blocks of lanes and joints are worked on by several threads, each with sums of its own; these
 /// are added in a fixed order, so that no result depends on the number of threads.
-class Problem {
+class Problem final : public SmoothProblem {
  public:
   Problem(const Backend& backend, const std::vector<kernel::TrialInput>& trials,
           std::shared_ptr<const CurveTables> curves, ProblemData data, std::size_t n_thread);
 
-  std::size_t n_component() const noexcept { return data_->map.n_component(); }
-  std::vector<std::string> term_names() const;
+  std::size_t n_component() const noexcept override { return data_->map.n_component(); }
+  std::vector<std::string> term_names() const override;
+  const LaneLayout& layout() const noexcept { return workspace_.layout(); }
+  const kernel::ObjectiveSizes& sizes() const noexcept { return sizes_; }
+  kernel::Normalisation normalisation() const noexcept { return data_->objective.normalisation; }
 
   /// Objective at x (n).
   const Evaluation& evaluate(const double* x);
-  /// Objective and its gradient (n).
-  const Evaluation& gradient(const double* x, double* gradient);
+  const Evaluation& gradient(const double* x, double* gradient) override;
   /// Objective, gradient (n) and Gauss-Newton matrix (n, n), symmetric: twice the sum over all
   /// residuals of the products of their derivatives.
   const Evaluation& normal_equations(const double* x, double* gradient, double* matrix);
   /// Residuals, whose squares sum to the objective, and their derivatives: resized to (n_row) and
   /// (n_row, n). Penalties have a row only where they are not zero.
   void residuals(const double* x, std::vector<double>& residual, std::vector<double>& jacobian);
+
+  /// Replace the excitation of one MTU in one trial, (n_row), from the next evaluation on.
+  void load_excitation(std::size_t trial, std::size_t mtu, const double* rows) {
+    workspace_.load_excitation(trial, mtu, rows, 1);
+  }
+  /// After `gradient`: add the derivatives of the objective by those rows to by_row (n_row).
+  void add_excitation_gradient(std::size_t trial, std::size_t mtu, double* by_row) const {
+    const Lane& lane = workspace_.layout().lane(trial, mtu);
+    workspace_.layout().add_to_rows(lane, workspace_.by_sample(lane.block), by_row, 1);
+  }
 
  private:
   /// One DOF of one trial.

@@ -77,10 +77,10 @@ class LaneLayout {
   /// The lanes of a block; fewer than the width in the last one.
   const std::vector<Lane>& lanes_of(std::size_t i) const noexcept { return blocks_[i].lanes; }
 
-  /// Replace a trial's excitations by others of the same size: row r of MTU m is
-  /// excitation[r * row_stride + m * mtu_stride]. They act from the next sampling on.
-  void load_excitations(std::size_t trial, const double* excitation, std::size_t row_stride,
-                        std::size_t mtu_stride);
+  /// Replace an MTU's excitation in a trial by another of the same size: row r is
+  /// excitation[r * row_stride]. It acts from the next sampling on.
+  void load_excitation(std::size_t trial, std::size_t mtu, const double* excitation,
+                       std::size_t row_stride);
 
   /// Sample the excitations with each MTU's delay (n_mtu) [s]; nothing if both are the same as
   /// before. Lengthens the run-in where needed. Returns whether anything changed.
@@ -168,10 +168,10 @@ class Workspace {
 
   const LaneLayout& layout() const noexcept { return layout_; }
 
-  /// LaneLayout::load_excitations; the next forward pass simulates everything again.
-  void load_excitations(std::size_t trial, const double* excitation, std::size_t row_stride,
-                        std::size_t mtu_stride) {
-    layout_.load_excitations(trial, excitation, row_stride, mtu_stride);
+  /// LaneLayout::load_excitation; the next forward pass simulates everything again.
+  void load_excitation(std::size_t trial, std::size_t mtu, const double* excitation,
+                       std::size_t row_stride) {
+    layout_.load_excitation(trial, mtu, excitation, row_stride);
   }
 
   /// Replace a lane's excitations at the steps, after a forward pass and until delays change.

@@ -1,5 +1,5 @@
 /// @file objective.hpp
-/// The weights of eq. (4)'s terms, the same for every engine.
+/// The weights of eq. (4)'s and eq. (5)'s terms, the same for every engine.
 #pragma once
 
 #include "ceinms_torch/kernel/number.hpp"
@@ -61,6 +61,21 @@ inline double penalty_weight(Normalisation normalisation, const ObjectiveSizes& 
   const double per_trial =
       normalisation == Normalisation::variance ? sizes.n_dof : 1.0 / sizes.n_trial;
   return range.weight * per_trial / n_step;
+}
+
+/// What eq. (5) adds: weights on excitations and the range of everything that makes them.
+struct HybridOptions {
+  double excitation_weight = 1000.0;  ///< w^e, on recorded excitations less reconstructed ones
+  double synthesised_weight = 1.0;    ///< w^s, on synthesised excitations
+  /// On synthesised excitations, primitives and weightings.
+  RangePenalty bounds{0.0, 1.0, 100.0};
+};
+
+/// Weight of one squared excitation of F^exc in eq. (5) in a trial with n_node of each: averaged
+/// over these and over the n_excitation recorded, or synthesised, ones; over trials like P.
+inline double excitation_weight(Normalisation normalisation, const ObjectiveSizes& sizes,
+                                double n_node, double n_excitation, double weight) noexcept {
+  return penalty_weight(normalisation, sizes, n_node, {0.0, 0.0, weight}) / n_excitation;
 }
 
 /// How far x is outside a range: the root of P in eq. (4), without its weight and sign.

@@ -1,0 +1,78 @@
+/// The synergy-hybrid problem of the fused engine for Python.
+
+#include "arrays.hpp"
+#include "bind_kernel.hpp"
+#include "ceinms_torch/fused/hybrid_problem.hpp"
+#include "names.hpp"
+
+#include <string>
+
+namespace ceinms_torch::bindings {
+namespace {
+
+using fused::HybridProblem;
+using fused::Problem;
+using fused::SynergyData;
+
+void check_synergies(const fused::LaneLayout& layout, std::size_t n_synergy,
+                     const Indices& synthesised, const std::vector<Array>& recorded,
+                     const std::vector<std::size_t>& rows_per_node) {
+  if (n_synergy == 0) throw std::invalid_argument("n_synergy: expected at least 1, got 0.");
+  if (synthesised.size() == 0)
+    throw std::invalid_argument("synthesised: expected at least one MTU, got none.");
+  check_indices("synthesised", synthesised, static_cast<py::ssize_t>(layout.n_mtu()));
+  check_unique("synthesised", synthesised);
+  if (recorded.size() != layout.n_trial() || rows_per_node.size() != layout.n_trial())
+    throw std::invalid_argument("recorded, rows_per_node: expected one per trial, got " +
+                                std::to_string(recorded.size()) + " and " +
+                                std::to_string(rows_per_node.size()) + ".");
+  for (std::size_t trial = 0; trial < layout.n_trial(); ++trial) {
+    const std::size_t n_row = layout.n_row(trial);
+    const std::size_t step = rows_per_node[trial];
+    if (step == 0 || step >= n_row)
+      throw std::invalid_argument("rows_per_node: expected 1 to " + std::to_string(n_row - 1) +
+                                  ", got " + std::to_string(step) + ".");
+    const auto n_node = static_cast<py::ssize_t>((n_row - 2) / step + 2);
+    if (recorded[trial].ndim() != 2 || recorded[trial].shape(0) == 0)
+      throw std::invalid_argument("recorded: expected shape (n_channel, n_node), not empty.");
+    check_shape("recorded", recorded[trial], {recorded.front().shape(0), n_node});
+    check_finite("recorded", recorded[trial]);
+  }
+}
+
+std::shared_ptr<HybridProblem> make_hybrid_problem(
+    std::shared_ptr<Problem> problem, std::size_t n_synergy, const Indices& synthesised,
+    const std::vector<Array>& recorded, const std::vector<std::size_t>& rows_per_node,
+    bool shared_weightings, bool exact_bounds, const kernel::HybridOptions& options) {
+  check_synergies(problem->layout(), n_synergy, synthesised, recorded, rows_per_node);
+  SynergyData data{.n_synergy = n_synergy,
+                   .n_channel = static_cast<std::size_t>(recorded.front().shape(0)),
+                   .synthesised = to_indices(synthesised),
+                   .trials = {},
+                   .shared_weightings = shared_weightings,
+                   .exact_bounds = exact_bounds,
+                   .options = options};
+  for (std::size_t trial = 0; trial < recorded.size(); ++trial)
+    data.trials.push_back({static_cast<std::size_t>(recorded[trial].shape(1)), rows_per_node[trial],
+                           to_vector(recorded[trial])});
+  return std::make_shared<HybridProblem>(std::move(problem), std::move(data));
+}
+
+}  // namespace
+
+void bind_hybrid(py::module_& module) {
+  py::class_<kernel::HybridOptions>(module, "HybridOptions", py::module_local(),
+                                    "Weights of what eq. 5 adds.")
+      .def(py::init(&hybrid_options), py::kw_only(), py::arg("excitation_weight"),
+           py::arg("synthesised_weight"), py::arg("bounds_weight"));
+  py::class_<HybridProblem, fused::SmoothProblem, std::shared_ptr<HybridProblem>>(
+      module, "HybridProblem",
+      "A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is "
+      "the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then "
+      "primitives (n_synergy, n_node) of every trial. Takes over the problem.")
+      .def(py::init(&make_hybrid_problem), py::kw_only(), py::arg("problem"), py::arg("n_synergy"),
+           py::arg("synthesised"), py::arg("recorded"), py::arg("rows_per_node"),
+           py::arg("shared_weightings"), py::arg("exact_bounds"), py::arg("options"));
+}
+
+}  // namespace ceinms_torch::bindings

@@ -1,0 +1,166 @@
+"""``ceinms-torch study electrodes``: how few electrodes are enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ceinms_torch.cli.display import note, shown_warnings
+from ceinms_torch.cli.study_display import StudyProgress, show_study
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.paths import check_writable
+
+if TYPE_CHECKING:
+    from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy
+
+EXAMPLES = """
+[bold]Examples[/]
+
+The paper's protocol on two cores, judged on two trials the calibrations have not seen:
+  ceinms-torch study electrodes calibrate.xml --test trials/walk5/inputData.xml
+    --test trials/walk6/inputData.xml --processes 2 --out electrodes
+
+The smallest set of electrodes whose moments on unseen trials are within 10 % of those of all:
+  ceinms-torch study electrodes calibrate.xml --test trials/walk5/inputData.xml --recommend 0.1
+    --out electrodes
+
+Three numbers of electrodes only, and the figure once more:
+  ceinms-torch study electrodes calibrate.xml --counts 5,3,2 --out electrodes
+  ceinms-torch study electrodes --from electrodes
+"""
+
+STUDY = "electrodes"
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+
+def electrodes_command(
+    setup: Annotated[
+        Path | None, typer.Argument(help="Calibration setup file, as for CEINMScalibrate -S.")
+    ] = None,
+    test: Annotated[
+        list[Path] | None,
+        typer.Option(help="inputData.xml of an unseen trial to judge on; may be repeated."),
+    ] = None,
+    counts: Annotated[
+        str, typer.Option(help="Numbers of electrodes to keep, such as 5,3,2; all by default.")
+    ] = "",
+    synergies: Annotated[
+        int, typer.Option(min=1, help="Synergies; fewer where fewer electrodes are left.")
+    ] = 4,
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions, each with its own starts.")] = 5,
+    starts: Annotated[
+        int, typer.Option(min=1, help="Starts of every calibration; the best is kept.")
+    ] = 8,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes side by side; results do not depend on it.")
+    ] = 2,
+    recommend: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="MARGIN",
+            help="Name the smallest set of electrodes whose moment RMSE on unseen trials is at "
+            "most this share above that with all electrodes, such as 0.1.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; NAME_electrodes by default.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder of an earlier study, to draw once more.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")] = False,
+) -> None:
+    """Remove electrodes one after the other, and calibrate without and with synergies.
+
+    Every electrode is dropped alone, and the one whose loss matters least is removed first. At
+    every count the subject is calibrated EMG-driven and synergy-hybrid. Writes result.json with
+    all tables, the figure electrodes.png and .svg, and every calibration as it ends: after Ctrl-C
+    the same command goes on where it was.
+    """
+    from ceinms_torch.plots.electrodes import electrodes_figure  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
+    from ceinms_torch.studies import electrode_tables as tables  # noqa: PLC0415
+    from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy  # noqa: PLC0415
+    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
+
+    if (setup is None) == (source is None):
+        got = "neither" if setup is None else "both"
+        raise OptionError(wording("electrodes", "a setup file, or --from with a folder", got))
+    if recommend is not None and source is None and not test:
+        hint = "Name trials that the calibration has not seen"
+        raise OptionError(wording("--recommend", "unseen trials, with --test", "none", hint))
+    options = ElectrodeOptions(
+        counts=_counts(counts),
+        seeds=tuple(range(seeds)),
+        starts=starts,
+        n_synergy=synergies,
+        processes=processes,
+    )
+    if setup is None:
+        assert source is not None  # noqa: S101  for mypy, just checked
+        directory = out or (source if source.is_dir() else source.parent)
+        earlier = StudyResult.read(source, STUDY)
+        study, warned, inputs, asked = (
+            ElectrodeStudy.from_dict(earlier.data),
+            list(earlier.warnings),
+            earlier.inputs,
+            earlier.options,
+        )
+        check_writable(directory)
+    else:
+        directory = out or setup.parent / f"{setup.stem}_electrodes"
+        check_writable(directory)
+        study, warned, inputs = _run(setup, test or [], directory, options, quiet=quiet)
+        asked = {
+            "counts": options.counts,
+            "seeds": options.seeds,
+            "starts": starts,
+            "synergies": synergies,
+            "test": [str(path) for path in test or []],
+        }
+    found = None if recommend is None else tables.recommend(study, recommend)
+    result = StudyResult(
+        study=STUDY,
+        options={**asked, "recommend": recommend},
+        tables=tables.tables_of(study),
+        data=study.to_dict(),
+        notes=tables.notes_of(study, found),
+        warnings=tuple(warned),
+        inputs=inputs,
+    )
+    save_figure(electrodes_figure(study), directory, "electrodes")
+    result.write(directory)
+    if not quiet:
+        show_study(result, directory)
+
+
+def _run(
+    setup: Path, test: list[Path], directory: Path, options: ElectrodeOptions, *, quiet: bool
+) -> tuple[ElectrodeStudy, list[str], dict[str, str]]:
+    from ceinms_torch.studies.electrodes import n_calibrations, study_electrodes  # noqa: PLC0415
+    from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.workflows.results import file_hashes  # noqa: PLC0415
+
+    with shown_warnings() as warnings:
+        folder = CalibrationFolder.read(setup)
+        trials = folder.read_tests(test)
+        files = [*folder.files(), *(file for trial in trials.values() for file in trial.files)]
+        inputs = file_hashes(files, setup)
+        n_part = n_calibrations(folder, options)
+        with StudyProgress("calibrating", n_part, quiet=quiet) as bar:
+            try:
+                study = study_electrodes(folder, setup, test, directory, inputs, options, bar.show)
+            except KeyboardInterrupt:
+                note(f"interrupted; the same command goes on from {directory / 'cells'}")
+                raise typer.Exit(INTERRUPTED) from None
+    return study, list(warnings), inputs
+
+
+def _counts(text: str) -> tuple[int, ...] | None:
+    words = text.replace(",", " ").split()
+    if not all(word.isdecimal() for word in words):
+        raise OptionError(wording("--counts", "whole numbers, such as 5,3,2", repr(text)))
+    return tuple(int(word) for word in words) or None

@@ -1,0 +1,279 @@
+"""One calibration of the study of electrodes, in a process of its own and on file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.studies.result_file import plain
+from ceinms_torch.workflows.calibrate import calibrate
+from ceinms_torch.workflows.calibration_result import CalibrationResult
+from ceinms_torch.workflows.fit import Fit, MomentFit, moment_fit
+from ceinms_torch.workflows.folder import CalibrationFolder
+from ceinms_torch.workflows.results import fit_dict
+from ceinms_torch.workflows.simulate import simulate
+from ceinms_torch.workflows.synergies.electrodes import (
+    normalised_parameters,
+    put_back,
+    recorded_plan,
+    recorded_subject,
+    recorded_trial,
+    trial_with_electrodes,
+    with_electrodes,
+)
+from ceinms_torch.workflows.synergies.hybrid import calibrate_hybrid
+from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations
+
+EMG_DRIVEN = "EMG-driven"
+HYBRID = "synergy-hybrid"
+# Parameters that are compared with those of the model with all electrodes, as in the paper.
+COMPARED = ("optimalFibreLength", "tendonSlackLength", "strengthCoefficient")
+# A file of an earlier version of this study has another one.
+_FORMAT = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A calibration of the study.
+
+    Parameters
+    ----------
+    setup : Path
+        The calibration setup file.
+    tests : tuple of Path
+        ``inputData.xml`` of unseen trials.
+    kept : tuple of str
+        The electrodes that are left, sorted.
+    method : {"EMG-driven", "synergy-hybrid"}
+        How it is calibrated.
+    seed, starts : int
+        Seed of the starts, and how many there are; the best is kept.
+    n_synergy : int
+        Most synergies; fewer where fewer electrodes are left.
+    """
+
+    setup: Path
+    tests: tuple[Path, ...]
+    kept: tuple[str, ...]
+    method: str
+    seed: int
+    starts: int
+    n_synergy: int
+
+    def file(self, directory: Path, inputs: Mapping[str, str]) -> Path:
+        """Return where the result of this calibration is kept.
+
+        Parameters
+        ----------
+        directory : Path
+            Folder of the study.
+        inputs : mapping of str to str
+            Hashes of all input files: another input is another calibration.
+
+        Returns
+        -------
+        Path
+        """
+        key = {
+            **asdict(self),
+            "setup": "",
+            "tests": len(self.tests),
+            "inputs": sorted(inputs.values()),
+            "format": _FORMAT,
+        }
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:10]
+        name = f"{len(self.kept):02d}_{self.method}_seed{self.seed}_{digest}.json"
+        return directory / "cells" / name
+
+
+def compute_cell(cell: Cell, file: Path) -> dict[str, Any]:
+    """Calibrate, judge, and keep what came out.
+
+    Parameters
+    ----------
+    cell : Cell
+        What to do.
+    file : Path
+        Where to keep it.
+
+    Returns
+    -------
+    dict
+        See `read_cell`.
+    """
+    with warnings.catch_warnings():
+        # What is doubtful in the input has been said when the study began.
+        warnings.simplefilter("ignore", CeinmsTorchWarning)
+        folder, tests = _inputs(cell.setup, cell.tests)
+        result = (_emg_driven if cell.method == EMG_DRIVEN else _hybrid)(cell, folder, tests)
+    result |= {"kept": cell.kept, "method": cell.method, "seed": cell.seed}
+    write_atomically(file, json.dumps(plain(result), allow_nan=False).encode())
+    return read_cell(file) or result
+
+
+def read_cell(file: Path) -> dict[str, Any] | None:
+    """Return what an earlier run found, or None.
+
+    Parameters
+    ----------
+    file : Path
+        Of the calibration.
+
+    Returns
+    -------
+    dict or None
+        kept, method, seed; seconds, objective; n_synergy; fit of the calibration trials; test, the
+        fit of unseen trials by way of driving them; withheld, the errors of synthesised excitations
+        by trials and MTU; parameters, relative to their ranges, by kind and MTU.
+    """
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def begin_process() -> None:
+    """Leave Ctrl-C to the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@lru_cache(maxsize=1)
+def _inputs(setup: Path, tests: tuple[Path, ...]) -> tuple[CalibrationFolder, dict[str, Trial]]:
+    folder = CalibrationFolder.read(setup)
+    return folder, folder.read_tests(tests)
+
+
+def _calibrate_recorded(
+    cell: Cell, folder: CalibrationFolder, generator: ExcitationGenerator
+) -> CalibrationResult:
+    """Calibrate without the MTUs that were not recorded."""
+    part = recorded_subject(folder.subject, generator)
+    return calibrate(
+        part,
+        [recorded_trial(trial, part) for trial in folder.trials],
+        recorded_plan(folder.plan, part),
+        method="lm",
+        starts=cell.starts,
+        seed=cell.seed,
+        start="random",
+    )
+
+
+def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> dict[str, Any]:
+    result = _calibrate_recorded(cell, folder, with_electrodes(folder.generator, cell.kept))
+    fit: Fit = {}
+    for name, trial in tests.items():
+        seen = recorded_trial(trial, result.subject)
+        fit[name] = moment_fit(seen, simulate(result.subject, seen, tendon=folder.plan.tendon))
+    whole = put_back(folder.subject, result.subject)
+    return {
+        "seconds": result.seconds,
+        "objective": result.objective,
+        "n_synergy": None,
+        "fit": fit_dict(result.fit),
+        "test": {"recorded": fit_dict(fit)},
+        "withheld": {},
+        "parameters": normalised_parameters(whole, folder.subject, folder.plan, COMPARED),
+    }
+
+
+def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> dict[str, Any]:
+    """Calibrate with synergies that drive the MTUs that were not recorded.
+
+    Parameters begin where the EMG-driven calibration of the same electrodes ends, so that synergies
+    go on from what is known without them.
+    """
+    generator = with_electrodes(folder.generator, cell.kept)
+    begin = _calibrate_recorded(cell, folder, generator)
+    hybrid = SynergyHybrid(n_synergy=min(cell.n_synergy, len(cell.kept)))
+    result = calibrate_hybrid(
+        folder.subject,
+        [trial_with_electrodes(trial, generator) for trial in folder.trials],
+        folder.plan,
+        generator,
+        hybrid=hybrid,
+        starts=cell.starts,
+        seed=cell.seed,
+        begin_at=put_back(folder.subject, begin.subject),
+    )
+    step = folder.plan.steps[-1]
+    ways: dict[str, Fit] = {"synthesised": {}, "refined": {}}
+    driven = {"calibration": {name: one.trial for name, one in result.synergies.items()}}
+    for way, fits in ways.items():
+        driven[way] = {}
+        for name, trial in tests.items():
+            synergies = synthesise_excitations(
+                result.subject,
+                trial_with_electrodes(trial, generator),
+                generator,
+                result.weightings,
+                refine=way == "refined",
+                hybrid=hybrid,
+                objective=step.objective,
+                dofs=step.dofs,
+                tendon=folder.plan.tendon,
+            )
+            driven[way][name] = synergies.trial
+            simulation = simulate(result.subject, synergies.trial, tendon=folder.plan.tendon)
+            fits[name] = moment_fit(trial, simulation)
+    known = {trial.name: trial for trial in folder.trials} | tests
+    withheld = _withheld(folder.generator, generator, result.synthesised)
+    return {
+        "seconds": begin.seconds + result.seconds,
+        "objective": result.objective,
+        "n_synergy": result.n_synergy,
+        "fit": fit_dict(result.fit),
+        "test": {way: fit_dict(fits) for way, fits in ways.items()},
+        "withheld": {
+            way: {mtu: _error(mtu, known, trials) for mtu in withheld}
+            for way, trials in driven.items()
+        },
+        "parameters": normalised_parameters(result.subject, folder.subject, folder.plan, COMPARED),
+    }
+
+
+def _withheld(
+    whole: ExcitationGenerator, left: ExcitationGenerator, synthesised: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the MTUs that were recorded but whose recordings the calibration did not see."""
+    before, after = whole.recorded(synthesised), left.recorded(synthesised)
+    return tuple(
+        name
+        for name, was, still in zip(synthesised, before, after, strict=True)
+        if was and not still
+    )
+
+
+def _error(mtu: str, known: Mapping[str, Trial], driven: Mapping[str, Trial]) -> dict[str, float]:
+    """Return how far synthesised excitations of an MTU are from its recordings."""
+    recorded, synthesised = [], []
+    for name, trial in driven.items():
+        column = trial.mtu_names.index(mtu)
+        # Rows before the first and after the last instant drive nothing.
+        inside = (trial.excitation_time >= trial.time[0]) & (
+            trial.excitation_time <= trial.time[-1]
+        )
+        recorded.append(known[name].excitation[inside, column])
+        synthesised.append(trial.excitation[inside, column])
+    if not recorded:
+        return {}
+    fit = MomentFit.of(np.concatenate(recorded), np.concatenate(synthesised))
+    a, b = np.concatenate(recorded), np.concatenate(synthesised)
+    varies = np.ptp(a) > 0.0 and np.ptp(b) > 0.0
+    correlation = float(np.corrcoef(a, b)[0, 1]) if varies else float("nan")
+    return {"rmse": fit.rmse, "correlation": correlation}

@@ -1,0 +1,357 @@
+"""What the study of electrodes shows: figures by count, differences, and how few are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
+from ceinms_torch.studies.electrodes import ElectrodeStudy, mean_error, mean_of
+from ceinms_torch.studies.result_file import Cell as TableCell
+from ceinms_torch.studies.result_file import Table
+from ceinms_torch.workflows.statistics import GroupComparison, compare_groups
+
+Quantity = Callable[[dict[str, Any]], float]
+
+# Ways to drive an unseen trial, and the method whose subject is driven.
+WAYS = {
+    "recorded": (EMG_DRIVEN, "EMG-driven"),
+    "synthesised": (HYBRID, "synthesised"),
+    "refined": (HYBRID, "refined with moments"),
+}
+# Trials in which synthesised excitations are compared with withheld recordings.
+WITHHELD = {
+    "calibration": "calibration trials",
+    "synthesised": "unseen",
+    "refined": "unseen, refined",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """The smallest set of electrodes that is enough.
+
+    Parameters
+    ----------
+    margin : float
+        How much larger the error may be than with all electrodes, as a share [-].
+    electrodes : tuple of str
+        The set.
+    way : str
+        How unseen trials are driven with it, a key of `WAYS`.
+    rmse, all_rmse : float
+        Moment RMSE on unseen trials with it, and the least one with all electrodes [N m].
+    """
+
+    margin: float
+    electrodes: tuple[str, ...]
+    way: str
+    rmse: float
+    all_rmse: float
+
+
+def values_of(study: ElectrodeStudy, count: int, method: str, quantity: Quantity) -> list[float]:
+    """Return a quantity of all repetitions.
+
+    Parameters
+    ----------
+    study : ElectrodeStudy
+        The study.
+    count : int
+        Number of electrodes.
+    method : str
+        How they were calibrated.
+    quantity : callable
+        Of a calibration.
+
+    Returns
+    -------
+    list of float
+        One per seed; empty where there was no such calibration.
+    """
+    return [
+        quantity(cell)
+        for cell in study.cells
+        if len(cell["kept"]) == count and cell["method"] == method
+    ]
+
+
+def counts_of(study: ElectrodeStudy) -> list[int]:
+    """Return the numbers of electrodes, largest first."""
+    return sorted(study.recorded, reverse=True)
+
+
+def kept_of(study: ElectrodeStudy, count: int) -> tuple[str, ...]:
+    """Return the electrodes that are kept at a count."""
+    return study.electrodes[len(study.electrodes) - count :]
+
+
+def rmse(cell: dict[str, Any]) -> float:
+    """Return the moment RMSE of the calibration trials [N m]."""
+    return mean_error(cell)
+
+
+def r2(cell: dict[str, Any]) -> float:
+    """Return R² of the moments of the calibration trials [-]."""
+    return mean_error(cell, "r2")
+
+
+def unseen(way: str, key: str = "rmse") -> Quantity:
+    """Return the function that tells how well unseen trials are predicted."""
+    return lambda cell: mean_of(cell["test"].get(way, {}), key)
+
+
+def withheld(way: str, key: str) -> Quantity:
+    """Return the function that compares synthesised with withheld excitations, mean over MTUs."""
+
+    def quantity(cell: dict[str, Any]) -> float:
+        known = [one.get(key) for one in cell["withheld"].get(way, {}).values()]
+        values = [value for value in known if value is not None]
+        return float(np.mean(values)) if values else float("nan")
+
+    return quantity
+
+
+def distance(study: ElectrodeStudy, *, removed_only: bool = False) -> Quantity:
+    """Return the function that tells how far parameters are from those with all electrodes.
+
+    Parameters
+    ----------
+    study : ElectrodeStudy
+        The study; its EMG-driven calibration with all electrodes and the least objective is the
+        reference.
+    removed_only : bool
+        Count the MTUs only that have lost their electrode.
+
+    Returns
+    -------
+    callable
+        Absolute difference, in ranges of the parameters, averaged over parameters and MTUs [-].
+    """
+    n_all = len(study.electrodes)
+    full = [c for c in study.cells if len(c["kept"]) == n_all and c["method"] == EMG_DRIVEN]
+    reference = min(full, key=lambda cell: float(cell["objective"]))["parameters"]
+    everyone = set(study.recorded[n_all])
+
+    def quantity(cell: dict[str, Any]) -> float:
+        names = everyone
+        if removed_only:
+            names = everyone - set(study.recorded[len(cell["kept"])])
+        apart = [
+            abs(cell["parameters"][kind][mtu] - value)
+            for kind, by_mtu in reference.items()
+            for mtu, value in by_mtu.items()
+            if mtu in names
+        ]
+        return float(np.mean(apart)) if apart else float("nan")
+
+    return quantity
+
+
+def difference(study: ElectrodeStudy, count: int, quantity: Quantity) -> GroupComparison | None:
+    """Test whether the two methods differ at a count, over seeds.
+
+    Parameters
+    ----------
+    study : ElectrodeStudy
+        The study.
+    count : int
+        Number of electrodes.
+    quantity : callable
+        What is compared.
+
+    Returns
+    -------
+    GroupComparison or None
+        None where there is only one method.
+    """
+    groups = [values_of(study, count, method, quantity) for method in (EMG_DRIVEN, HYBRID)]
+    return compare_groups(*groups) if all(groups) else None
+
+
+def recommend(study: ElectrodeStudy, margin: float) -> Recommendation:
+    """Return the smallest set of electrodes that predicts unseen trials nearly as well as all.
+
+    Parameters
+    ----------
+    study : ElectrodeStudy
+        The study, with unseen trials.
+    margin : float
+        How much larger the moment RMSE may be than with all electrodes, as a share [-].
+
+    Returns
+    -------
+    Recommendation
+        Of those sets that the study has: electrodes are removed in one order. Trials are driven
+        without their moments, which nobody has when predicting them: by recorded excitations, or by
+        those synthesised from them.
+
+    Raises
+    ------
+    OptionError
+        If the study has no unseen trials.
+    """
+    table = {
+        (count, way): float(np.mean(values))
+        for count in counts_of(study)
+        for way, (method, _) in WAYS.items()
+        if way != "refined"
+        if (values := values_of(study, count, method, unseen(way))) and np.isfinite(values).all()
+    }
+    if not table:
+        hint = "Name trials that the calibration has not seen"
+        raise OptionError(wording("--recommend", "unseen trials, with --test", "none", hint))
+    n_all = len(study.electrodes)
+    best = min(error for (count, _), error in table.items() if count == n_all)
+    enough = [(count, error, way) for (count, way), error in table.items()]
+    count, error, way = min(one for one in enough if one[1] <= (1.0 + margin) * best)
+    return Recommendation(
+        margin=margin, electrodes=kept_of(study, count), way=way, rmse=error, all_rmse=best
+    )
+
+
+# ---- Tables -----------------------------------------------------------------------------
+
+
+def tables_of(study: ElectrodeStudy) -> tuple[Table, ...]:
+    """Return what the study shows.
+
+    Parameters
+    ----------
+    study : ElectrodeStudy
+        The study.
+
+    Returns
+    -------
+    tuple of Table
+        Mean ± standard deviation over seeds, one table per quantity.
+    """
+    ranking = Table(
+        title="electrodes in order of removal",
+        columns=("removed", "moment RMSE without it alone [N m]"),
+        rows=tuple((name, error) for name, error in study.ranking),
+    )
+    methods = [
+        _of_methods(study, f"{title}, mean ± SD over seeds", quantity)
+        for title, quantity in (
+            ("moment RMSE of calibration trials [N m]", rmse),
+            ("R² of moments of calibration trials [-]", r2),
+            ("parameters, distance to all electrodes [ranges]", distance(study)),
+            (
+                "the same, MTUs that lost their electrode [ranges]",
+                distance(study, removed_only=True),
+            ),
+        )
+    ]
+    drives = [(label, method, way) for way, (method, label) in WAYS.items()]
+    trials = [(label, HYBRID, way) for way, label in WITHHELD.items()]
+    compared = [
+        _of_ways(study, f"{title}, mean ± SD over seeds", columns)
+        for title, columns in (
+            (
+                "moment RMSE of unseen trials [N m]",
+                [(label, method, unseen(way)) for label, method, way in drives],
+            ),
+            (
+                "R² of moments of unseen trials [-]",
+                [(label, method, unseen(way, "r2")) for label, method, way in drives],
+            ),
+            (
+                "synthesised excitations and withheld recordings, RMSE [-]",
+                [(label, method, withheld(way, "rmse")) for label, method, way in trials],
+            ),
+            (
+                "synthesised excitations and withheld recordings, correlation [-]",
+                [(label, method, withheld(way, "correlation")) for label, method, way in trials],
+            ),
+        )
+    ]
+    return (ranking, *methods, *(table for table in compared if table.rows))
+
+
+def _spread(values: Sequence[float]) -> TableCell:
+    if not values or not np.isfinite(values).all():
+        return None
+    return f"{np.mean(values):.3g} ± {np.std(values, ddof=1) if len(values) > 1 else 0.0:.2g}"
+
+
+def _p(study: ElectrodeStudy, count: int, quantity: Quantity) -> TableCell:
+    outcome = difference(study, count, quantity)
+    if outcome is None or outcome.p is None:
+        return None
+    sign = {"t test": "t", "Mann-Whitney U": "U"}[outcome.test]
+    return f"{outcome.p:.2g} {sign}{' *' if outcome.is_significant else ''}"
+
+
+def _of_methods(study: ElectrodeStudy, title: str, quantity: Quantity) -> Table:
+    """Compare the two methods at every count."""
+
+    def row(count: int) -> tuple[TableCell, ...]:
+        spreads = [
+            _spread(values_of(study, count, method, quantity)) for method in (EMG_DRIVEN, HYBRID)
+        ]
+        return (count, len(study.recorded[count]), *spreads, _p(study, count, quantity))
+
+    return Table(
+        title=title,
+        columns=("electrodes", "MTUs recorded", EMG_DRIVEN, HYBRID, "p"),
+        rows=tuple(row(count) for count in counts_of(study)),
+    )
+
+
+def _of_ways(
+    study: ElectrodeStudy, title: str, columns: Sequence[tuple[str, str, Quantity]]
+) -> Table:
+    """Show figures of several kinds of trials at every count that has one."""
+    rows = []
+    for count in counts_of(study):
+        values = (values_of(study, count, method, quantity) for _, method, quantity in columns)
+        rows.append((count, *map(_spread, values)))
+    return Table(
+        title=title,
+        columns=("electrodes", *(label for label, _, _ in columns)),
+        rows=tuple(row for row in rows if any(cell is not None for cell in row[1:])),
+    )
+
+
+def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, ...]:
+    """Return the sentences under the tables.
+
+    Parameters
+    ----------
+    study : ElectrodeStudy
+        The study.
+    found : Recommendation or None
+        How few electrodes are enough, where that was asked for.
+
+    Returns
+    -------
+    tuple of str
+    """
+    numbers = sorted({c["n_synergy"] for c in study.cells if c["n_synergy"] is not None})
+    notes = [
+        (
+            "EMG-driven: MTUs without a recording are left out of the model, as in the paper; "
+            "their parameters stay where they started. Synergy-hybrid: synergies drive them, and "
+            "parameters begin where EMG-driven ended."
+        ),
+        f"Synergies: {', '.join(map(str, numbers)) or 'none'}; never more than electrodes.",
+        (
+            "p, over seeds: two-sided t test if Shapiro and Wilk find both groups normal (t), else "
+            "Mann-Whitney U (U); * p < 0.05, not corrected for the number of comparisons; - where "
+            "values do not vary."
+        ),
+    ]
+    if found is not None:
+        notes.append(
+            f"Enough: {len(found.electrodes)} of {len(study.electrodes)} electrodes "
+            f"({', '.join(found.electrodes)}), {WAYS[found.way][1]}: moment RMSE on unseen trials "
+            f"{found.rmse:.3g} N m, within {100.0 * found.margin:g} % of {found.all_rmse:.3g} N m "
+            "with all. That is about moments: muscles can share them in other ways than recordings "
+            "would say, see the correlations above."
+        )
+    return tuple(notes)

@@ -1,0 +1,331 @@
+"""How few electrodes are enough: the protocol of the paper, section III-D, for any subject."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.studies.electrode_cells import (
+    EMG_DRIVEN,
+    HYBRID,
+    Cell,
+    begin_process,
+    compute_cell,
+    read_cell,
+)
+from ceinms_torch.workflows.folder import CalibrationFolder
+from ceinms_torch.workflows.synergies.electrodes import with_electrodes
+from ceinms_torch.workflows.synergies.recording import recorded_channels
+
+# What a cell that is done tells: how many are, and its name.
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElectrodeOptions:
+    """What the study does.
+
+    Parameters
+    ----------
+    counts : tuple of int or None
+        Numbers of electrodes to keep; None for all from all of them down to one.
+    seeds : tuple of int
+        Repetitions.
+    starts : int
+        Starts of every calibration, the best is kept.
+    n_synergy : int
+        Most synergies; fewer where fewer electrodes are left.
+    processes : int
+        Processes side by side; results do not depend on it.
+    """
+
+    counts: tuple[int, ...] | None = None
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    starts: int = 8
+    n_synergy: int = 4
+    processes: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElectrodeStudy:
+    """What the study found.
+
+    Parameters
+    ----------
+    electrodes : tuple of str
+        All of them, in the order in which they are removed.
+    ranking : tuple of (str, float)
+        Moment RMSE [N m] without each electrode, mean over DOFs, trials and seeds; lowest first.
+    recorded : dict of int to tuple of str
+        MTUs that are still recorded, by number of electrodes.
+    cells : tuple of dict
+        Every calibration, see `read_cell`.
+    """
+
+    electrodes: tuple[str, ...]
+    ranking: tuple[tuple[str, float], ...]
+    recorded: dict[int, tuple[str, ...]]
+    cells: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ElectrodeStudy:
+        """Return the study that a result file holds."""
+        return cls(
+            electrodes=tuple(data["electrodes"]),
+            ranking=tuple((name, rmse) for name, rmse in data["ranking"]),
+            recorded={int(count): tuple(names) for count, names in data["recorded"].items()},
+            cells=tuple(data["cells"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a result file holds."""
+        return {
+            "electrodes": self.electrodes,
+            "ranking": self.ranking,
+            "recorded": self.recorded,
+            "cells": self.cells,
+        }
+
+
+def study_electrodes(
+    folder: CalibrationFolder,
+    setup: Path,
+    tests: Sequence[Path],
+    directory: Path,
+    inputs: dict[str, str],
+    options: ElectrodeOptions,
+    progress: Progress,
+) -> ElectrodeStudy:
+    """Remove electrodes one after the other and calibrate at every count.
+
+    Every electrode is dropped alone and the model calibrated EMG-driven; the one without which the
+    moments are matched best is removed first. Then, at every count, the subject is calibrated
+    EMG-driven, without the MTUs that lost their electrode, and synergy-hybrid, with synergies in
+    their place and parameters that begin where the former ends.
+
+    Parameters
+    ----------
+    folder : CalibrationFolder
+        What the setup file points at.
+    setup : Path
+        The setup file, for processes of their own.
+    tests : sequence of Path
+        ``inputData.xml`` of unseen trials.
+    directory : Path
+        Where finished calibrations are kept, and looked for.
+    inputs : dict of str to str
+        Hashes of all input files.
+    options : ElectrodeOptions
+        What to do.
+    progress : callable
+        Called with the number of calibrations that are done, see `n_calibrations`, and the name of
+        the last one.
+
+    Returns
+    -------
+    ElectrodeStudy
+
+    Raises
+    ------
+    DataError
+        If there is only one electrode.
+    OptionError
+        If a count is impossible.
+    """
+    electrodes = recorded_channels(folder.generator, folder.subject.mtu_names)
+    methods = _methods(folder, len(electrodes), options)
+
+    def cell(kept: Sequence[str], method: str, seed: int) -> Cell:
+        return Cell(
+            setup=setup,
+            tests=tuple(tests),
+            kept=tuple(sorted(kept)),
+            method=method,
+            seed=seed,
+            starts=options.starts,
+            n_synergy=options.n_synergy,
+        )
+
+    dropped = {
+        electrode: [
+            cell([name for name in electrodes if name != electrode], EMG_DRIVEN, seed)
+            for seed in options.seeds
+        ]
+        for electrode in electrodes
+    }
+    first = [one for cells in dropped.values() for one in cells]
+    with _Runner(directory, inputs, options.processes, progress) as run:
+        found = run.all(first)
+        ranking = sorted(
+            (
+                (name, float(np.mean([mean_error(found[one]) for one in cells])))
+                for name, cells in dropped.items()
+            ),
+            key=lambda pair: pair[1],
+        )
+        order = tuple(name for name, _ in ranking)
+        grid = [
+            cell(order[len(order) - count :], method, seed)
+            for count, names in methods.items()
+            for method in names
+            for seed in options.seeds
+        ]
+        found = run.all(grid)
+    return ElectrodeStudy(
+        electrodes=order,
+        ranking=tuple(ranking),
+        recorded={count: _recorded(folder, order[len(order) - count :]) for count in methods},
+        cells=tuple(found[one] for one in grid),
+    )
+
+
+def mean_error(cell: dict[str, Any], key: str = "rmse") -> float:
+    """Return a figure of the calibration trials, averaged over trials and DOFs.
+
+    Parameters
+    ----------
+    cell : dict
+        A calibration, see `read_cell`.
+    key : {"rmse", "r2"}
+        Which [N m] or [-].
+
+    Returns
+    -------
+    float
+    """
+    return mean_of(cell["fit"], key)
+
+
+def mean_of(fit: dict[str, dict[str, dict[str, float | None]]], key: str) -> float:
+    """Return a figure of a fit on file, averaged over trials and DOFs; NaN without any.
+
+    Parameters
+    ----------
+    fit : dict
+        Trial -> DOF -> figures.
+    key : {"rmse", "r2"}
+        Which [N m] or [-].
+
+    Returns
+    -------
+    float
+    """
+    values = [one[key] for dofs in fit.values() for one in dofs.values()]
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def n_calibrations(folder: CalibrationFolder, options: ElectrodeOptions) -> int:
+    """Return how many calibrations a study needs, those on file included.
+
+    Parameters
+    ----------
+    folder : CalibrationFolder
+        What the setup file points at.
+    options : ElectrodeOptions
+        What to do.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    DataError, OptionError
+        As `study_electrodes`.
+    """
+    n_electrode = len(recorded_channels(folder.generator, folder.subject.mtu_names))
+    n_cell = sum(len(one) for one in _methods(folder, n_electrode, options).values())
+    return len(options.seeds) * (n_electrode + n_cell)
+
+
+def _methods(
+    folder: CalibrationFolder, n_electrode: int, options: ElectrodeOptions
+) -> dict[int, list[str]]:
+    """Return how to calibrate at every count, largest first."""
+    if n_electrode < 2:
+        raise DataError(wording("study of electrodes", "at least two electrodes", str(n_electrode)))
+    counts = options.counts or tuple(range(1, n_electrode + 1))
+    for count in counts:
+        if not 1 <= count <= n_electrode:
+            expected = f"numbers of electrodes from 1 to {n_electrode}"
+            raise OptionError(wording("counts", expected, str(count)))
+    # Where every MTU is recorded there is nothing to synthesise.
+    is_complete = all(folder.generator.recorded(folder.subject.mtu_names))
+    # The model with all electrodes is what all others are compared with.
+    return {
+        count: [EMG_DRIVEN] if is_complete and count == n_electrode else [EMG_DRIVEN, HYBRID]
+        for count in sorted({*counts, n_electrode}, reverse=True)
+    }
+
+
+class _Runner:
+    """Computes cells that are not on file yet, several at a time."""
+
+    def __init__(
+        self,
+        directory: Path,
+        inputs: dict[str, str],
+        processes: int,
+        progress: Progress,
+    ) -> None:
+        self._directory = directory
+        self._inputs = inputs
+        self._progress = progress
+        self._n_done = 0
+        self._pool: ProcessPoolExecutor | None = None
+        if processes > 1:
+            # Not a fork: this process may have threads.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                processes, mp_context=context, initializer=begin_process
+            )
+
+    def __enter__(self) -> _Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            # What is being computed is finished and kept, also after Ctrl-C.
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def all(self, cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
+        """Return the results of cells, from file where they are known."""
+        results: dict[Cell, dict[str, Any]] = {}
+        waiting: list[tuple[Cell, Path]] = []
+        for one in dict.fromkeys(cells):
+            file = one.file(self._directory, self._inputs)
+            known = read_cell(file)
+            if known is None:
+                waiting.append((one, file))
+            else:
+                results[one] = self._done(one, known)
+        if self._pool is None:
+            results |= {one: self._done(one, compute_cell(one, file)) for one, file in waiting}
+            return results
+        futures: dict[Future[dict[str, Any]], Cell] = {
+            self._pool.submit(compute_cell, one, file): one for one, file in waiting
+        }
+        for future in as_completed(futures):
+            one = futures[future]
+            results[one] = self._done(one, future.result())
+        return results
+
+    def _done(self, cell: Cell, result: dict[str, Any]) -> dict[str, Any]:
+        self._n_done += 1
+        state = f"{len(cell.kept)} electrodes, {cell.method}, seed {cell.seed}"
+        self._progress(self._n_done, state)
+        return result
+
+
+def _recorded(folder: CalibrationFolder, kept: Sequence[str]) -> tuple[str, ...]:
+    names = folder.subject.mtu_names
+    recorded = with_electrodes(folder.generator, kept).recorded(names)
+    return tuple(name for name, one in zip(names, recorded, strict=True) if one)

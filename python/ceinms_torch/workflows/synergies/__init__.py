@@ -1,0 +1,1 @@
+"""Muscle synergies: what they are made of, and excitations that nobody recorded."""

@@ -1,0 +1,205 @@
+"""Which excitations were recorded, and which synergies shall make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import DataError, OptionError, did_you_mean, location, wording
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.model.trial import Trial
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Channels:
+    """The recorded excitations that synergies reconstruct, and those that they synthesise.
+
+    One electrode often drives several MTUs, or shares of it do. Its recording counts once: of all
+    recorded excitations those are tracked that are independent of one another, first those of a
+    single electrode. Every other recorded excitation is a sum of these.
+
+    Parameters
+    ----------
+    mtu_names : tuple of str
+        MTUs of the subject.
+    tracked : tuple of int
+        For every channel the MTU whose excitation it is.
+    mixing : ndarray (n_mtu, n_channel)
+        Recorded excitations as sums of channels; rows of zeros for all other MTUs.
+    synthesised : tuple of int
+        MTUs whose excitation synergies make.
+    """
+
+    mtu_names: tuple[str, ...]
+    tracked: tuple[int, ...]
+    mixing: FloatArray
+    synthesised: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        trials: Sequence[Trial],
+        generator: ExcitationGenerator,
+        hybrid: SynergyHybrid,
+        dofs: Sequence[str],
+    ) -> Channels:
+        """Tell recorded excitations from those to synthesise.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+            All of one subject.
+        generator : ExcitationGenerator
+            Which signals drive which MTU.
+        hybrid : SynergyHybrid
+            What to synthesise.
+        dofs : sequence of str
+            DOFs whose moments count.
+
+        Returns
+        -------
+        Channels
+
+        Raises
+        ------
+        DataError
+            If nothing was recorded, a recording is zero throughout a trial, there is nothing to
+            synthesise, or what shall be synthesised acts on none of the DOFs.
+        OptionError
+            If `synthesise` names an unknown MTU.
+        """
+        names = trials[0].mtu_names
+        is_recorded = np.array(generator.recorded(names))
+        synthesised = _chosen(trials, dofs, is_recorded, generator, hybrid)
+        is_recorded[list(synthesised)] = False
+        if not is_recorded.any():
+            raise DataError(
+                wording(
+                    location(generator.path, None, "<mapping>"),
+                    "at least one recorded excitation that synergies can be found in",
+                    "none",
+                )
+            )
+        _check_signals(trials, names, is_recorded, generator)
+        weights = generator.weights(names, generator.input_signals) * is_recorded[:, np.newaxis]
+        tracked = _independent(weights)
+        mixing = weights @ np.linalg.pinv(weights[list(tracked)])
+        # What is one recording to the last digit shall be so after the pseudo-inverse, too.
+        mixing[np.abs(mixing) < 1e-12] = 0.0
+        return cls(mtu_names=names, tracked=tracked, mixing=mixing, synthesised=synthesised)
+
+    @property
+    def n_channel(self) -> int:
+        """Number of recorded excitations that are tracked."""
+        return len(self.tracked)
+
+    @property
+    def synthesised_names(self) -> tuple[str, ...]:
+        """Names of the MTUs whose excitation synergies make."""
+        return tuple(self.mtu_names[i] for i in self.synthesised)
+
+    def by_mtu(self, weightings: FloatArray) -> FloatArray:
+        """Return the weightings of every MTU.
+
+        Parameters
+        ----------
+        weightings : ndarray (n_channel + n_synthesised, n_synergy)
+            Of the channels, then of the synthesised MTUs.
+
+        Returns
+        -------
+        ndarray (n_mtu, n_synergy)
+            Zero for an MTU that is neither recorded nor synthesised.
+        """
+        result = self.mixing @ weightings[: self.n_channel]
+        result[list(self.synthesised)] = weightings[self.n_channel :]
+        return result
+
+
+def _acting(trials: Sequence[Trial], dofs: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which MTUs have a moment arm about one of the DOFs, (n_mtu,)."""
+    columns = [trials[0].dof_names.index(dof) for dof in dofs]
+    acts = [np.any(trial.moment_arm[:, columns], axis=(0, 1)) for trial in trials]
+    return np.asarray(np.any(acts, axis=0))
+
+
+def _chosen(
+    trials: Sequence[Trial],
+    dofs: Sequence[str],
+    is_recorded: NDArray[np.bool_],
+    generator: ExcitationGenerator,
+    hybrid: SynergyHybrid,
+) -> tuple[int, ...]:
+    names = trials[0].mtu_names
+    acts = _acting(trials, dofs)
+    if hybrid.synthesise is None:
+        _check_idle(names, ~is_recorded & ~_acting(trials, trials[0].dof_names))
+        wanted = np.flatnonzero(~is_recorded & acts)
+    else:
+        for name in hybrid.synthesise:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                raise OptionError(wording("synthesise", "names of MTUs", f"'{name}'", hint))
+        wanted = np.flatnonzero([name in hybrid.synthesise for name in names])
+        _check_idle(names, np.isin(np.arange(len(names)), wanted) & ~acts)
+    if not len(wanted):
+        raise DataError(
+            wording(
+                location(generator.path, None, "<mapping>"),
+                'an MTU to synthesise, with an <excitation id="..."/> without inputs',
+                "none that acts on the step's DOFs",
+                "calibrate without synergies, or name MTUs in <synthesise>",
+            )
+        )
+    return tuple(int(i) for i in wanted)
+
+
+def _check_idle(names: tuple[str, ...], is_idle: NDArray[np.bool_]) -> None:
+    """Refuse MTUs that no moment depends on: nothing tells what their excitation is."""
+    idle = [name for name, one in zip(names, is_idle, strict=True) if one]
+    if idle:
+        raise DataError(
+            wording(
+                f"unrecorded excitation of {', '.join(idle)}",
+                "a moment arm about one of the DOFs, so that moments tell what it is",
+                "none in any trial",
+                "add the MTU to the mtuNameSet of a DOF, or leave it out of the subject or of "
+                "<synthesise>",
+            )
+        )
+
+
+def _check_signals(
+    trials: Sequence[Trial],
+    names: tuple[str, ...],
+    is_recorded: NDArray[np.bool_],
+    generator: ExcitationGenerator,
+) -> None:
+    for trial in trials:
+        for i in np.flatnonzero(is_recorded & ~np.any(trial.excitation, axis=0)):
+            raise DataError(
+                wording(
+                    f"trial {trial.name}",
+                    f"a recorded excitation of {names[i]} that is not zero throughout",
+                    "zeros",
+                    "if the electrode failed, leave its MTUs without <input> in "
+                    f"{generator.path or 'the excitation generator'}, so that synergies drive them",
+                )
+            )
+
+
+def _independent(weights: FloatArray) -> tuple[int, ...]:
+    """Return rows that all others are sums of, those of single signals first."""
+    n_signal = np.count_nonzero(weights, axis=1)
+    chosen: list[int] = []
+    rows: list[int] = np.flatnonzero(n_signal).tolist()
+    for row in sorted(rows, key=lambda i: (n_signal[i], i)):
+        if np.linalg.matrix_rank(weights[[*chosen, row]]) > len(chosen):
+            chosen.append(row)
+    return tuple(sorted(chosen))

@@ -1,0 +1,223 @@
+"""The recorded channels of a trial, as synergies are extracted from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
+from ceinms_torch.io.storage import read_storage
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.input_data import InputData
+from ceinms_torch.model.trial_files import TIME_TOLERANCE
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """What the electrodes recorded in one trial.
+
+    Parameters
+    ----------
+    name : str
+        The trial.
+    channels : tuple of str
+        The signals, each once however many MTUs it drives.
+    time : ndarray (n_sample,)
+        [s], increasing.
+    excitation : ndarray (n_sample, n_channel)
+        Normalised envelopes (-), 0 to 1.
+    path : Path, optional
+        The file they were read from.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    time: FloatArray
+    excitation: FloatArray
+    path: Path | None = None
+
+    @classmethod
+    def read(
+        cls, input_data: InputData | str | os.PathLike[str], channels: Sequence[str] | None = None
+    ) -> Recording:
+        """Read the excitation signals of a trial.
+
+        Parameters
+        ----------
+        input_data : InputData or path-like
+            The trial, or its ``inputData.xml``.
+        channels : sequence of str, optional
+            The signals wanted; all columns of the file by default.
+
+        Returns
+        -------
+        Recording
+            All rows of the file.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is missing or faulty, or lacks a channel.
+
+        Warns
+        -----
+        CeinmsTorchWarning
+            If values had to be limited to 0 to 1, as they are when they drive the model.
+        """
+        data = input_data if isinstance(input_data, InputData) else InputData.read(input_data)
+        storage = read_storage(data.excitations_file)
+        names = storage.columns if channels is None else tuple(channels)
+        values = storage.select(names)
+        outside = (values < 0.0) | (values > 1.0)
+        if outside.any():
+            named = ", ".join(names[i] for i in np.flatnonzero(np.any(outside, axis=0)))
+            warnings.warn(
+                f"{storage.path}: {int(outside.sum())} of {outside.size} values are outside 0 to 1 "
+                f"and are limited to it (lowest {values.min():.4g}, highest {values.max():.4g}; "
+                f"channels: {named}). Check how they were normalised.",
+                CeinmsTorchWarning,
+                stacklevel=2,
+            )
+        return cls(
+            name=data.name,
+            channels=names,
+            time=storage.time,
+            excitation=np.clip(values, 0.0, 1.0),
+            path=storage.path,
+        )
+
+    def during(self, first: float, last: float) -> Recording:
+        """Return the part of the recording in a period.
+
+        Parameters
+        ----------
+        first, last : float
+            Its ends [s], both included.
+
+        Returns
+        -------
+        Recording
+
+        Raises
+        ------
+        DataError
+            If there is no sample in it.
+        """
+        inside = (self.time >= first - TIME_TOLERANCE) & (self.time <= last + TIME_TOLERANCE)
+        if not inside.any():
+            raise DataError(
+                wording(
+                    f"recording of {self.name}",
+                    f"samples from {first:g} to {last:g} s",
+                    f"{self.time[0]:g} to {self.time[-1]:g} s",
+                )
+            )
+        return dataclasses.replace(self, time=self.time[inside], excitation=self.excitation[inside])
+
+    def without(self, channel: str) -> Recording:
+        """Return the recording without one of its channels.
+
+        Parameters
+        ----------
+        channel : str
+            Its name.
+
+        Returns
+        -------
+        Recording
+        """
+        kept = [i for i, name in enumerate(self.channels) if name != channel]
+        return dataclasses.replace(
+            self,
+            channels=tuple(self.channels[i] for i in kept),
+            excitation=np.ascontiguousarray(self.excitation[:, kept]),
+        )
+
+    @property
+    def phase(self) -> FloatArray:
+        """Time from the first sample (0) to the last (1), (n_sample,)."""
+        span = self.time[-1] - self.time[0]
+        return (self.time - self.time[0]) / span if span > 0.0 else np.zeros(len(self.time))
+
+
+def recorded_channels(
+    generator: ExcitationGenerator, mtu_names: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """Return the signals that drive at least one MTU, each once.
+
+    Parameters
+    ----------
+    generator : ExcitationGenerator
+        Which signals drive which MTU.
+    mtu_names : iterable of str, optional
+        The MTUs that count; all that the generator has by default.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the generator's input signals.
+
+    Raises
+    ------
+    DataError
+        If no MTU is driven by a signal.
+    """
+    wanted = None if mtu_names is None else set(mtu_names)
+    driving = {
+        signal
+        for excitation in generator.excitations
+        if wanted is None or excitation.id in wanted
+        for signal, weight in excitation.inputs
+        if weight != 0.0
+    }
+    if not driving:
+        raise DataError(
+            wording(
+                os.fspath(generator.path or "excitation generator"),
+                "at least one MTU with an <input>",
+                "none",
+            )
+        )
+    return tuple(name for name in generator.input_signals if name in driving)
+
+
+def check_same_channels(recordings: Sequence[Recording]) -> None:
+    """Check that trials can be factorised together.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        The trials.
+
+    Raises
+    ------
+    DataError
+        If there is none, two have the same name, or their channels differ.
+    """
+    if not recordings:
+        raise DataError(wording("recordings", "at least one trial", "none"))
+    first = recordings[0]
+    names: set[str] = set()
+    for one in recordings:
+        if one.name in names:
+            raise DataError(
+                wording("recordings", "trials with different names", f"'{one.name}' twice")
+            )
+        names.add(one.name)
+        if one.channels != first.channels:
+            raise DataError(
+                wording(
+                    f"recording of {one.name}",
+                    f"the channels of {first.name}, {', '.join(first.channels)}",
+                    ", ".join(one.channels),
+                )
+            )

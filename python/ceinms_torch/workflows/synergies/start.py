@@ -1,0 +1,112 @@
+"""Where a synergy-hybrid calibration starts: synergies of what was recorded."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.workflows.synergies.channels import Channels
+from ceinms_torch.workflows.synergies.problem import HybridSetting
+
+FloatArray = NDArray[np.float64]
+
+# The paper's rule for the number of synergies: more than this share of the squares accounted for.
+ENOUGH_VAF = 0.85
+
+
+def choose_number(channels: Channels, hybrid: SynergyHybrid, recorded: Sequence[FloatArray]) -> int:
+    """Return the number of synergies that was asked for, or the fewest that suffice.
+
+    Parameters
+    ----------
+    channels : Channels
+        Recorded excitations.
+    hybrid : SynergyHybrid
+        What was asked for.
+    recorded : sequence of ndarray (n_channel, n_node)
+        The recorded excitations of every trial.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    OptionError
+        If there would be more synergies than recorded excitations.
+    """
+    n_channel = channels.n_channel
+    if hybrid.n_synergy == "auto":
+        together = np.concatenate(recorded, axis=1)
+        for n_synergy in range(1, n_channel):
+            weightings, primitives = _factors(together, n_synergy, seed=0)
+            error = together - weightings @ primitives
+            if 1.0 - np.sum(error**2) / np.sum(together**2) > ENOUGH_VAF:
+                return n_synergy
+        return n_channel
+    if hybrid.n_synergy > n_channel:
+        names = ", ".join(channels.mtu_names[i] for i in channels.tracked)
+        raise OptionError(
+            wording(
+                "number of synergies",
+                f"at most {n_channel}, one per independent recorded excitation ({names})",
+                str(hybrid.n_synergy),
+                "more than that no recording can tell apart",
+            )
+        )
+    return hybrid.n_synergy
+
+
+def start_points(
+    setting: HybridSetting, parameters: FloatArray, n_start: int, seed: int
+) -> FloatArray:
+    """Return start points: synergies of the recorded excitations, and random weightings.
+
+    Parameters
+    ----------
+    setting : HybridSetting
+        What synergies reconstruct and synthesise.
+    parameters : ndarray (n_parameter,)
+        Where all searches start in the parameter space.
+    n_start : int
+        How many; they differ in the weightings of synthesised MTUs only.
+    seed : int
+        Of these weightings: between zero and the largest one of a recorded excitation.
+
+    Returns
+    -------
+    ndarray (n_start, n)
+    """
+    space = setting.space(len(parameters))
+    own, together = _factors(np.concatenate(setting.recorded, axis=1), setting.n_synergy, seed)
+    primitives = np.split(together, np.cumsum(space.n_node)[:-1], axis=1)
+    random = np.random.default_rng(seed)
+    points = []
+    for _ in range(n_start):
+        shares = random.uniform(size=(space.n_set, space.n_weighted - len(own), len(own.T)))
+        sets = [np.concatenate([own, share * own.max(axis=0)]) for share in shares]
+        points.append(space.join(parameters, np.array(sets), primitives))
+    return np.clip(points, 0.0, 1.0)
+
+
+def _factors(recorded: FloatArray, n_synergy: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Factorise excitations (n_channel, n_sample) into weightings and primitives up to 1."""
+    # Slow to load, and without type annotations.
+    from sklearn.decomposition import NMF  # type: ignore[import-untyped]  # noqa: PLC0415
+    from sklearn.exceptions import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        ConvergenceWarning,
+    )
+
+    model = NMF(n_synergy, init="nndsvda", solver="mu", max_iter=2000, tol=1e-6, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        weightings = model.fit_transform(recorded)
+    primitives = model.components_
+    peak = primitives.max(axis=1)
+    peak[peak <= 0.0] = 1.0
+    return weightings * peak, primitives / peak[:, np.newaxis]

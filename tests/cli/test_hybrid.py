@@ -1,0 +1,216 @@
+"""``ceinms-torch calibrate --hybrid`` and ``run --synergies`` as users run them."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ceinms_torch as ct
+from command_line import environment, run_command
+from helpers import MTU_NAMES, edit, write_tiny_folder
+
+MADE = "gasmed_r"  # the one MTU without a recording; it acts on both DOFs
+FILES = {"Excitations.sto", "Primitives.sto", "ReconstructedExcitations.sto", "Weightings.csv"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Calibrated with two synergies on trial1, tested on trial2."""
+    folder = write_tiny_folder(tmp_path_factory.mktemp("tiny") / "data", unrecorded=(MADE,))
+    edit(
+        folder / "calibration.xml",
+        "trial1/inputData.xml trial2/inputData.xml",
+        "trial1/inputData.xml",
+    )
+    result = run_command(
+        "calibrate",
+        folder / "calibrationSetup.xml",
+        "--synergies",
+        "2",
+        "--starts",
+        "3",
+        "--threads",
+        "2",
+        "--out",
+        folder / "out",
+        "--test",
+        folder / "trial2" / "inputData.xml",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "2 synergies drive gasmed_r." in result.stdout
+    assert "synthesised" in result.stdout
+    return folder
+
+
+def test_files_of_synergies(folder):
+    for part, trial in (("trials", "trial1"), ("test", "trial2")):
+        names = {path.name for path in (folder / "out" / part / trial).iterdir()}
+        assert names >= FILES
+        recorded = ct.read_storage(folder / trial / "emg.mot")
+        excitations = ct.read_storage(folder / "out" / part / trial / "Excitations.sto")
+        assert excitations.columns == MTU_NAMES
+        np.testing.assert_allclose(excitations.time, recorded.time, rtol=1e-12)
+        for name in MTU_NAMES:
+            same = np.allclose(
+                excitations.select((name,)), recorded.select((f"{name}_emg",)), atol=1e-9
+            )
+            assert same == (name != MADE)
+        primitives = ct.read_storage(folder / "out" / part / trial / "Primitives.sto")
+        assert primitives.columns == ("synergy_1", "synergy_2")
+    with (folder / "out" / "Weightings.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["muscle", "origin", "synergy_1 [-]", "synergy_2 [-]"]
+    assert {row[0]: row[1] for row in rows[1:]} == {
+        name: "synthesised" if name == MADE else "recorded" for name in MTU_NAMES
+    }
+
+
+def test_result_says_how(folder):
+    result = json.loads((folder / "out" / "result.json").read_text())
+    assert result["method"] == "lbfgs"
+    assert set(result["terms"]) >= {"moment", "excitation", "synthesised", "bounds"}
+    assert len(result["steps"][0]["starts"]) == 3
+    hybrid = result["hybrid"]
+    assert hybrid["options"]["nSynergy"] == 2
+    assert hybrid["synthesised"] == hybrid["options"]["synthesise"] == [MADE]
+    assert hybrid["vaf"]["trial1"] > 0.99  # two synergies, two recordings
+    with (folder / "out" / "loss_history.csv").open() as file:
+        header = next(csv.reader(file))
+    assert {"excitation [-]", "synthesised [-]", "bounds [-]"} <= set(header)
+
+
+def run(folder, *arguments, generator="excitationGenerator.xml", excitations=None):
+    """Run trial2 with the calibrated subject and return its moments."""
+    if excitations is not None:
+        text = (folder / "trial2" / "inputData.xml").read_text()
+        changed = text.replace("emg.mot", str(excitations))
+        (folder / "trial2" / "again.xml").write_text(changed)
+    trial = "inputData.xml" if excitations is None else "again.xml"
+    text = (folder / "setup.xml").read_text()
+    for old, new in (
+        ("subject.xml", "out/subject.xml"),
+        ("trial1/inputData.xml", f"trial2/{trial}"),
+        ("excitationGenerator.xml", generator),
+    ):
+        text = text.replace(old, new)
+    setup = folder / "again.xml"
+    setup.write_text(text)
+    shutil.rmtree(folder / "forces", ignore_errors=True)
+    result = run_command("run", setup, "--out", folder / "forces", *arguments)
+    assert result.returncode == 0, result.stderr
+    return ct.read_storage(folder / "forces" / "Torques.sto").values
+
+
+def test_synergies_drive_later_runs(folder):
+    expected = ct.read_storage(folder / "out" / "test" / "trial2" / "Torques.sto").values
+    weightings = folder / "out" / "Weightings.csv"
+    synthesised = run(folder, "--synergies", weightings)
+    np.testing.assert_allclose(synthesised, expected, rtol=1e-9, atol=1e-9)
+    assert {path.name for path in (folder / "forces").iterdir()} >= FILES
+    # So does the file of excitations, with the generator that comes with it.
+    again = run(
+        folder,
+        generator="out/excitationGenerator.xml",
+        excitations=folder / "out" / "test" / "trial2" / "Excitations.sto",
+    )
+    np.testing.assert_allclose(again, expected, rtol=1e-6, atol=1e-6)  # printed digits
+    assert np.abs(run(folder) - expected).max() > 1.0
+    measured = ct.read_storage(folder / "trial2" / "id.sto").values
+    refined = run(folder, "--synergies", weightings, "--refine")
+    assert np.mean((refined - measured) ** 2) < np.mean((synthesised - measured) ** 2)
+
+
+def test_more_synergies_than_recordings(folder):
+    result = run_command(
+        "calibrate",
+        folder / "calibrationSetup.xml",
+        "--out",
+        folder / "refused",
+        "--synergies",
+        "3",
+    )
+    assert result.returncode == 1
+    assert "number of synergies: expected at most 2, one per independent" in result.stderr
+    assert not (folder / "refused").exists()
+
+
+def test_a_dead_electrode_and_a_muscle_without_joint(tmp_path):
+    folder = write_tiny_folder(tmp_path / "dead", unrecorded=(MADE,))
+    emg = folder / "trial2" / "emg.mot"
+    lines = emg.read_text().splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("time")) + 1
+    for i in range(first, len(lines)):
+        cells = lines[i].split("\t")
+        cells[1] = "0"
+        lines[i] = "\t".join(cells)
+    emg.write_text("\n".join(lines) + "\n")
+    result = run_command("calibrate", folder / "calibrationSetup.xml", "--hybrid")
+    assert result.returncode != 0
+    assert (
+        "trial trial2: expected a recorded excitation of soleus_r that is not zero" in result.stderr
+    )
+
+    folder = write_tiny_folder(tmp_path / "idle", unrecorded=(MADE,))
+    text = (folder / "subject.xml").read_text()
+    (folder / "subject.xml").write_text(
+        text.replace("gasmed_r recfem_r<", "recfem_r<").replace("soleus_r gasmed_r<", "soleus_r<")
+    )
+    result = run_command("calibrate", folder / "calibrationSetup.xml", "--hybrid")
+    assert result.returncode != 0
+    assert f"unrecorded excitation of {MADE}: expected a moment arm" in result.stderr
+
+
+def test_the_file_may_ask_for_it_and_the_paper_method_does_it(tmp_path):
+    folder = write_tiny_folder(
+        tmp_path / "file",
+        unrecorded=(MADE,),
+        algorithm="<adamW><maxIterations>5</maxIterations></adamW>",
+    )
+    edit(
+        folder / "calibration.xml",
+        "<openLoop/>",
+        "<synergyHybrid><nSynergy>1</nSynergy></synergyHybrid>",
+    )
+    for engine in ("fused", "tensor"):
+        out = folder / engine
+        result = run_command(
+            "calibrate", folder / "calibrationSetup.xml", "--engine", engine, "--out", out, "-q"
+        )
+        assert result.returncode == 0, result.stderr
+    fused, tensor = (
+        json.loads((folder / engine / "result.json").read_text()) for engine in ("fused", "tensor")
+    )
+    assert (fused["method"], fused["iterations"]) == ("adamw", 5)
+    assert fused["objective"] == pytest.approx(tensor["objective"], rel=1e-6)
+    read = ct.CalibrationFolder.read(folder / "calibrationSetup.xml")
+    with pytest.raises(ct.OptionError, match="Call calibrate_hybrid"):
+        ct.calibrate(read.subject, read.trials, read.plan)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_keeps_the_best(tmp_path):
+    folder = write_tiny_folder(tmp_path / "long", unrecorded=(MADE,), n_step=400)
+    code = (
+        "import os, signal, ceinms_torch as ct\n"
+        "folder = ct.CalibrationFolder.read('calibrationSetup.xml')\n"
+        "def stop(iteration):\n"
+        "    if iteration.iteration == 3:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "result = ct.calibrate_hybrid(folder.subject, folder.trials, folder.plan,\n"
+        "    folder.generator, hybrid=ct.SynergyHybrid(n_synergy=2), callback=stop)\n"
+        "print(result.status, result.objective < result.history[0].objective)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment(),
+    )
+    assert done.stdout.split() == ["interrupted", "True"]

@@ -1,0 +1,243 @@
+"""Eq. (5): fused engine, tensor engine, and central differences agree."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import ceinms_torch as ct
+from ceinms_torch import _kernel
+from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
+from ceinms_torch.model.options import AdamW, Lbfgs
+from ceinms_torch.workflows.synergies.hybrid import hybrid_setting
+from ceinms_torch.workflows.synergies.problem import build_hybrid_problem
+from engine_cases import make_subject, make_trial
+from problem_cases import NARROW, make_step, space_of
+
+# Both engines sum the same products in another order; gradients pass through a whole trajectory.
+RTOL = 1e-11
+GRADIENT_RTOL = 1e-9
+
+SUBJECT = make_subject(
+    [
+        {},
+        {"em_delay": 0.0137},
+        {"shape_factor": -2.2},
+        {"c1": -0.2},
+        {"optimal_fibre_length": 0.055},
+    ]
+)
+TRIALS = [
+    make_trial(SUBJECT, "long", n_step=11, emg_rate=200.0, phase=0.3),
+    make_trial(SUBJECT, "short", n_step=7, emg_rate=200.0, phase=1.7),
+]
+GENERATOR = ExcitationGenerator(
+    input_signals=("a", "b"),
+    excitations=(
+        Excitation(id="mtu0", inputs=(("a", 1.0),)),
+        Excitation(id="mtu1"),
+        Excitation(id="mtu2", inputs=(("b", 1.0),)),
+        Excitation(id="mtu3", inputs=(("b", 1.0),)),
+        Excitation(id="mtu4"),
+    ),
+)
+KINDS = ["c1", "shapeFactor", "optimalFibreLength", "tendonSlackLength", "strengthCoefficient"]
+
+
+def hybrid_problem(engine, *, kinds=KINDS, options=None, tendon="rosenbrockElastic", **choices):
+    """Return a problem of an engine, and a point that is off every bound but beyond some."""
+    step = make_step(kinds, **{"normalisation": choices.pop("normalisation", "variance"), **NARROW})
+    space = space_of(SUBJECT, step)
+    hybrid = ct.SynergyHybrid(**{"n_synergy": 2, "primitive_rate": 60.0, **choices})
+    setting = hybrid_setting(TRIALS, GENERATOR, hybrid, step)
+    problem = build_hybrid_problem(
+        SUBJECT,
+        TRIALS,
+        step,
+        space,
+        setting,
+        tendon=tendon,
+        engine=engine,
+        options=options or AdamW(),
+    )
+    layout = setting.space(len(space.components))
+    random = np.random.default_rng(5)
+    n = layout.first_primitive + layout.n_synergy * sum(layout.n_node)
+    point = random.uniform(0.05, 0.95, size=n)
+    point[layout.n_parameter :] = random.uniform(-0.1, 1.1, size=n - layout.n_parameter)
+    return problem, point, layout
+
+
+@pytest.mark.parametrize("weightings", ["shared", "trial"])
+@pytest.mark.parametrize("normalisation", ["variance", "meanSquare", "rmse"])
+@pytest.mark.parametrize("tendon", ["stiff", "rosenbrockElastic"])
+def test_engines_agree(tendon, normalisation, weightings):
+    choices = {"tendon": tendon, "normalisation": normalisation, "weightings": weightings}
+    fused, x, _ = hybrid_problem("fused", **choices)
+    tensor, _, _ = hybrid_problem("tensor", **choices)
+    assert fused.term_names == tensor.term_names
+    got, gradient = fused.gradient(x)
+    expected, slope = tensor.gradient(x)
+    assert min(expected.terms) > 0.0
+    assert got.objective == pytest.approx(expected.objective, rel=RTOL)
+    assert got.terms == pytest.approx(expected.terms, rel=RTOL)
+    assert got.objective == pytest.approx(sum(got.terms), rel=RTOL)
+    assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+
+
+def test_delay_moves_synthesised_excitations_too():
+    fused, x, _ = hybrid_problem("fused", kinds=[*KINDS, "emDelay"])
+    tensor, _, _ = hybrid_problem("tensor", kinds=[*KINDS, "emDelay"])
+    _, gradient = fused.gradient(x)
+    _, slope = tensor.gradient(x)
+    assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+
+
+@pytest.mark.parametrize("tendon", ["stiff", "rosenbrockElastic"])
+def test_gradcheck(tendon):
+    """Autograd against differences, for parameters, weightings and primitives."""
+    problem, x, _ = hybrid_problem("tensor", kinds=KINDS[3:], tendon=tendon)
+
+    def root(point):  # of a size that suits absolute tolerances
+        return problem.core.evaluate(point).objective().sqrt()
+
+    variable = torch.tensor(x, requires_grad=True)
+    # Rounding over the step, amplified by the stiff curves, and truncation (test_gradients.py).
+    assert torch.autograd.gradcheck(root, variable, eps=1e-6, atol=1e-6, rtol=1e-5)
+
+
+def test_fused_gradient_equals_central_differences():
+    problem, x, _ = hybrid_problem("fused")
+    _, gradient = problem.gradient(x)
+    h = 1e-6
+    for i in range(len(x)):
+        ahead, behind = x.copy(), x.copy()
+        ahead[i] += h
+        behind[i] -= h
+        difference = problem.gradient(ahead)[0].objective - problem.gradient(behind)[0].objective
+        # Rounding of the objective over the step, and truncation.
+        tolerance = 1e-6 * abs(gradient[i]) + 1e-8 * np.abs(gradient).max()
+        assert abs(difference / (2.0 * h) - gradient[i]) <= tolerance, i
+
+
+def test_terms_are_what_they_say():
+    problem, x, layout = hybrid_problem("fused", normalisation="meanSquare", bounds_weight=7.0)
+    point, _ = problem.gradient(x)
+    terms = dict(zip(problem.term_names, point.terms, strict=True))
+    sums = {"excitation": 0.0, "synthesised": 0.0, "bounds": 0.0}
+    hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0)
+    setting = hybrid_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS))
+
+    def outside(values):
+        return np.sum(np.clip(values - 1.0, 0.0, None) ** 2 + np.clip(-values, 0.0, None) ** 2)
+
+    for trial, nodes, weightings, primitives in zip(
+        TRIALS, setting.nodes, layout.weightings(x), layout.primitives(x), strict=True
+    ):
+        excitation = weightings @ primitives
+        # mtu2 and mtu3 share an electrode: two channels, not three.
+        error = excitation[:2] - trial.excitation[nodes.rows][:, [0, 2]].T
+        sums["excitation"] += 1000.0 * np.mean(error**2) / 2
+        sums["synthesised"] += np.mean(excitation[2:] ** 2) / 2
+        inner = outside(excitation[2:]) + outside(primitives)
+        sums["bounds"] += 7.0 * (inner / len(nodes) + outside(weightings)) / 2
+    for name, value in sums.items():
+        assert terms[name] == pytest.approx(value, rel=RTOL), name
+
+
+def test_recorded_excitations_drive_their_mtus():
+    """With the synergies' own excitations in the trials, it is the objective of eq. (4)."""
+    problem, x, layout = hybrid_problem("fused")
+    hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0)
+    step = make_step(KINDS, normalisation="variance", **NARROW)
+    setting = hybrid_setting(TRIALS, GENERATOR, hybrid, step)
+    driven = []
+    for trial, nodes, weightings, primitives in zip(
+        TRIALS, setting.nodes, layout.weightings(x), layout.primitives(x), strict=True
+    ):
+        excitation = trial.excitation.copy()
+        # Beyond 0 to 1 a synthesised excitation acts as a recorded one would.
+        excitation[:, [1, 4]] = np.clip(nodes.to_rows(weightings[2:] @ primitives), 0.0, 1.0).T
+        driven.append(dataclasses.replace(trial, excitation=excitation))
+    plain = ct.FusedProblem(
+        SUBJECT, driven, step, space_of(SUBJECT, step), tendon="rosenbrockElastic"
+    )
+    expected, _ = plain.gradient(layout.parameters(x))
+    got, _ = problem.gradient(x)
+    assert any(np.any(trial.excitation[:, [1, 4]] == 0.0) for trial in driven)
+    assert got.terms[:3] == pytest.approx(expected.terms, rel=RTOL)
+
+
+def test_results_do_not_depend_on_threads():
+    step = make_step(KINDS, **NARROW)
+    space = space_of(SUBJECT, step)
+    setting = hybrid_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
+    results = []
+    for threads in (1, 2):
+        problem = build_hybrid_problem(
+            SUBJECT,
+            TRIALS,
+            step,
+            space,
+            setting,
+            tendon="rosenbrockElastic",
+            options=Lbfgs(),
+            threads=threads,
+        )
+        x = np.full(problem.core.n_component, 0.4)
+        results.append(problem.gradient(x))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_array_equal(results[0][1], results[1][1])
+
+
+def test_bounds_are_exact_or_a_penalty():
+    exact, x, layout = hybrid_problem("fused", options=Lbfgs())
+    assert exact.core.n_boxed == len(x)
+    with pytest.raises(ValueError, match="expected numbers from 0 to 1"):
+        exact.gradient(x)
+    free, _, _ = hybrid_problem("fused", options=AdamW())
+    assert free.core.n_boxed == layout.n_parameter
+    assert free.gradient(x)[0].terms[-1] > 0.0
+    assert exact.gradient(np.clip(x, 0.0, 1.0) * 0.7)[0].terms[-1] == 0.0
+
+
+def test_adamw_of_both_engines_goes_the_same_way():
+    fused, x, layout = hybrid_problem("fused")
+    tensor, _, _ = hybrid_problem("tensor")
+    start = np.clip(x, 0.05, 0.95)
+    options = AdamW(max_iterations=12)
+    one, two = (problem.minimise(start, options) for problem in (fused, tensor))
+    assert one.objective < one.history[0].objective
+    np.testing.assert_allclose(one.x, two.x, atol=1e-6)  # Adam divides by small gradients
+    boxed = layout.parameters(one.x)
+    assert np.all((boxed >= 0.0) & (boxed <= 1.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_synergy": 0}, "n_synergy: expected at least 1"),
+        ({"synthesised": np.array([7])}, "synthesised: expected indices from 0 to 4, got 7"),
+        ({"synthesised": np.array([], dtype=int)}, "synthesised: expected at least one MTU"),
+        ({"rows_per_node": [0, 1]}, "rows_per_node: expected 1 to"),
+        ({"recorded": [np.zeros((2, 3))] * 2}, "recorded: expected shape"),
+    ],
+)
+def test_faulty_arrays_are_refused(changes, message):
+    step = make_step(KINDS)
+    space = space_of(SUBJECT, step)
+    setting = hybrid_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
+    plain = ct.FusedProblem(SUBJECT, TRIALS, step, space, tendon="stiff")
+    arguments = {
+        "problem": plain.core,
+        "n_synergy": 2,
+        "synthesised": np.array(setting.channels.synthesised),
+        "recorded": list(setting.recorded),
+        "rows_per_node": [one.rows_per_node for one in setting.nodes],
+        "shared_weightings": True,
+        "exact_bounds": True,
+        "options": _kernel.HybridOptions(**setting.weights()),
+    }
+    with pytest.raises(ValueError, match=message):
+        _kernel.HybridProblem(**{**arguments, **changes})

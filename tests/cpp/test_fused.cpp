@@ -4,7 +4,6 @@
 #include "helpers.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -336,7 +335,8 @@ TEST_CASE("other excitations can be loaded, and nothing is left of those before"
     workspace.forward(data.parameters.data());
     for (const Case* now : order)
       for (std::size_t t = 0; t < data.trials.size(); ++t) {
-        workspace.load_excitations(t, now->trials[t].excitation.data(), n_mtu, 1);
+        for (std::size_t mtu = 0; mtu < n_mtu; ++mtu)
+          workspace.load_excitation(t, mtu, now->trials[t].excitation.data() + mtu, n_mtu);
         workspace.forward(data.parameters.data());
       }
     fresh.forward(data.parameters.data());
@@ -367,33 +367,6 @@ TEST_CASE("products of rows") {
             REQUIRE(gram[i * n + j] == near(expected, 1e-14));
           }
       }
-}
-
-TEST_CASE("threads of a pool share the work, round after round") {
-  for (const std::size_t n_thread : {std::size_t{1}, std::size_t{2}, std::size_t{5}}) {
-    ThreadPool pool(n_thread);
-    CHECK(pool.n_thread() == n_thread);
-    for (std::size_t round = 0; round < 2000; ++round) {
-      const std::size_t n = round % 23;
-      std::vector<int> visits(n, 0);  // each element belongs to whoever works on it
-      std::atomic<bool> in_range{true};
-      pool.run(n, [&](std::size_t i, std::size_t thread) {
-        ++visits[i];
-        if (thread >= n_thread) in_range = false;
-      });
-      REQUIRE(in_range);
-      REQUIRE(std::all_of(visits.begin(), visits.end(), [](int count) { return count == 1; }));
-    }
-  }
-}
-
-TEST_CASE("pools may be thrown away at any time") {
-  for (int i = 0; i < 200; ++i) {
-    ThreadPool pool(3);
-    std::atomic<int> sum{0};
-    if (i % 3 != 0) pool.run(7, [&](std::size_t j, std::size_t) { sum += static_cast<int>(j); });
-    REQUIRE(sum == (i % 3 != 0 ? 21 : 0));
-  }
 }
 
 }  // namespace

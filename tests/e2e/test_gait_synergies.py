@@ -10,6 +10,8 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.workflows.synergies.hybrid import hybrid_setting
+from ceinms_torch.workflows.synergies.start import start_points
 
 FOLDER = Path(__file__).resolve().parents[2] / "subjects" / "gait_synergies"
 TRIALS = ("walk_105", "walk_130", "walk_150")
@@ -159,6 +161,35 @@ def test_moments_refine_the_excitations_of_a_new_trial(result, folder, test_tria
         fit = ct.moment_fit(test_trial, ct.simulate(result.subject, one.trial))
         rmse.append(np.mean([dof.rmse for dof in fit.values()]))
     assert rmse[1] < rmse[0]
+
+
+def test_number_of_synergies_by_what_they_account_for(folder):
+    (step,) = folder.plan.steps
+    auto = hybrid_setting(folder.trials, folder.generator, ct.SynergyHybrid(), step)
+    together = np.concatenate(auto.recorded, axis=1)
+
+    def least_error(n):  # no factorisation of this rank does better
+        values = np.linalg.svd(together, compute_uv=False)
+        return np.sum(values[n:] ** 2) / np.sum(values**2)
+
+    assert 1 <= auto.n_synergy <= 4
+    assert least_error(auto.n_synergy) < 0.15
+    assert least_error(auto.n_synergy - 1) > 0.05  # one fewer leaves much unexplained
+    # Starts differ in the weightings of synthesised MTUs only, as the seed says.
+    parameters = np.full(3, 0.5)
+    points = start_points(auto, parameters, 3, seed=1)
+    space = auto.space(3)
+    n_channel = auto.channels.n_channel
+    for i, point in enumerate(points):
+        np.testing.assert_array_equal(space.parameters(point), parameters)
+        weightings = space.weightings(point)[0]
+        first = space.weightings(points[0])[0]
+        np.testing.assert_array_equal(weightings[:n_channel], first[:n_channel])
+        same = np.array_equal(weightings[n_channel:], first[n_channel:])
+        assert same == (i == 0)
+        error = weightings[:n_channel] @ np.concatenate(space.primitives(point), axis=1) - together
+        assert np.sum(error**2) < 0.15 * np.sum(together**2)
+    np.testing.assert_array_equal(start_points(auto, parameters, 3, seed=1), points)
 
 
 def test_weightings_may_differ_between_trials(folder, result):

@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ceinms_torch import plots
     from ceinms_torch.errors import (
         CeinmsTorchError,
         CeinmsTorchWarning,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
     from ceinms_torch.workflows.identifiability import Identifiability, identifiability
     from ceinms_torch.workflows.parameter_space import ParameterSpace
+    from ceinms_torch.workflows.result_reading import read_result, read_results
+    from ceinms_torch.workflows.saved_result import SavedResult
     from ceinms_torch.workflows.simulate import Simulation, simulate
     from ceinms_torch.workflows.stream import Stream, StreamStep
     from ceinms_torch.workflows.tensor_simulation import simulate_tensors
@@ -76,12 +79,15 @@ _HOMES = {
     "workflows.folder": ("CalibrationFolder", "RunFolder"),
     "workflows.identifiability": ("Identifiability", "identifiability"),
     "workflows.parameter_space": ("ParameterSpace",),
+    "workflows.result_reading": ("read_result", "read_results"),
+    "workflows.saved_result": ("SavedResult",),
     "workflows.simulate": ("Simulation", "simulate"),
     "workflows.stream": ("Stream", "StreamStep"),
     "workflows.tensor_simulation": ("simulate_tensors",),
     "workflows.time_series": ("TimeSeries",),
     "workflows.windowed": ("WindowFit", "WindowedCalibrator"),
 }
+_MODULES = ("plots",)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
@@ -115,6 +121,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "ParameterSpec",
     "RunFolder",
     "RunSetup",
+    "SavedResult",
     "SimulatedAnnealing",
     "Simulation",
     "Storage",
@@ -132,6 +139,9 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "identifiability",
     "mean_fit",
     "moment_fit",
+    "plots",
+    "read_result",
+    "read_results",
     "read_storage",
     "simulate",
     "simulate_tensors",
@@ -142,6 +152,8 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first used."""
+    if name in _MODULES:
+        return importlib.import_module(f"ceinms_torch.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'ceinms_torch' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"ceinms_torch.{_HOME_OF[name]}"), name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -152,7 +154,8 @@ def calibrate_command(
 
     Reads the files of an existing CEINMS folder, fits by gradient, and writes the calibrated
     subject (CEINMS 0.9 XML), result.json, loss_history.csv and, for every trial, activations,
-    fibre lengths, tendon strains, forces and moments as .sto. Ctrl-C stops and keeps the best
+    fibre lengths, tendon strains, forces and moments as .sto, which ceinms-torch report turns into
+    one page to read. Ctrl-C stops and keeps the best
     parameters found so far.
     """
     from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
@@ -285,6 +288,7 @@ def _finish(
         test_fit=test_fit,
         warnings=warnings,
         extra_files=[file for trial in tests.values() for file in trial.files],
+        command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
     )
     write_calibration(
         result,
@@ -292,7 +296,7 @@ def _finish(
         summary,
         directory=directory,
         subject_file=subject_file,
-        test_simulations=simulations,
+        tests={name: (trial, simulations[name]) for name, trial in tests.items()},
     )
     return test_fit
 

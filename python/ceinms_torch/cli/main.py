@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import calibrate, run
+from ceinms_torch.cli import calibrate, report, run
 from ceinms_torch.cli.display import stderr, stdout
 from ceinms_torch.errors import CeinmsTorchError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     help="Calibrate and run EMG-informed neuromusculoskeletal models from CEINMS's own files.",
 )
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
+app.command("report", epilog=report.EXAMPLES)(report.report_command)
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
 
 

@@ -5,10 +5,10 @@
     results = ct.read_results(["results_lm", "results_adamw"])
     ct.plots.plot_moment_bands(results, "knee_angle_r").savefig("knee.pdf")
 
-The report draws with these functions and nothing else. It embeds them as SVG, text as text, and lets
-a script of its own of a hundred lines read the values off: the script of plotly alone would take
-4 to 5 MB of the 6 MB that a report may have, and every figure would exist twice, once for the page
-and once for a paper.
+The report draws with these functions and nothing else. It embeds the figures as SVG, text as text,
+and a script of its own of 150 lines reads values off: the script of plotly alone would take 4 to
+5 MB of the 6 MB that a report may have, and every figure would exist twice, once for the page and
+once for a paper.
 """
 
 from __future__ import annotations

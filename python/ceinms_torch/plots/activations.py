@@ -11,8 +11,8 @@ from ceinms_torch.plots.style import (
     MUTED,
     add_legend,
     check_known,
-    colour_of,
     draw_line,
+    line_style,
     new_figure,
     styled,
 )
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _N_COLUMN = 3
+_LOWEST_TOP = 0.1  # of the axis [-]
 _LONG_NAME = 13  # letters; longer names need more room
 
 
@@ -66,13 +67,18 @@ def plot_activations(results: Sequence[SavedResult], trial: str) -> Figure:
                 handles[name] = _draw_excitation(axes, one, mtu, name)
             name = "activation" if len(results) == 1 else f"activation, {result.label}"
             handles[name] = draw_line(
-                axes, one.percent(one.activation), one.activation[mtu], name, color=colour_of(i)
+                axes,
+                one.percent(one.activation),
+                one.activation[mtu],
+                name,
+                **line_style(i, len(results)),
             )
         axes.set_title(mtu, fontsize=8.0)
     for axes in panels[len(mtus) :]:
         axes.remove()
     panels[0].set_xlim(0.0, 100.0)
-    panels[0].set_ylim(0.0, 1.02)
+    highest = max(axes.dataLim.y1 for axes in panels[: len(mtus)])
+    panels[0].set_ylim(0.0, max(_LOWEST_TOP, 1.02 * highest))
     panels[0].set_xticks([0.0, 50.0, 100.0])
     figure.supxlabel("Share of the trial [%]", fontsize=9.0)
     figure.supylabel("Excitation and activation [-]", fontsize=9.0)

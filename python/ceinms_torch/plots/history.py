@@ -45,8 +45,10 @@ def plot_history(
         Above, the objective (and its terms) in its unit; below, RMSE of each DOF [N m]; both on
         logarithmic axes. A thin line parts calibration steps.
     """
+    from matplotlib.ticker import LogFormatter  # noqa: PLC0415  slow to load
+
     figure, (above, below) = new_figure(2, heights=[1.9, 1.9])
-    handles: dict[str, Artist] = {}
+    handles: dict[str, Artist | None] = {}
     for i, result in enumerate(results):
         history = result.history
         x = np.asarray(getattr(history, over), dtype=np.float64)
@@ -54,9 +56,9 @@ def plot_history(
         handles[name] = _draw(above, x, history.objective, name, color=colour_of(i))
         if len(results) == 1:
             for k, (term, values) in enumerate(history.terms.items(), 1):
-                line = _draw(above, x, values, f"term {term}", color=colour_of(k), lw=1.0)
-                if line is not None:
-                    handles[f"term {term}"] = line
+                handles[f"term {term}"] = _draw(
+                    above, x, values, f"term {term}", color=colour_of(k), lw=1.0
+                )
         for k, (dof, values) in enumerate(history.rmse.items()):
             colour = COLOURS[k % len(COLOURS)] if len(results) == 1 else colour_of(i)
             name = dof if len(results) == 1 else f"{dof}, {result.label}"
@@ -69,6 +71,8 @@ def plot_history(
     for axes in (above, below):
         axes.set_yscale("log")
         axes.grid()
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
     below.legend(loc="upper right", ncols=len(results))
     add_legend(figure, {name: line for name, line in handles.items() if line is not None})
     return figure

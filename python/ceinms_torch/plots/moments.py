@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from ceinms_torch.plots.style import (
     FloatArray,
     add_legend,
     check_known,
-    colour_of,
     draw_line,
+    line_style,
     new_figure,
     styled,
 )
@@ -92,7 +92,7 @@ def plot_moments(results: Sequence[SavedResult], trial: str) -> Figure:
                 )
             name = "predicted" if len(results) == 1 else result.label
             handles[name] = draw_line(
-                axes, time, one.joint_moment[dof], name, color=colour_of(i)
+                axes, time, one.joint_moment[dof], name, **line_style(i, len(results))
             )
             fits.append(f"RMSE {one.fit[dof].rmse:.1f} N m, R² {one.fit[dof].r2:.2f}")
         axes.set_title(f"{dof}: {fits[0]}" if len(fits) == 1 else dof)
@@ -138,8 +138,8 @@ def plot_moment_bands(results: Sequence[SavedResult], dof: str) -> Figure:
             [t.measured_moment[dof] for t in measured],
             measured,
             "measured",
-            colour=MEASURED,
-            dashes="--",
+            color=MEASURED,
+            ls="--",
         )
         for i, result in having:
             for group, word, dashes in ((result.own, "own", "-"), (result.unseen, "unseen", ":")):
@@ -151,9 +151,9 @@ def plot_moment_bands(results: Sequence[SavedResult], dof: str) -> Figure:
                     name = f"{result.label}, {word}"
                 values = [t.joint_moment[dof] for t in chosen]
                 handles[name] = _band(
-                    axes, values, chosen, name, colour=colour_of(i), dashes=dashes
+                    axes, values, chosen, name, ls=dashes, **line_style(i, len(results))
                 )
-        axes.set_title(f"{kind} ({len(measured)} trial{'s' * (len(measured) > 1)})")
+        axes.set_title(f"{dof}, {kind} ({len(measured)} trial{'s' * (len(measured) > 1)})")
         _finish_row(axes)
     rows[-1].set_xlabel(_SHARE_LABEL)
     add_legend(figure, handles)
@@ -165,9 +165,7 @@ def _band(
     moments: Sequence[FloatArray],
     trials: Sequence[SavedTrial],
     label: str,
-    *,
-    colour: str,
-    dashes: str,
+    **style: Any,
 ) -> Artist:
     """Draw the mean over trials, and one standard deviation to both sides."""
     values = np.array(
@@ -179,8 +177,10 @@ def _band(
     mean = values.mean(axis=0)
     if len(values) > 1:
         spread = values.std(axis=0, ddof=1)
-        axes.fill_between(_PERCENT, mean - spread, mean + spread, color=colour, alpha=0.18, lw=0)
-    return draw_line(axes, _PERCENT, mean, label, color=colour, ls=dashes)
+        axes.fill_between(
+            _PERCENT, mean - spread, mean + spread, color=style["color"], alpha=0.18, lw=0
+        )
+    return draw_line(axes, _PERCENT, mean, label, **style)
 
 
 def _finish_row(axes: Axes) -> None:

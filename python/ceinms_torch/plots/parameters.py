@@ -54,11 +54,11 @@ def plot_parameters(results: Sequence[SavedResult], name: str) -> Figure:
     for i, parameters in enumerate(chosen):
         for one in parameters:
             y = list(rows).index(one.mtus) + (i - 0.5 * (len(results) - 1)) * step
-            marks = _draw_parameter(axes, one, y, colour_of(i))
-            if len(results) == 1:
-                handles.update(marks)
-            else:
-                handles[results[i].label] = marks["value"]
+            for mark, drawn in _draw_parameter(axes, one, y, colour_of(i)).items():
+                if len(results) == 1:
+                    handles.setdefault(mark, drawn)
+                else:
+                    handles.setdefault(results[i].label, drawn)
     axes.set_yticks(range(len(rows)), list(rows.values()))
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -73,6 +73,7 @@ def plot_parameters(results: Sequence[SavedResult], name: str) -> Figure:
 
 
 def _draw_parameter(axes: Axes, one: SavedParameter, y: float, colour: str) -> dict[str, Artist]:
+    """Draw a row; return what each of its marks stands for, the value first."""
     start, value = one.share(one.start), one.share(one.value)
     handles: dict[str, Artist] = {}
     axes.plot([start, value], [y, y], color=colour, lw=0.6, alpha=0.5)
@@ -86,4 +87,4 @@ def _draw_parameter(axes: Axes, one: SavedParameter, y: float, colour: str) -> d
     if one.at_bound:
         marker, name = ("<" if one.at_bound == "lower" else ">"), "at a bound"
     mark = axes.plot(value, y, marker, color=colour, ms=4.6)[0]
-    return {"value": mark, **handles, name: mark}
+    return {name: mark, **handles}

@@ -24,11 +24,12 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MEASURED = "#404040"
 MUTED = "#8c8c8c"
 # One column on a phone, where 9 points are still read [inch].
-WIDTH = 4.4
+WIDTH = 4.0
 # Lines are drawn through no more points than a screen of that width shows.
 MOST_POINTS = 160
 
-_STYLE: dict[str, Any] = {
+# Any: matplotlib's stubs know only the keys of their own version.
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 9.0,
@@ -127,14 +128,30 @@ def add_legend(figure: Figure, handles: dict[str, Artist], *, n_column: int = 2)
     n_column : int
         Number of columns.
     """
-    figure.legend(
-        list(handles.values()), list(handles), loc="outside upper left", ncols=n_column
-    )
+    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=n_column)
 
 
 def colour_of(i: int) -> str:
     """Return the colour of the i-th of several results."""
     return COLOURS[i % len(COLOURS)]
+
+
+def line_style(i: int, n: int) -> dict[str, Any]:
+    """Return colour and width of the i-th of n results' lines.
+
+    Earlier lines are wider, so that later ones that run along them do not hide them.
+
+    Parameters
+    ----------
+    i, n : int
+        Which result, of how many.
+
+    Returns
+    -------
+    dict
+        For `Axes.plot`.
+    """
+    return {"color": colour_of(i), "lw": 1.3 + 0.9 * (n - 1 - i) / max(n - 1, 1)}
 
 
 def thinned(n: int) -> NDArray[np.int64]:

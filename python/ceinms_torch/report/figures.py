@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,7 +56,7 @@ def report_figures(results: Sequence[SavedResult]) -> list[ReportFigure]:
     list of ReportFigure
         With names that differ.
     """
-    return [
+    figures = [
         *_moments(results),
         *_parameters(results),
         *_identifiability(results),
@@ -62,6 +64,14 @@ def report_figures(results: Sequence[SavedResult]) -> list[ReportFigure]:
         *_activations(results),
         *_history(results),
     ]
+    # Two names may be one without what files cannot take.
+    count: Counter[str] = Counter()
+    different = []
+    for figure in figures:
+        count[figure.name] += 1
+        n = count[figure.name]
+        different.append(figure if n == 1 else replace(figure, name=f"{figure.name}_{n}"))
+    return different
 
 
 def _moments(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
@@ -171,4 +181,4 @@ def _history(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
 
 def file_name(name: str) -> str:
     """Return a name with nothing in it that file names and links cannot take."""
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)

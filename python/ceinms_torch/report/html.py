@@ -84,20 +84,24 @@ def render_report(
         drawn.append(_draw(figure))
         if progress is not None:
             progress(i, len(figures))
-    return _environment().get_template("report.html.jinja").render(
-        results=results,
-        sections=SECTIONS,
-        figures=drawn,
-        colours=[colour_of(i) for i in range(len(results))],
-        summaries=[summarise(result) for result in results],
-        r2_words=R2_WORDS,
-        fit_rows=fit_rows(results),
-        parameter_rows=parameter_rows(results),
-        directions=[direction_sentences(result) for result in results],
-        provenance_rows=provenance_rows(results),
-        references=references_of(results),
-        version=importlib.metadata.version("ceinms-torch"),
-        **_assets(),
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            results=results,
+            sections=SECTIONS,
+            figures=drawn,
+            colours=[colour_of(i) for i in range(len(results))],
+            summaries=[summarise(result) for result in results],
+            r2_words=R2_WORDS,
+            fit_rows=fit_rows(results),
+            parameter_rows=parameter_rows(results),
+            directions=[direction_sentences(result) for result in results],
+            provenance_rows=provenance_rows(results),
+            references=references_of(results),
+            version=importlib.metadata.version("ceinms-torch"),
+            **_assets(),
+        )
     )
 
 

@@ -209,7 +209,7 @@ def _figures(fit: DofFit) -> str:
 
 
 def _level(r2: float) -> Level:
-    if r2 >= 0.75:  # noqa: SIM300
+    if r2 >= 0.75:
         return "good"
     return "note" if r2 >= 0.5 else "warning"
 

@@ -57,7 +57,7 @@ def inline_svg(figure: Figure, name: str, label: str) -> str:
     for element in root.iter():
         _shorten(element)
     for key in ("width", "height", "version"):
-        root.attrib.pop(key, None)
+        root.attrib.pop(key, "")
     root.set("role", "img")
     root.set("aria-label", label)
     return etree.tostring(root, encoding="unicode")
@@ -69,15 +69,15 @@ def _rename(root: etree._Element, name: str) -> None:
     used = set(re.findall(r"url\(#([^)]+)\)", text)) | set(re.findall(r'href="#([^"]+)"', text))
     new = {old: f"{name}-{i}" for i, old in enumerate(sorted(used))}
     for element in root.iter():
-        old = element.attrib.pop("id", None)
+        old = str(element.attrib.pop("id", ""))
         if old in new:
-            element.set("id", new[str(old)])
+            element.set("id", new[old])
         link = element.get(_LINK)
         if link is not None:
             element.set(_LINK, f"#{new[link[1:]]}")
         for key, value in element.attrib.items():
-            if "url(#" in value:
-                element.set(key, re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{new[m[1]]})", value))
+            text = re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{new[m[1]]})", str(value))
+            element.set(key, text)
 
 
 def _shorten(element: etree._Element) -> None:

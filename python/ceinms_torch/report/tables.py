@@ -32,17 +32,18 @@ def fit_rows(results: Sequence[SavedResult]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        With `dof`, `trial`, `is_mean` and `figures`.
+        With `dof`, `trial`, `use` (own or unseen), `is_mean` and `figures`.
     """
     rows: list[dict[str, Any]] = []
     for dof in dof_names(results):
-        for word, group in (("own", "own"), ("unseen", "unseen")):
-            means = [_mean(result, getattr(result, group), dof) for result in results]
+        for word in ("own", "unseen"):
+            means = [_mean(result, getattr(result, word), dof) for result in results]
             if any(mean is not None and mean.n_trial for mean in means):
                 rows.append(
                     {
                         "dof": dof,
-                        "trial": f"mean of {word} trials",
+                        "trial": "mean",
+                        "use": word,
                         "is_mean": True,
                         "figures": [
                             [number(one.rmse, ".2f"), number(one.r2, ".3f"), NONE]
@@ -72,8 +73,8 @@ def _trial_row(results: Sequence[SavedResult], dof: str, name: str) -> dict[str,
         figures.append(
             [number(fit.rmse, ".2f"), number(fit.r2, ".3f"), number(fit.r2_correlation, ".3f")]
         )
-    trial_name = f"{name}, {' or '.join(sorted(uses))}" if uses else name
-    return {"dof": dof, "trial": trial_name, "is_mean": False, "figures": figures}
+    use = " or ".join(sorted(uses))
+    return {"dof": dof, "trial": name, "use": use, "is_mean": False, "figures": figures}
 
 
 def parameter_rows(results: Sequence[SavedResult]) -> list[dict[str, Any]]:

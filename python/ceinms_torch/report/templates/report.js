@@ -57,27 +57,22 @@ function readOff(figure) {
     const x = valueAt((px - left) / (right - left), panel.x, panel.log[0]);
     box.replaceChildren();
     make("b", box, panel.title);
-    const rows = [];
-    for (const line of panel.lines) {
-      const i = nearest(line, x);
-      if (i < 0) continue;
-      rows.push([line, line.x[i], line.y[i]]);
-    }
-    if (!rows.length) return hide();
-    make("div", box, `${panel.xlabel}: ${rows[0][1]}`);
-    for (const [line, , y] of rows) {
+    const found = panel.lines.map((line) => [line, nearest(line, x)]).filter(([, i]) => i >= 0);
+    if (!found.length) return hide();
+    const [line, i] = found[0];
+    make("div", box, `${panel.xlabel}: ${line.x[i]}`);
+    for (const [line, i] of found) {
       const row = make("div", box);
       make("span", row, "■ ").style.color = line.colour;
-      row.append(`${line.label}: ${y}`);
+      row.append(`${line.label}: ${line.y[i]}`);
     }
     make("div", box, panel.ylabel);
-    const share = shareOf(rows[0][1], panel.x, panel.log[0]);
-    const cx = left + share * (right - left);
+    const cx = left + shareOf(line.x[i], panel.x, panel.log[0]) * (right - left);
     cross.setAttribute("d", `M${cx} ${top}V${bottom}M${left} ${py}H${right}`);
     box.hidden = false;
-    const right_half = event.clientX - seen.left > seen.width / 2;
-    box.style.left = right_half ? "auto" : `${event.clientX - seen.left + 24}px`;
-    box.style.right = right_half ? `${seen.right - event.clientX + 24}px` : "auto";
+    const isRight = event.clientX - seen.left > seen.width / 2;
+    box.style.left = isRight ? "auto" : `${event.clientX - seen.left + 24}px`;
+    box.style.right = isRight ? `${seen.right - event.clientX + 24}px` : "auto";
     box.style.top = `${event.clientY - seen.top + 8}px`;
   }
 
@@ -146,7 +141,7 @@ document.querySelectorAll("figure:has(script.values)").forEach(readOff);
 document.querySelectorAll("[data-choose]").forEach(choose);
 document.querySelectorAll("table.sortable").forEach(sortable);
 document.querySelectorAll("table.filtered").forEach(filtered);
-// On paper, nothing is folded.
-addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach((one) => (one.open = true));
-});
+// Folded on the screen only, and only by a script that can unfold it for the printer.
+const unfold = (isOpen) => document.querySelectorAll("details").forEach((one) => (one.open = isOpen));
+unfold(false);
+addEventListener("beforeprint", () => unfold(true));

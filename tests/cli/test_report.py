@@ -11,44 +11,30 @@ from helpers import DOF_NAMES
 PNG = b"\x89PNG"
 
 
-def test_report_of_two_results_with_figures_as_files(saved_folder, annealed_folder, tmp_path):
-    before = listing(saved_folder)
+def test_report_with_figures_as_files(annealed_folder, tmp_path):
+    before = listing(annealed_folder)
     result = run_command(
         "report",
-        saved_folder,
         annealed_folder,
         "--out",
-        tmp_path / "new" / "both.html",
+        tmp_path / "new" / "report.html",
         "--figures",
         tmp_path / "figures",
-        "--format",
-        "svg",
         without_torch=tmp_path / "poison",
     )
     assert result.returncode == 0, result.stderr
-    assert listing(saved_folder) == before
-    page = (tmp_path / "new" / "both.html").read_text(encoding="utf-8")
+    assert listing(annealed_folder) == before
+    page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     files = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert page.count("<figure ") == len(files)
-    assert {f"moment_bands_{dof}.svg" for dof in DOF_NAMES} <= set(files)
+    assert {f"moment_bands_{dof}.png" for dof in DOF_NAMES} <= set(files)
     for name in files:
-        svg = (tmp_path / "figures" / name).read_text(encoding="utf-8")
-        assert "<svg" in svg
-        assert "<text" in svg  # text as text
+        assert (tmp_path / "figures" / name).read_bytes().startswith(PNG)
     assert result.stdout.splitlines() == [
-        f"report:  {tmp_path / 'new' / 'both.html'}",
+        f"report:  {tmp_path / 'new' / 'report.html'}",
         f"figures: {len(files)} in {tmp_path / 'figures'}",
     ]
-
-
-def test_png_is_the_default(annealed_folder, tmp_path):
-    out = ("--out", tmp_path / "report.html", "--figures", tmp_path / "png")
-    result = run_command("report", annealed_folder, *out, "--quiet")
-    assert result.returncode == 0, result.stderr
-    files = list((tmp_path / "png").iterdir())
-    assert {path.suffix for path in files} == {".png"}
-    assert all(path.read_bytes().startswith(PNG) for path in files)
 
 
 # ---- What users get wrong ---------------------------------------------------------------

@@ -49,8 +49,6 @@ _STYLE: Any = {
     "grid.linewidth": 0.5,
     "path.simplify": True,
     "path.simplify_threshold": 0.3,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "ceinms-torch",
 }
 
 

@@ -15,7 +15,7 @@ from ceinms_torch.plots.style import colour_of
 from ceinms_torch.report.figures import ReportFigure, report_figures
 from ceinms_torch.report.references import references_of
 from ceinms_torch.report.summary import R2_WORDS, summarise
-from ceinms_torch.report.svg import inline_svg, readable_values
+from ceinms_torch.report.svg import SVG_SETTINGS, inline_svg, readable_values
 from ceinms_torch.report.tables import (
     direction_sentences,
     fit_rows,
@@ -173,7 +173,7 @@ def write_figures(
     directory : path-like
         Where; made if needed, files in it are overwritten.
     suffix : {"png", "svg"}
-        The format; PNG has 200 dots per inch.
+        The format; PNG has 200 dots per inch, and in SVG text stays text.
     progress : callable, optional
         Called with the number of figures drawn, and of all, after each.
 
@@ -187,6 +187,8 @@ def write_figures(
     OptionError
         If the format is another.
     """
+    import matplotlib as mpl  # noqa: PLC0415  slow to load
+
     if suffix not in FORMATS:
         raise OptionError(wording("format", f"one of {', '.join(FORMATS)}", repr(suffix)))
     directory = Path(directory)
@@ -195,7 +197,8 @@ def write_figures(
     files = []
     for i, figure in enumerate(figures, 1):
         file = directory / f"{figure.name}.{suffix}"
-        figure.draw().savefig(file, dpi=_DOTS_PER_INCH)
+        with mpl.rc_context(SVG_SETTINGS):
+            figure.draw().savefig(file, dpi=_DOTS_PER_INCH)
         files.append(file)
         if progress is not None:
             progress(i, len(figures))

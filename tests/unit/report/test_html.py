@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from lxml import html
 
+from ceinms_torch.errors import OptionError
 from ceinms_torch.report import html as page
 from ceinms_torch.report.figures import file_name, report_figures
 from ceinms_torch.report.references import REFERENCES, references_of
@@ -110,6 +111,17 @@ def test_findings_and_warnings_are_told(tree):
     for part in FINDING.values():
         assert part in words or part.capitalize() in words
     assert "odd & strange" in words
+
+
+def test_figures_as_files_are_those_of_the_page(results, tmp_path):
+    files = page.write_figures(results[1:], tmp_path / "figures", suffix="svg")
+    names = [figure.name for figure in report_figures(results[1:])]
+    assert [file.stem for file in files] == names
+    for file in files:
+        texts = html.fromstring(file.read_bytes()).xpath("//*[local-name() = 'text']/text()")
+        assert any("[" in text for text in texts), file  # units, as text
+    with pytest.raises(OptionError, match="format: expected one of png, svg, got 'pdf'"):
+        page.write_figures(results, tmp_path / "none", suffix="pdf")
 
 
 # ---- Tables -----------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def plot_moments(results: Sequence[SavedResult], trial: str) -> Figure:
             handles[name] = draw_line(
                 axes, time, one.joint_moment[dof], name, **line_style(i, len(results))
             )
-            fits.append(f"RMSE {one.fit[dof].rmse:.1f} N m, R² {one.fit[dof].r2:.2f}")
+            fits.append(f"RMSE {one.fit[dof].rmse:.3g} N m, R² {one.fit[dof].r2:.2f}")
         axes.set_title(f"{dof}: {fits[0]}" if len(fits) == 1 else dof)
         _finish_row(axes)
     rows[-1].set_xlabel("Time [s]")

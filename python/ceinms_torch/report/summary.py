@@ -15,8 +15,8 @@ from ceinms_torch.workflows.saved_result import SavedResult, SavedTrial
 # What a coefficient of determination is called here. There is no agreement in the field; a report
 # that shows the words shows these limits beside them.
 R2_WORDS = ((0.9, "closely"), (0.75, "well"), (0.5, "roughly"), (0.0, "poorly"))
-# A DOF is over-fitted when its errors on unseen trials are so many times those on its own, or R²
-# is so much lower.
+# A DOF is over-fitted when its errors on unseen trials are so many times those on its own, unless
+# they are small all the same, or when R² is so much lower.
 OVERFIT_RATIO = 1.5
 OVERFIT_R2 = 0.2
 # More than this share of all parameters at bounds asks for another look at ranges or data.
@@ -171,7 +171,7 @@ def _headline(result: SavedResult) -> str:
     trials, kind = (result.unseen, "unseen") if result.unseen else (result.own, "its own")
     fits = dof_fits(result, trials)
     by_word: dict[str, list[str]] = {}
-    for fit in sorted(fits, key=lambda fit: -fit.r2):
+    for fit in sorted(fits, key=lambda fit: math.inf if math.isnan(fit.r2) else -fit.r2):
         by_word.setdefault(r2_word(fit.r2), []).append(fit.dof)
     words = "; ".join(f"{', '.join(dofs)} {word}" for word, dofs in by_word.items())
     sentence = f"On {plural(len(trials), f'{kind} trial')}, moments are predicted: {words}."
@@ -205,13 +205,14 @@ def _fit_points(result: SavedResult) -> Iterator[Point]:
 
 
 def _figures(fit: DofFit) -> str:
-    return f"RMSE {fit.rmse:.1f} N m, R² {fit.r2:.2f} (lowest {fit.worst_r2:.2f})"
+    r2 = f"R² {fit.r2:.2f} (lowest {fit.worst_r2:.2f})"
+    return f"RMSE {fit.rmse:.3g} N m, {'no R²' if math.isnan(fit.r2) else r2}"
 
 
 def _level(r2: float) -> Level:
     if r2 >= 0.75:
         return "good"
-    return "note" if r2 >= 0.5 else "warning"
+    return "note" if r2 >= 0.5 or math.isnan(r2) else "warning"
 
 
 def _fit_advice(fit: DofFit) -> str:
@@ -225,11 +226,12 @@ def _fit_advice(fit: DofFit) -> str:
 
 
 def _overfit_points(own: DofFit, unseen: DofFit) -> Iterator[Point]:
-    if unseen.rmse > OVERFIT_RATIO * own.rmse or unseen.r2 < own.r2 - OVERFIT_R2:
+    is_worse = unseen.rmse > OVERFIT_RATIO * own.rmse and not unseen.r2 >= R2_WORDS[0][0]
+    if is_worse or unseen.r2 < own.r2 - OVERFIT_R2:
         yield Point(
             level="warning",
-            text=f"{own.dof} is over-fitted: RMSE rises from {own.rmse:.1f} to {unseen.rmse:.1f} "
-            f"N m and R² falls from {own.r2:.2f} to {unseen.r2:.2f} on unseen trials.",
+            text=f"{own.dof} is over-fitted: RMSE goes from {own.rmse:.3g} to {unseen.rmse:.3g} "
+            f"N m and R² from {own.r2:.2f} to {unseen.r2:.2f} on unseen trials.",
             advice="Calibrate on more and on more varied trials, or fewer parameters: muscleGroups "
             "and global instead of single.",
         )

@@ -13,12 +13,15 @@ from ceinms_torch.report.summary import DofFit, dof_fits
 from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
 
 NONE = "–"
+_RMSE = "#.3g"  # three digits, zeros at the end included
 _MOST_DIRECTIONS = 12  # that are told in words
 
 
 def number(value: float | None, form: str = ".4g") -> str:
     """Return a number as text, and a dash where there is none."""
-    return NONE if value is None or not math.isfinite(value) else format(value, form)
+    if value is None or not math.isfinite(value):
+        return NONE
+    return format(value, form).removesuffix(".")
 
 
 def fit_rows(results: Sequence[SavedResult]) -> list[dict[str, Any]]:
@@ -46,7 +49,7 @@ def fit_rows(results: Sequence[SavedResult]) -> list[dict[str, Any]]:
                         "use": word,
                         "is_mean": True,
                         "figures": [
-                            [number(one.rmse, ".2f"), number(one.r2, ".3f"), NONE]
+                            [number(one.rmse, _RMSE), number(one.r2, ".3f"), NONE]
                             if one is not None
                             else [NONE] * 3
                             for one in means
@@ -71,7 +74,7 @@ def _trial_row(results: Sequence[SavedResult], dof: str, name: str) -> dict[str,
             continue
         uses.add("own" if trial.is_own else "unseen")
         figures.append(
-            [number(fit.rmse, ".2f"), number(fit.r2, ".3f"), number(fit.r2_correlation, ".3f")]
+            [number(fit.rmse, _RMSE), number(fit.r2, ".3f"), number(fit.r2_correlation, ".3f")]
         )
     use = " or ".join(sorted(uses))
     return {"dof": dof, "trial": name, "use": use, "is_mean": False, "figures": figures}

@@ -67,7 +67,7 @@ def test_moments_are_those_of_the_trial(one):
             np.testing.assert_array_equal(line.get_ydata(), series[dof])
     fit = trial.fit["knee_angle_r"]
     title = figure.axes[0].get_title(loc="left")
-    assert title == f"knee_angle_r: RMSE {fit.rmse:.1f} N m, R² {fit.r2:.2f}"
+    assert title == f"knee_angle_r: RMSE {fit.rmse:.3g} N m, R² {fit.r2:.2f}"
 
 
 def test_band_is_the_mean_and_one_standard_deviation(one):

@@ -74,11 +74,21 @@ def test_negative_r2_is_told_and_comes_with_advice(saved):
     assert "worse than by their mean" in summarise(result).headline
 
 
+def test_constant_moment_has_no_r2(saved):
+    result = with_fit(saved, own=(float("nan"), 2.0), unseen=(float("nan"), 3.0))
+    (point,) = found(result, "knee_angle_r")
+    assert point.text == (
+        "knee_angle_r: on its own trials RMSE 2 N m, no R²; on unseen trials RMSE 3 N m, no R²."
+    )
+    assert "against a constant" in summarise(result).headline
+
+
 @pytest.mark.parametrize(
     ("own", "unseen", "is_overfit"),
     [
-        ((0.95, 5.0), (0.90, 7.0), False),
-        ((0.95, 5.0), (0.90, 8.0), True),  # 1.6 times the error
+        ((0.95, 5.0), (0.89, 7.0), False),
+        ((0.95, 5.0), (0.89, 8.0), True),  # 1.6 times the error
+        ((0.9999, 0.1), (0.99, 1.0), False),  # small all the same
         ((0.95, 5.0), (0.70, 6.0), True),  # R² falls by 0.25
         ((0.60, 9.0), (0.95, 4.0), False),
     ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ceinms_torch.plots.moments import trial_names, trial_of
 from ceinms_torch.plots.ranges import mtu_names
-from ceinms_torch.plots.style import (
+from ceinms_torch.plots.narrow import (
     MUTED,
     add_legend,
     check_known,

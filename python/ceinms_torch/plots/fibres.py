@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ceinms_torch.plots.ranges import draw_ranges, rows_height
-from ceinms_torch.plots.style import MEASURED, MUTED, add_legend, draw_line, new_figure, styled
+from ceinms_torch.plots.narrow import MEASURED, MUTED, add_legend, draw_line, new_figure, styled
 from ceinms_torch.workflows.saved_result import SavedResult
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ceinms_torch.plots.style import (
+from ceinms_torch.plots.narrow import (
     COLOURS,
     FloatArray,
     add_legend,

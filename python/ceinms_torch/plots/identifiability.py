@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ceinms_torch.errors import DataError, wording
-from ceinms_torch.plots.style import COLOURS, MUTED, add_legend, colour_of, new_figure, styled
+from ceinms_torch.plots.narrow import COLOURS, MUTED, add_legend, colour_of, new_figure, styled
 from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
 
 if TYPE_CHECKING:

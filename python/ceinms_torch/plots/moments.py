@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ceinms_torch.plots.style import (
+from ceinms_torch.plots.narrow import (
     MEASURED,
     FloatArray,
     add_legend,

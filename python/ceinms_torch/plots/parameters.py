@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ceinms_torch.plots.style import MUTED, add_legend, check_known, colour_of, new_figure, styled
+from ceinms_torch.plots.narrow import MUTED, add_legend, check_known, colour_of, new_figure, styled
 from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
 
 if TYPE_CHECKING:

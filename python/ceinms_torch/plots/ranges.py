@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ceinms_torch.plots.style import FloatArray, colour_of
+from ceinms_torch.plots.narrow import FloatArray, colour_of
 from ceinms_torch.workflows.saved_result import SavedResult
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ceinms_torch.plots.ranges import draw_ranges, rows_height
-from ceinms_torch.plots.style import MUTED, add_legend, new_figure, styled
+from ceinms_torch.plots.narrow import MUTED, add_legend, new_figure, styled
 from ceinms_torch.workflows.saved_result import SavedResult
 
 if TYPE_CHECKING:

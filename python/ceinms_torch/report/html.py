@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.plots.style import colour_of
+from ceinms_torch.plots.narrow import colour_of
 from ceinms_torch.report.figures import ReportFigure, report_figures
 from ceinms_torch.report.references import references_of
 from ceinms_torch.report.summary import R2_WORDS, summarise

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 import ceinms_torch as ct
 from ceinms_torch.errors import DataError
-from ceinms_torch.plots.style import MOST_POINTS, thinned
+from ceinms_torch.plots.narrow import MOST_POINTS, thinned
 from helpers import DOF_NAMES, MTU_NAMES
 
 UNIT = re.compile(r"\[[^\]]+\]")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from ceinms_torch.plots.style import draw_line, new_figure, styled
+from ceinms_torch.plots.narrow import draw_line, new_figure, styled
 from ceinms_torch.report.svg import inline_svg, readable_values
 
 SVG = "{http://www.w3.org/2000/svg}"

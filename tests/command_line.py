@@ -5,9 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMAND = Path(sys.executable).parent / "ceinms-torch"
-
-_POISON = "raise RuntimeError('torch was loaded')\n"
+SCRIPTS = Path(sys.executable).parent
+COMMAND = SCRIPTS / "ceinms-torch"
 
 
 def environment(**changes):
@@ -17,15 +16,24 @@ def environment(**changes):
 
 
 def run_command(*arguments, without_torch=None):
-    """Run ``ceinms-torch`` to its end.
+    """Run ``ceinms-torch`` to its end; see `run_program`."""
+    return run_program(COMMAND.name, *arguments, without_torch=without_torch)
+
+
+def run_program(program, *arguments, without_torch=None, without=()):
+    """Run an installed program to its end.
 
     Parameters
     ----------
+    program : str
+        Its name.
     *arguments : str or path-like
         Its arguments.
     without_torch : path-like, optional
         A folder in which a module named torch is put that fails to import: a command that loads
         torch ends in a traceback.
+    without : tuple of str
+        More modules to treat like that.
 
     Returns
     -------
@@ -36,10 +44,11 @@ def run_command(*arguments, without_torch=None):
     if without_torch is not None:
         folder = Path(without_torch)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "torch.py").write_text(_POISON)
+        for module in {"torch", *without}:
+            (folder / f"{module}.py").write_text(f"raise RuntimeError('{module} was loaded')\n")
         changes["PYTHONPATH"] = str(folder)
     return subprocess.run(
-        [COMMAND, *map(str, arguments)],
+        [SCRIPTS / program, *map(str, arguments)],
         check=False,
         capture_output=True,
         text=True,

@@ -26,6 +26,20 @@ Model make_model(const std::string& tendon, const std::string& activation, bool 
           tolerance};
 }
 
+legacy::AnnealingOptions annealing_options(std::size_t no_epsilon, double rt, double temperature,
+                                           std::size_t ns, std::size_t nt, double epsilon,
+                                           std::uint64_t max_no_eval, const std::string& variant,
+                                           std::uint64_t seed) {
+  using legacy::AnnealingVariant;
+  constexpr std::array<std::pair<std::string_view, AnnealingVariant>, 2> variants{
+      {{"ceinms", AnnealingVariant::ceinms}, {"modern", AnnealingVariant::modern}}};
+  if (no_epsilon < 1 || ns < 1 || nt < 1)
+    throw std::invalid_argument("no_epsilon, ns, nt: expected at least 1.");
+  return {no_epsilon, rt,      temperature, ns,
+          nt,         epsilon, max_no_eval, named("variant", variant, variants),
+          seed};
+}
+
 using Results = py::typing::Dict<py::str, py::array>;
 
 /// New arrays in `result`, and where they are.
@@ -128,16 +142,11 @@ Returns a dict of arrays (n_step, n_mtu): activation, fibre_length [m], norm_fib
 fibre_velocity [m/s], norm_fibre_velocity, pennation_angle [rad], tendon_strain, mtu_force [N]; joint_moment
 (n_step, n_dof) [N m]; n_failed (n_mtu), frames at which the elastic tendon found no equilibrium.)");
   py::class_<legacy::AnnealingOptions>(module, "AnnealingOptions",
-                                       "Settings of CEINMS's annealing.")
-      .def(py::init([](std::size_t no_epsilon, double rt, double temperature, std::size_t ns,
-                       std::size_t nt, double epsilon, std::uint64_t max_no_eval) {
-             if (no_epsilon < 1 || ns < 1 || nt < 1)
-               throw std::invalid_argument("no_epsilon, ns, nt: expected at least 1.");
-             return legacy::AnnealingOptions{no_epsilon, rt,      temperature, ns,
-                                             nt,         epsilon, max_no_eval};
-           }),
-           py::kw_only(), py::arg("no_epsilon"), py::arg("rt"), py::arg("temperature"),
-           py::arg("ns"), py::arg("nt"), py::arg("epsilon"), py::arg("max_no_eval"));
+                                       "Settings of CEINMS's annealing; variant 'ceinms' or "
+                                       "'modern', which alone has a seed.")
+      .def(py::init(&annealing_options), py::kw_only(), py::arg("no_epsilon"), py::arg("rt"),
+           py::arg("temperature"), py::arg("ns"), py::arg("nt"), py::arg("epsilon"),
+           py::arg("max_no_eval"), py::arg("variant") = "ceinms", py::arg("seed") = 0);
   module.def("legacy_run_hybrid", &run_hybrid, py::kw_only(), py::arg("tables"),
              py::arg("parameters"), py::arg("trial"), py::arg("model"), py::arg("measured"),
              py::arg("alpha"), py::arg("beta"), py::arg("gamma"), py::arg("adjust"),

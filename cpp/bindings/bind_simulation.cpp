@@ -42,7 +42,10 @@ py::typing::Dict<py::str, Array> simulate(const std::array<TableArrays, 4>& tabl
   check_increasing("time", time);
   check_number("excitation_start", excitation_start);
   check_positive("excitation_rate", excitation_rate);
-  const kernel::SimulationOptions options = simulation_options(tendon, filter_start);
+  // The damped equilibrium has no derivatives, so that the engines with gradients do not know it.
+  const bool is_damped = tendon == "dampedEquilibrium";
+  const kernel::SimulationOptions options =
+      simulation_options(is_damped ? "rosenbrock" : tendon, filter_start);
 
   const kernel::MtuCurves<kernel::PiecewiseCubic> curves{to_table(tables[0]), to_table(tables[1]),
                                                          to_table(tables[2]), to_table(tables[3])};
@@ -73,7 +76,10 @@ py::typing::Dict<py::str, Array> simulate(const std::array<TableArrays, 4>& tabl
   {
     // Safe: every array is held by this frame and nothing below touches Python.
     const py::gil_scoped_release release;
-    kernel::simulate_trial(curves, parameters.data(), in, options, out);
+    if (is_damped)
+      kernel::simulate_trial_damped(curves, parameters.data(), in, options.filter_start, out);
+    else
+      kernel::simulate_trial(curves, parameters.data(), in, options, out);
   }
   return result;
 }
@@ -90,9 +96,11 @@ void bind_simulation(py::module_& module) {
 Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
 parameters (12, n_mtu); time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s];
 moment_arm (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu); excitation_start [s];
-excitation_rate [Hz]; tendon 'stiff' or 'rosenbrock'; filter_start 'zero' or 'ceinms'.
+excitation_rate [Hz]; tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero' or
+'ceinms'.
 
-Returns a dict of arrays: activation, fibre_length [m], fibre_velocity [m/s],
+Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,
+fibre_length [m], fibre_velocity [m/s],
 pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
 (n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
 time does not increase or the rate is not positive.)");

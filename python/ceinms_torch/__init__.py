@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
     from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective
     from ceinms_torch.model.parameters import PARAMETER_KINDS
+    from ceinms_torch.model.rt_subject import read_rt_subject
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
     from ceinms_torch.model.trial import Trial
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
     from ceinms_torch.workflows.identifiability import Identifiability, identifiability
     from ceinms_torch.workflows.parameter_space import ParameterSpace
+    from ceinms_torch.workflows.preflight.check import check_folder
+    from ceinms_torch.workflows.preflight.findings import CheckReport, Finding, Place
     from ceinms_torch.workflows.result_reading import read_result, read_results
     from ceinms_torch.workflows.saved_result import SavedResult
     from ceinms_torch.workflows.simulate import Simulation, simulate
@@ -68,6 +71,7 @@ _HOMES = {
     "model.nms_model": ("SimulatedAnnealing", "Tendon"),
     "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt", "Objective"),
     "model.parameters": ("PARAMETER_KINDS",),
+    "model.rt_subject": ("read_rt_subject",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
     "model.trial": ("Trial",),
@@ -79,6 +83,8 @@ _HOMES = {
     "workflows.folder": ("CalibrationFolder", "RunFolder"),
     "workflows.identifiability": ("Identifiability", "identifiability"),
     "workflows.parameter_space": ("ParameterSpace",),
+    "workflows.preflight.check": ("check_folder",),
+    "workflows.preflight.findings": ("CheckReport", "Finding", "Place"),
     "workflows.result_reading": ("read_result", "read_results"),
     "workflows.saved_result": ("SavedResult",),
     "workflows.simulate": ("Simulation", "simulate"),
@@ -100,12 +106,14 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "CalibrationStep",
     "CeinmsTorchError",
     "CeinmsTorchWarning",
+    "CheckReport",
     "Curve",
     "DataError",
     "Dof",
     "ExcitationGenerator",
     "Execution",
     "FileFormatError",
+    "Finding",
     "FusedProblem",
     "Identifiability",
     "InputData",
@@ -119,6 +127,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "OptionError",
     "ParameterSpace",
     "ParameterSpec",
+    "Place",
     "RunFolder",
     "RunSetup",
     "SavedResult",
@@ -136,12 +145,14 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
+    "check_folder",
     "identifiability",
     "mean_fit",
     "moment_fit",
     "plots",
     "read_result",
     "read_results",
+    "read_rt_subject",
     "read_storage",
     "simulate",
     "simulate_tensors",

@@ -269,7 +269,7 @@ class LegacyTrial:
 
 class AnnealingOptions:
     """
-    Settings of CEINMS's annealing.
+    Settings of CEINMS's annealing; variant 'ceinms' or 'modern', which alone has a seed.
     """
     def __init__(
         self,
@@ -281,6 +281,8 @@ class AnnealingOptions:
         nt: typing.SupportsInt | typing.SupportsIndex,
         epsilon: typing.SupportsFloat | typing.SupportsIndex,
         max_no_eval: typing.SupportsInt | typing.SupportsIndex,
+        variant: str = "ceinms",
+        seed: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None: ...
 
 class LegacyEvaluation:
@@ -509,9 +511,11 @@ def simulate(
     Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
     parameters (12, n_mtu); time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s];
     moment_arm (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu); excitation_start [s];
-    excitation_rate [Hz]; tendon 'stiff' or 'rosenbrock'; filter_start 'zero' or 'ceinms'.
+    excitation_rate [Hz]; tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero' or
+    'ceinms'.
 
-    Returns a dict of arrays: activation, fibre_length [m], fibre_velocity [m/s],
+    Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,
+    fibre_length [m], fibre_velocity [m/s],
     pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
     (n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
     time does not increase or the rate is not positive.

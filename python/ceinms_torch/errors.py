@@ -6,9 +6,11 @@ Every message reads ``<name>: expected <what>, got <what>. <Hint>.``; for files 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,19 @@ class CeinmsTorchError(Exception):
 
 
 class CeinmsTorchWarning(UserWarning):
-    """Something in the input is doubtful and the user can act on it."""
+    """Something in the input is doubtful and the user can act on it.
+
+    Parameters
+    ----------
+    message : str
+        What, and where.
+    code : str
+        A short stable name for the kind of doubt, for programs that sort findings.
+    """
+
+    def __init__(self, message: str, code: str = "doubtful") -> None:
+        self.code = code
+        super().__init__(message)
 
 
 class DataError(CeinmsTorchError, ValueError):
@@ -44,6 +58,8 @@ class FileFormatError(CeinmsTorchError, ValueError):
         What should be there and what is there.
     hint : str, optional
         What the user can do about it.
+    code : str, optional
+        A short stable name for the kind of fault, for programs that sort findings.
     """
 
     def __init__(
@@ -55,6 +71,7 @@ class FileFormatError(CeinmsTorchError, ValueError):
         expected: str,
         got: str,
         hint: str | None = None,
+        code: str | None = None,
     ) -> None:
         self.path = Path(path)
         self.line = line
@@ -62,18 +79,25 @@ class FileFormatError(CeinmsTorchError, ValueError):
         self.expected = expected
         self.got = got
         self.hint = hint
+        self.code = code
         super().__init__(wording(location(path, line, element), expected, got, hint))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The default would call the class with the message alone, which it does not accept; errors
         # must survive the trip between the processes of a batch.
-        return _rebuild, (self.path, self.line, self.element, self.expected, self.got, self.hint)
+        parts = {
+            "line": self.line,
+            "element": self.element,
+            "expected": self.expected,
+            "got": self.got,
+            "hint": self.hint,
+            "code": self.code,
+        }
+        return _rebuild, (self.path, parts)
 
 
-def _rebuild(
-    path: Path, line: int | None, element: str | None, expected: str, got: str, hint: str | None
-) -> FileFormatError:
-    return FileFormatError(path, line=line, element=element, expected=expected, got=got, hint=hint)
+def _rebuild(path: Path, parts: dict[str, Any]) -> FileFormatError:
+    return FileFormatError(path, **parts)
 
 
 def location(
@@ -164,3 +188,35 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """
     match = nearest(name, known)
     return None if match is None else f"Did you mean '{match}'?"
+
+
+@contextlib.contextmanager
+def told_warnings(tell: Callable[[str], None], already: Iterable[str] = ()) -> Iterator[list[str]]:
+    """Hand the package's warnings to a function instead of Python's own display.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with each message, once.
+    already : iterable of str
+        Messages that have been told.
+
+    Yields
+    ------
+    list of str
+        Filled as warnings come; each message once.
+    """
+    messages = list(dict.fromkeys(already))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CeinmsTorchWarning)
+        previous = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *args: object) -> None:
+            if not issubclass(category, CeinmsTorchWarning):
+                previous(message, category, *args)  # type: ignore[arg-type]  # passed through
+            elif str(message) not in messages:
+                messages.append(str(message))
+                tell(str(message))
+
+        warnings.showwarning = show  # type: ignore[assignment]  # narrower than typeshed's
+        yield messages

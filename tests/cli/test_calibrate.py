@@ -52,6 +52,7 @@ RESULT_KEYS = {
     "status_message",
     "seed",
     "options",
+    "findings",
     "fit",
     "test_fit",
     "identifiability",

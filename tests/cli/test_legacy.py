@@ -114,3 +114,35 @@ def test_what_annealing_cannot_do_is_refused(tmp_path, arguments, message):
     assert done.returncode == 1
     assert message in done.stderr
     assert not (folder / "calibrated").exists()
+
+
+def test_modern_annealing_has_a_seed(tmp_path):
+    folder = write_tiny_folder(tmp_path / "subject")
+    summaries = []
+    for seed in ("1", "2"):
+        done = run_command(
+            *("calibrate", folder / "calibrationSetup.xml", "--method", "annealing"),
+            *("--set", "variant=modern", "--seed", seed, "--out", tmp_path / seed),
+            without_torch=tmp_path / "poison",
+        )
+        assert done.returncode == 0, done.stderr
+        summaries.append(json.loads((tmp_path / seed / "result.json").read_text()))
+    for seed, summary in zip((1, 2), summaries, strict=True):
+        assert summary["seed"] == seed
+        assert summary["options"]["variant"] == "modern"
+        rows = (tmp_path / str(seed) / "loss_history.csv").read_text().splitlines()
+        # The start is the first row, and the result is not above it.
+        assert rows[1].startswith("1,0,1,")
+        assert summary["objective"] <= float(rows[1].split(",")[4])
+    assert summaries[0]["objective"] != summaries[1]["objective"]
+
+
+def test_seed_of_ceinmss_own_annealing_is_refused(tmp_path):
+    folder = write_tiny_folder(tmp_path / "subject")
+    setup = folder / "calibrationSetup.xml"
+    done = run_command("calibrate", setup, "--method", "annealing", "--seed", "1")
+    assert done.returncode == 1
+    assert "seed: expected the default, with annealing" in done.stderr
+    assert "set its variant to modern" in done.stderr
+    done = run_command("calibrate", setup, "--method", "annealing", "--set", "variant=newer")
+    assert "variant: expected one of ceinms, modern, got 'newer'" in done.stderr

@@ -217,6 +217,58 @@ def test_what_annealing_cannot_do_is_refused(tmp_path, options):
         calibrate(folder.subject, folder.trials, folder.plan, method="annealing", **options)
 
 
+# ---- The modern variant --------------------------------------------------------------------
+
+
+def modern(folder, **options):
+    settings = dataclasses.replace(folder.plan.algorithm, variant="modern")
+    return calibrate(folder.subject, folder.trials, folder.plan, options=settings, **options)
+
+
+@pytest.mark.filterwarnings("ignore::ceinms_torch.errors.CeinmsTorchWarning")
+def test_modern_annealing_is_never_worse_than_its_start(tmp_path):
+    folder = read(tmp_path, tendon="<equilibriumElastic/>")
+    space = ParameterSpace.of(folder.subject, folder.plan.steps[0], folder.plan)
+    start = problem_of(folder, space).evaluate(np.array([c.start for c in space.components]))
+    found = [modern(folder, seed=seed) for seed in range(5)]
+    for result in found:
+        assert result.history[0].objective == start.objective
+        assert (result.history[0].iteration, result.history[0].evaluations) == (0, 1)
+        assert result.objective <= start.objective
+        assert result.evaluations % (4 * len(space.components)) == 1
+        assert result.iterations == result.history[-1].iteration
+    assert [result.seed for result in found] == list(range(5))
+    assert len({result.objective for result in found}) == 5
+    again = modern(folder, seed=3, threads=2)
+    np.testing.assert_array_equal(again.subject.parameters(), found[3].subject.parameters())
+
+
+def test_modern_annealing_draws_these_numbers_everywhere(tmp_path):
+    """Stiff, one temperature: what a build of another compiler or machine must find, too."""
+    folder = read(tmp_path)
+    settings = dataclasses.replace(folder.plan.algorithm, variant="modern", max_no_eval=2)
+    result = calibrate(folder.subject, folder.trials, folder.plan, options=settings, seed=5)
+    assert result.evaluations == 61
+    # Rounding of exp and sqrt may differ in the last digit, decisions do not.
+    assert result.objective == pytest.approx(22.012843682859376, rel=1e-10)
+
+
+def test_modern_annealing_needs_a_start_within_its_ranges(tmp_path):
+    path = write_tiny_folder(tmp_path)
+    edit(path / "subject.xml", "<c1>-0.6</c1>", "<c1>-0.99</c1>")
+    folder = CalibrationFolder.read(path / "calibrationSetup.xml", legacy=True)
+    with pytest.raises(DataError, match="start value of soleus_r"):
+        modern(folder)
+
+
+def test_seed_is_for_the_modern_variant_only(tmp_path):
+    folder = read(tmp_path)
+    with pytest.raises(OptionError, match=r"seed: .*; set its variant to modern"):
+        calibrate(folder.subject, folder.trials, folder.plan, method="annealing", seed=1)
+    with pytest.raises(OptionError, match="starts: expected the default, with annealing"):
+        modern(folder, starts=2)
+
+
 def test_objectives_of_our_own_and_delays_are_refused(tmp_path):
     folder = read(tmp_path)
     step = folder.plan.steps[0]

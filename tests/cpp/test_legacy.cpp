@@ -36,6 +36,16 @@ TEST_CASE("random numbers are those of glibc") {
   CHECK(GlibcRandom(1).uniform() == 1804289383.0 / 2147483647.0);
 }
 
+TEST_CASE("portable random numbers: those that the standard fixes, as 53-bit fractions") {
+  // std::mt19937_64: the 10000th number of the default seed 5489 is 9981545732273789042.
+  PortableRandom random(5489);
+  for (int i = 1; i < 10000; ++i) {
+    const double u = random.uniform();
+    CHECK((u >= 0.0 && u < 1.0));
+  }
+  CHECK(random.uniform() == std::ldexp(static_cast<double>(9981545732273789042U >> 11U), -53));
+}
+
 TEST_CASE("Brent: roots, to the tolerance") {
   const auto cubic = [](double x) { return x * x * x - 2.0; };
   const auto root = brent_root(cubic, 0.0, 3.0, 1e-6);
@@ -202,6 +212,63 @@ TEST_CASE("annealing: finds the bottom, within bounds, in whole temperatures") {
     CHECK(bowl.asked[0][1] == 0.0);
     for (const auto& x : bowl.asked) CHECK((std::abs(x[0]) <= 1.0 && std::abs(x[1]) <= 1.0));
   }
+}
+
+TEST_CASE("annealing: the modern variant evaluates its start and never ends above it") {
+  const std::array<double, 2> lower{-1.0, -1.0};
+  const std::array<double, 2> upper{1.0, 1.0};
+  kernel::testing::Random random;
+  std::vector<double> ends;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const std::array<double, 2> start{random.between(-1.0, 1.0), random.between(-1.0, 1.0)};
+    AnnealingOptions modern = settings;
+    modern.variant = AnnealingVariant::modern;
+    modern.seed = seed;
+    modern.max_no_eval = 2;  // one temperature, in which the bowl is hardly found
+    modern.ns = modern.nt = 1;
+    Bowl bowl;
+    std::vector<std::size_t> numbers;
+    AnnealingHooks hooks = bowl.hooks();
+    hooks.report = [&](const Temperature& at) {
+      numbers.push_back(at.number);
+      return true;
+    };
+    const auto result = anneal(AnnealingKind::calibration, start, lower, upper, modern, hooks);
+    CHECK(bowl.asked[0] == std::vector<double>{start[0], start[1]});
+    CHECK(result.objective <= bowl_at(start));
+    CHECK(result.evaluations == 3);
+    CHECK(numbers == std::vector<std::size_t>{0, 1});
+    ends.push_back(bowl.asked[1][0]);
+    // The same seed, the same path.
+    Bowl again;
+    anneal(AnnealingKind::calibration, start, lower, upper, modern, again.hooks());
+    CHECK(again.asked == bowl.asked);
+  }
+  std::sort(ends.begin(), ends.end());
+  CHECK(std::unique(ends.begin(), ends.end()) == ends.end());
+}
+
+TEST_CASE("annealing: a modern start that is no number is left, and may be stopped at") {
+  const std::array<double, 1> start{0.5};
+  const std::array<double, 1> lower{-1.0};
+  const std::array<double, 1> upper{1.0};
+  AnnealingOptions modern = settings;
+  modern.variant = AnnealingVariant::modern;
+  int n = 0;
+  AnnealingHooks hooks{.objective =
+                           [&](std::span<const double> x) {
+                             return n++ == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                             : x[0] * x[0];
+                           },
+                       .report = [](const Temperature&) { return true; },
+                       .go_on = {}};
+  const auto found = anneal(AnnealingKind::calibration, start, lower, upper, modern, hooks);
+  CHECK(found.objective < 0.01);
+  hooks.report = [](const Temperature&) { return false; };
+  const auto stopped = anneal(AnnealingKind::calibration, start, lower, upper, modern, hooks);
+  CHECK(stopped.status == AnnealingStatus::interrupted);
+  CHECK(stopped.evaluations == 1);
+  CHECK(stopped.x[0] == 0.5);
 }
 
 TEST_CASE("annealing: stops when asked, with the best so far") {

@@ -9,7 +9,7 @@ import pytest
 
 from ceinms_torch import AdamW, Lbfgs, LevenbergMarquardt, Objective, simulate
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
-from ceinms_torch.model.trial import TIME_TOLERANCE
+from ceinms_torch.model.trial_files import TIME_TOLERANCE
 from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
 from ceinms_torch.workflows.simulate import engine_tendon
 

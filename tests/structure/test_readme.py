@@ -20,6 +20,7 @@ DOCUMENTS = [
     README,
     REPOSITORY / "cpp" / "README.md",
     REPOSITORY / "cpp" / "EQUATIONS.md",
+    REPOSITORY / "python" / "CEINMS.md",
     REPOSITORY / "tests" / "README.md",
     *sorted((REPOSITORY / "subjects").glob("*/README.md")),
 ]

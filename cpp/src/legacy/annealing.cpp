@@ -5,22 +5,25 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace ceinms_torch::legacy {
 namespace {
 
 constexpr double infinite = std::numeric_limits<double>::max();  // DBL_MAX, as in the original
 
+template <class Random>
 class Annealer {
  public:
   Annealer(AnnealingKind kind, std::span<const double> start, std::span<const double> lower,
            std::span<const double> upper, const AnnealingOptions& options,
-           const AnnealingHooks& hooks)
+           const AnnealingHooks& hooks, Random random)
       : kind_(kind),
         lower_(lower),
         upper_(upper),
         options_(options),
         hooks_(hooks),
+        random_(std::move(random)),
         x_(start.begin(), start.end()),
         best_(x_.size(), 0.0),
         step_(x_.size()),
@@ -32,11 +35,13 @@ class Annealer {
   AnnealingResult run() {
     AnnealingStatus status = AnnealingStatus::max_iterations;
     double temperature = options_.temperature;
-    while (evaluations_ < options_.max_no_eval) {
-      const bool is_stopped = !cool_at(temperature);
+    bool go_on = options_.variant == AnnealingVariant::ceinms || evaluate_start();
+    if (!go_on) status = AnnealingStatus::interrupted;
+    while (go_on && evaluations_ < options_.max_no_eval) {
+      go_on = cool_at(temperature);
       ++n_temperature_;
-      if (is_stopped ||
-          !hooks_.report({n_temperature_, temperature, evaluations_, best_f_, best_})) {
+      go_on = go_on && report(temperature);
+      if (!go_on) {
         status = AnnealingStatus::interrupted;
         break;
       }
@@ -59,6 +64,19 @@ class Annealer {
   }
 
  private:
+  bool report(double temperature) const {
+    return hooks_.report({n_temperature_, temperature, evaluations_, best_f_, best_});
+  }
+
+  /// False if the caller asked to stop.
+  bool evaluate_start() {
+    const double f = hooks_.objective(x_);
+    ++evaluations_;
+    best_ = x_;
+    if (f < infinite) f_ = best_f_ = f;  // else the first proposal is accepted, whatever it is
+    return report(options_.temperature);
+  }
+
   /// All proposals of one temperature. False if the caller asked to stop.
   bool cool_at(double temperature) {
     for (std::size_t i = 0; i < options_.nt; ++i) {
@@ -117,7 +135,7 @@ class Annealer {
   std::span<const double> upper_;
   const AnnealingOptions& options_;
   const AnnealingHooks& hooks_;
-  GlibcRandom random_;  // srand(1) before every search
+  Random random_;
   std::vector<double> x_;
   std::vector<double> best_;
   std::vector<double> step_;
@@ -134,7 +152,11 @@ class Annealer {
 AnnealingResult anneal(AnnealingKind kind, std::span<const double> start,
                        std::span<const double> lower, std::span<const double> upper,
                        const AnnealingOptions& options, const AnnealingHooks& hooks) {
-  return Annealer(kind, start, lower, upper, options, hooks).run();
+  const auto run = [&](auto random) {
+    return Annealer(kind, start, lower, upper, options, hooks, std::move(random)).run();
+  };
+  if (options.variant == AnnealingVariant::modern) return run(PortableRandom(options.seed));
+  return run(GlibcRandom(1));  // srand(1) before every search
 }
 
 }  // namespace ceinms_torch::legacy

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from ceinms_torch.cli.check import show_findings
 from ceinms_torch.cli.display import (
     CalibrationProgress,
     bounds_table,
@@ -25,6 +26,7 @@ from ceinms_torch.cli.display import (
     terms_table,
 )
 from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.paths import check_is_no_folder, check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.model.calibration import CalibrationPlan
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.calibration_result import CalibrationResult
     from ceinms_torch.workflows.fit import Fit
     from ceinms_torch.workflows.folder import CalibrationFolder
+    from ceinms_torch.workflows.preflight.findings import CheckReport
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -50,6 +53,9 @@ Look further than the nearest minimum, on two cores:
 
 As CEINMScalibrate does it, number for number:
   ceinms-torch calibrate calibrate.xml --method annealing
+
+The same search with other random numbers, which never ends above its start:
+  ceinms-torch calibrate calibrate.xml --method annealing --set variant=modern --seed 2
 
 The paper's method, on the paper's formulation:
   ceinms-torch calibrate calibrate.xml --method adamw --engine tensor --set learningRate=0.02
@@ -119,7 +125,9 @@ def calibrate_command(
         int, typer.Option(min=1, help="Number of starts, spread over the ranges; the best is kept.")
     ] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads; results do not depend on it.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the start points.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the start points, or of a modern annealing.")
+    ] = 0,
     start: Annotated[
         StartName, typer.Option(help="First start: the subject's values or a random point.")
     ] = StartName.subject,
@@ -134,7 +142,7 @@ def calibrate_command(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A setting of the optimiser by its XML name, such as learningRate=0.02; may be "
+            help="A setting of the method by its XML name, such as learningRate=0.02; may be "
             "repeated.",
         ),
     ] = None,
@@ -152,18 +160,22 @@ def calibrate_command(
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
 
-    Reads the files of an existing CEINMS folder, fits by gradient, and writes the calibrated
-    subject (CEINMS 0.9 XML), result.json, loss_history.csv and, for every trial, activations,
-    fibre lengths, tendon strains, forces and moments as .sto, which ceinms-torch report turns into
-    one page to read. Ctrl-C stops and keeps the best
-    parameters found so far.
+    Reads the files of an existing CEINMS folder, stops if ceinms-torch check finds errors, fits by
+    gradient, and writes the calibrated subject (CEINMS 0.9 XML), result.json, loss_history.csv and,
+    for every trial, activations, fibre lengths, tendon strains, forces and moments as .sto;
+    ceinms-torch report makes one page of them. Ctrl-C stops and keeps the best parameters found so
+    far.
     """
     from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
     from ceinms_torch.workflows.methods import choose_method  # noqa: PLC0415
-    from ceinms_torch.workflows.results import check_is_no_folder, check_writable  # noqa: PLC0415
+    from ceinms_torch.workflows.preflight.check import check_folder  # noqa: PLC0415
 
-    with shown_warnings() as warnings:
+    findings = check_folder(setup, tests=test or (), legacy=method == Method.annealing)
+    show_findings(findings)
+    if findings.has_errors:
+        raise typer.Exit(1)
+    with shown_warnings(already=findings.reader_warnings) as warnings:
         folder = CalibrationFolder.read(setup, legacy=method == Method.annealing)
         tests = folder.read_tests(test or ())
         subject_file = folder.setup.output_subject_file
@@ -195,7 +207,7 @@ def calibrate_command(
                 seed=seed,
                 callback=None if quiet else progress,
             )
-        test_fit = _finish(result, folder, tests, warnings, directory, subject_file)
+        test_fit = _finish(result, folder, tests, findings, warnings, directory, subject_file)
     if not quiet:
         _show(result, test_fit)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
@@ -222,20 +234,19 @@ def _changed(
         values["maxIterations"] = max_iterations
     for setting in settings:
         name, _, text = setting.partition("=")
-        value = _number(text)
-        if value is None:
-            raise OptionError(wording("--set", "NAME=VALUE with a number", repr(setting)))
-        values[name.strip()] = value
+        if not text.strip():
+            raise OptionError(wording("--set", "NAME=VALUE", repr(setting)))
+        values[name.strip()] = _number_or_word(text.strip())
     return type(options).from_dict(values)
 
 
-def _number(text: str) -> float | None:
+def _number_or_word(text: str) -> float | str:
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    return None
+    return text
 
 
 def _objective(base: Objective, normalisation: NormalisationName) -> Objective:
@@ -269,6 +280,7 @@ def _finish(
     result: CalibrationResult,
     folder: CalibrationFolder,
     tests: dict[str, Trial],
+    findings: CheckReport,
     warnings: list[str],
     directory: Path,
     subject_file: Path,
@@ -286,6 +298,7 @@ def _finish(
         result,
         folder,
         test_fit=test_fit,
+        findings=findings,
         warnings=warnings,
         extra_files=[file for trial in tests.values() for file in trial.files],
         command=shlex.join(["ceinms-torch", *sys.argv[1:]]),

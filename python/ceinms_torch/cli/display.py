@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.errors import told_warnings
 from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
 from ceinms_torch.workflows.fit import Fit, MomentFit, mean_fit
 from ceinms_torch.workflows.identifiability import Identifiability
@@ -20,29 +19,20 @@ stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 
-@contextlib.contextmanager
-def shown_warnings() -> Iterator[list[str]]:
+def shown_warnings(already: Iterable[str] = ()) -> AbstractContextManager[list[str]]:
     """Show the package's warnings as single lines on standard error and collect them.
 
-    Yields
-    ------
-    list of str
+    Parameters
+    ----------
+    already : iterable of str
+        Warnings that have been shown.
+
+    Returns
+    -------
+    context manager of list of str
         Filled as warnings come; each message once.
     """
-    messages: list[str] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", CeinmsTorchWarning)
-        previous = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *args: object) -> None:
-            if not issubclass(category, CeinmsTorchWarning):
-                previous(message, category, *args)  # type: ignore[arg-type]  # passed through
-            elif str(message) not in messages:
-                messages.append(str(message))
-                note(str(message), kind="warning")
-
-        warnings.showwarning = show  # type: ignore[assignment]  # narrower than typeshed's
-        yield messages
+    return told_warnings(lambda message: note(message, kind="warning"), already)
 
 
 def note(message: str, kind: str = "note") -> None:

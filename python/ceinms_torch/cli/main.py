@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import sys
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import calibrate, report, run
+from ceinms_torch.cli import calibrate, check, compare, convert, report, run
 from ceinms_torch.cli.display import stderr, stdout
+from ceinms_torch.cli.streams import forgive_letters
 from ceinms_torch.errors import CeinmsTorchError
 
 app = typer.Typer(
@@ -22,8 +22,11 @@ app = typer.Typer(
     help="Calibrate and run EMG-informed neuromusculoskeletal models from CEINMS's own files.",
 )
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
+app.command("convert", epilog=convert.EXAMPLES)(convert.convert_command)
 app.command("report", epilog=report.EXAMPLES)(report.report_command)
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
+app.command("check", epilog=check.EXAMPLES)(check.check_command)
 
 
 def _print_version(value: bool) -> None:
@@ -44,10 +47,7 @@ def _common(
 
 def main() -> None:
     """Run the command line; an error in the input is one message and exit status 1."""
-    for stream in (sys.stdout, sys.stderr):
-        # Windows and old terminals cannot print every letter; a question mark is enough for those.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    forgive_letters()
     try:
         app()
     except CeinmsTorchError as error:

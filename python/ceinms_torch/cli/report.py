@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ceinms_torch.cli.display import stderr, stdout
+from ceinms_torch.io.paths import check_is_no_folder, check_writable
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -57,7 +58,6 @@ def report_command(
     """
     from ceinms_torch.report.html import write_figures, write_report  # noqa: PLC0415
     from ceinms_torch.workflows.result_reading import read_results  # noqa: PLC0415
-    from ceinms_torch.workflows.results import check_is_no_folder, check_writable  # noqa: PLC0415
 
     saved = read_results(results)
     check_is_no_folder(out)

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from ceinms_torch.cli.display import fit_table, note, shown_warnings, stdout
 from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.workflows.folder import RunFolder
@@ -44,6 +45,7 @@ class TendonName(StrEnum):
 
     stiff = "stiff"
     rosenbrockElastic = "rosenbrockElastic"  # noqa: N815  as in the XML
+    dampedEquilibrium = "dampedEquilibrium"  # noqa: N815
 
 
 def run_command(
@@ -71,7 +73,6 @@ def run_command(
     """
     from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import RunFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.results import check_writable  # noqa: PLC0415
 
     if legacy and tendon is not None:
         raise OptionError(wording("--tendon", "the execution file's, with --legacy", tendon.value))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from pathlib import Path
 
-from ceinms_torch.errors import FileFormatError, did_you_mean
+from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean, wording
 
 _DRIVE = re.compile(r"^.:")
 
@@ -89,6 +88,65 @@ def missing_file_hint(path: Path) -> str:
     return similar or "Names are relative to the folder of the file they are written in"
 
 
+def check_writable(directory: Path, hint: str = "choose another one with --out") -> None:
+    """Make sure that results can be written, before computing them.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder; it need not exist. Nothing is left behind.
+    hint : str
+        What the user can do about it.
+
+    Raises
+    ------
+    OptionError
+        If it cannot be made or written to.
+    """
+    nearest = directory.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        if not nearest.is_dir():
+            raise NotADirectoryError(f"a file, '{nearest}'")
+        probe = nearest / _temporary_name(directory)
+        probe.open("xb").close()
+        probe.unlink()
+    except OSError as error:
+        raise OptionError(
+            wording(
+                os.fspath(directory),
+                "a folder that can be written to",
+                error.strerror or str(error),
+                hint,
+            )
+        ) from error
+
+
+def _temporary_name(target: Path) -> str:
+    # Not with `secrets` or `tempfile`, whose imports take longer than many a run.
+    return f".{target.name}.{os.urandom(6).hex()}.tmp"
+
+
+def check_is_no_folder(file: Path) -> None:
+    """Make sure that a file can take a name, before computing what goes into it.
+
+    Parameters
+    ----------
+    file : Path
+        The file; it need not exist.
+
+    Raises
+    ------
+    OptionError
+        If there is a folder of that name.
+    """
+    if file.is_dir():
+        raise OptionError(
+            wording(os.fspath(file), "the name of a file to write", "that of a folder")
+        )
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Replace a file in one step, so that no reader ever sees half of it.
 
@@ -110,7 +168,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     # A temporary file beside the target: replacing is only atomic within one file system. It is
     # opened the ordinary way, so that it gets the permissions the user's umask asks for.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    temporary = target.with_name(_temporary_name(target))
     try:
         with temporary.open("xb") as stream:
             stream.write(data)

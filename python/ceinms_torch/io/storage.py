@@ -129,6 +129,7 @@ class Storage:
                 expected=f"a column with the label '{name}'",
                 got=f"the labels {listing}" if listing else "no columns but time",
                 hint=did_you_mean(name, self.columns),
+                code="column-missing",
             ) from None
 
 

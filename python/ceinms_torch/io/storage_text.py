@@ -67,6 +67,7 @@ def read_lines(path: Path) -> list[str]:
             expected="a storage file",
             got=f"no readable file ({error.strerror})",
             hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
+            code="file-missing" if isinstance(error, FileNotFoundError) else None,
         ) from error
     try:
         text = raw.decode("utf-8-sig")
@@ -297,13 +298,19 @@ def _number(path: Path, index: int, label: str, cell: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
+        comma = re.fullmatch(r"[-+]?\d+,\d+", text) is not None
         raise FileFormatError(
             path,
             line=index + 1,
             element=label,
             expected="a finite number",
             got=f"'{text}'" if text else "an empty cell",
-            hint="Fill gaps before the trial is used" if text.casefold() == "nan" else None,
+            hint="Write numbers with decimal points"
+            if comma
+            else "Fill gaps before the trial is used"
+            if text.casefold() == "nan"
+            else None,
+            code="decimal-comma" if comma else "not-a-number",
         )
     return value
 
@@ -341,6 +348,7 @@ def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) 
             expected=f"{announced} rows (header, line {header_index + 1})",
             got=str(len(table)),
             hint="The file may be cut short" if len(table) < announced else None,
+            code="row-count",
         )
     steps = np.diff(table[:, 0])
     if (steps <= 0).any():
@@ -353,4 +361,5 @@ def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) 
             expected=f"a time after {before:.10g} s",
             got=f"{now:.10g} s",
             hint="Every row needs a later time than the one before it",
+            code="time-order",
         )

@@ -1,6 +1,6 @@
 """CEINMS XML documents: reading with a check against the grammar, and writing back.
 
-Elements that occur nowhere in the grammar (say ``opensimModelFile``) are reported once, left out
+Elements that occur nowhere in the grammar (say ``labNotes``) are reported once, left out
 of the check, and kept on writing. Errors name the file, the line and the element.
 """
 
@@ -69,7 +69,9 @@ class XmlDocument:
         return XmlDocument(self.path, self.schema, XmlNode(tree.getroot(), self.path))
 
 
-def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
+def read_document(
+    path: str | os.PathLike[str], schema: str, *, strict: bool = False
+) -> XmlDocument:
     """Read an XML file and check it against its grammar.
 
     Parameters
@@ -78,6 +80,8 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
         The file.
     schema : str
         Name of the grammar, a file stem in ``schemas/``.
+    strict : bool
+        Whether elements that occur nowhere in the grammar are errors, too.
 
     Returns
     -------
@@ -94,6 +98,44 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
         Once per file, if it has elements that occur nowhere in the grammar.
     """
     path = Path(path)
+    root = _parse(path)
+    grammar = load_grammar(schema)
+    if strict:
+        validate(root, grammar, path, [])
+    unknown = _validate_known(root, grammar, path)
+    if unknown:
+        named = ", ".join(f"<{node.tag}> (line {node.sourceline})" for node in unknown)
+        hints = (did_you_mean(str(node.tag), grammar.names) for node in unknown)
+        advice = next(filter(None, hints), "They are kept on writing.")
+        text = f"elements that CEINMS does not know are ignored: {named}. {advice}"
+        warnings.warn(
+            CeinmsTorchWarning(f"{location(path)}: {text}", "unknown-element"), stacklevel=3
+        )
+    return XmlDocument(path, schema, XmlNode(root, path))
+
+
+def root_name(path: str | os.PathLike[str]) -> str:
+    """Return the name of an XML file's root element, whatever the document is.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing or not well-formed.
+    """
+    return str(_parse(Path(path)).tag)
+
+
+def _parse(path: Path) -> Element:
+    """Parse a file, without reaching for any other."""
     if path.is_dir():
         raise FileFormatError(
             path, expected="an XML file", got="a folder", hint="Name the file inside it"
@@ -106,6 +148,7 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
             expected="an XML file",
             got=f"no readable file ({error.strerror})",
             hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
+            code="file-missing" if isinstance(error, FileNotFoundError) else None,
         ) from error
     # Files come from other people: no entity of theirs may read from disk or network.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
@@ -124,18 +167,7 @@ def read_document(path: str | os.PathLike[str], schema: str) -> XmlDocument:
         raise FileFormatError(
             path, line=line_of(entity), element="XML", expected="plain text", got=f"'{entity.text}'"
         )
-    grammar = load_grammar(schema)
-    unknown = _validate_known(root, grammar, path)
-    if unknown:
-        named = ", ".join(f"<{node.tag}> (line {node.sourceline})" for node in unknown)
-        hints = (did_you_mean(str(node.tag), grammar.names) for node in unknown)
-        advice = next(filter(None, hints), "They are kept on writing.")
-        warnings.warn(
-            f"{location(path)}: elements that CEINMS does not know are ignored: {named}. {advice}",
-            CeinmsTorchWarning,
-            stacklevel=3,
-        )
-    return XmlDocument(path, schema, XmlNode(root, path))
+    return root
 
 
 def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element]:

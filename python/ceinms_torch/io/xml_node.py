@@ -54,7 +54,9 @@ class XmlNode:
         """Line of the start tag, from 1; None for elements made in memory."""
         return line_of(self.element)
 
-    def error(self, expected: str, got: str, hint: str | None = None) -> FileFormatError:
+    def error(
+        self, expected: str, got: str, hint: str | None = None, *, code: str | None = None
+    ) -> FileFormatError:
         """Make the error that blames this element.
 
         Parameters
@@ -63,6 +65,8 @@ class XmlNode:
             What should be there and what is there.
         hint : str, optional
             What the user can do about it.
+        code : str, optional
+            A short stable name for the kind of fault.
 
         Returns
         -------
@@ -76,6 +80,7 @@ class XmlNode:
             expected=expected,
             got=got,
             hint=hint,
+            code=code,
         )
 
     def find(self, *names: str) -> XmlNode | None:

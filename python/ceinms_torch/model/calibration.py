@@ -143,13 +143,15 @@ class CalibrationPlan:
         check_choice("activation", self.activation, ACTIVATIONS)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> CalibrationPlan:
+    def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> CalibrationPlan:
         """Read a ``calibration.xml``.
 
         Parameters
         ----------
         path : path-like
             The file.
+        must_exist : bool
+            Whether a trial that does not exist is an error.
 
         Returns
         -------
@@ -179,7 +181,7 @@ class CalibrationPlan:
             steps=tuple(
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
-            trial_files=tuple(trials.file(name) for name in trials.names()),
+            trial_files=tuple(trials.file(name, must_exist=must_exist) for name in trials.names()),
             path=document.path,
             document=document,
         )
@@ -280,12 +282,11 @@ def _read_step(node: XmlNode) -> CalibrationStep:
         spec = _read_parameter(child)
         first = parameters.setdefault(spec.kind, spec)
         if first is not spec:
-            warnings.warn(
+            text = (
                 f"{location(node.path, spec.line, '<parameter>')}: {spec.kind} is in this step "
-                f"already (line {first.line}); as in CEINMS, the first one counts.",
-                CeinmsTorchWarning,
-                stacklevel=4,
+                f"already (line {first.line}); as in CEINMS, the first one counts."
             )
+            warnings.warn(CeinmsTorchWarning(text, "parameter-repeated"), stacklevel=4)
     return CalibrationStep(
         dofs=dofs.names(),
         objective=_read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),

@@ -11,11 +11,13 @@ from pathlib import Path
 from ceinms_torch.errors import (
     CeinmsTorchWarning,
     DataError,
+    did_you_mean,
     location,
     wording,
 )
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
+from ceinms_torch.io.xml_node import XmlNode, number_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,9 @@ class InputData:
         Normalised EMG envelopes (-), 0 to 1.
     external_torques_file : Path, optional
         Measured joint moments [N m].
+    start_stop_time : (float, float), optional
+        First and last time [s] of the part to use; all of it by default. Not in CEINMS 0.9, but in
+        later versions.
     path : Path, optional
         The file it was read from.
     document : XmlDocument, optional
@@ -45,17 +50,20 @@ class InputData:
     moment_arms_files: Mapping[str, Path]
     excitations_file: Path
     external_torques_file: Path | None = None
+    start_stop_time: tuple[float, float] | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> InputData:
+    def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> InputData:
         """Read an ``inputData.xml``.
 
         Parameters
         ----------
         path : path-like
             The file.
+        must_exist : bool
+            Whether a file that it points at and that does not exist is an error.
 
         Returns
         -------
@@ -64,9 +72,9 @@ class InputData:
         Raises
         ------
         FileFormatError
-            If the file does not follow the grammar, lacks an element, or points at a file that
-            does not exist. Moment-arm files are looked for when they are needed, since CEINMS
-            ignores those of DOFs that the subject lacks.
+            If the file does not follow the grammar, lacks an element, points at a file that does
+            not exist, or its start is not before its stop. Moment-arm files are looked for when
+            they are needed, since CEINMS ignores those of DOFs that the subject lacks.
         """
         document = read_document(path, "inputData")
         root = document.root
@@ -75,21 +83,22 @@ class InputData:
             dof = node.attribute("dofName")
             if dof in arms:
                 where = location(document.path, node.line, "<momentArmsFile>")
+                text = f"there is a file for '{dof}' already; as in CEINMS, this one is ignored."
                 warnings.warn(
-                    f"{where}: there is a file for '{dof}' already; as in CEINMS, this one is "
-                    "ignored.",
-                    CeinmsTorchWarning,
-                    stacklevel=2,
+                    CeinmsTorchWarning(f"{where}: {text}", "moment-arm-file-repeated"), stacklevel=2
                 )
                 continue
             arms[dof] = node.file(must_exist=False)
         torques = root.find("externalTorquesFile")
         return cls(
             name=_trial_name(document.path),
-            muscle_tendon_length_file=root.child("muscleTendonLengthFile").file(),
+            muscle_tendon_length_file=root.child("muscleTendonLengthFile").file(
+                must_exist=must_exist
+            ),
             moment_arms_files=arms,
-            excitations_file=root.child("excitationsFile").file(),
-            external_torques_file=None if torques is None else torques.file(),
+            excitations_file=root.child("excitationsFile").file(must_exist=must_exist),
+            external_torques_file=None if torques is None else torques.file(must_exist=must_exist),
+            start_stop_time=_start_stop(root.find("startStopTime")),
             path=document.path,
             document=document,
         )
@@ -111,6 +120,8 @@ class InputData:
             arms.add("momentArmsFile", relative_text(file, path), dofName=dof)
         if self.external_torques_file is not None:
             root.add("externalTorquesFile", relative_text(self.external_torques_file, path))
+        if self.start_stop_time is not None:
+            root.add("startStopTime", " ".join(map(number_text, self.start_stop_time)))
         write_new(document, self.document)
 
     def moment_arms_file(self, dof_name: str) -> Path:
@@ -141,6 +152,7 @@ class InputData:
                     ),
                     f"a <momentArmsFile> with dofName '{dof_name}', a DOF of the subject",
                     "files for " + (", ".join(self.moment_arms_files) or "no DOF"),
+                    did_you_mean(dof_name, self.moment_arms_files),
                 )
             )
         file = self.moment_arms_files[dof_name]
@@ -148,6 +160,15 @@ class InputData:
             if node.attribute("dofName") == dof_name and node.file(must_exist=False) == file:
                 return node.file()
         return file
+
+
+def _start_stop(node: XmlNode | None) -> tuple[float, float] | None:
+    if node is None:
+        return None
+    times = node.numbers()
+    if len(times) != 2 or times[0] >= times[1]:
+        raise node.error("two times in seconds, the start before the stop", f"'{node.text()}'")
+    return times[0], times[1]
 
 
 def _trial_name(path: Path) -> str:

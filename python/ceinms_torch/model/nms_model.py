@@ -10,11 +10,15 @@ from ceinms_torch.errors import OptionError, did_you_mean, wording
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.options import check_number, check_whole
 
-TendonKind = Literal["stiff", "equilibriumElastic", "integrationElastic", "rosenbrockElastic"]
+TendonKind = Literal[
+    "stiff", "equilibriumElastic", "integrationElastic", "rosenbrockElastic", "dampedEquilibrium"
+]
 Activation = Literal["exponential", "piecewise"]
 TENDON_KINDS: tuple[str, ...] = get_args(TendonKind)
 ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 
+AnnealingVariant = Literal["ceinms", "modern"]
+ANNEALING_VARIANTS: tuple[str, ...] = get_args(AnnealingVariant)
 ANNEALING_NAMES = {
     "noEpsilon": "no_epsilon",
     "rt": "rt",
@@ -23,6 +27,7 @@ ANNEALING_NAMES = {
     "NT": "nt",
     "epsilon": "epsilon",
     "maxNoEval": "max_no_eval",
+    "variant": "variant",
 }
 
 
@@ -32,9 +37,10 @@ class Tendon:
 
     Parameters
     ----------
-    kind : {"stiff", "equilibriumElastic", "integrationElastic", "rosenbrockElastic"}
-        The model, by its XML name. "integrationElastic" is in the grammar of CEINMS 0.9, which
-        itself refuses to run it; "rosenbrockElastic" is this package's own.
+    kind : str
+        The model, by its XML name, one of `TENDON_KINDS`. "integrationElastic" is in the grammar of
+        CEINMS 0.9, which itself refuses to run it; "rosenbrockElastic" and "dampedEquilibrium" are
+        this package's own.
     tolerance : float, optional
         Absolute tolerance of the equilibrium fibre length [m]; only "equilibriumElastic" uses it.
         None or a value <= 0 stands for the default of CEINMS, 1e-6 m.
@@ -75,6 +81,10 @@ class SimulatedAnnealing:
         XML ``epsilon``: largest absolute difference of the objective that counts as none.
     max_no_eval : int
         XML ``maxNoEval``: evaluations after which no new temperature is begun; >= 1.
+    variant : {"ceinms", "modern"}
+        XML ``variant``, not in CEINMS 0.9. "ceinms" draws the random numbers of CEINMS, whose
+        search never evaluates its start; "modern" draws others, by a seed, and counts the start as
+        seen, so that the result is never worse.
 
     Raises
     ------
@@ -89,6 +99,7 @@ class SimulatedAnnealing:
     nt: int
     epsilon: float
     max_no_eval: int
+    variant: AnnealingVariant = "ceinms"
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -99,13 +110,14 @@ class SimulatedAnnealing:
         check_whole("NT", self.nt, least=1)
         check_number("epsilon", self.epsilon)
         check_whole("maxNoEval", self.max_no_eval, least=1)
+        check_choice("variant", self.variant, ANNEALING_VARIANTS)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings under their XML names.
 
         Returns
         -------
-        dict of str to float or int
+        dict of str to float, int or str
         """
         return {name: getattr(self, attribute) for name, attribute in ANNEALING_NAMES.items()}
 
@@ -115,8 +127,8 @@ class SimulatedAnnealing:
 
         Parameters
         ----------
-        values : mapping of str to number
-            All of the XML names.
+        values : mapping of str to number or str
+            All of the XML names; "variant" may be missing.
 
         Returns
         -------
@@ -214,6 +226,10 @@ def read_annealing(node: XmlNode) -> SimulatedAnnealing:
     whole = {"noEpsilon", "NS", "NT", "maxNoEval"}
     values: dict[str, Any] = {}
     for name, attribute in ANNEALING_NAMES.items():
+        if name == "variant":
+            variant = node.find(name)
+            values |= {} if variant is None else {attribute: variant.text()}
+            continue
         child = node.child(name)
         values[attribute] = child.integer() if name in whole else child.number()
     try:
@@ -260,4 +276,7 @@ def write_annealing(parent: XmlNode, settings: SimulatedAnnealing) -> None:
     """
     node = parent.add("algorithm").add("simulatedAnnealing")
     for name, value in settings.to_dict().items():
-        node.add(name, number_text(value))
+        if name != "variant":
+            node.add(name, number_text(value))
+        elif value != "ceinms":  # left out, so that CEINMS itself reads the file
+            node.add(name, value)

@@ -35,13 +35,15 @@ class RunSetup:
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> RunSetup:
+    def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> RunSetup:
         """Read the argument of ``CEINMS -S``.
 
         Parameters
         ----------
         path : path-like
             The file. Its elements may be in any order; of repeated ones the first counts.
+        must_exist : bool
+            Whether a document that it points at and that does not exist is an error.
 
         Returns
         -------
@@ -56,10 +58,12 @@ class RunSetup:
         document = read_document(path, "ceinmsSetup")
         root = document.root
         return cls(
-            subject_file=root.child("subjectFile").file(),
-            input_data_file=root.child("inputDataFile").file(),
-            execution_file=root.child("executionFile").file(),
-            excitation_generator_file=root.child("excitationGeneratorFile").file(),
+            subject_file=root.child("subjectFile").file(must_exist=must_exist),
+            input_data_file=root.child("inputDataFile").file(must_exist=must_exist),
+            execution_file=root.child("executionFile").file(must_exist=must_exist),
+            excitation_generator_file=root.child("excitationGeneratorFile").file(
+                must_exist=must_exist
+            ),
             output_directory=root.child("outputDirectory").file(must_exist=False),
             path=document.path,
             document=document,
@@ -107,13 +111,15 @@ class CalibrationSetup:
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> CalibrationSetup:
+    def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> CalibrationSetup:
         """Read the argument of ``CEINMScalibrate -S``.
 
         Parameters
         ----------
         path : path-like
             The file. Its elements may be in any order; of repeated ones the first counts.
+        must_exist : bool
+            Whether a document that it points at and that does not exist is an error.
 
         Returns
         -------
@@ -128,9 +134,11 @@ class CalibrationSetup:
         document = read_document(path, "ceinmsCalibrationSetup")
         root = document.root
         return cls(
-            subject_file=root.child("subjectFile").file(),
-            excitation_generator_file=root.child("excitationGeneratorFile").file(),
-            calibration_file=root.child("calibrationFile").file(),
+            subject_file=root.child("subjectFile").file(must_exist=must_exist),
+            excitation_generator_file=root.child("excitationGeneratorFile").file(
+                must_exist=must_exist
+            ),
+            calibration_file=root.child("calibrationFile").file(must_exist=must_exist),
             output_subject_file=root.child("outputSubjectFile").file(must_exist=False),
             path=document.path,
             document=document,

@@ -114,6 +114,9 @@ class Subject:
         All degrees of freedom, in the order of ``dofSet``.
     curves : mapping of str to Curve
         All four of `CURVE_NAMES`, or none to use smooth standard curves.
+    opensim_model_file, contact_model_file : Path, optional
+        The models this subject belongs to; kept on writing, not used. Not in CEINMS 0.9, but in
+        later versions.
     path : Path, optional
         The file it was read from.
     document : XmlDocument, optional
@@ -123,6 +126,8 @@ class Subject:
     mtus: tuple[Mtu, ...]
     dofs: tuple[Dof, ...]
     curves: Mapping[str, Curve] = field(default_factory=dict)
+    opensim_model_file: Path | None = None
+    contact_model_file: Path | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean, location
 from ceinms_torch.io.xml_document import XmlDocument, read_document
@@ -80,56 +81,125 @@ def subject_from(document: XmlDocument) -> Subject:
     root = document.root
     default = root.child("mtuDefault")
     defaults = {
-        name: _value(default.child(name)) for name in ("emDelay", "damping", "percentageChange")
+        name: parameter_value(default.child(name), name)
+        for name in ("emDelay", "damping", "percentageChange")
     }
     # CEINMS has no element for this default: it is in the program.
     defaults["maxContractionVelocity"] = 10.0
     mtu_nodes = root.child("mtuSet").children("mtu")
     mtus = tuple(_read_mtu(node, defaults) for node in mtu_nodes)
     mtu_names = [mtu.name for mtu in mtus]
-    _refuse_repeats(mtu_nodes, mtu_names, "MTU")
+    refuse_repeats(mtu_nodes, mtu_names, "MTU")
     dof_nodes = root.child("dofSet").children("dof")
     dofs = tuple(_read_dof(node, mtu_names) for node in dof_nodes)
-    _refuse_repeats(dof_nodes, [dof.name for dof in dofs], "DOF")
+    refuse_repeats(dof_nodes, [dof.name for dof in dofs], "DOF")
     return Subject(
         mtus=mtus,
         dofs=dofs,
         curves=_read_curves(default),
+        opensim_model_file=_read_file(root.find("opensimModelFile")),
+        contact_model_file=_read_file(root.find("contactModelFile")),
         path=document.path,
         document=document,
     )
 
 
-def _value(node: XmlNode) -> float:
-    """Read one parameter, in SI units, and check its range."""
+def parameter_value(node: XmlNode, kind: str, *, unit: str | None = None) -> float:
+    """Read one parameter, in SI units, and check its range.
+
+    Parameters
+    ----------
+    node : XmlNode
+        The element with the number.
+    kind : str
+        Name of the parameter in CEINMS 0.9.
+    unit : {"rad", "deg"}, optional
+        Unit of angles; what the element says by default.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    FileFormatError
+        If it is not a finite number within its range.
+    """
     value = node.number()
-    if node.tag == "pennationAngle" and node.attribute("unit", "rad") == "deg":
+    if kind == "pennationAngle" and (unit or node.attribute("unit", "rad")) == "deg":
         value = math.radians(value)
-    passes, expected, hint = _CHECKS.get(node.tag, (None, "", None))
+    passes, expected, hint = _CHECKS.get(kind, (None, "", None))
     if passes is not None and not passes(value):
-        raise node.error(expected, node.text(), hint)
+        code = "pennation-unit" if node.tag == "pennationAngle" else "parameter-value"
+        raise node.error(expected, node.text(), hint, code=code)
     return value
 
 
+def _read_file(node: XmlNode | None) -> Path | None:
+    # Not used here, so it need not exist, and some files leave it empty.
+    return None if node is None or not node.text() else node.file(must_exist=False)
+
+
 def _read_mtu(node: XmlNode, defaults: dict[str, float]) -> Mtu:
+    _check_activation_scale(node.find("activationScale"))
     values = {}
     for kind, attribute in PARAMETER_ATTRIBUTES.items():
         if kind == "percentageChange":  # only in mtuDefault
             values[attribute] = defaults[kind]
             continue
         child = node.find(kind) if kind in defaults else node.child(kind)
-        values[attribute] = defaults[kind] if child is None else _value(child)
-    return Mtu(name=_name(node), **values)
+        values[attribute] = defaults[kind] if child is None else parameter_value(child, kind)
+    return Mtu(name=name_of(node), **values)
 
 
-def _name(node: XmlNode) -> str:
+def _check_activation_scale(node: XmlNode | None) -> None:
+    # Written by tools for later CEINMS versions, whose equations are not published.
+    if node is not None and node.number() != 1.0:
+        raise node.error(
+            "1", node.text(), "CEINMS 0.9 has no such factor on activations: set it to 1"
+        )
+
+
+def name_of(node: XmlNode) -> str:
+    """Return the ``name`` of an element.
+
+    Parameters
+    ----------
+    node : XmlNode
+        The element.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FileFormatError
+        If it is empty or has blanks, which separate names in lists.
+    """
     name = node.child("name").text()
     if not name or " " in name:
         raise node.child("name").error("a name without blanks", f"'{name}'")
     return name
 
 
-def _refuse_repeats(nodes: list[XmlNode], names: list[str], what: str) -> None:
+def refuse_repeats(nodes: Sequence[XmlNode], names: Sequence[str], what: str) -> None:
+    """Check that every name occurs once.
+
+    Parameters
+    ----------
+    nodes : sequence of XmlNode
+        The elements.
+    names : sequence of str
+        Their names.
+    what : str
+        What they are, for the message.
+
+    Raises
+    ------
+    FileFormatError
+        At the first repeated name.
+    """
     for i, name in enumerate(names):
         if name in names[:i]:
             first = nodes[names.index(name)].line
@@ -146,14 +216,14 @@ def _read_dof(node: XmlNode, mtu_names: list[str]) -> Dof:
             )
         if name in names[:i]:
             raise listing.error("every MTU once", f"'{name}' twice")
-    return Dof(name=_name(node), mtu_names=names)
+    return Dof(name=name_of(node), mtu_names=names)
 
 
 def _read_curves(default: XmlNode) -> dict[str, Curve]:
     curves: dict[str, Curve] = {}
     ignored: list[str] = []
     for node in default.children("curve"):
-        curve = _read_curve(node)
+        curve = read_curve(node)
         if curve.name in curves:
             raise node.error("every curve once", f"'{curve.name}' twice")
         if curve.name in CURVE_NAMES:
@@ -171,7 +241,23 @@ def _read_curves(default: XmlNode) -> dict[str, Curve]:
     return {name: curves[name] for name in CURVE_NAMES if name in curves}
 
 
-def _read_curve(node: XmlNode) -> Curve:
+def read_curve(node: XmlNode) -> Curve:
+    """Read the points of a force curve.
+
+    Parameters
+    ----------
+    node : XmlNode
+        An element with ``name``, ``xPoints`` and ``yPoints``.
+
+    Returns
+    -------
+    Curve
+
+    Raises
+    ------
+    FileFormatError
+        If there are fewer than two points, x does not increase, or the numbers of x and y differ.
+    """
     x_node, y_node = node.child("xPoints"), node.child("yPoints")
     x, y = x_node.numbers(), y_node.numbers()
     if len(x) < 2:
@@ -188,13 +274,15 @@ def _warn_if_doubtful(root: XmlNode, mtus: tuple[Mtu, ...]) -> None:
     names = [node.child("name").text() for node in root.child("mtuDefault").children("curve")]
     ignored = [name for name in names if name not in CURVE_NAMES]
     if ignored:
-        _warn(root, f"curves that CEINMS does not use are ignored: {', '.join(ignored)}")
+        text = f"curves that CEINMS does not use are ignored: {', '.join(ignored)}"
+        _warn(root, text, "curve-ignored")
     unstable = [m.name for m in mtus if abs(m.c1) >= 1.0 or abs(m.c2) >= 1.0]
     if unstable:
         _warn(
             root,
             f"|c1| and |c2| should be below 1, else the activation filter is unstable: "
             f"{', '.join(unstable)}",
+            "unstable-filter",
         )
     low, high = _PLAUSIBLE_DELAY
     delayed = [m.name for m in mtus if not low <= m.em_delay <= high]
@@ -203,12 +291,14 @@ def _warn_if_doubtful(root: XmlNode, mtus: tuple[Mtu, ...]) -> None:
             root,
             f"emDelay should be {low:g} to {high:g} s; check the unit (seconds) of: "
             f"{', '.join(delayed)}",
+            "delay-implausible",
         )
     if len({mtu.em_delay for mtu in mtus}) > 1:
         _warn(
             root,
             f"emDelay differs between MTUs. Here every MTU has its own; CEINMS 0.9 gives all of "
             f"them that of the first, {mtus[0].name} ({mtus[0].em_delay:g} s)",
+            "delays-differ",
         )
 
 
@@ -216,6 +306,6 @@ def _first(hints: Iterable[str | None]) -> str | None:
     return next((hint for hint in hints if hint), None)
 
 
-def _warn(node: XmlNode, text: str) -> None:
+def _warn(node: XmlNode, text: str, code: str) -> None:
     where = location(node.path, node.line, f"<{node.tag}>")
-    warnings.warn(f"{where}: {text}.", CeinmsTorchWarning, stacklevel=4)
+    warnings.warn(CeinmsTorchWarning(f"{where}: {text}.", code), stacklevel=4)

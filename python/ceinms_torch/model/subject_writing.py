@@ -30,6 +30,7 @@ _ORDER = (
     "strengthCoefficient",
 )
 _DEFAULTED = ("emDelay", "damping")
+_FILES = {"opensimModelFile": "opensim_model_file", "contactModelFile": "contact_model_file"}
 # A name in calibrationSequence, in double quotes where it has blanks.
 _LISTED = re.compile(r'"[^"]*"|\S+')
 
@@ -66,6 +67,7 @@ def write_subject(
     nodes = root.child("mtuSet").children("mtu")
     for node, mtu in zip(nodes, subject.mtus, strict=True):
         _update_mtu(node, mtu, root.child("mtuDefault"))
+    _update_files(root, subject, path)
     if calibrated_from is not None or calibration_file is not None:
         _update_history(root.child("calibrationInfo"), path, calibrated_from, calibration_file)
     document.write(path)
@@ -144,6 +146,19 @@ def _update_mtu(node: XmlNode, mtu: Mtu, default: XmlNode) -> None:
             if in_degrees:
                 child.set_text(number_text(value))
         _set_number(child, value)
+
+
+def _update_files(root: XmlNode, subject: Subject, path: str | os.PathLike[str]) -> None:
+    """Let the names of other files lead to the same files from the new place."""
+    for name, attribute in _FILES.items():
+        file: Path | None = getattr(subject, attribute)
+        node = root.find(name)
+        if file is None:
+            continue
+        if node is None:
+            root.add(name, relative_text(file, path))
+        elif not node.text() or resolve_path(node.text(), path) != file:
+            node.set_text(relative_text(file, path))
 
 
 def _set_number(node: XmlNode, value: float) -> None:

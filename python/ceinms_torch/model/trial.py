@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +15,22 @@ from ceinms_torch.errors import (
     CeinmsTorchWarning,
     DataError,
     FileFormatError,
-    did_you_mean,
     wording,
 )
-from ceinms_torch.io.storage import Storage, read_storage
+from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial_files import (
+    TIME_TOLERANCE,
+    TrialFiles,
+    check_coverage,
+    check_signals,
+    moment_columns,
+)
 
 FloatArray = NDArray[np.float64]
 
-# Times closer than this [s] are the same time, as in CEINMS.
-TIME_TOLERANCE = 1e-4
 # Rows are evenly spaced if they are off an even grid by at most this share of a step.
 _JITTER = 0.05
 # Printed times make one rate look like two that differ by less than this.
@@ -113,23 +117,48 @@ class Trial:
             MTU lengths, or moments or moment arms had to be interpolated.
         """
         data = input_data if isinstance(input_data, InputData) else InputData.read(input_data)
-        lengths = read_storage(data.muscle_tendon_length_file)
+        files = TrialFiles.read(data, subject.dof_names)
+        return cls.of(files, subject, generator, require_moments=require_moments)
+
+    @classmethod
+    def of(
+        cls,
+        files: TrialFiles,
+        subject: Subject,
+        generator: ExcitationGenerator,
+        *,
+        require_moments: bool = False,
+    ) -> Trial:
+        """Align files that have been read; see `Trial.read`.
+
+        Parameters
+        ----------
+        files : TrialFiles
+            The files, with moment arms for every DOF of the subject.
+        subject : Subject
+            Names of MTUs and DOFs, and the delays that the excitations must cover.
+        generator : ExcitationGenerator
+            Mapping from signals to excitations.
+        require_moments : bool
+            Whether a trial without measured moments is an error.
+
+        Returns
+        -------
+        Trial
+        """
+        data, lengths, signals = files.data, files.lengths, files.signals
         if len(lengths.time) < 2:
             raise FileFormatError(
                 lengths.path, element="rows", expected="at least two rows", got="one"
             )
-        arms = {dof: read_storage(data.moment_arms_file(dof)) for dof in subject.dof_names}
-        signals = read_storage(data.excitations_file)
-        _check_coverage(signals, lengths, subject)
+        check_coverage(signals, lengths, subject)
         excitation = _excitations(data.name, signals, subject.mtu_names, generator)
         excitation_time, excitation = _even(signals, excitation)
         _warn_if_slow(signals, excitation_time, lengths.time)
-        files = [lengths.path, *(storage.path for storage in arms.values()), signals.path]
         moments = None
-        if data.external_torques_file is not None:
-            torques = read_storage(data.external_torques_file)
-            moments = _moments(torques, subject.dof_names, lengths)
-            files.append(torques.path)
+        if files.torques is not None:
+            columns = moment_columns(files.torques, subject.dof_names)
+            moments = _at_times(files.torques, files.torques.select(columns), lengths)
         elif require_moments:
             raise DataError(
                 wording(
@@ -144,19 +173,20 @@ class Trial:
             dof_names=subject.dof_names,
             time=lengths.time,
             mtu_length=lengths.select(subject.mtu_names),
-            moment_arm=_moment_arms(arms, subject, lengths),
+            moment_arm=_moment_arms(files.arms, subject, lengths),
             excitation_time=excitation_time,
             excitation=excitation,
             measured_moment=moments,
-            files=(*((data.path,) if data.path else ()), *files),
+            files=files.paths(),
         )
 
 
 def _at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatArray:
     """Return the rows of a file at the times of the MTU lengths, interpolated if they differ."""
     time, wanted = storage.time, lengths.time
-    if len(time) == len(wanted) and np.abs(time - wanted).max() <= TIME_TOLERANCE:
-        return values
+    rows = np.minimum(np.searchsorted(time, wanted - TIME_TOLERANCE), len(time) - 1)
+    if np.abs(time[rows] - wanted).max() <= TIME_TOLERANCE:
+        return np.ascontiguousarray(values[rows])
     if time[0] > wanted[0] + TIME_TOLERANCE or time[-1] < wanted[-1] - TIME_TOLERANCE:
         raise DataError(
             wording(
@@ -168,13 +198,14 @@ def _at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatAr
         )
     _warn(
         f"{storage.path}: its times differ from those of '{lengths.path}', so its values are "
-        "interpolated linearly."
+        "interpolated linearly.",
+        "times-interpolated",
     )
     columns = [np.interp(wanted, time, column) for column in values.T]
     return np.ascontiguousarray(np.array(columns).T)
 
 
-def _moment_arms(arms: dict[str, Storage], subject: Subject, lengths: Storage) -> FloatArray:
+def _moment_arms(arms: Mapping[str, Storage], subject: Subject, lengths: Storage) -> FloatArray:
     result = np.zeros((len(lengths.time), len(subject.dofs), len(subject.mtus)))
     for i, dof in enumerate(subject.dofs):
         storage = arms[dof.name]
@@ -183,28 +214,11 @@ def _moment_arms(arms: dict[str, Storage], subject: Subject, lengths: Storage) -
     return result
 
 
-def _moments(torques: Storage, dof_names: Sequence[str], lengths: Storage) -> FloatArray:
-    columns = []
-    for dof in dof_names:
-        labels = [name for name in (f"{dof}_moment", dof) if name in torques.columns]
-        if not labels:
-            raise FileFormatError(
-                torques.path,
-                line=torques.label_line,
-                element=f"{dof}_moment",
-                expected=f"a column with the label '{dof}_moment' or '{dof}'",
-                got=f"the labels {', '.join(torques.columns)}",
-                hint=did_you_mean(f"{dof}_moment", torques.columns),
-            )
-        columns.append(labels[0])
-    return _at_times(torques, torques.select(columns), lengths)
-
-
 def _excitations(
     trial: str, signals: Storage, mtu_names: tuple[str, ...], generator: ExcitationGenerator
 ) -> FloatArray:
     """Map the signals to excitations and limit those to 0 to 1."""
-    _check_signals(signals, mtu_names, generator)
+    check_signals(signals, mtu_names, generator)
     excitation = signals.values @ generator.weights(mtu_names, signals.columns).T
     outside = (excitation < 0.0) | (excitation > 1.0)
     if outside.any():
@@ -213,36 +227,10 @@ def _excitations(
             f"Trial '{trial}': {int(outside.sum())} of {outside.size} excitations are outside 0 to "
             f"1 and are limited to it (lowest {excitation.min():.4g}, highest "
             f"{excitation.max():.4g}; MTUs: {', '.join(names)}). Check how '{signals.path}' was "
-            "normalised."
+            "normalised.",
+            "emg-outside-range",
         )
     return np.clip(excitation, 0.0, 1.0)
-
-
-def _check_signals(
-    signals: Storage, mtu_names: tuple[str, ...], generator: ExcitationGenerator
-) -> None:
-    """Blame the file, not the mapping, for a signal that the mapping needs and the file lacks."""
-    wanted = set(mtu_names)
-    for excitation in generator.excitations:
-        if excitation.id in wanted:
-            signals.select([name for name, _ in excitation.inputs])
-
-
-def _check_coverage(signals: Storage, lengths: Storage, subject: Subject) -> None:
-    """Check that excitations, delayed, cover the simulation for every MTU."""
-    first, last = signals.time[0], signals.time[-1]
-    for mtu in subject.mtus:
-        begin, end = lengths.time[0] - mtu.em_delay, lengths.time[-1] - mtu.em_delay
-        if first > begin + TIME_TOLERANCE or last < end - TIME_TOLERANCE:
-            raise DataError(
-                wording(
-                    os.fspath(signals.path),
-                    f"signals from {begin:g} to {end:g} s (the times of '{lengths.path}' less the "
-                    f"emDelay of {mtu.name}, {mtu.em_delay:g} s)",
-                    f"{first:g} to {last:g} s",
-                    "The EMG is too short: export it from earlier to later, or shorten the trial",
-                )
-            )
 
 
 def _even(signals: Storage, excitation: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -256,7 +244,8 @@ def _even(signals: Storage, excitation: FloatArray) -> tuple[FloatArray, FloatAr
         return time, excitation
     _warn(
         f"{signals.path}: rows are not evenly spaced in time, so excitations are interpolated "
-        f"linearly every {step:.6g} s. Check the file for gaps."
+        f"linearly every {step:.6g} s. Check the file for gaps.",
+        "emg-uneven",
     )
     columns = [np.interp(grid, time, column) for column in excitation.T]
     return grid, np.ascontiguousarray(np.array(columns).T)
@@ -270,9 +259,10 @@ def _warn_if_slow(signals: Storage, excitation_time: FloatArray, time: FloatArra
     if excitation_step > _SAME_RATE * step:
         _warn(
             f"{signals.path}: signals come every {excitation_step:.4g} s, slower than MTU lengths "
-            f"({step:.4g} s), so they are interpolated; CEINMS itself refuses such files."
+            f"({step:.4g} s), so they are interpolated; CEINMS itself refuses such files.",
+            "emg-slow",
         )
 
 
-def _warn(text: str) -> None:
-    warnings.warn(text, CeinmsTorchWarning, stacklevel=4)
+def _warn(text: str, code: str) -> None:
+    warnings.warn(CeinmsTorchWarning(text, code), stacklevel=4)

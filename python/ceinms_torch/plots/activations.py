@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ceinms_torch.plots.moments import trial_names, trial_of
-from ceinms_torch.plots.ranges import mtu_names
 from ceinms_torch.plots.narrow import (
     MUTED,
     add_legend,
     check_known,
     draw_line,
     line_style,
-    new_figure,
+    narrow_figure,
     styled,
 )
+from ceinms_torch.plots.ranges import mtu_names
 from ceinms_torch.workflows.saved_result import SavedResult, SavedTrial
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def plot_activations(results: Sequence[SavedResult], trial: str) -> Figure:
     mtus = mtu_names(results)
     n_column = 2 if max(map(len, mtus)) > _LONG_NAME else _N_COLUMN
     n_row = -(-len(mtus) // n_column)
-    figure, panels = new_figure(n_row, n_column, heights=0.85, sharey=True)
+    figure, panels = narrow_figure(n_row, n_column, heights=0.85, sharey=True)
     handles: dict[str, Artist] = {}
     for axes, mtu in zip(panels, mtus, strict=False):
         for i, result in enumerate(results):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ceinms_torch.plots.narrow import MEASURED, MUTED, add_legend, draw_line, narrow_figure, styled
 from ceinms_torch.plots.ranges import draw_ranges, rows_height
-from ceinms_torch.plots.narrow import MEASURED, MUTED, add_legend, draw_line, new_figure, styled
 from ceinms_torch.workflows.saved_result import SavedResult
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def plot_operating_ranges(results: Sequence[SavedResult]) -> Figure:
         with all lengths (thin), the middle 90 % (thick) and the median; over fibre length /
         optimal fibre length [-].
     """
-    figure, (above, below) = new_figure(2, heights=[1.3, rows_height(results)])
+    figure, (above, below) = narrow_figure(2, heights=[1.3, rows_height(results)])
     curves = results[0].summary["curves"]
     length = np.array(curves["normFibreLength"])
     for name, label, dashes in (

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ceinms_torch.plots.narrow import (
-    COLOURS,
     FloatArray,
     add_legend,
     colour_of,
     draw_line,
-    new_figure,
+    narrow_figure,
     styled,
 )
+from ceinms_torch.plots.style import COLOURS
 from ceinms_torch.workflows.saved_result import SavedHistory, SavedResult
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def plot_history(
     """
     from matplotlib.ticker import LogFormatter  # noqa: PLC0415  slow to load
 
-    figure, (above, below) = new_figure(2, heights=[1.9, 1.9])
+    figure, (above, below) = narrow_figure(2, heights=[1.9, 1.9])
     handles: dict[str, Artist | None] = {}
     for i, result in enumerate(results):
         history = result.history

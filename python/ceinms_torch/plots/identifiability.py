@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ceinms_torch.errors import DataError, wording
-from ceinms_torch.plots.narrow import COLOURS, MUTED, add_legend, colour_of, new_figure, styled
+from ceinms_torch.plots.narrow import MUTED, add_legend, colour_of, narrow_figure, styled
+from ceinms_torch.plots.style import COLOURS
 from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def plot_certainty(result: SavedResult) -> Figure:
     parameters = result.last_parameters
     kinds = list(dict.fromkeys(one.name for one in parameters))
     counts = Counter((one.name, certainty_class(one)) for one in parameters)
-    figure, (axes,) = new_figure(1, heights=[0.6 + 0.26 * len(kinds)])
+    figure, (axes,) = narrow_figure(1, heights=[0.6 + 0.26 * len(kinds)])
     left = np.zeros(len(kinds))
     handles: dict[str, Artist] = {}
     for name, (colour, hatch) in _CLASSES.items():
@@ -131,7 +132,7 @@ def plot_singular_values(results: Sequence[SavedResult]) -> Figure:
         If a result says nothing of identifiability, as after an annealing.
     """
     _check(results)
-    figure, (axes,) = new_figure(1, heights=[1.9])
+    figure, (axes,) = narrow_figure(1, heights=[1.9])
     handles: dict[str, Artist] = {}
     for i, result in enumerate(results):
         values = np.array(result.summary["identifiability"]["singular_values"])

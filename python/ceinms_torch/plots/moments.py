@@ -14,7 +14,7 @@ from ceinms_torch.plots.narrow import (
     check_known,
     draw_line,
     line_style,
-    new_figure,
+    narrow_figure,
     styled,
 )
 from ceinms_torch.workflows.saved_result import SavedResult, SavedTrial
@@ -77,7 +77,7 @@ def plot_moments(results: Sequence[SavedResult], trial: str) -> Figure:
     """
     check_known("trial", trial, trial_names(results))
     dofs = dof_names(results)
-    figure, rows = new_figure(len(dofs))
+    figure, rows = narrow_figure(len(dofs))
     handles: dict[str, Artist] = {}
     for axes, dof in zip(rows, dofs, strict=True):
         fits = []
@@ -129,7 +129,7 @@ def plot_moment_bands(results: Sequence[SavedResult], dof: str) -> Figure:
     having = [(i, result) for i, result in enumerate(results) if dof in result.dofs]
     trials = {t.name: t for _, r in having for t in (*r.own, *r.unseen)}
     kinds = list(dict.fromkeys(trial.kind for trial in trials.values()))
-    figure, rows = new_figure(len(kinds), heights=1.5)
+    figure, rows = narrow_figure(len(kinds), heights=1.5)
     handles: dict[str, Artist] = {}
     for axes, kind in zip(rows, kinds, strict=True):
         measured = [t for t in trials.values() if t.kind == kind]

@@ -1,4 +1,4 @@
-"""What all figures have in common: size, type, colours that everybody can tell apart."""
+"""Figures one column wide, to be read on a phone and side by side on a screen."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import DataError, did_you_mean, wording
+from ceinms_torch.plots.style import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 P = ParamSpec("P")
 
-# Okabe & Ito (2008), colours that the colour-blind can tell apart; yellow is too pale for lines.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MEASURED = "#404040"
 MUTED = "#8c8c8c"
 # One column on a phone, where 9 points are still read [inch].
@@ -29,31 +28,22 @@ WIDTH = 4.0
 MOST_POINTS = 160
 
 # Any: matplotlib's stubs know only the keys of their own version.
-_STYLE: Any = {
+_NARROW: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
-    "font.size": 9.0,
-    "axes.titlesize": 9.0,
     "axes.titlelocation": "left",
-    "axes.labelsize": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.linewidth": 0.7,
     "axes.xmargin": 0.0,
     "xtick.labelsize": 8.0,
     "ytick.labelsize": 8.0,
     "legend.fontsize": 8.0,
-    "legend.frameon": False,
     "lines.linewidth": 1.3,
-    "grid.color": "#d9d9d9",
-    "grid.linewidth": 0.5,
-    "path.simplify": True,
     "path.simplify_threshold": 0.3,
 }
 
 
 def styled(plot: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Let a function draw in the style of this package, whatever the user's settings are.
+    """Let a function draw in the style of narrow figures, whatever the user's settings are.
 
     Parameters
     ----------
@@ -69,13 +59,13 @@ def styled(plot: Callable[P, Figure]) -> Callable[P, Figure]:
     def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
         import matplotlib as mpl  # noqa: PLC0415  slow to load
 
-        with mpl.rc_context(_STYLE):
+        with in_style(), mpl.rc_context(_NARROW):
             return plot(*args, **kwargs)
 
     return inner
 
 
-def new_figure(
+def narrow_figure(
     n_row: int,
     n_column: int = 1,
     *,
@@ -99,10 +89,8 @@ def new_figure(
     figure : Figure
     axes : list of Axes
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415  slow to load
-
     rows = [heights] * n_row if isinstance(heights, float) else list(heights)
-    figure = Figure(figsize=(WIDTH, sum(rows) + 0.6), layout="constrained")
+    figure = new_figure(WIDTH, sum(rows) + 0.6)
     axes = figure.subplots(
         n_row,
         n_column,

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ceinms_torch.plots.narrow import MUTED, add_legend, check_known, colour_of, new_figure, styled
+from ceinms_torch.plots.narrow import (
+    MUTED,
+    add_legend,
+    check_known,
+    colour_of,
+    narrow_figure,
+    styled,
+)
 from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
 
 if TYPE_CHECKING:
@@ -48,7 +55,7 @@ def plot_parameters(results: Sequence[SavedResult], name: str) -> Figure:
     chosen = [[one for one in result.parameters if one.name == name] for result in results]
     # Two steps may calibrate the same value: the row is then shared.
     rows = {one.mtus: one.label for parameters in chosen for one in parameters}
-    figure, (axes,) = new_figure(1, heights=[0.4 + 0.2 * (0.6 + 0.4 * len(results)) * len(rows)])
+    figure, (axes,) = narrow_figure(1, heights=[0.4 + 0.2 * (0.6 + 0.4 * len(results)) * len(rows)])
     handles: dict[str, Artist] = {}
     step = 0.8 / len(results)
     for i, parameters in enumerate(chosen):

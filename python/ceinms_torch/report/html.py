@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.plots.narrow import colour_of
+from ceinms_torch.plots.style import save_figure
 from ceinms_torch.report.figures import ReportFigure, report_figures
 from ceinms_torch.report.references import references_of
 from ceinms_torch.report.summary import R2_WORDS, summarise
-from ceinms_torch.report.svg import SVG_SETTINGS, inline_svg, readable_values
+from ceinms_torch.report.svg import inline_svg, readable_values
 from ceinms_torch.report.tables import (
     direction_sentences,
+    finding_rows,
     fit_rows,
     parameter_rows,
     provenance_rows,
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 FORMATS = ("png", "svg")
-_DOTS_PER_INCH = 200
 # Identifier and heading of every section, in the order of the page.
 SECTIONS = {
     "summary": "Summary",
@@ -97,6 +98,7 @@ def render_report(
             fit_rows=fit_rows(results),
             parameter_rows=parameter_rows(results),
             directions=[direction_sentences(result) for result in results],
+            findings=[finding_rows(result) for result in results],
             provenance_rows=provenance_rows(results),
             references=references_of(results),
             version=importlib.metadata.version("ceinms-torch"),
@@ -173,7 +175,7 @@ def write_figures(
     directory : path-like
         Where; made if needed, files in it are overwritten.
     suffix : {"png", "svg"}
-        The format; PNG has 200 dots per inch, and in SVG text stays text.
+        The format; in SVG, text stays text.
     progress : callable, optional
         Called with the number of figures drawn, and of all, after each.
 
@@ -187,19 +189,12 @@ def write_figures(
     OptionError
         If the format is another.
     """
-    import matplotlib as mpl  # noqa: PLC0415  slow to load
-
     if suffix not in FORMATS:
         raise OptionError(wording("format", f"one of {', '.join(FORMATS)}", repr(suffix)))
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     figures = report_figures(results)
-    files = []
+    files: list[Path] = []
     for i, figure in enumerate(figures, 1):
-        file = directory / f"{figure.name}.{suffix}"
-        with mpl.rc_context(SVG_SETTINGS):
-            figure.draw().savefig(file, dpi=_DOTS_PER_INCH)
-        files.append(file)
+        files += save_figure(figure.draw(), directory, figure.name, endings=(suffix,))
         if progress is not None:
             progress(i, len(figures))
     return files

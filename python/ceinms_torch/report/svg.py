@@ -18,7 +18,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _POINTS_PER_INCH = 72.0
 # Text stays text, and the same figure gives the same file.
-SVG_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "ceinms-torch"}
+_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "ceinms-torch"}
 _DIGITS = 4  # of the values that are read off
 
 
@@ -45,7 +45,7 @@ def inline_svg(figure: Figure, name: str, label: str) -> str:
     import matplotlib as mpl  # noqa: PLC0415  slow to load
 
     buffer = io.BytesIO()
-    with mpl.rc_context(SVG_SETTINGS):
+    with mpl.rc_context(_SETTINGS):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     parser = etree.XMLParser(
         remove_comments=True, remove_blank_text=True, resolve_entities=False, no_network=True

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ceinms_torch.model.parameters import PARAMETER_UNITS
 from ceinms_torch.plots.identifiability import certainty_class
 from ceinms_torch.plots.moments import dof_names, trial_names, trial_of
 from ceinms_torch.report.summary import DofFit, dof_fits
+from ceinms_torch.workflows.preflight.findings import Place
 from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
 
 NONE = "–"
@@ -161,6 +163,29 @@ def _in_words(loadings: Sequence[Mapping[str, Any]]) -> str:
 
     first, *rest = (part(one) for one in loadings)
     return f"{first} while {', '.join(rest)}" if rest else f"{first}, alone"
+
+
+def finding_rows(result: SavedResult) -> list[dict[str, str]]:
+    """Return what a check of the input found before the calibration.
+
+    Parameters
+    ----------
+    result : SavedResult
+        The result.
+
+    Returns
+    -------
+    list of dict
+        With `severity`, `code`, `where`, `what`, `why` and `to_do`, all of them text; the most
+        severe first.
+    """
+    rows = []
+    for finding in result.summary.get("findings") or []:
+        place = dict(finding["where"])
+        if place["file"] is not None:
+            place["file"] = Path(place["file"])
+        rows.append({**finding, "where": str(Place(**place))})
+    return rows
 
 
 def provenance_rows(results: Sequence[SavedResult]) -> list[tuple[str, list[str]]]:

@@ -280,7 +280,8 @@ def calibrate(
     threads : int
         Threads, >= 1: over starts if there are several, else over MTUs and trials.
     seed : int
-        Seed of the start points, >= 0. Results depend on it, not on the number of threads.
+        Seed of the start points, or of the modern variant of the annealing, >= 0. Results depend on
+        it, not on the number of threads.
     callback : callable, optional
         Called with an `Iteration` after every iteration, from the thread that searches. Ctrl-C (or
         a KeyboardInterrupt it raises) stops the calibration and keeps the best parameters.
@@ -303,6 +304,7 @@ def calibrate(
     name, options = choose_method(plan, method, options)
     if isinstance(options, SimulatedAnnealing):
         refuse_for_annealing(
+            options,
             objective=objective,
             engine=engine,
             device=device,
@@ -312,7 +314,7 @@ def calibrate(
             seed=seed,
         )
         return calibrate_legacy(
-            subject, trials, plan, options=options, threads=threads, callback=callback
+            subject, trials, plan, options=options, threads=threads, seed=seed, callback=callback
         )
     _check_inputs(subject, trials, plan)
     tendon = "stiff" if engine_tendon(plan.tendon) == "stiff" else "rosenbrockElastic"

@@ -129,7 +129,7 @@ class CalibrationResult:
     polished : bool
         Whether Levenberg-Marquardt followed.
     seed : int
-        Seed of the start points.
+        Seed of the start points, or of the modern annealing; 1, as in CEINMS, for its own.
     start : {"subject", "random"}
         Where the search began.
     steps : tuple of StepResult

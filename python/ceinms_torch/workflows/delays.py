@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ceinms_torch.errors import DataError, location, wording
 from ceinms_torch.model.calibration import CalibrationPlan, ParameterSpec
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.trial import TIME_TOLERANCE, Trial
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.model.trial_files import TIME_TOLERANCE
 from ceinms_torch.workflows.parameter_space import groups_of
 
 

@@ -68,14 +68,14 @@ class CalibrationFolder:
         setup = CalibrationSetup.read(path)
         plan = CalibrationPlan.read(setup.calibration_file)
         if not legacy:
-            _check_model(plan)
+            check_model(plan)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
         plan.check_names(subject)
         trials = tuple(
             Trial.read(file, subject, generator, require_moments=True) for file in plan.trial_files
         )
-        _check_trial_names(trials)
+        check_trial_names(trials)
         check_delays(subject, plan, trials)
         return cls(setup=setup, subject=subject, generator=generator, plan=plan, trials=trials)
 
@@ -118,18 +118,9 @@ class CalibrationFolder:
             If a trial is one of those to calibrate on.
         """
         tests = [self.read_trial(path) for path in paths]
-        _check_trial_names(tests)
+        check_trial_names(tests)
         check_delays(self.subject, self.plan, tests)
-        seen = {_data_files(trial): trial.name for trial in self.trials}
-        for trial in tests:
-            if _data_files(trial) in seen:
-                warnings.warn(
-                    f"Test trial '{trial.name}' is calibration trial "
-                    f"'{seen[_data_files(trial)]}': how well it fits says nothing about unseen "
-                    "trials.",
-                    CeinmsTorchWarning,
-                    stacklevel=2,
-                )
+        warn_if_seen(tests, self.trials)
         return {trial.name: trial for trial in tests}
 
     def files(self) -> list[Path]:
@@ -139,7 +130,19 @@ class CalibrationFolder:
         return [*files, *(file for trial in self.trials for file in trial.files)]
 
 
-def _check_model(plan: CalibrationPlan) -> None:
+def check_model(plan: CalibrationPlan) -> None:
+    """Refuse a tendon or an activation that cannot be calibrated by gradient.
+
+    Parameters
+    ----------
+    plan : CalibrationPlan
+        The plan.
+
+    Raises
+    ------
+    OptionError
+        If it asks for one.
+    """
     try:
         engine_tendon(plan.tendon)
     except OptionError as error:
@@ -155,8 +158,19 @@ def _check_model(plan: CalibrationPlan) -> None:
         )
 
 
-def _check_trial_names(trials: Iterable[Trial]) -> None:
-    """Refuse two trials of one name: their results would overwrite each other."""
+def check_trial_names(trials: Iterable[Trial]) -> None:
+    """Refuse two trials of one name: their results would overwrite each other.
+
+    Parameters
+    ----------
+    trials : iterable of Trial
+        The trials, read from files.
+
+    Raises
+    ------
+    DataError
+        At the first name that occurs again.
+    """
     files: dict[str, Path] = {}
     for trial in trials:
         file = trial.files[0]  # its inputData.xml
@@ -171,6 +185,29 @@ def _check_trial_names(trials: Iterable[Trial]) -> None:
                 )
             )
         files[trial.name] = file
+
+
+def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
+    """Warn about trials to test on that are calibrated on, whatever they are called.
+
+    Parameters
+    ----------
+    tests, trials : iterable of Trial
+        The trials to test on, and those to calibrate on.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        For each of them.
+    """
+    seen = {_data_files(trial): trial.name for trial in trials}
+    for trial in tests:
+        if _data_files(trial) in seen:
+            text = (
+                f"Test trial '{trial.name}' is calibration trial '{seen[_data_files(trial)]}': how "
+                "well it fits says nothing about unseen trials."
+            )
+            warnings.warn(CeinmsTorchWarning(text, "test-not-unseen"), stacklevel=3)
 
 
 def _data_files(trial: Trial) -> frozenset[Path]:
@@ -225,14 +262,26 @@ class RunFolder:
         setup = RunSetup.read(path)
         execution = Execution.read(setup.execution_file)
         if not legacy:
-            _check_execution(execution)
+            check_execution(execution)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
         trial = Trial.read(setup.input_data_file, subject, generator)
         return cls(setup=setup, subject=subject, execution=execution, trial=trial)
 
 
-def _check_execution(execution: Execution) -> None:
+def check_execution(execution: Execution) -> None:
+    """Refuse what only the model of CEINMS 0.9 runs.
+
+    Parameters
+    ----------
+    execution : Execution
+        How to run a trial.
+
+    Raises
+    ------
+    OptionError
+        If it is not an open loop with exponential activation.
+    """
     where = location(execution.path)
     hint = "run it with --legacy, the model of CEINMS 0.9"
     for name, wanted, got in (

@@ -65,6 +65,7 @@ def choose_method(
 
 
 def refuse_for_annealing(
+    options: SimulatedAnnealing,
     *,
     objective: Objective | None,
     engine: str,
@@ -78,6 +79,8 @@ def refuse_for_annealing(
 
     Parameters
     ----------
+    options : SimulatedAnnealing
+        Its settings; the modern variant has a seed.
     objective, engine, device, polish, start, starts, seed
         As for `calibrate`.
 
@@ -93,16 +96,13 @@ def refuse_for_annealing(
         "polish": polish,
         "start": start != "subject",
         "starts": starts != 1,
-        "seed": seed != 0,
+        "seed": seed != 0 and options.variant == "ceinms",
     }
     for name, is_asked_for in asked_for.items():
         if is_asked_for:
-            raise OptionError(
-                wording(
-                    name,
-                    "the default, with annealing",
-                    "another value",
-                    "the annealing repeats what CEINMS does, on its model, objective and random "
-                    "numbers",
-                )
+            hint = (
+                "the annealing repeats what CEINMS does, on its model, objective and random numbers"
             )
+            if name == "seed":
+                hint += "; set its variant to modern for numbers by a seed"
+            raise OptionError(wording(name, "the default, with annealing", "another value", hint))

@@ -143,15 +143,26 @@ def _summary(directory: Path, path: Path) -> dict[str, Any]:
         raise FileFormatError(
             path, line=error.lineno, expected="JSON", got=error.msg, hint=_AGAIN
         ) from error
-    got = summary.get("format", "none") if isinstance(summary, dict) else "no object"
-    if got == "none":
-        missing = " and ".join(RECORDING_FILES.values())
-        got = f"none: an older version wrote it, without {missing} of each trial"
-    if got != RESULT_FORMAT:
-        raise FileFormatError(
-            path, element="format", expected=str(RESULT_FORMAT), got=str(got), hint=_AGAIN
-        )
+    _check_format(path, summary)
     return dict(summary)
+
+
+def _check_format(path: Path, summary: object) -> None:
+    """Refuse what another command or another version has written."""
+    if not isinstance(summary, dict) or "study" in summary:
+        got = f"that of a study, '{summary['study']}'" if isinstance(summary, dict) else "no object"
+        raise FileFormatError(path, expected="a result of ceinms-torch calibrate", got=got)
+    if summary.get("format") == RESULT_FORMAT:
+        return
+    missing = " and ".join(RECORDING_FILES.values())
+    got = f"none: an older version wrote it, without {missing} of each trial"
+    raise FileFormatError(
+        path,
+        element="format",
+        expected=str(RESULT_FORMAT),
+        got=str(summary.get("format", got)),
+        hint=_AGAIN,
+    )
 
 
 def _trial(

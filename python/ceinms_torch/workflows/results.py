@@ -8,9 +8,7 @@ import importlib.metadata
 import io
 import json
 import math
-import os
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import relative_text, write_atomically
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
 from ceinms_torch.model.trial import Trial
@@ -30,6 +27,7 @@ from ceinms_torch.workflows.calibration_result import (
 from ceinms_torch.workflows.curves import curve_tables, curve_values
 from ceinms_torch.workflows.fit import Fit
 from ceinms_torch.workflows.folder import CalibrationFolder
+from ceinms_torch.workflows.preflight.findings import CheckReport
 from ceinms_torch.workflows.simulate import Simulation
 from ceinms_torch.workflows.time_series import TimeSeries
 
@@ -56,57 +54,6 @@ RECORDING_FILES = {
 }
 # Normalised fibre lengths [-] at which the force-length curves are written down.
 _CURVE_LENGTHS = np.linspace(0.3, 1.9, 81)
-
-
-def check_writable(directory: Path) -> None:
-    """Make sure that results can be written, before computing them.
-
-    Parameters
-    ----------
-    directory : Path
-        The folder; it need not exist. Nothing is left behind.
-
-    Raises
-    ------
-    OptionError
-        If it cannot be made or written to.
-    """
-    nearest = directory.absolute()
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    try:
-        if not nearest.is_dir():
-            raise NotADirectoryError(f"a file, '{nearest}'")
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        raise OptionError(
-            wording(
-                os.fspath(directory),
-                "a folder that can be written to",
-                error.strerror or str(error),
-                "choose another one with --out",
-            )
-        ) from error
-
-
-def check_is_no_folder(file: Path) -> None:
-    """Make sure that a file can take a name, before computing what goes into it.
-
-    Parameters
-    ----------
-    file : Path
-        The file; it need not exist.
-
-    Raises
-    ------
-    OptionError
-        If there is a folder of that name.
-    """
-    if file.is_dir():
-        raise OptionError(
-            wording(os.fspath(file), "the name of a file to write", "that of a folder")
-        )
 
 
 def write_simulation(simulation: Simulation, directory: Path) -> None:
@@ -266,6 +213,7 @@ def result_dict(
     folder: CalibrationFolder,
     *,
     test_fit: Fit,
+    findings: CheckReport | None = None,
     warnings: Sequence[str] = (),
     extra_files: Sequence[Path] = (),
     command: str = "",
@@ -280,6 +228,8 @@ def result_dict(
         What it worked on.
     test_fit : dict of str to dict of str to MomentFit
         Unseen trials, simulated with the calibrated subject.
+    findings : CheckReport, optional
+        What a check of the folder found before.
     warnings : sequence of str
         What was doubtful in the input.
     extra_files : sequence of Path
@@ -320,6 +270,7 @@ def result_dict(
         "test_fit": fit_dict(test_fit),
         "identifiability": result.identifiability and result.identifiability.to_dict(),
         "steps": [_step_dict(step) for step in result.steps],
+        "findings": findings and findings.to_dict()["findings"],
         "warnings": list(warnings),
         "versions": versions(),
         "inputs": file_hashes([*folder.files(), *extra_files], folder.setup.path),

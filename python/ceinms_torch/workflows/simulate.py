@@ -27,6 +27,8 @@ ENGINE_TENDONS = {
     "rosenbrockElastic": "rosenbrock",
     "equilibriumElastic": "rosenbrock",
 }
+# Of this one there is a solution, but no derivative.
+DAMPED_EQUILIBRIUM = "dampedEquilibrium"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,20 +88,28 @@ def engine_tendon(tendon: str | Tendon) -> str:
     Raises
     ------
     OptionError
-        For "integrationElastic", which CEINMS refuses, too, and for unknown names.
+        For "integrationElastic", which CEINMS refuses, too, for "dampedEquilibrium", which has no
+        derivatives, and for unknown names.
     """
     kind = tendon.kind if isinstance(tendon, Tendon) else tendon
     if kind not in ENGINE_TENDONS:
-        hint = None
-        if kind == "integrationElastic":
-            hint = (
-                "CEINMS 0.9 has it in its grammar but does not run it either; rosenbrockElastic "
-                "integrates the same elastic tendon"
-            )
+        hint = _WHY_NOT.get(kind)
         raise OptionError(
             wording("tendon", f"one of {', '.join(ENGINE_TENDONS)}", repr(kind), hint)
         )
     return ENGINE_TENDONS[kind]
+
+
+_WHY_NOT = {
+    "integrationElastic": (
+        "CEINMS 0.9 has it in its grammar but does not run it either; rosenbrockElastic integrates "
+        "the same elastic tendon"
+    ),
+    DAMPED_EQUILIBRIUM: (
+        "it is solved without derivatives, for running a trial only; rosenbrockElastic follows the "
+        "same equation with them"
+    ),
+}
 
 
 def mtu_velocity(trial: Trial) -> FloatArray:
@@ -173,14 +183,13 @@ def warn_if_slack(subject: Subject, trial: Trial) -> None:
     counts = (trial.mtu_length < slack_length).sum(axis=0).tolist()
     slack = [f"{name} ({n})" for name, n in zip(trial.mtu_names, counts, strict=True) if n]
     if slack:
-        warnings.warn(
+        text = (
             f"Trial '{trial.name}': with a stiff tendon, MTUs are shorter than tendonSlackLength "
             f"at some of the {len(trial.time)} steps: {', '.join(slack)}. There the fibre gets "
             "longer, not shorter, as the MTU shortens, as in CEINMS. Shorten tendonSlackLength, or "
-            "take an elastic tendon.",
-            CeinmsTorchWarning,
-            stacklevel=3,
+            "take an elastic tendon."
         )
+        warnings.warn(CeinmsTorchWarning(text, "tendon-slack"), stacklevel=3)
 
 
 def simulate(
@@ -198,8 +207,9 @@ def simulate(
         The model.
     trial : Trial
         The data, read with this subject.
-    tendon : {"rosenbrockElastic", "equilibriumElastic", "stiff"} or Tendon
-        Tendon model; the second is solved as the first.
+    tendon : {"rosenbrockElastic", "equilibriumElastic", "dampedEquilibrium", "stiff"} or Tendon
+        Tendon model; the second is solved as the first, the third as Millard et al. (2013) do, to
+        many digits, for comparison.
     filter_start : {"ceinms", "zero"}
         Whether the activation filter restarts at its third sample, as that of CEINMS does
         (reference C.1).
@@ -211,7 +221,7 @@ def simulate(
     Raises
     ------
     DataError
-        If the trial was read with another subject.
+        If the trial was read with another subject; if a damped equilibrium cannot be followed.
     OptionError
         If the tendon model is not one of these.
 
@@ -221,7 +231,8 @@ def simulate(
         Once per trial, if a stiff tendon is longer than its MTU somewhere.
     """
     check_names(subject, trial)
-    engine = engine_tendon(tendon)
+    kind = tendon.kind if isinstance(tendon, Tendon) else tendon
+    engine = kind if kind == DAMPED_EQUILIBRIUM else engine_tendon(kind)
     if engine == "stiff":
         warn_if_slack(subject, trial)
     parameters = subject.parameters()
@@ -238,11 +249,28 @@ def simulate(
         tendon=engine,
         filter_start=filter_start,
     )
+    if engine == DAMPED_EQUILIBRIUM:
+        _check_is_solved(trial, arrays["fibre_length"])
     optimal = parameters[PARAMETER_KINDS.index("optimalFibreLength")]
     peak_velocity = optimal * parameters[PARAMETER_KINDS.index("maxContractionVelocity")]
     arrays["norm_fibre_length"] = arrays["fibre_length"] / optimal
     arrays["norm_fibre_velocity"] = arrays["fibre_velocity"] / peak_velocity
     return labelled_simulation(subject, trial.time, arrays)
+
+
+def _check_is_solved(trial: Trial, fibre_length: FloatArray) -> None:
+    unsolved = np.argwhere(~np.isfinite(fibre_length))
+    if len(unsolved):
+        step, mtu = unsolved[0]
+        raise DataError(
+            wording(
+                f"trial {trial.name}",
+                f"a fibre velocity at which {trial.mtu_names[mtu]} and its tendon balance",
+                f"none that can be followed at {trial.time[step]:g} s",
+                "a damped equilibrium needs damping above zero and a tendon that is not ten "
+                "thousand times shorter than its fibre",
+            )
+        )
 
 
 # Names and units, by attribute of `Simulation` and key of what the kernel returns.

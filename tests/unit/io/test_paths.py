@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from ceinms_torch.errors import FileFormatError
+from ceinms_torch.errors import FileFormatError, OptionError
 from ceinms_torch.io import paths
-from ceinms_torch.io.paths import relative_text, resolve_path, write_atomically
+from ceinms_torch.io.paths import (
+    check_is_no_folder,
+    check_writable,
+    relative_text,
+    resolve_path,
+    write_atomically,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +77,34 @@ def test_write_follows_the_umask(tmp_path):
     reference.write_text("")
     write_atomically(tmp_path / "new" / "file", b"x")
     assert (tmp_path / "new" / "file").stat().st_mode == reference.stat().st_mode
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with a file in a folder."""
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "setup.xml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["lab/setup.xml", "lab/setup.xml/results"])
+def test_file_where_results_should_go(folder, name):
+    with pytest.raises(OptionError) as caught:
+        check_writable(Path(name))
+    assert str(caught.value) == (
+        f"{name}: expected a folder that can be written to, got a file, "
+        f"'{folder / 'lab' / 'setup.xml'}'. Choose another one with --out."
+    )
+
+
+def test_folder_that_is_not_there_yet(folder):
+    check_writable(Path("new/deep"))
+    assert not (folder / "new").exists()
+
+
+def test_folder_where_the_subject_should_go(folder):
+    check_is_no_folder(folder / "lab" / "setup.xml")
+    check_is_no_folder(folder / "new.xml")
+    with pytest.raises(OptionError, match="lab: expected the name of a file to write, got that"):
+        check_is_no_folder(folder / "lab")

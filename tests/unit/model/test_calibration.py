@@ -55,6 +55,22 @@ def test_ceinms_plan(path):
     assert step.parameters[3].range_type == "relativeToSubjectValue"
 
 
+def test_variant_of_the_annealing(path, tmp_path):
+    edit(path, "</maxNoEval>", "</maxNoEval><variant>modern</variant>")
+    plan = CalibrationPlan.read(path)
+    assert plan.algorithm.variant == "modern"
+    plan.write(tmp_path / "again.xml")
+    assert CalibrationPlan.read(tmp_path / "again.xml").algorithm == plan.algorithm
+    # CEINMS itself reads what asks for its own.
+    own = dataclasses.replace(plan, algorithm=dataclasses.replace(plan.algorithm, variant="ceinms"))
+    own.write(tmp_path / "own.xml")
+    assert "variant" not in (tmp_path / "own.xml").read_text()
+    edit(path, ">modern<", ">moden<")
+    assert "variant: expected one of ceinms, modern, got 'moden'" in str(fault(path))
+    with pytest.raises(OptionError, match="Did you mean 'modern'"):
+        SimulatedAnnealing.from_dict(plan.algorithm.to_dict() | {"variant": "modem"})
+
+
 def test_listed_single_values_are_groups_of_one(path):
     edit(path, "<single/>", "<single>soleus_r\n recfem_r</single>")
     assert CalibrationPlan.read(path).steps[0].parameters[0].groups == (

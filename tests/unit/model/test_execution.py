@@ -42,6 +42,12 @@ def test_hybrid(tmp_path):
     )
 
 
+def test_dof_set_of_later_versions_is_optional(tmp_path):
+    type_xml = HYBRID.replace("<synthMTUs/>", "<dofSet>knee_angle_r</dofSet><synthMTUs/>")
+    folder = write_tiny_folder(tmp_path / "tiny", mode="online", type_xml=type_xml)
+    assert Execution.read(folder / "execution.xml").hybrid.dof_set == ("knee_angle_r",)
+
+
 def test_names_of_the_manual_are_explained(tmp_path):
     folder = write_tiny_folder(tmp_path / "tiny", mode="online", type_xml=HYBRID)
     path = folder / "execution.xml"
@@ -60,7 +66,14 @@ def test_round_trip(tmp_path):
         activation="piecewise",
         online=True,
         elaborated_dofs=("knee_angle_r",),
-        hybrid=Hybrid(alpha=1 / 3, beta=0.0, gamma=5.0, synth_mtus=("a",), algorithm=ANNEALING),
+        hybrid=Hybrid(
+            alpha=1 / 3,
+            beta=0.0,
+            gamma=5.0,
+            dof_set=("ankle_angle_r", "knee_angle_r"),
+            synth_mtus=("a",),
+            algorithm=ANNEALING,
+        ),
         path=path,
     )
     execution.write(path)

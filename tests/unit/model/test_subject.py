@@ -197,8 +197,8 @@ def test_written_values_are_read_back_exactly(tmp_path_factory, factors, shared)
 
 def test_written_file_follows_the_grammar_and_keeps_the_rest(path, tmp_path):
     edit(path, "<mtuSet>", "<!-- right leg --><mtuSet>")
-    edit(path, "</subject>", "<opensimModelFile>a.osim</opensimModelFile></subject>")
-    with pytest.warns(CeinmsTorchWarning, match="opensimModelFile"):
+    edit(path, "</subject>", "<labNotes>a.osim</labNotes></subject>")
+    with pytest.warns(CeinmsTorchWarning, match="labNotes"):
         subject = Subject.read(path)
     matrix = subject.parameters()
     matrix[PARAMETER_KINDS.index("damping"), 2] = 0.2
@@ -211,7 +211,7 @@ def test_written_file_follows_the_grammar_and_keeps_the_rest(path, tmp_path):
     assert text.count("<damping>") == text.count("<emDelay>") == 2
     assert "<maxIsometricForce>3549.0<" in text
     tree = etree.fromstring(text.encode())
-    unknown = tree.find("opensimModelFile")
+    unknown = tree.find("labNotes")
     assert unknown.text == "a.osim"
     tree.remove(unknown)
     etree.XMLSchema(etree.parse(SCHEMAS / "subject.xsd")).assertValid(tree)

@@ -23,9 +23,15 @@ FINDING = {
     "severity": "warning",
     "code": "flat-emg",
     "what": "EMG of soleus_r is flat",
-    "where": "trial1/emg.mot",
+    "where": {
+        "file": "trial1/emg.mot",
+        "line": 7,
+        "element": None,
+        "column": "soleus_r_emg",
+        "trial": "trial1",
+    },
     "why": "a flat signal drives nothing",
-    "cure": "check <b>the electrode</b>",
+    "to_do": "check <b>the electrode</b>",
 }
 
 
@@ -108,8 +114,10 @@ def test_names_are_text(text, tree):
 def test_findings_and_warnings_are_told(tree):
     (section,) = tree.xpath("//section[@id='findings']")
     words = section.text_content()
-    for part in FINDING.values():
-        assert part in words or part.capitalize() in words
+    for name in ("code", "what", "why", "to_do"):
+        assert FINDING[name] in words
+    assert "Warning" in words
+    assert "trial1/emg.mot:7: soleus_r_emg" in words
     assert "odd & strange" in words
 
 

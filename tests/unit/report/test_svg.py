@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from ceinms_torch.plots.narrow import draw_line, new_figure, styled
+from ceinms_torch.plots.narrow import draw_line, narrow_figure, styled
 from ceinms_torch.report.svg import inline_svg, readable_values
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -15,7 +15,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @styled
 def two_rows():
-    figure, (above, below) = new_figure(2)
+    figure, (above, below) = narrow_figure(2)
     x = np.linspace(1.0, 9.0, 50)
     draw_line(above, x, np.sin(x), "sine", color="#0072b2")
     above.plot([1.0, 9.0], [0.0, 0.5])  # no label: nothing to read off
@@ -94,7 +94,7 @@ def test_values_cannot_end_their_script_element(drawn):
 
 
 def test_figure_without_labelled_lines_has_no_values():
-    figure, (axes,) = new_figure(1)
+    figure, (axes,) = narrow_figure(1)
     axes.plot([0.0, 1.0], [0.0, 1.0])
     figure.draw_without_rendering()
     assert readable_values(figure) == ""

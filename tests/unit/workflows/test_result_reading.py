@@ -177,7 +177,11 @@ def test_result_of_an_older_version(copy):
     ("text", "message"),
     [
         ('{"format": 99}', r"result.json: format: expected 1, got 99\. Run"),
-        ("[]", r"result.json: format: expected 1, got no object"),
+        ("[]", r"result.json: expected a result of ceinms-torch calibrate, got no object"),
+        (
+            '{"study": "compare"}',
+            r"a result of ceinms-torch calibrate, got that of a study, 'compare'",
+        ),
         ("{", r"result.json:1: expected JSON, got Expecting property name"),
         ('{"format": 1}', r"expected what ceinms-torch calibrate writes, got KeyError\('fit'\)"),
     ],

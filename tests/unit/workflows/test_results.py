@@ -1,12 +1,11 @@
-"""Names of hashed files, and whether results can be written at all."""
+"""Names of hashed files."""
 
 import hashlib
 from pathlib import Path
 
 import pytest
 
-from ceinms_torch.errors import OptionError
-from ceinms_torch.workflows.results import check_is_no_folder, check_writable, file_hashes
+from ceinms_torch.workflows.results import file_hashes
 
 
 @pytest.fixture
@@ -58,25 +57,3 @@ def test_every_file_is_named_once(folder):
 def test_without_a_setup_file_names_are_absolute(folder):
     absolute = (folder / "other" / "lmt.sto").as_posix()
     assert list(file_hashes([Path("other/lmt.sto")], None)) == [absolute]
-
-
-@pytest.mark.parametrize("name", ["lab/setup.xml", "lab/setup.xml/results"])
-def test_file_where_results_should_go(folder, name):
-    with pytest.raises(OptionError) as caught:
-        check_writable(Path(name))
-    assert str(caught.value) == (
-        f"{name}: expected a folder that can be written to, got a file, "
-        f"'{folder / 'lab' / 'setup.xml'}'. Choose another one with --out."
-    )
-
-
-def test_folder_that_is_not_there_yet(folder):
-    check_writable(Path("new/deep"))
-    assert not (folder / "new").exists()
-
-
-def test_folder_where_the_subject_should_go(folder):
-    check_is_no_folder(folder / "lab" / "setup.xml")
-    check_is_no_folder(folder / "new.xml")
-    with pytest.raises(OptionError, match="lab: expected the name of a file to write, got that"):
-        check_is_no_folder(folder / "lab")

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ceinms_torch/kernel/activation.hpp"
+#include "ceinms_torch/kernel/damped_equilibrium.hpp"
 #include "ceinms_torch/kernel/tendon.hpp"
 
 namespace ceinms_torch::kernel {
@@ -24,7 +25,7 @@ struct MtuState {
 };
 
 /// Eqs. (1)-(3) and (A1)-(A6), instant by instant. At each, `sample` comes first; then `start` or
-/// `advance`, and `forces`, for the Rosenbrock tendon, or `stiff` alone.
+/// `advance` (or `advance_damped`), and `forces`, for an elastic tendon, or `stiff` alone.
 ///
 /// `T` is what is computed, `E` an excitation; curves and mtu must outlive the stepper.
 template <class T, class E, class Table>
@@ -71,6 +72,10 @@ class MtuStepper {
     fibre_ = rosenbrock_step(mtu_, fibre_, imbalance_, denominator, activation,
                              math::lift<T>(mtu_length), h);
     return denominator;
+  }
+  /// The same with the damped equilibrium tendon, for `double` alone.
+  void advance_damped(double mtu_length, double h) {
+    fibre_ = damped_step(curves_, mtu_, fibre_, activation_at_(filter_.state().u1), mtu_length, h);
   }
   /// The forces at this step and, with their partials, where the next one goes. To be called once
   /// more when parameters have changed.

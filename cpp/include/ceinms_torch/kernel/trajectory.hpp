@@ -20,6 +20,26 @@ struct SimulationOptions {
   FilterStart filter_start = FilterStart::ceinms;
 };
 
+/// Feeds every sample of a trial to a stepper's filter, and calls at_step(k) at each step.
+///
+/// Input and output are those of `simulate_lanes`.
+template <class Stepper, class Input, class Output, class AtStep>
+void run_steps(Stepper& stepper, const Input& input, FilterStart filter_start, Output& output,
+               const AtStep& at_step) {
+  const auto take_sample = [&](std::size_t sample) {
+    if (filter_start == FilterStart::ceinms && input.any_third(sample))
+      stepper.restart_filter_where(input.is_third(sample));
+    output.sample(sample, stepper.sample(input.excitation(sample)));
+  };
+  const std::size_t n_run_in = input.n_run_in();
+  const std::size_t n_step = input.n_step();
+  for (std::size_t sample = 0; sample < n_run_in; ++sample) take_sample(sample);
+  for (std::size_t k = 0; k < n_step; ++k) {
+    take_sample(n_run_in + k);
+    at_step(k);
+  }
+}
+
 /// Eqs. (1)-(3) and (A1)-(A6) over a whole trial.
 ///
 /// @param input   the lanes' data:
@@ -34,31 +54,19 @@ void simulate_lanes(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const Inp
                     const SimulationOptions& options, Output& output) {
   using E = std::decay_t<decltype(input.excitation(0))>;
   MtuStepper<T, E, Table> stepper(curves, mtu, E(0.0 * input.excitation(0)));
-  const auto take_sample = [&](std::size_t sample) {
-    if (options.filter_start == FilterStart::ceinms && input.any_third(sample))
-      stepper.restart_filter_where(input.is_third(sample));
-    output.sample(sample, stepper.sample(input.excitation(sample)));
-  };
-
-  const std::size_t n_run_in = input.n_run_in();
-  const std::size_t n_step = input.n_step();
-  for (std::size_t sample = 0; sample < n_run_in; ++sample) take_sample(sample);
-
   if (options.tendon == TendonModel::stiff) {
-    for (std::size_t k = 0; k < n_step; ++k) {
-      take_sample(n_run_in + k);
+    run_steps(stepper, input, options.filter_start, output, [&](std::size_t k) {
       output.step(k, stepper.stiff(input.mtu_length(k), input.mtu_velocity(k)));
-    }
+    });
     return;
   }
-  for (std::size_t k = 0; k < n_step; ++k) {
-    take_sample(n_run_in + k);
+  run_steps(stepper, input, options.filter_start, output, [&](std::size_t k) {
     if (k == 0)
       stepper.start(input.mtu_length(0));
     else
       output.denominator(k - 1, stepper.advance(input.mtu_length(k), input.time_step(k)));
     output.step(k, stepper.forces());
-  }
+  });
 }
 
 /// Every `stride`-th number from `data` on: one MTU's column of a row-major table.
@@ -184,6 +192,22 @@ void simulate_mtu(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const MtuIn
   const detail::SampledInput<T> sampled(input, mtu.parameters.em_delay);
   detail::ColumnOutput<T> columns{mtu, output};
   simulate_lanes(curves, mtu, sampled, options, columns);
+}
+
+/// The same with the damped equilibrium tendon.
+inline void simulate_mtu_damped(const MtuCurves<PiecewiseCubic>& curves, const Mtu<double>& mtu,
+                                const MtuInput& input, FilterStart filter_start,
+                                const MtuOutput<double>& output) {
+  const detail::SampledInput<double> sampled(input, mtu.parameters.em_delay);
+  detail::ColumnOutput<double> columns{mtu, output};
+  MtuStepper<double, double, PiecewiseCubic> stepper(curves, mtu, 0.0);
+  run_steps(stepper, sampled, filter_start, columns, [&](std::size_t k) {
+    if (k == 0)
+      stepper.start(sampled.mtu_length(0));
+    else
+      stepper.advance_damped(sampled.mtu_length(k), sampled.time_step(k));
+    columns.step(k, stepper.forces());
+  });
 }
 
 }  // namespace ceinms_torch::kernel

@@ -42,4 +42,10 @@ void simulate_trial(const MtuCurves<PiecewiseCubic>& curves, const double* param
                     const TrialInput& input, const SimulationOptions& options,
                     const TrialOutput& output);
 
+/// The same with the damped equilibrium tendon. A fibre length that could not be found, and all
+/// that come after it, are NaN.
+void simulate_trial_damped(const MtuCurves<PiecewiseCubic>& curves, const double* parameters,
+                           const TrialInput& input, FilterStart filter_start,
+                           const TrialOutput& output);
+
 }  // namespace ceinms_torch::kernel

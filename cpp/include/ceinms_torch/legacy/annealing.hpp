@@ -18,7 +18,12 @@ enum class AnnealingKind {
   hybrid
 };
 
-/// Settings under their XML names.
+enum class AnnealingVariant {
+  ceinms,  ///< the random numbers of CEINMS; the start is never evaluated
+  modern   ///< those of `PortableRandom`, by seed; the start is evaluated and counts as seen
+};
+
+/// Settings under their XML names, and the seed.
 struct AnnealingOptions {
   std::size_t no_epsilon;     ///< temperatures that must agree, >= 1
   double rt;                  ///< factor on the temperature
@@ -27,11 +32,13 @@ struct AnnealingOptions {
   std::size_t nt;             ///< adjustments before the temperature falls, >= 1
   double epsilon;             ///< largest difference that counts as none
   std::uint64_t max_no_eval;  ///< no temperature begins after this many evaluations
+  AnnealingVariant variant = AnnealingVariant::ceinms;
+  std::uint64_t seed = 0;  ///< of the modern variant
 };
 
 /// The state after a temperature.
 struct Temperature {
-  std::size_t number;            ///< from 1
+  std::size_t number;            ///< from 1; 0 is an evaluated start
   double temperature;            ///< at which the proposals were judged
   std::uint64_t evaluations;     ///< so far
   double objective;              ///< the lowest so far
@@ -62,7 +69,8 @@ struct AnnealingHooks {
   std::function<bool()> go_on;
 };
 
-/// Minimise within bounds. The start is never evaluated: the first proposal is always accepted.
+/// Minimise within bounds. In the variant of CEINMS the start is never evaluated: the first
+/// proposal is always accepted. In the modern one the result is never worse than the start.
 ///
 /// @param start        (n), may be outside the bounds; a coordinate is checked when proposed
 /// @param lower,upper  (n), lower <= upper

@@ -1,10 +1,11 @@
 /// @file random.hpp
-/// The pseudo-random numbers of the C library that CEINMS was compiled with.
+/// The pseudo-random numbers of the C library that CEINMS was compiled with, and better ones.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 
 namespace ceinms_torch::legacy {
 
@@ -26,6 +27,19 @@ class GlibcRandom {
 
   std::array<std::uint32_t, n_state> state_{};
   std::size_t at_ = 3;  ///< where r[i] goes; r[i-3] is three places before, r[i-31] is here
+};
+
+/// Uniform numbers with 53 bits that are the same on every platform: the standard fixes the engine,
+/// but not its distributions.
+class PortableRandom {
+ public:
+  explicit PortableRandom(std::uint64_t seed) : engine_(seed) {}
+
+  /// 0..1, 1 not included.
+  double uniform() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
+
+ private:
+  std::mt19937_64 engine_;
 };
 
 }  // namespace ceinms_torch::legacy

@@ -19,6 +19,7 @@ from ceinms_torch.workflows.calibration_result import CalibrationResult, Iterati
 from ceinms_torch.workflows.fit import moment_fit
 from ceinms_torch.workflows.legacy.inputs import (
     annealing_options,
+    check_tendon,
     legacy_model,
     legacy_tables,
     legacy_trial,
@@ -96,13 +97,15 @@ def calibrate_legacy(
     *,
     options: SimulatedAnnealing | None = None,
     threads: int = 1,
+    seed: int = 0,
     callback: Callable[[Iteration], None] | None = None,
 ) -> CalibrationResult:
     """Calibrate a subject as CEINMS 0.9 does (reference D).
 
     The same files give the same parameters as the original program, on every platform: the start
     is not evaluated, start values may be outside their ranges, and of an MTU in two groups the
-    later one counts.
+    later one counts. The modern variant evaluates the start, which must be within its ranges, and
+    never ends above it.
 
     Parameters
     ----------
@@ -116,6 +119,8 @@ def calibrate_legacy(
         Settings of the annealing; those of the plan by default.
     threads : int
         Threads over which trials are spread, >= 1; results do not depend on it.
+    seed : int
+        Seed of the modern variant, >= 0.
     callback : callable, optional
         Called with an `Iteration` after every temperature. Ctrl-C (or a KeyboardInterrupt it
         raises) stops the calibration and keeps the best parameters.
@@ -144,7 +149,7 @@ def calibrate_legacy(
     history: list[Iteration] = []
     for number, step in enumerate(plan.steps):
         result, iterations, subject = _run_step(
-            number, subject, trials, step, plan, settings, threads, callback
+            number, subject, trials, step, plan, settings, threads, seed, callback
         )
         steps.append(result)
         history += iterations
@@ -158,7 +163,7 @@ def calibrate_legacy(
         tendon=plan.tendon.kind,
         options=settings,
         polished=False,
-        seed=1,
+        seed=seed if settings.variant == "modern" else 1,  # CEINMS: srand(1)
         start="subject",
         steps=tuple(steps),
         history=tuple(history),
@@ -213,10 +218,12 @@ def simulate_result(result: CalibrationResult, plan: CalibrationPlan, trial: Tri
 def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
     if not trials:
         raise DataError(wording("calibration", "at least one trial", "none"))
+    check_tendon(plan.tendon, plan.path)
     plan.check_names(subject)
     for trial in trials:
         check_names(subject, trial)
         check_moments(trial, {dof for step in plan.steps for dof in step.dofs})
+        _check_start(subject, trial, plan)
     for step in plan.steps:
         if step.objective != Objective():
             raise OptionError(
@@ -237,6 +244,14 @@ def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> 
                         "other methods than annealing calibrate it",
                     )
                 )
+
+
+def _check_start(subject: Subject, trial: Trial, plan: CalibrationPlan) -> None:
+    """Find NaN and infinity before minutes of searching, not after them."""
+    with warnings.catch_warnings():
+        # What is doubtful at the start may be mended by the calibration.
+        warnings.simplefilter("ignore", CeinmsTorchWarning)
+        simulate_like(plan, subject, trial)
 
 
 def _problem(
@@ -282,7 +297,7 @@ def _step_result(
     step: CalibrationStep, space: ParameterSpace, found: _kernel.LegacyMinimum
 ) -> StepResult:
     width = np.where(space.upper > space.lower, space.upper - space.lower, 1.0)
-    iterations = len(found.history)
+    iterations = found.history[-1].iteration if found.history else 0
     only = StartResult(
         objective=found.best.objective,
         iterations=iterations,
@@ -311,16 +326,17 @@ def _run_step(
     plan: CalibrationPlan,
     settings: SimulatedAnnealing,
     threads: int,
+    seed: int,
     callback: Callable[[Iteration], None] | None,
 ) -> tuple[StepResult, list[Iteration], Subject]:
-    space = ParameterSpace.of(subject, step, plan, check_start=False)
+    space = ParameterSpace.of(subject, step, plan, check_start=settings.variant == "modern")
     problem = _problem(subject, trials, step, space, plan, threads)
     found = _kernel.legacy_anneal(
         problem,
         start=np.array([component.start for component in space.components]),
         lower=space.lower,
         upper=space.upper,
-        options=annealing_options(settings),
+        options=annealing_options(settings, seed + number),
         callback=None
         if callback is None
         else lambda item: callback(_iteration(number, step, item)),
@@ -328,7 +344,7 @@ def _run_step(
     if not np.isfinite(found.best.objective):
         raise DataError(
             wording(
-                f"calibration step {number + 1}",
+                f"calibration step {number + 1}, trials {', '.join(t.name for t in trials)}",
                 "a finite objective somewhere within the ranges",
                 "NaN or infinity",
                 "check lengths, moment arms and start values of all MTUs",

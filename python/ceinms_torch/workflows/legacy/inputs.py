@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -50,6 +51,31 @@ def legacy_tables(subject: Subject) -> list[Table]:
     return [_kernel.spline_table(np.asarray(curve.x), np.asarray(curve.y)) for curve in curves]
 
 
+def check_tendon(tendon: Tendon, path: Path | None = None) -> None:
+    """Check that the tendon is one that CEINMS runs.
+
+    Parameters
+    ----------
+    tendon : Tendon
+        The tendon.
+    path : Path, optional
+        The file that asks for it, for the message.
+
+    Raises
+    ------
+    OptionError
+        If it is not.
+    """
+    if tendon.kind not in TENDONS:
+        hint = (
+            "CEINMS 0.9 has it in its grammar but does not run it either"
+            if tendon.kind == "integrationElastic"
+            else "it is this package's own: ceinms-torch run and calibrate have it"
+        )
+        where = location(path, None, "tendon")
+        raise OptionError(wording(where, f"one of {', '.join(TENDONS)}", tendon.kind, hint))
+
+
 def legacy_model(tendon: Tendon, activation: Activation, *, online: bool) -> _kernel.LegacyModel:
     """Return how the model is run, for the kernel.
 
@@ -71,13 +97,7 @@ def legacy_model(tendon: Tendon, activation: Activation, *, online: bool) -> _ke
     OptionError
         If the tendon is not one that CEINMS runs.
     """
-    if tendon.kind not in TENDONS:
-        hint = (
-            "CEINMS 0.9 has it in its grammar but does not run it either"
-            if tendon.kind == "integrationElastic"
-            else "only without the legacy model"
-        )
-        raise OptionError(wording("tendon", f"one of {', '.join(TENDONS)}", tendon.kind, hint))
+    check_tendon(tendon)
     tolerance = tendon.tolerance or 0.0
     return _kernel.LegacyModel(
         tendon=tendon.kind,
@@ -142,16 +162,18 @@ def legacy_trial(subject: Subject, trial: Trial) -> _kernel.LegacyTrial:
     )
 
 
-def annealing_options(settings: SimulatedAnnealing) -> _kernel.AnnealingOptions:
+def annealing_options(settings: SimulatedAnnealing, seed: int = 0) -> _kernel.AnnealingOptions:
     """Return the settings of an annealing for the kernel.
 
     Parameters
     ----------
     settings : SimulatedAnnealing
         The settings.
+    seed : int
+        Seed of the random numbers, >= 0; only the modern variant has one.
 
     Returns
     -------
     AnnealingOptions
     """
-    return _kernel.AnnealingOptions(**dataclasses.asdict(settings))
+    return _kernel.AnnealingOptions(**dataclasses.asdict(settings), seed=seed)

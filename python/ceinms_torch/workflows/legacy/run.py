@@ -16,8 +16,10 @@ from ceinms_torch.model.nms_model import Activation, Tendon
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.folder import RunFolder
+from ceinms_torch.workflows.legacy.finite import check_finite
 from ceinms_torch.workflows.legacy.inputs import (
     annealing_options,
+    check_tendon,
     legacy_model,
     legacy_tables,
     legacy_trial,
@@ -200,6 +202,7 @@ def _labelled(
     subject: Subject, trial: str, time: FloatArray, arrays: dict[str, NDArray[Any]]
 ) -> LegacyRun:
     """Label what the kernel returns, and say where the elastic tendon failed."""
+    check_finite(subject, trial, time, arrays)
     counts = zip(subject.mtu_names, arrays["n_failed"].tolist(), strict=True)
     failed = {name: n for name, n in counts if n}
     warn_of_failures(trial, len(time), failed)
@@ -269,6 +272,7 @@ def run_legacy(folder: RunFolder) -> LegacyRun:
         for offline.
     """
     execution = folder.execution
+    check_tendon(execution.tendon, execution.path)
     if execution.hybrid is None:
         return simulate_legacy(
             folder.subject,

@@ -1,0 +1,265 @@
+"""The programs ``CEINMS`` and ``CEINMScalibrate``: the command lines of the originals.
+
+They run CEINMS 0.9's own model, number for number, and write its files (reference A.2, B, D, E).
+Labs start them thousands of times from scripts, so that they do without the libraries that draw
+tables and parse options: a start must cost no more than the work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ceinms_torch.cli.streams import complain, forgive_letters, say
+from ceinms_torch.errors import CeinmsTorchError, told_warnings
+from ceinms_torch.io.paths import check_is_no_folder, check_writable
+
+if TYPE_CHECKING:
+    from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
+    from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
+
+SUCCESS = 0
+FAILURE = 1
+WRONG_USAGE = 255  # -1 to the original's shell
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+HELP = ("-help", "-h", "-Help", "-H", "-usage", "-u", "-Usage", "-U")
+SETUP = ("-S", "-Setup")
+TEMPLATE = ("-PS", "-PrintSetup")
+
+_USAGE = """
+{name}: {purpose}
+
+Option            Argument          Action / Notes
+------            --------          --------------
+-Help, -H                           Print the command-line options for {name}.
+-PrintSetup, -PS                    Write a template setup file, {template}.
+-Setup, -S        SetupFileName     Specify an xml setup file.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One of the two programs.
+
+    Parameters
+    ----------
+    name : str
+        As users type it.
+    purpose : str
+        What it does, for the usage.
+    template : str
+        Name of the setup file that ``-PrintSetup`` writes.
+    write_template : callable
+        Writes it.
+    run : callable
+        Does the work of a setup file and returns the exit status.
+    """
+
+    name: str
+    purpose: str
+    template: str
+    write_template: Callable[[str], None]
+    run: Callable[[Path], int]
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Do what a command line asks for.
+
+        Parameters
+        ----------
+        arguments : sequence of str
+            Without the name of the program. As in the originals, the first one decides.
+
+        Returns
+        -------
+        int
+            Exit status: 0, 1 for an error in the input, 130 after Ctrl-C, 255 for wrong usage.
+        """
+        forgive_letters()
+        try:
+            with told_warnings(partial(complain, kind="warning")):
+                return self._obey(arguments)
+        except CeinmsTorchError as error:
+            complain(str(error))
+        except OSError as error:
+            complain(f"{error.filename or self.name}: {error.strerror or error}")
+        except KeyboardInterrupt:
+            complain("interrupted before the results were complete")
+            return INTERRUPTED
+        return FAILURE
+
+    def _obey(self, arguments: Sequence[str]) -> int:
+        option = arguments[0] if arguments else HELP[0]
+        if option in HELP:
+            return self._usage(SUCCESS)
+        if option in TEMPLATE:
+            self.write_template(self.template)
+            say(f"Wrote template setup file to {self.template}")
+            return SUCCESS
+        if option not in SETUP:
+            complain(f"unrecognized option {option}")
+            return self._usage(WRONG_USAGE)
+        if len(arguments) < 2:
+            complain("no setup file specified")
+            return self._usage(WRONG_USAGE)
+        return self.run(Path(arguments[1]))
+
+    def _usage(self, status: int) -> int:
+        usage = _USAGE.format(name=self.name, purpose=self.purpose, template=self.template)
+        say(usage.rstrip("\n"))
+        return status
+
+
+# ---- CEINMS -----------------------------------------------------------------------------
+
+
+def _write_run_template(path: str) -> None:
+    from ceinms_torch.model.setup import RunSetup  # noqa: PLC0415  the usage needs no libraries
+
+    RunSetup(
+        subject_file=Path("subject.xml"),
+        input_data_file=Path("inputData.xml"),
+        execution_file=Path("execution.xml"),
+        excitation_generator_file=Path("excitationGenerator.xml"),
+        output_directory=Path("Output"),
+    ).write(path)
+
+
+def _run(setup: Path) -> int:
+    from ceinms_torch.workflows.folder import RunFolder  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy.files import write_legacy  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy.run import run_legacy  # noqa: PLC0415
+
+    folder = RunFolder.read(setup, legacy=True)
+    directory = folder.setup.output_directory
+    check_writable(directory, "name another <outputDirectory> in the setup file")
+    say(_what_is_run(folder))
+    write_legacy(run_legacy(folder), directory)
+    say(f"Results: {directory}")
+    return SUCCESS
+
+
+def _what_is_run(folder: RunFolder) -> str:
+    execution, trial = folder.execution, folder.trial
+    hybrid = execution.hybrid
+    how = "open loop"
+    if hybrid is not None:
+        how = (
+            f"{len(hybrid.adjust_mtus)} excitations adjusted, {len(hybrid.synth_mtus)} synthesised"
+        )
+    return (
+        f"Trial {trial.name}: {len(trial.time)} frames, {len(trial.mtu_names)} MTUs, "
+        f"{len(trial.dof_names)} DOFs; {how}, {execution.tendon.kind} tendon, "
+        f"{execution.activation} activation, {'online' if execution.online else 'offline'}"
+    )
+
+
+# ---- CEINMScalibrate --------------------------------------------------------------------
+
+
+def _write_calibration_template(path: str) -> None:
+    from ceinms_torch.model.setup import CalibrationSetup  # noqa: PLC0415  as above
+
+    CalibrationSetup(
+        subject_file=Path("subjectUncalibrated.xml"),
+        excitation_generator_file=Path("excitationGenerator.xml"),
+        calibration_file=Path("calibration.xml"),
+        output_subject_file=Path("subjectCalibrated.xml"),
+    ).write(path)
+
+
+def _calibrate(setup: Path) -> int:
+    from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.workflows.legacy.calibration import calibrate_legacy  # noqa: PLC0415
+
+    folder = CalibrationFolder.read(setup, legacy=True)
+    subject_file = folder.setup.output_subject_file
+    check_is_no_folder(subject_file)
+    check_writable(subject_file.parent, "name another <outputSubjectFile> in the setup file")
+    say(_what_is_calibrated(folder))
+    begin = time.perf_counter()
+    result = calibrate_legacy(
+        folder.subject,
+        folder.trials,
+        folder.plan,
+        threads=min(len(folder.trials), os.cpu_count() or 1),
+        callback=_tell_temperature,
+    )
+    milliseconds = round(1000.0 * (time.perf_counter() - begin))
+    result.subject.write(
+        subject_file, calibrated_from=folder.subject.path, calibration_file=folder.plan.path
+    )
+    _tell_result(result)
+    say(f"Calibration time: {milliseconds}ms")
+    say(f"Calibrated subject: {subject_file}")
+    if result.status == "interrupted":
+        complain("interrupted; the best parameters found so far are in the calibrated subject")
+        return INTERRUPTED
+    return SUCCESS
+
+
+def _what_is_calibrated(folder: CalibrationFolder) -> str:
+    plan = folder.plan
+    counts = f"Trials: {len(folder.trials)}; MTUs: {len(folder.subject.mtus)}"
+    model = f"{plan.tendon.kind} tendon, {plan.activation} activation"
+    return f"{counts}; steps: {len(plan.steps)}; {model}"
+
+
+def _tell_temperature(item: Iteration) -> None:
+    say(
+        f"step {item.step + 1}, temperature {item.iteration}: {item.evaluations} evaluations, "
+        f"fOpt_ = {item.objective:g}"
+    )
+
+
+def _tell_result(result: CalibrationResult) -> None:
+    """Say in the original's words whether each step converged, and where."""
+    for step in result.steps:
+        say("Return true!" if step.status == "converged" else "Return false")
+        say(f"fOpt_ = {step.objective:g}")
+
+
+# ---- Entry points -----------------------------------------------------------------------
+
+CEINMS = Program(
+    name="CEINMS",
+    purpose="run the model of CEINMS 0.9 on one trial.",
+    template="defaultCeinmsSetupFile.xml",
+    write_template=_write_run_template,
+    run=_run,
+)
+CEINMS_CALIBRATE = Program(
+    name="CEINMScalibrate",
+    purpose="calibrate a subject as CEINMS 0.9 does.",
+    template="defaultCeinmsCalibrationSetupFile.xml",
+    write_template=_write_calibration_template,
+    run=_calibrate,
+)
+
+
+def ceinms() -> int:
+    """Run ``CEINMS`` with the arguments of this process.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    return CEINMS.main(sys.argv[1:])
+
+
+def ceinms_calibrate() -> int:
+    """Run ``CEINMScalibrate`` with the arguments of this process.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    return CEINMS_CALIBRATE.main(sys.argv[1:])

@@ -1,0 +1,224 @@
+"""The files of one trial as they are, and whether they have what a subject needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ceinms_torch.errors import DataError, FileFormatError, did_you_mean, wording
+from ceinms_torch.io.storage import Storage, read_storage
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.input_data import InputData
+from ceinms_torch.model.subject import Subject
+
+# Times closer than this [s] are the same time, as in CEINMS.
+TIME_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrialFiles:
+    """The storage files of a trial, not yet matched to a subject.
+
+    Parameters
+    ----------
+    data : InputData
+        Where they are.
+    lengths : Storage
+        MTU lengths [m] between the trial's start and stop.
+    arms : mapping of str to Storage
+        Moment arms [m], for every DOF of the subject.
+    signals : Storage
+        Normalised EMG envelopes (-).
+    torques : Storage, optional
+        Measured joint moments [N m].
+    """
+
+    data: InputData
+    lengths: Storage
+    arms: Mapping[str, Storage]
+    signals: Storage
+    torques: Storage | None = None
+
+    @classmethod
+    def read(cls, data: InputData, dof_names: Iterable[str]) -> TrialFiles:
+        """Read all files of a trial.
+
+        Parameters
+        ----------
+        data : InputData
+            Where they are.
+        dof_names : iterable of str
+            DOFs whose moment arms are needed.
+
+        Returns
+        -------
+        TrialFiles
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing or faulty.
+        DataError
+            If there is no moment-arm file for a DOF.
+        """
+        torques = data.external_torques_file
+        return cls(
+            data=data,
+            lengths=read_lengths(data),
+            arms={dof: read_storage(data.moment_arms_file(dof)) for dof in dof_names},
+            signals=read_storage(data.excitations_file),
+            torques=None if torques is None else read_storage(torques),
+        )
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return all files, that of the moments last."""
+        storages = (self.lengths, *self.arms.values(), self.signals)
+        paths = [storage.path for storage in storages]
+        if self.data.path is not None:
+            paths.insert(0, self.data.path)
+        return (*paths, *(() if self.torques is None else (self.torques.path,)))
+
+
+def check_signals(
+    signals: Storage, mtu_names: tuple[str, ...], generator: ExcitationGenerator
+) -> None:
+    """Blame the file, not the mapping, for a signal that the mapping needs and the file lacks.
+
+    Parameters
+    ----------
+    signals : Storage
+        Normalised EMG envelopes (-).
+    mtu_names : tuple of str
+        The MTUs that need an excitation.
+    generator : ExcitationGenerator
+        Mapping from signals to excitations.
+
+    Raises
+    ------
+    FileFormatError
+        At the first signal that is missing.
+    """
+    wanted = set(mtu_names)
+    for excitation in generator.excitations:
+        if excitation.id in wanted:
+            signals.select([name for name, _ in excitation.inputs])
+
+
+def check_coverage(signals: Storage, lengths: Storage, subject: Subject) -> None:
+    """Check that excitations, delayed, cover the simulation for every MTU.
+
+    Parameters
+    ----------
+    signals : Storage
+        Normalised EMG envelopes (-).
+    lengths : Storage
+        MTU lengths [m], whose times are those of the simulation.
+    subject : Subject
+        The MTUs and their delays.
+
+    Raises
+    ------
+    DataError
+        At the first MTU for which they are too short.
+    """
+    first, last = signals.time[0], signals.time[-1]
+    for mtu in subject.mtus:
+        begin, end = lengths.time[0] - mtu.em_delay, lengths.time[-1] - mtu.em_delay
+        if first > begin + TIME_TOLERANCE or last < end - TIME_TOLERANCE:
+            raise DataError(
+                wording(
+                    os.fspath(signals.path),
+                    f"signals from {begin:g} to {end:g} s (the times of '{lengths.path}' less the "
+                    f"emDelay of {mtu.name}, {mtu.em_delay:g} s)",
+                    f"{first:g} to {last:g} s",
+                    "The EMG is too short: export it from earlier to later, or shorten the trial",
+                )
+            )
+
+
+def moment_columns(torques: Storage, dof_names: Iterable[str]) -> list[str]:
+    """Return the labels of the DOFs' moments, which may end in ``_moment`` or not.
+
+    Parameters
+    ----------
+    torques : Storage
+        Measured joint moments [N m].
+    dof_names : iterable of str
+        Names of the DOFs.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    FileFormatError
+        At the first DOF without a column.
+    """
+    columns = []
+    for dof in dof_names:
+        labels = [name for name in (f"{dof}_moment", dof) if name in torques.columns]
+        if not labels:
+            raise FileFormatError(
+                torques.path,
+                line=torques.label_line,
+                element=f"{dof}_moment",
+                expected=f"a column with the label '{dof}_moment' or '{dof}'",
+                got=f"the labels {', '.join(torques.columns)}",
+                hint=did_you_mean(f"{dof}_moment", torques.columns),
+                code="column-missing",
+            )
+        columns.append(labels[0])
+    return columns
+
+
+def read_lengths(data: InputData) -> Storage:
+    """Read the MTU lengths of a trial between its start and stop.
+
+    Parameters
+    ----------
+    data : InputData
+        The trial.
+
+    Returns
+    -------
+    Storage
+        MTU lengths [m].
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing or faulty.
+    DataError
+        If start and stop are not within its times, or leave less than two rows.
+    """
+    lengths = read_storage(data.muscle_tendon_length_file)
+    if data.start_stop_time is None or len(lengths.time) < 2:
+        return lengths
+    start, stop = data.start_stop_time
+    time = lengths.time
+    # Times come from events and rounded tables, so the file may begin or end a frame inside them.
+    slack = float(np.diff(time).max()) + TIME_TOLERANCE
+    if start < time[0] - slack or stop > time[-1] + slack:
+        raise DataError(
+            wording(
+                f"{data.path or data.name}: <startStopTime>",
+                f"times within those of '{lengths.path}', {time[0]:g} to {time[-1]:g} s",
+                f"{start:g} to {stop:g} s",
+            )
+        )
+    rows = (time >= start - TIME_TOLERANCE) & (time <= stop + TIME_TOLERANCE)
+    if rows.sum() < 2:
+        raise DataError(
+            wording(
+                f"{data.path or data.name}: <startStopTime>",
+                f"at least two rows of '{lengths.path}' between start and stop",
+                str(int(rows.sum())),
+            )
+        )
+    return dataclasses.replace(lengths, time=time[rows], values=lengths.values[rows])

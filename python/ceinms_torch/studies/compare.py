@@ -1,0 +1,300 @@
+"""Several calibrations of one subject side by side: same data, same objective, same seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.model.calibration import CalibrationPlan
+from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
+from ceinms_torch.model.options import Optimiser
+from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
+from ceinms_torch.workflows.calibrate import build_problem, calibrate
+from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
+from ceinms_torch.workflows.fit import moment_fit
+from ceinms_torch.workflows.folder import CalibrationFolder
+from ceinms_torch.workflows.legacy.calibration import simulate_result
+from ceinms_torch.workflows.methods import METHODS, choose_method
+from ceinms_torch.workflows.parameter_space import Component, ParameterSpace
+from ceinms_torch.workflows.results import OBJECTIVE_UNITS
+from ceinms_torch.workflows.simulate import simulate
+
+# What --tendons calls a tendon, and its XML names for the annealing and for gradients.
+TENDONS: dict[str, tuple[TendonKind, TendonKind]] = {
+    "stiff": ("stiff", "stiff"),
+    "elastic": ("equilibriumElastic", "rosenbrockElastic"),
+}
+Progress = Callable[[Candidate, int, Iteration], None]
+
+
+def usual_methods(plan: CalibrationPlan) -> list[str]:
+    """Return the methods that are compared unless others are asked for.
+
+    Parameters
+    ----------
+    plan : CalibrationPlan
+        The plan.
+
+    Returns
+    -------
+    list of str
+        The annealing of CEINMS only where the plan has settings for it.
+    """
+    legacy = ["annealing"] if isinstance(plan.algorithm, SimulatedAnnealing) else []
+    return [*legacy, "adamw", "lm"]
+
+
+def candidates_of(
+    plan: CalibrationPlan,
+    methods: Sequence[str],
+    tendons: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> list[Candidate]:
+    """Return what is to be run, in this order.
+
+    Parameters
+    ----------
+    plan : CalibrationPlan
+        The plan; without tendons, its tendon is used.
+    methods : sequence of str
+        Of `METHODS`.
+    tendons : sequence of str
+        Of `TENDONS`.
+    seeds : sequence of int
+        Every method and tendon is run with each of them; without any, once.
+
+    Returns
+    -------
+    list of Candidate
+
+    Raises
+    ------
+    OptionError
+        If a method or tendon does not exist or is named twice, there is no method, or the plan has
+        no settings for its annealing.
+    """
+    chosen = tuple(tendons) or ("stiff" if plan.tendon.kind == "stiff" else "elastic",)
+    _check_names("methods", methods, tuple(METHODS))
+    _check_names("tendons", chosen, tuple(TENDONS))
+    _check_differ("seeds", seeds)
+    for method in methods:
+        choose_method(plan, method)
+    return [
+        Candidate(method=method, tendon=tendon, seed=seed)
+        for tendon in chosen
+        for method in methods
+        for seed in tuple(seeds) or (None,)
+    ]
+
+
+def _check_names(option: str, names: Sequence[str], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise OptionError(wording(option, f"some of {', '.join(known)}", repr(name), hint))
+    if not names:
+        raise OptionError(wording(option, "at least one", "none"))
+    _check_differ(option, names)
+
+
+def _check_differ(option: str, values: Sequence[object]) -> None:
+    if len(set(values)) < len(values):
+        raise OptionError(wording(option, "different ones", ", ".join(map(str, values))))
+
+
+def compare(
+    folder: CalibrationFolder,
+    candidates: Sequence[Candidate],
+    *,
+    tests: Mapping[str, Trial] | None = None,
+    max_evaluations: int | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Calibrate one subject in several ways, and judge all alike.
+
+    Parameters
+    ----------
+    folder : CalibrationFolder
+        Subject, trials and plan.
+    candidates : sequence of Candidate
+        What to run, see `candidates_of`.
+    tests : mapping of str to Trial, optional
+        Unseen trials by name, with measured moments.
+    max_evaluations : int, optional
+        Instead of the annealing's maxNoEval: no temperature begins after so many evaluations.
+    threads : int
+        Threads of every calibration; results do not depend on it.
+    progress : callable, optional
+        Called with the candidate, its number from 0 and the `Iteration`. A KeyboardInterrupt, also
+        one that it raises, ends the comparison; what is complete is kept.
+
+    Returns
+    -------
+    Comparison
+        With a control for every tendon, the subject as it came.
+    """
+    tests = tests or {}
+    common = "stiff" if folder.plan.tendon.kind == "stiff" else "elastic"
+    judge = _Judge(folder, TENDONS[common][1], tests)
+    tendons = dict.fromkeys(candidate.tendon for candidate in candidates)
+    runs = [judge.control(Candidate(method=CONTROL, tendon=name)) for name in tendons]
+    is_complete = True
+    try:
+        for number, candidate in enumerate(candidates):
+            plan = _plan_of(folder.plan, candidate)
+            result = calibrate(
+                folder.subject,
+                folder.trials,
+                plan,
+                options=_options_of(plan, candidate, max_evaluations),
+                threads=threads,
+                callback=None if progress is None else partial(progress, candidate, number),
+                **_start_of(candidate),
+            )
+            if result.status == "interrupted":
+                is_complete = False
+                break
+            runs.append(judge.run(candidate, result, plan))
+    except KeyboardInterrupt:
+        is_complete = False
+    return Comparison(
+        runs=tuple(runs),
+        dofs=judge.dofs,
+        parameters=tuple((one.kind, one.mtu_names) for one in judge.components),
+        yardstick=judge.yardstick,
+        unit=OBJECTIVE_UNITS[folder.plan.steps[-1].objective.normalisation],
+        is_complete=is_complete,
+    )
+
+
+def _plan_of(plan: CalibrationPlan, candidate: Candidate) -> CalibrationPlan:
+    legacy, gradient = TENDONS[candidate.tendon]
+    kind = legacy if candidate.method == "annealing" else gradient
+    tendon = plan.tendon if plan.tendon.kind == kind else Tendon(kind=kind)
+    return dataclasses.replace(plan, tendon=tendon)
+
+
+def _options_of(
+    plan: CalibrationPlan, candidate: Candidate, max_evaluations: int | None
+) -> Optimiser | SimulatedAnnealing:
+    _, options = choose_method(plan, candidate.method)
+    if isinstance(options, SimulatedAnnealing):
+        if candidate.seed is not None:
+            options = dataclasses.replace(options, variant="modern")
+        if max_evaluations is not None:
+            options = dataclasses.replace(options, max_no_eval=max_evaluations)
+    return options
+
+
+def _start_of(candidate: Candidate) -> dict[str, Any]:
+    """Return the arguments of `calibrate` that say where it begins."""
+    if candidate.seed is None:
+        return {}
+    start = "subject" if candidate.method == "annealing" else "random"
+    return {"start": start, "seed": candidate.seed}
+
+
+class _Judge:
+    """Measures every set of parameters with the same yardstick, and in its own model."""
+
+    def __init__(
+        self, folder: CalibrationFolder, tendon: TendonKind, tests: Mapping[str, Trial]
+    ) -> None:
+        self._folder = folder
+        self._tendon = tendon
+        self._tests = tests
+        self._step = folder.plan.steps[-1]
+        spaces = [
+            ParameterSpace.of(folder.subject, step, folder.plan, check_start=False)
+            for step in folder.plan.steps
+        ]
+        self.components: list[Component] = [one for space in spaces for one in space.components]
+        self.dofs = tuple(dict.fromkeys(dof for step in folder.plan.steps for dof in step.dofs))
+        self.yardstick = (
+            f"{tendon} tendon, moment errors by {self._step.objective.normalisation}, continuous "
+            f"penalties, {len(folder.trials)} calibration trials"
+        )
+
+    def control(self, candidate: Candidate) -> Run:
+        """Return the subject as it came, simulated with a candidate's tendon."""
+        subject = self._folder.subject
+        tendon = TENDONS[candidate.tendon][1]
+        trials = {trial.name: trial for trial in self._folder.trials}
+        fits = [
+            {
+                name: moment_fit(trial, simulate(subject, trial, tendon=tendon))
+                for name, trial in some.items()
+            }
+            for some in (trials, self._tests)
+        ]
+        return Run(
+            candidate=candidate,
+            model=tendon,
+            objective=None,
+            common=self._common(subject),
+            fit=fits[0],
+            test_fit=fits[1],
+            parameters=self._normalised(subject),
+        )
+
+    def run(self, candidate: Candidate, result: CalibrationResult, plan: CalibrationPlan) -> Run:
+        """Return a calibration, judged."""
+        return Run(
+            candidate=candidate,
+            model=result.tendon,
+            objective=result.objective,
+            common=self._common(result.subject),
+            seconds=result.seconds,
+            evaluations=result.evaluations,
+            status=result.status,
+            history=_history(result),
+            fit=result.fit,
+            test_fit={
+                name: moment_fit(trial, simulate_result(result, plan, trial))
+                for name, trial in self._tests.items()
+            },
+            parameters=self._normalised(result.subject),
+        )
+
+    def _common(self, subject: Subject) -> float:
+        # A space without dimensions: its one point is the subject.
+        space = ParameterSpace(subject=subject, components=())
+        problem = build_problem(
+            subject, self._folder.trials, self._step, space, tendon=self._tendon
+        )
+        point, _ = problem.gradient(np.zeros(0))
+        return point.objective
+
+    def _normalised(self, subject: Subject) -> tuple[float, ...]:
+        """Return where every parameter is within its range, 0 to 1."""
+        shares = []
+        for one in self.components:
+            mtu = subject.mtus[subject.mtu_index(one.mtu_names[0])]
+            width = one.upper - one.lower
+            value = getattr(mtu, PARAMETER_ATTRIBUTES[one.kind])
+            shares.append((value - one.lower) / width if width > 0.0 else 0.0)
+        return tuple(shares)
+
+
+def _history(result: CalibrationResult) -> tuple[tuple[int, float, float], ...]:
+    """Return evaluations, seconds and objective, going on from step to step."""
+    points = []
+    evaluations, seconds = 0, 0.0
+    for number, step in enumerate(result.steps):
+        points += [
+            (evaluations + item.evaluations, seconds + item.seconds, item.objective)
+            for item in result.history
+            if item.step == number
+        ]
+        evaluations += step.evaluations
+        seconds += step.seconds
+    return tuple(points)

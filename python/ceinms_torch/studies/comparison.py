@@ -1,0 +1,166 @@
+"""What a comparison of calibrations found: every run, judged alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ceinms_torch.workflows.fit import Fit, MomentFit
+
+CONTROL = "uncalibrated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """What is compared with others.
+
+    Parameters
+    ----------
+    method : str
+        One of `METHODS`, or `CONTROL`.
+    tendon : {"stiff", "elastic"}
+        The tendon.
+    seed : int, optional
+        Of the start point of a gradient method, or of the modern annealing; None for a search from
+        the subject's values, which needs no random number or those of CEINMS.
+    """
+
+    method: str
+    tendon: str
+    seed: int | None = None
+
+    @property
+    def group(self) -> str:
+        """What repetitions with several seeds have in common: method and tendon."""
+        return f"{self.method}, {self.tendon}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One calibration, or the control.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        What was run.
+    model : str
+        The tendon that was simulated, by its XML name; that of CEINMS 0.9 for an annealing.
+    objective : float or None
+        Final objective by the method's own definition; None for the control.
+    common : float
+        Objective of these parameters by the definition that all share, see `Comparison.yardstick`.
+    seconds : float
+        Time inside the optimiser [s].
+    evaluations : int
+        Evaluations of the objective and its derivatives.
+    status : str
+        Why it ended, a key of `STATUS_SENTENCES`; empty for the control.
+    history : tuple of (int, float, float)
+        Evaluations, seconds and the method's own objective at every iteration.
+    fit, test_fit : dict of str to dict of str to MomentFit
+        Moment errors by trial and DOF, on the calibration trials and on unseen ones, in the
+        method's own model.
+    parameters : tuple of float
+        Within their ranges, 0 to 1, in the order of `Comparison.parameters`.
+    """
+
+    candidate: Candidate
+    model: str
+    objective: float | None
+    common: float
+    seconds: float = 0.0
+    evaluations: int = 0
+    status: str = ""
+    history: tuple[tuple[int, float, float], ...] = ()
+    fit: Fit
+    test_fit: Fit
+    parameters: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Several calibrations and their controls.
+
+    Parameters
+    ----------
+    runs : tuple of Run
+        The controls first.
+    dofs : tuple of str
+        DOFs that count.
+    parameters : tuple of (str, tuple of str)
+        Kind and MTUs of every parameter that was calibrated.
+    yardstick : str
+        In words, the model and objective of `Run.common`.
+    unit : str
+        Unit of the objectives.
+    is_complete : bool
+        False if Ctrl-C ended it; what was complete is kept.
+    """
+
+    runs: tuple[Run, ...]
+    dofs: tuple[str, ...]
+    parameters: tuple[tuple[str, tuple[str, ...]], ...]
+    yardstick: str
+    unit: str
+    is_complete: bool = True
+
+    def groups(self) -> dict[str, list[Run]]:
+        """Return the runs of every method and tendon by name, controls first."""
+        is_one = len({run.candidate.tendon for run in self.runs}) == 1
+        groups: dict[str, list[Run]] = {}
+        for run in self.runs:
+            name = run.candidate.method if is_one else run.candidate.group
+            groups.setdefault(name, []).append(run)
+        return groups
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, to be made JSON of."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Comparison:
+        """Make it again from what `to_dict` returned, also by way of JSON.
+
+        Parameters
+        ----------
+        values : mapping
+            The dict.
+
+        Returns
+        -------
+        Comparison
+        """
+        return cls(
+            runs=tuple(_run_of(run) for run in values["runs"]),
+            dofs=tuple(values["dofs"]),
+            parameters=tuple((kind, tuple(mtus)) for kind, mtus in values["parameters"]),
+            yardstick=values["yardstick"],
+            unit=values["unit"],
+            is_complete=values["is_complete"],
+        )
+
+
+def _run_of(values: Mapping[str, Any]) -> Run:
+    def fit(trials: Mapping[str, Any]) -> Fit:
+        return {
+            trial: {
+                dof: MomentFit(**{k: np.nan if v is None else v for k, v in one.items()})
+                for dof, one in dofs.items()
+            }
+            for trial, dofs in trials.items()
+        }
+
+    return Run(
+        **{
+            **values,
+            "candidate": Candidate(**values["candidate"]),
+            "history": tuple(tuple(point) for point in values["history"]),
+            "fit": fit(values["fit"]),
+            "test_fit": fit(values["test_fit"]),
+            "parameters": tuple(values["parameters"]),
+        }
+    )

@@ -1,0 +1,208 @@
+"""What every study writes: its tables, what its figures are drawn from, where it came from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from ceinms_torch.errors import FileFormatError
+from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.workflows.results import versions
+
+RESULT_FILE = "result.json"
+# Raised when a file of today could not be read by the code of yesterday.
+FORMAT = 1
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of a study, as printed.
+
+    Parameters
+    ----------
+    title : str
+        What it shows.
+    columns : tuple of str
+        Headers, with units in brackets.
+    rows : tuple of tuple
+        Words, numbers, or None where there is nothing to say.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult:
+    """The outcome of a study: all that its tables and figures need.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study, that of its command.
+    options : dict
+        What was asked for, ready for JSON.
+    tables : tuple of Table
+        What is printed.
+    data : dict
+        What the figures are drawn from, ready for JSON.
+    notes : tuple of str
+        What a reader of the tables must know.
+    warnings : tuple of str
+        What was doubtful in the input.
+    is_complete : bool
+        False if Ctrl-C ended it early.
+    inputs : dict of str to str
+        SHA-256 of every input file by name, see `file_hashes`.
+    versions : dict of str to str
+        Software that computed it; that of this process by default.
+    """
+
+    study: str
+    options: dict[str, Any]
+    tables: tuple[Table, ...]
+    data: dict[str, Any] = field(repr=False)
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    is_complete: bool = True
+    inputs: dict[str, str] = field(default_factory=dict, repr=False)
+    versions: dict[str, str] = field(default_factory=versions, repr=False)
+
+    def write(self, directory: str | os.PathLike[str]) -> Path:
+        """Write ``result.json``.
+
+        Parameters
+        ----------
+        directory : path-like
+            The folder; made if needed.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        content = plain(
+            {
+                "study": self.study,
+                "format": FORMAT,
+                "is_complete": self.is_complete,
+                "options": self.options,
+                "tables": [
+                    {"title": table.title, "columns": table.columns, "rows": table.rows}
+                    for table in self.tables
+                ],
+                "notes": self.notes,
+                "warnings": self.warnings,
+                "data": self.data,
+                "versions": self.versions,
+                "inputs": self.inputs,
+            }
+        )
+        path = Path(directory) / RESULT_FILE
+        write_atomically(path, f"{json.dumps(content, indent=1, allow_nan=False)}\n".encode())
+        return path
+
+    @classmethod
+    def read(cls, directory: str | os.PathLike[str], study: str) -> StudyResult:
+        """Read what `write` wrote.
+
+        Parameters
+        ----------
+        directory : path-like
+            The folder of the study, or its ``result.json``.
+        study : str
+            Which study it must be.
+
+        Returns
+        -------
+        StudyResult
+
+        Raises
+        ------
+        FileFormatError
+            If there is no such file, or it is of another study or a later version.
+        """
+        path = Path(directory)
+        path = path / RESULT_FILE if path.is_dir() else path
+        content = _read_json(path, study)
+        try:
+            return cls(
+                study=study,
+                options=content["options"],
+                tables=tuple(
+                    Table(
+                        title=table["title"],
+                        columns=tuple(table["columns"]),
+                        rows=tuple(tuple(row) for row in table["rows"]),
+                    )
+                    for table in content["tables"]
+                ),
+                data=content["data"],
+                notes=tuple(content["notes"]),
+                warnings=tuple(content["warnings"]),
+                is_complete=content["is_complete"],
+                inputs=content["inputs"],
+                versions=content["versions"],
+            )
+        except (KeyError, TypeError) as error:
+            raise FileFormatError(
+                path, expected=f"all of a result of '{study}'", got=f"none of {error}"
+            ) from error
+
+
+def _read_json(path: Path, study: str) -> Mapping[str, Any]:
+    hint = f"Name the --out folder of an earlier '{study}'"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileFormatError(
+            path, expected="a result file", got=error.strerror or str(error), hint=hint
+        ) from error
+    except ValueError as error:  # of the encoding, too
+        raise FileFormatError(path, expected="JSON", got=str(error), hint=hint) from error
+    name = content.get("study") if isinstance(content, dict) else None
+    if name != study:
+        got = "another file" if name is None else f"one of '{name}'"
+        raise FileFormatError(path, expected=f"a result of '{study}'", got=got, hint=hint)
+    if content.get("format") != FORMAT:
+        raise FileFormatError(
+            path,
+            element="format",
+            expected=str(FORMAT),
+            got=str(content.get("format")),
+            hint="Run the study again, or read it with the version that wrote it",
+        )
+    return cast("Mapping[str, Any]", content)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: lists, dicts and finite numbers; None for NaN and infinity.
+
+    Parameters
+    ----------
+    value : object
+        Made of mappings, sequences, arrays, numbers, strings and None.
+
+    Returns
+    -------
+    object
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

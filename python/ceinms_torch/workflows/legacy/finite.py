@@ -1,0 +1,48 @@
+"""No file is written from a simulation with a number that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import DataError, wording
+from ceinms_torch.model.subject import Subject
+
+
+def check_finite(
+    subject: Subject, trial: str, time: NDArray[np.float64], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Refuse a simulation with NaN or infinity.
+
+    Parameters
+    ----------
+    subject : Subject
+        Names of MTUs and DOFs.
+    trial : str
+        Name of the trial.
+    time : ndarray (n_step,)
+        Times [s].
+    arrays : mapping of str to ndarray (n_step, n_mtu or n_dof)
+        What the kernel returns; one-dimensional arrays are not looked at.
+
+    Raises
+    ------
+    DataError
+        At the first one, naming trial, MTU or DOF, and time.
+    """
+    for name, values in arrays.items():
+        if values.ndim != 2 or np.isfinite(values).all():
+            continue
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        owners = subject.dof_names if name == "joint_moment" else subject.mtu_names
+        raise DataError(
+            wording(
+                f"trial {trial}: {name} of {owners[column]} at {time[row]:g} s",
+                "a finite number",
+                str(values[row, column]),
+                "check the MTU's parameters, lengths, moment arms and excitations around this time",
+            )
+        )

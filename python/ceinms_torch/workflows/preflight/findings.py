@@ -1,0 +1,180 @@
+"""What a check reports: findings with a place, a reason and a cure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ceinms_torch.errors import location
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where in the input something is.
+
+    Parameters
+    ----------
+    file : Path, optional
+        The file.
+    line : int, optional
+        Line in it, from 1.
+    element : str, optional
+        XML element or what else in the file.
+    column : str, optional
+        Label of a column, or names of MTUs or DOFs.
+    trial : str, optional
+        The trial, or several separated by commas.
+    """
+
+    file: Path | None = None
+    line: int | None = None
+    element: str | None = None
+    column: str | None = None
+    trial: str | None = None
+
+    def __str__(self) -> str:
+        """Return it as errors of the package put it: ``<path>:<line>: <element>``."""
+        # A list of columns is in the finding's own words, too.
+        column = None if self.column is None or ", " in self.column else self.column
+        element = ", ".join(filter(None, (self.element, column)))
+        where = location(self.file, self.line, element or None)
+        if self.trial is not None and self.file is None:
+            trial = f"trial {self.trial}" if "," not in self.trial else f"trials {self.trial}"
+            where = f"{trial}: {where}" if where else trial
+        return where
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the parts for JSON; the path has forward slashes."""
+        file = None if self.file is None else self.file.as_posix()
+        return {**asdict(self), "file": file}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something in the input that is wrong, doubtful or worth knowing.
+
+    Parameters
+    ----------
+    severity : {"error", "warning", "note"}
+        Whether a result would be impossible or meaningless, may be wrong, or is merely limited.
+    code : str
+        Short and stable name of the kind of finding.
+    where : Place
+        Where.
+    what : str
+        What was found: whole sentences.
+    why : str
+        Why it matters.
+    to_do : str
+        What to do about it.
+    source : str, optional
+        The warning of a reader that it was made of.
+    """
+
+    severity: Severity
+    code: str
+    where: Place = field(default_factory=Place)
+    what: str
+    why: str
+    to_do: str
+    source: str | None = field(default=None, repr=False, compare=False)
+
+    def line(self) -> str:
+        """Return place, what and cure in one line, as an error message has them."""
+        where = str(self.where)
+        return " ".join(
+            part for part in (f"{where}:" if where else "", self.what, self.to_do) if part
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything for JSON."""
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "where": self.where.to_dict(),
+            "what": self.what,
+            "why": self.why,
+            "to_do": self.to_do,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """All findings about a setup file and what it points at.
+
+    Parameters
+    ----------
+    setup : Path
+        The setup file.
+    findings : tuple of Finding
+        Most severe first, and among those the most fundamental first.
+    """
+
+    setup: Path
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, setup: str | os.PathLike[str], findings: Iterable[Finding]) -> CheckReport:
+        """Sort findings by severity.
+
+        Parameters
+        ----------
+        setup : path-like
+            The setup file.
+        findings : iterable of Finding
+            The most fundamental ones first; repeated ones are left out.
+
+        Returns
+        -------
+        CheckReport
+        """
+        unique = dict.fromkeys(findings)
+        ranked = sorted(unique, key=lambda finding: SEVERITIES.index(finding.severity))
+        return cls(setup=Path(setup), findings=tuple(ranked))
+
+    def of_severity(self, severity: Severity) -> tuple[Finding, ...]:
+        """Return the findings of one severity, in order."""
+        return tuple(finding for finding in self.findings if finding.severity == severity)
+
+    @property
+    def reader_warnings(self) -> tuple[str, ...]:
+        """Messages of the readers' warnings among the warnings."""
+        sources = (finding.source for finding in self.of_severity("warning"))
+        return tuple(source for source in sources if source is not None)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether something must be mended before a result can mean anything."""
+        return bool(self.of_severity("error"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything for JSON: setup, counts by severity, findings."""
+        return {
+            "setup": self.setup.as_posix(),
+            "counts": {severity: len(self.of_severity(severity)) for severity in SEVERITIES},
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Return names as text, a long list cut short.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names.
+    most : int
+        How many to spell out.
+
+    Returns
+    -------
+    str
+    """
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,202 @@
+"""A comparison measures every calibration with one yardstick and with its own."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import ceinms_torch as ct
+from ceinms_torch.errors import OptionError
+from ceinms_torch.studies.compare import Candidate, candidates_of, compare, usual_methods
+from ceinms_torch.studies.compare_tables import notes_of, tables_of
+from ceinms_torch.studies.comparison import CONTROL, Comparison
+from ceinms_torch.studies.result_file import plain
+from ceinms_torch.workflows.legacy.run import simulate_legacy
+from helpers import write_tiny_folder
+
+pytestmark = pytest.mark.filterwarnings("ignore::ceinms_torch.errors.CeinmsTorchWarning")
+METHODS = ("annealing", "adamw", "lm")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = write_tiny_folder(
+        tmp_path_factory.mktemp("compare") / "tiny", tendon="<equilibriumElastic/>", n_trial=5
+    )
+    plan = (path / "calibration.xml").read_text()
+    unseen = " ".join(f"trial{i}/inputData.xml" for i in (3, 4, 5))
+    (path / "calibration.xml").write_text(plan.replace(f" {unseen}", ""))
+    return ct.CalibrationFolder.read(path / "calibrationSetup.xml")
+
+
+@pytest.fixture(scope="module")
+def tests(folder):
+    directory = folder.setup.path.parent
+    return folder.read_tests(directory / f"trial{i}" / "inputData.xml" for i in (3, 4, 5))
+
+
+@pytest.fixture(scope="module")
+def comparison(folder, tests):
+    return compare(folder, candidates_of(folder.plan, METHODS), tests=tests)
+
+
+def test_every_method_and_a_control(comparison):
+    assert [run.candidate.method for run in comparison.runs] == [CONTROL, *METHODS]
+    assert list(comparison.groups()) == [CONTROL, *METHODS]
+    assert [run.model for run in comparison.runs] == [
+        "rosenbrockElastic",
+        "equilibriumElastic",
+        "rosenbrockElastic",
+        "rosenbrockElastic",
+    ]
+    assert comparison.is_complete
+
+
+def test_methods_are_those_of_calibrate(folder, comparison):
+    alone = ct.calibrate(folder.subject, folder.trials, folder.plan, method="lm")
+    run = comparison.runs[-1]
+    assert run.objective == alone.objective
+    assert run.evaluations == alone.evaluations
+    assert [point[2] for point in run.history] == [item.objective for item in alone.history]
+    assert run.fit == alone.fit
+
+
+def test_common_objective(folder, comparison):
+    control, annealing, *gradient = comparison.runs
+    # Methods on the common model minimise it themselves, and all begin where the control is.
+    for run in gradient:
+        assert run.common == pytest.approx(run.objective, rel=1e-12)
+        assert run.common < control.common
+    assert control.objective is None
+    assert annealing.common != annealing.objective
+    start = folder.subject
+    step = folder.plan.steps[0]
+    space = ct.ParameterSpace.of(start, step, folder.plan)
+    problem = ct.build_problem(start, folder.trials, step, space, tendon="rosenbrockElastic")
+    point, _ = problem.gradient(space.start())
+    assert control.common == pytest.approx(point.objective, rel=1e-12)
+
+
+def test_unseen_trials_are_judged_in_the_model_of_the_method(folder, tests, comparison):
+    annealing = comparison.runs[1]
+    space = ct.ParameterSpace.of(folder.subject, folder.plan.steps[0], folder.plan)
+    subject = space.subject_at(np.array(annealing.parameters))
+    for name, trial in tests.items():
+        legacy = simulate_legacy(
+            subject, trial, tendon=folder.plan.tendon, activation="exponential"
+        )
+        for dof, fit in ct.moment_fit(trial, legacy.simulation).items():
+            assert annealing.test_fit[name][dof].rmse == pytest.approx(fit.rmse, rel=1e-9)
+
+
+def test_parameters_are_shares_of_their_ranges(folder, comparison):
+    space = ct.ParameterSpace.of(folder.subject, folder.plan.steps[0], folder.plan)
+    start = [(c.start - c.lower) / (c.upper - c.lower) for c in space.components]
+    assert comparison.runs[0].parameters == pytest.approx(start)
+    for run in comparison.runs:
+        assert len(run.parameters) == len(comparison.parameters)
+        assert all(-1e-12 <= share <= 1.0 + 1e-12 for share in run.parameters)
+
+
+def test_json_holds_all_of_it(comparison):
+    again = Comparison.from_dict(json.loads(json.dumps(plain(comparison.to_dict()))))
+    assert again == comparison
+    assert tables_of(again) == tables_of(comparison)
+
+
+def test_tables(comparison):
+    objectives, accuracy, statistics, parameters = tables_of(comparison)
+    assert [row[0] for row in objectives.rows] == [CONTROL, *METHODS]
+    assert objectives.rows[0][1] is None
+    assert objectives.rows[3][2] == comparison.runs[3].common
+    mean = np.mean([trial["knee_angle_r"].rmse for trial in comparison.runs[3].test_fit.values()])
+    row = next(row for row in accuracy.rows if row[0] == "lm")
+    assert row[1] == "knee_angle_r"
+    assert row[4] == pytest.approx(mean)
+    # Two methods against the first, two DOFs each, three trials.
+    assert [row[:3] for row in statistics.rows][::2] == [
+        ("adamw", "knee_angle_r", 3),
+        ("lm", "knee_angle_r", 3),
+    ]
+    assert len(parameters.rows) == len(comparison.parameters)
+    assert any("CEINMS" in note for note in notes_of(comparison))
+
+
+def test_seeds_repeat_every_method_from_other_starts(folder):
+    candidates = candidates_of(folder.plan, ["annealing", "lm"], seeds=[1, 2])
+    found = compare(folder, candidates, max_evaluations=40)
+    annealing, lm = found.groups()["annealing"], found.groups()["lm"]
+    for runs in (annealing, lm):
+        assert [run.candidate.seed for run in runs] == [1, 2]
+        assert runs[0].history[0][2] != runs[1].history[0][2] or runs is annealing
+    # The modern annealing begins at the subject's values and never ends above them.
+    assert annealing[0].history[0] == (
+        1,
+        pytest.approx(annealing[0].history[0][1]),
+        pytest.approx(annealing[1].history[0][2], rel=1e-15),
+    )
+    assert all(run.objective <= run.history[0][2] for run in annealing)
+    assert annealing[0].objective != annealing[1].objective
+    # A temperature has 2 x 2 evaluations of every parameter.
+    n = len(found.parameters)
+    assert [run.evaluations for run in annealing] == [1 + 4 * n * -(-39 // (4 * n))] * 2
+    objectives = tables_of(found)[0]
+    assert "SD [-]" in objectives.columns
+    assert objectives.rows[1][1] == 2
+
+
+def test_ctrl_c_keeps_what_is_complete(folder):
+    candidates = candidates_of(folder.plan, ["lm", "adamw", "lbfgs"])
+    seen = []
+
+    def stop(candidate, number, iteration):
+        seen.append(number)
+        if candidate.method == "adamw" and iteration.iteration > 2:
+            raise KeyboardInterrupt
+
+    found = compare(folder, candidates, progress=stop)
+    assert [run.candidate.method for run in found.runs] == [CONTROL, "lm"]
+    assert not found.is_complete
+    assert set(seen) == {0, 1}
+
+
+def test_both_tendons_have_controls_of_their_own(folder):
+    found = compare(folder, candidates_of(folder.plan, ["lm"], ["stiff", "elastic"]))
+    assert list(found.groups()) == [
+        "uncalibrated, stiff",
+        "uncalibrated, elastic",
+        "lm, stiff",
+        "lm, elastic",
+    ]
+    assert [run.model for run in found.runs][::2] == ["stiff", "stiff"]
+    # One yardstick for all: that of the file's tendon.
+    assert found.runs[0].common == found.runs[1].common
+    assert found.yardstick.startswith("rosenbrockElastic tendon")
+    stiff = found.runs[2]
+    assert stiff.common != pytest.approx(stiff.objective, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"methods": ["lm", "annealling"]}, "methods: .*'annealling'. Did you mean 'annealing'"),
+        ({"methods": []}, "methods: expected at least one, got none"),
+        ({"methods": ["lm", "lm"]}, "methods: expected different ones, got lm, lm"),
+        ({"methods": ["lm"], "tendons": ["stif"]}, "tendons: .*Did you mean 'stiff'"),
+        ({"methods": ["lm"], "seeds": [1, 1]}, "seeds: expected different ones"),
+    ],
+)
+def test_what_does_not_exist(folder, arguments, message):
+    with pytest.raises(OptionError, match=message):
+        candidates_of(folder.plan, **arguments)
+
+
+def test_an_annealing_without_settings_is_refused_before_anything_is_run(folder):
+    plan = dataclasses.replace(folder.plan, algorithm=ct.AdamW())
+    with pytest.raises(OptionError, match="<simulatedAnnealing>, whose settings have no defaults"):
+        candidates_of(plan, ["lm", "annealing"])
+    # Without names, what the file can run.
+    assert usual_methods(plan) == ["adamw", "lm"]
+    assert usual_methods(folder.plan) == list(METHODS)
+    assert candidates_of(plan, ["adamw"]) == [Candidate(method="adamw", tendon="elastic")]

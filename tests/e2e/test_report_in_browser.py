@@ -79,7 +79,7 @@ def browse(page, profile, *flags):
         [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "--dump-dom", *flags, page.as_uri()],
         capture_output=True,
         text=True,
-        timeout=120.0,
+        timeout=300.0,
         check=True,
     )
     console = [line for line in result.stderr.splitlines() if "CONSOLE" in line]

@@ -53,7 +53,9 @@ def plot_history(
         history = result.history
         x = np.asarray(getattr(history, over), dtype=np.float64)
         name = "objective" if len(results) == 1 else result.label
-        handles[name] = _draw(above, x, history.objective, name, color=colour_of(i))
+        # Wider alone, for the term of the moments often hides it.
+        width = 2.4 if len(results) == 1 else 1.3
+        handles[name] = _draw(above, x, history.objective, name, color=colour_of(i), lw=width)
         if len(results) == 1:
             for k, (term, values) in enumerate(history.terms.items(), 1):
                 handles[f"term {term}"] = _draw(

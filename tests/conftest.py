@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from helpers import write_tiny_folder
+from command_line import run_command
+from helpers import edit, write_tiny_folder
 
 # Timing is no property under test, and shared machines make single examples slow at random.
 settings.register_profile("default", deadline=None, max_examples=50)
@@ -44,3 +45,29 @@ def gait_folder():
 def tiny_folder(tmp_path):
     """A small, complete and valid CEINMS folder."""
     return write_tiny_folder(tmp_path / "tiny")
+
+
+@pytest.fixture(scope="session")
+def saved_folder(tmp_path_factory):
+    """A short calibration by gradient with an unseen trial; not to be changed."""
+    path = tmp_path_factory.mktemp("saved")
+    folder = write_tiny_folder(path / "subject", tendon="<rosenbrockElastic/>", n_trial=3)
+    edit(folder / "calibration.xml", " trial3/inputData.xml", "")
+    test = ("--test", folder / "trial3" / "inputData.xml")
+    _calibrate(folder, path / "gradient", *test, "--max-iterations", "25")
+    return path / "gradient"
+
+
+@pytest.fixture(scope="session")
+def annealed_folder(tmp_path_factory):
+    """A short annealing on one trial, without derivatives and without unseen trials."""
+    path = tmp_path_factory.mktemp("annealed")
+    folder = write_tiny_folder(path / "subject", n_trial=1)
+    _calibrate(folder, path / "annealing", "--method", "annealing")
+    return path / "annealing"
+
+
+def _calibrate(folder, out, *options):
+    setup = folder / "calibrationSetup.xml"
+    result = run_command("calibrate", setup, "--out", out, "--quiet", *options)
+    assert result.returncode == 0, result.stderr

@@ -79,6 +79,13 @@ inline void check_indices(const char* name, const Indices& array, py::ssize_t si
                                   std::to_string(array.data()[i]) + ".");
 }
 
+/// The same as sizes, once they are known to be below `size`.
+inline std::vector<std::size_t> to_indices(const char* name, const Indices& array,
+                                           py::ssize_t size) {
+  check_indices(name, array, size);
+  return to_indices(array);
+}
+
 inline void check_unique(const char* name, const Indices& array) {
   std::vector<std::size_t> sorted = to_indices(array);
   std::sort(sorted.begin(), sorted.end());

@@ -16,15 +16,6 @@ namespace ceinms_torch::bindings {
 namespace {
 
 using fused::ExcitationProblem;
-using Indices = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
-
-std::vector<std::size_t> to_indices(const char* name, const Indices& array, std::size_t end) {
-  for (py::ssize_t i = 0; i < array.size(); ++i)
-    if (array.data()[i] < 0 || array.data()[i] >= static_cast<std::int64_t>(end))
-      throw std::invalid_argument(std::string(name) + ": index out of range.");
-  return {array.data(), array.data() + array.size()};
-}
-
 std::unique_ptr<ExcitationProblem> make_problem(
     const std::array<TableArrays, 4>& tables, const Array& parameters, const Array& time,
     const Array& mtu_length, const Array& mtu_velocity, const Array& moment_arm,
@@ -44,8 +35,8 @@ std::unique_ptr<ExcitationProblem> make_problem(
       *fused::backends().front(), in, std::move(curves),
       fused::ExcitationTarget{{parameters.data(), parameters.data() + parameters.size()},
                               {measured.data(), measured.data() + measured.size()},
-                              to_indices("searched", searched, in.n_mtu),
-                              to_indices("dofs", dofs, in.n_dof),
+                              to_indices("searched", searched, static_cast<py::ssize_t>(in.n_mtu)),
+                              to_indices("dofs", dofs, static_cast<py::ssize_t>(in.n_dof)),
                               simulation_options(tendon, filter_start)},
       threads);
 }

@@ -58,14 +58,6 @@ inline void check_parameters(const Array& parameters, const legacy::Trial& trial
       {static_cast<py::ssize_t>(kernel::n_parameter_kind), static_cast<py::ssize_t>(trial.n_mtu)});
 }
 
-inline std::vector<std::size_t> to_indices(const char* name, const Indices& array,
-                                           py::ssize_t end) {
-  for (py::ssize_t i = 0; i < array.size(); ++i)
-    if (array.data()[i] < 0 || array.data()[i] >= end)
-      throw std::invalid_argument(std::string(name) + ": index out of range.");
-  return {array.data(), array.data() + array.size()};
-}
-
 class Stopwatch {
  public:
   double seconds() const {

@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ceinms_torch import plots
     from ceinms_torch.errors import (
         CeinmsTorchError,
         CeinmsTorchWarning,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.parameter_space import ParameterSpace
     from ceinms_torch.workflows.preflight.check import check_folder
     from ceinms_torch.workflows.preflight.findings import CheckReport, Finding, Place
+    from ceinms_torch.workflows.result_reading import read_result, read_results
+    from ceinms_torch.workflows.saved_result import SavedResult
     from ceinms_torch.workflows.simulate import Simulation, simulate
     from ceinms_torch.workflows.stream import Stream, StreamStep
     from ceinms_torch.workflows.synergies.extraction import Synergies, extract_synergies
@@ -96,6 +99,8 @@ _HOMES = {
     "workflows.parameter_space": ("ParameterSpace",),
     "workflows.preflight.check": ("check_folder",),
     "workflows.preflight.findings": ("CheckReport", "Finding", "Place"),
+    "workflows.result_reading": ("read_result", "read_results"),
+    "workflows.saved_result": ("SavedResult",),
     "workflows.simulate": ("Simulation", "simulate"),
     "workflows.stream": ("Stream", "StreamStep"),
     "workflows.synergies.extraction": ("Synergies", "extract_synergies"),
@@ -110,6 +115,7 @@ _HOMES = {
     "workflows.weights": ("WeightChoice", "choose_weights"),
     "workflows.windowed": ("WindowFit", "WindowedCalibrator"),
 }
+_MODULES = ("plots",)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
@@ -150,6 +156,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Recording",
     "RunFolder",
     "RunSetup",
+    "SavedResult",
     "SimulatedAnnealing",
     "Simulation",
     "Storage",
@@ -178,6 +185,9 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "identifiability",
     "mean_fit",
     "moment_fit",
+    "plots",
+    "read_result",
+    "read_results",
     "read_rt_subject",
     "read_storage",
     "simulate",
@@ -190,6 +200,8 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first used."""
+    if name in _MODULES:
+        return importlib.import_module(f"ceinms_torch.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'ceinms_torch' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"ceinms_torch.{_HOME_OF[name]}"), name)

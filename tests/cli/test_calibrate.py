@@ -32,9 +32,16 @@ STORAGES = {
     "MuscleForces.sto",
     "Torques.sto",
 }
+RECORDINGS = {"MeasuredTorques.sto", "Excitations.sto"}
 RESULT_KEYS = {
+    "format",
+    "command",
+    "mtus",
+    "dofs",
+    "curves",
     "method",
     "engine",
+    "device",
     "tendon",
     "objective",
     "terms",
@@ -98,7 +105,7 @@ def test_files_written(calibrated):
     storages = {
         f"{group}/{name}"
         for group in ("trials/trial1", "trials/trial2", "test/trial3")
-        for name in STORAGES
+        for name in STORAGES | RECORDINGS
     }
     assert files == {"subject.xml", "result.json", "loss_history.csv"} | storages
 

@@ -9,14 +9,9 @@ from pathlib import Path
 import pytest
 
 from command_line import COMMAND, environment, listing, run_command
-from helpers import ANNEALING, DOF_NAMES, edit, write_tiny_folder
+from helpers import DOF_NAMES, edit, write_tiny_folder
 
 SETUPS = {"calibrate": "calibrationSetup.xml", "run": "setup.xml"}
-HYBRID = f"""<hybrid>
-      <alpha>1</alpha><beta>2</beta><gamma>3</gamma>
-      <synthMTUs/><adjustMTUs/>
-      <algorithm>{ANNEALING}</algorithm>
-    </hybrid>"""
 
 
 def refused(tmp_path, *arguments):
@@ -95,16 +90,6 @@ def test_model_that_cannot_be_calibrated(tmp_path, settings, thing):
     message = refused(tmp_path, "calibrate", folder / "calibrationSetup.xml")
     assert message.startswith(f"{folder / 'calibration.xml'}: ")
     assert thing in message
-    assert listing(folder) == before
-
-
-@pytest.mark.parametrize("mode", ["online", "offline"])
-def test_hybrid_is_run_by_the_legacy_model_only(tmp_path, mode):
-    folder = write_tiny_folder(tmp_path / "subject", type_xml=HYBRID, mode=mode)
-    before = listing(folder)
-    message = refused(tmp_path, "run", folder / "setup.xml")
-    said = f"{folder / 'execution.xml'}: type: expected <openLoop/>, got <hybrid>. "
-    assert message == said + "Run it with --legacy, the model of CEINMS 0.9."
     assert listing(folder) == before
 
 

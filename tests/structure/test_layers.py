@@ -23,9 +23,10 @@ PYTHON_LAYERS = {
     "workflows": {"errors", "io", "model", "workflows"} | COMPILED,
     "studies": {"errors", "io", "model", "workflows", "studies"},
     "plots": {"errors", "model", "workflows", "studies", "plots"},
-    "cli": {"errors", "io", "model", "workflows", "studies", "plots", "cli"},
+    "report": {"errors", "io", "model", "workflows", "studies", "plots", "report"},
+    "cli": {"errors", "io", "model", "workflows", "studies", "plots", "report", "cli"},
     "_backend": {"_torch"},
-    "__init__": {"errors", "io", "model", "workflows"},  # names only, for type checkers
+    "__init__": {"errors", "io", "model", "workflows", "plots"},  # names only, for type checkers
 }
 PYTHON_FILES = sorted(PACKAGE.rglob("*.py"))
 

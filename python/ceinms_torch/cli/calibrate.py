@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -183,8 +185,9 @@ def calibrate_command(
 
     Reads the files of an existing CEINMS folder, stops if ceinms-torch check finds errors, fits by
     gradient, and writes the calibrated subject (CEINMS 0.9 XML), result.json, loss_history.csv and,
-    for every trial, activations, fibre lengths, tendon strains, forces and moments as .sto. Ctrl-C
-    stops and keeps the best parameters found so far.
+    for every trial, activations, fibre lengths, tendon strains, forces and moments as .sto;
+    ceinms-torch report makes one page of them. Ctrl-C stops and keeps the best parameters found so
+    far.
     """
     from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
@@ -329,7 +332,9 @@ def _finish(
 
     files = [file for trial in tests.values() for file in trial.files]
     synergies: dict[str, TrialSynergies] = {}
+    trials = {trial.name: trial for trial in folder.trials}
     if isinstance(result, HybridResult):
+        trials = {name: one.trial for name, one in result.synergies.items()}
         synergies = synthesised_tests(result, folder, tests)
         tests = {name: one.trial for name, one in synergies.items()}
     simulations = {
@@ -343,6 +348,7 @@ def _finish(
         findings=findings,
         warnings=warnings,
         extra_files=files,
+        command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
     )
     if isinstance(result, HybridResult):
         summary["hybrid"] = hybrid_dict(result, synergies)
@@ -353,7 +359,8 @@ def _finish(
         summary,
         directory=directory,
         subject_file=subject_file,
-        test_simulations=simulations,
+        trials=trials,
+        tests={name: (trial, simulations[name]) for name, trial in tests.items()},
     )
     return test_fit, synergies
 

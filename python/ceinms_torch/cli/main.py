@@ -14,6 +14,7 @@ from ceinms_torch.cli import (
     check,
     compare,
     convert,
+    report,
     run,
     study_electrodes,
     synergies,
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
 app.command("convert", epilog=convert.EXAMPLES)(convert.convert_command)
+app.command("report", epilog=report.EXAMPLES)(report.report_command)
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
 app.command("synergies", epilog=synergies.EXAMPLES)(synergies.synergies_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)

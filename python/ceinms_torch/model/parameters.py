@@ -18,3 +18,19 @@ PARAMETER_ATTRIBUTES = {
     "percentageChange": "percentage_change",
 }
 PARAMETER_KINDS: tuple[str, ...] = tuple(PARAMETER_ATTRIBUTES)
+
+# Units of the values, "-" for pure numbers.
+PARAMETER_UNITS = {
+    "c1": "-",
+    "c2": "-",
+    "shapeFactor": "-",
+    "optimalFibreLength": "m",
+    "pennationAngle": "rad",
+    "tendonSlackLength": "m",
+    "maxIsometricForce": "N",
+    "maxContractionVelocity": "1/s",
+    "strengthCoefficient": "-",
+    "emDelay": "s",
+    "damping": "-",
+    "percentageChange": "-",
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +67,13 @@ def label_panels(panels: list[Axes]) -> None:
         axes.set_title(letter, loc="left", fontweight="bold")
 
 
-def save_figure(figure: Figure, directory: str | os.PathLike[str], name: str) -> list[Path]:
-    """Write a figure as PNG, to look at, and SVG, to print.
+def save_figure(
+    figure: Figure,
+    directory: str | os.PathLike[str],
+    name: str,
+    endings: Sequence[str] = ("png", "svg"),
+) -> list[Path]:
+    """Write a figure, by default as PNG, to look at, and SVG, to print.
 
     Parameters
     ----------
@@ -77,6 +83,8 @@ def save_figure(figure: Figure, directory: str | os.PathLike[str], name: str) ->
         The folder; made if needed.
     name : str
         Name of the files without their ending.
+    endings : sequence of str
+        Formats; in SVG, text stays text.
 
     Returns
     -------
@@ -85,7 +93,7 @@ def save_figure(figure: Figure, directory: str | os.PathLike[str], name: str) ->
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{name}.{ending}" for ending in ("png", "svg")]
+    files = [folder / f"{name}.{ending}" for ending in endings]
     with in_style():
         # Laid out once, which takes longer than to draw it.
         figure.draw_without_rendering()

@@ -45,6 +45,26 @@ def curve_tables(subject: Subject) -> list[Table]:
     return tables
 
 
+def curve_values(table: Table, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Look a curve up, as the kernel does.
+
+    Parameters
+    ----------
+    table : (ndarray (n_knot,), ndarray (n_knot + 1, 5))
+        One of `curve_tables`.
+    x : ndarray (n,)
+        Where: normalised fibre length or velocity, or tendon strain [-].
+
+    Returns
+    -------
+    ndarray (n,)
+        Normalised force [-].
+    """
+    knots, pieces = table
+    origin, *coefficients = pieces[np.searchsorted(knots, x, side="left")].T
+    return np.asarray(np.polynomial.polynomial.polyval(x - origin, coefficients, tensor=False))
+
+
 def tensor_curves(subject: Subject, device: torch.device) -> _torch.Curves:
     """Return the same curves as the tensor engine takes them.
 

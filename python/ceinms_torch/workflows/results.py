@@ -14,17 +14,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ceinms_torch.io.paths import relative_text, write_atomically
+from ceinms_torch.model.subject import CURVE_NAMES, Subject
+from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.calibration_result import (
     STATUS_SENTENCES,
     CalibrationResult,
     StepResult,
 )
+from ceinms_torch.workflows.curves import curve_tables, curve_values
 from ceinms_torch.workflows.fit import Fit
 from ceinms_torch.workflows.folder import CalibrationFolder
 from ceinms_torch.workflows.preflight.findings import CheckReport
 from ceinms_torch.workflows.simulate import Simulation
+from ceinms_torch.workflows.time_series import TimeSeries, excitation_series
 
+# What result.json and the files beside it are; another number when their readers have to change.
+RESULT_FORMAT = 1
 # Unit of the objective and its terms, by normalisation.
 OBJECTIVE_UNITS = {"variance": "-", "meanSquare": "N^2 m^2", "rmse": "N m"}
 # One storage file per quantity, named as the field names them.
@@ -39,6 +47,13 @@ STORAGE_FILES = {
     "mtu_force": "MuscleForces.sto",
     "joint_moment": "Torques.sto",
 }
+# What a trial was recorded with, so that a calibration can be judged without its original folder.
+RECORDING_FILES = {
+    "measured_moment": "MeasuredTorques.sto",
+    "excitation": "Excitations.sto",
+}
+# Normalised fibre lengths [-] at which the force-length curves are written down.
+_CURVE_LENGTHS = np.linspace(0.3, 1.9, 81)
 
 
 def write_simulation(simulation: Simulation, directory: Path) -> None:
@@ -53,6 +68,43 @@ def write_simulation(simulation: Simulation, directory: Path) -> None:
     """
     for name, series in simulation.series():
         series.to_sto(directory / STORAGE_FILES[name])
+
+
+def write_recording(trial: Trial, directory: Path) -> None:
+    """Write what a trial was driven by and compared with (`RECORDING_FILES`).
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial. Measured moments are left out where it has none; excitations keep the times at
+        which they were recorded, before any delay.
+    directory : Path
+        Where; made if needed, files in it are overwritten.
+    """
+    series = {"excitation": excitation_series(trial)}
+    if trial.measured_moment is not None:
+        series["measured_moment"] = TimeSeries(
+            name="measured joint moment",
+            units="N m",
+            time=trial.time,
+            columns=trial.dof_names,
+            values=trial.measured_moment,
+        )
+    for name, one in series.items():
+        one.to_sto(directory / RECORDING_FILES[name])
+
+
+def _curve_dict(subject: Subject) -> dict[str, Any]:
+    """Return the force-length curves as points, and whose they are."""
+    tables = dict(zip(CURVE_NAMES, curve_tables(subject), strict=True))
+    return {
+        "source": "subject" if subject.curves else "De Groote et al. (2016)",
+        "normFibreLength": _CURVE_LENGTHS.tolist(),
+        **{
+            name: curve_values(tables[name], _CURVE_LENGTHS).tolist()
+            for name in ("activeForceLength", "passiveForceLength")
+        },
+    }
 
 
 def _finite(value: float) -> float | None:
@@ -156,6 +208,7 @@ def result_dict(
     findings: CheckReport | None = None,
     warnings: Sequence[str] = (),
     extra_files: Sequence[Path] = (),
+    command: str = "",
 ) -> dict[str, Any]:
     """Return everything that ``result.json`` says.
 
@@ -173,6 +226,8 @@ def result_dict(
         What was doubtful in the input.
     extra_files : sequence of Path
         Input files beyond the folder's, such as those of test trials.
+    command : str
+        The command line that did it.
 
     Returns
     -------
@@ -180,6 +235,8 @@ def result_dict(
         Ready for JSON.
     """
     return {
+        "format": RESULT_FORMAT,
+        "command": command,
         "method": result.method,
         "engine": result.engine,
         "device": result.device,
@@ -198,6 +255,9 @@ def result_dict(
             "start": result.start,
             "starts": len(result.steps[-1].starts),
         },
+        "mtus": list(result.subject.mtu_names),
+        "dofs": list(result.subject.dof_names),
+        "curves": _curve_dict(result.subject),
         "fit": fit_dict(result.fit),
         "test_fit": fit_dict(test_fit),
         "identifiability": result.identifiability and result.identifiability.to_dict(),
@@ -237,7 +297,8 @@ def write_calibration(
     *,
     directory: Path,
     subject_file: Path,
-    test_simulations: Mapping[str, Simulation],
+    trials: Mapping[str, Trial],
+    tests: Mapping[str, tuple[Trial, Simulation]],
 ) -> None:
     """Write a calibration: subject, result.json, loss history, storage files of every trial.
 
@@ -253,7 +314,9 @@ def write_calibration(
         Folder for the results.
     subject_file : Path
         Where the calibrated subject goes.
-    test_simulations : mapping of str to Simulation
+    trials : mapping of str to Trial
+        The trials that were calibrated on, with the excitations that drove them.
+    tests : mapping of str to (Trial, Simulation)
         Unseen trials, simulated with the calibrated subject.
     """
     result.subject.write(
@@ -261,10 +324,11 @@ def write_calibration(
         calibrated_from=folder.subject.path,
         calibration_file=folder.plan.path,
     )
-    for name, simulation in result.simulations.items():
-        write_simulation(simulation, directory / "trials" / name)
-    for name, simulation in test_simulations.items():
-        write_simulation(simulation, directory / "test" / name)
+    own = {name: (trial, result.simulations[name]) for name, trial in trials.items()}
+    for group, simulated in (("trials", own), ("test", tests)):
+        for name, (trial, simulation) in simulated.items():
+            write_simulation(simulation, directory / group / name)
+            write_recording(trial, directory / group / name)
     write_atomically(directory / "loss_history.csv", _history_csv(result).encode())
     # Last: a result.json says that everything beside it is complete.
     text = json.dumps(summary, indent=2, allow_nan=False)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.io.storage import write_storage
+from ceinms_torch.model.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,3 +72,25 @@ class TimeSeries:
 
         index = pd.Index(self.time, name="time [s]")
         return pd.DataFrame(self.values, index=index, columns=list(self.columns))
+
+
+def excitation_series(trial: Trial) -> TimeSeries:
+    """Return what drives each MTU of a trial, at the times of the recording, before any delay.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+
+    Returns
+    -------
+    TimeSeries
+        (n_row, n_mtu) [-].
+    """
+    return TimeSeries(
+        name="excitation",
+        units="-",
+        time=trial.excitation_time,
+        columns=trial.mtu_names,
+        values=trial.excitation,
+    )

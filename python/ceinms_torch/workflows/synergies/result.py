@@ -15,7 +15,7 @@ from ceinms_torch.workflows.calibration_result import CalibrationResult
 from ceinms_torch.workflows.synergies.problem import HybridSetting
 from ceinms_torch.workflows.synergies.space import SynergySpace
 from ceinms_torch.workflows.synergies.weightings import Weightings
-from ceinms_torch.workflows.time_series import TimeSeries
+from ceinms_torch.workflows.time_series import TimeSeries, excitation_series
 
 FloatArray = NDArray[np.float64]
 
@@ -90,17 +90,6 @@ class HybridResult(CalibrationResult):
         tables = [one.weightings for one in self.synergies.values()]
         mean = np.mean([table.values for table in tables], axis=0)
         return dataclasses.replace(tables[0], values=mean)
-
-
-def excitation_series(trial: Trial) -> TimeSeries:
-    """Return what drives each MTU of a trial (-)."""
-    return TimeSeries(
-        name="excitation",
-        units="-",
-        time=trial.excitation_time,
-        columns=trial.mtu_names,
-        values=trial.excitation,
-    )
 
 
 def trial_synergies(

@@ -1,0 +1,1 @@
+"""One self-contained page that explains a calibration, from the folder it was saved in."""

@@ -1,0 +1,172 @@
+"""The summary says what the numbers say, also when that is bad."""
+
+from dataclasses import replace
+
+import pytest
+
+from ceinms_torch.report.summary import dof_fits, r2_word, summarise
+from ceinms_torch.workflows.fit import MomentFit
+from ceinms_torch.workflows.result_reading import read_result
+from helpers import DOF_NAMES
+
+
+@pytest.fixture(scope="module")
+def saved(saved_folder):
+    return read_result(saved_folder)
+
+
+def with_fit(saved, **r2_and_rmse):
+    """Return a result whose own and unseen trials have these R² and RMSE of every DOF."""
+    trials = []
+    for trial in saved.trials:
+        r2, rmse = r2_and_rmse["own" if trial.is_own else "unseen"]
+        fit = MomentFit(rmse=rmse, r2=r2, r2_correlation=0.9)
+        trials.append(replace(trial, fit=dict.fromkeys(DOF_NAMES, fit)))
+    return replace(saved, trials=tuple(trials))
+
+
+def with_summary(saved, **changes):
+    return replace(saved, summary={**saved.summary, **changes})
+
+
+def found(result, text):
+    """Return the points of a summary that hold a text."""
+    return [point for point in summarise(result).points if text in point.text]
+
+
+def test_fit_is_averaged_over_trials(saved):
+    (fit, _) = dof_fits(saved, saved.own)
+    values = [trial.fit[fit.dof] for trial in saved.own]
+    assert fit.rmse == pytest.approx(sum(one.rmse for one in values) / 2)
+    assert fit.r2 == pytest.approx(sum(one.r2 for one in values) / 2)
+    assert fit.worst_r2 == min(one.r2 for one in values)
+
+
+@pytest.mark.parametrize(
+    ("r2", "word"),
+    [
+        (1.0, "closely"),
+        (0.9, "closely"),
+        (0.899, "well"),
+        (0.6, "roughly"),
+        (0.0, "poorly"),
+        (-0.01, "worse than by their mean"),
+        (float("nan"), "against a constant"),
+    ],
+)
+def test_words_for_r2(r2, word):
+    assert r2_word(r2) == word
+
+
+def test_headline_judges_unseen_trials(saved):
+    result = with_fit(saved, own=(0.99, 1.0), unseen=(0.4, 1.1))
+    assert summarise(result).headline == (
+        "On 1 unseen trial, moments are predicted: knee_angle_r, ankle_angle_r poorly."
+    )
+
+
+def test_negative_r2_is_told_and_comes_with_advice(saved):
+    result = with_fit(saved, own=(-0.5, 20.0), unseen=(-0.8, 25.0))
+    points = found(result, "knee_angle_r")
+    assert points[0].level == "warning"
+    assert "R² -0.80" in points[0].text
+    assert "the mean of the measured moment would be the better prediction" in points[0].advice
+    assert "worse than by their mean" in summarise(result).headline
+
+
+def test_constant_moment_has_no_r2(saved):
+    result = with_fit(saved, own=(float("nan"), 2.0), unseen=(float("nan"), 3.0))
+    (point,) = found(result, "knee_angle_r")
+    assert point.text == (
+        "knee_angle_r: on its own trials RMSE 2 N m, no R²; on unseen trials RMSE 3 N m, no R²."
+    )
+    assert "against a constant" in summarise(result).headline
+
+
+@pytest.mark.parametrize(
+    ("own", "unseen", "is_overfit"),
+    [
+        ((0.95, 5.0), (0.89, 7.0), False),
+        ((0.95, 5.0), (0.89, 8.0), True),  # 1.6 times the error
+        ((0.9999, 0.1), (0.99, 1.0), False),  # small all the same
+        ((0.95, 5.0), (0.70, 6.0), True),  # R² falls by 0.25
+        ((0.60, 9.0), (0.95, 4.0), False),
+    ],
+)
+def test_overfitting(saved, own, unseen, is_overfit):
+    points = found(with_fit(saved, own=own, unseen=unseen), "over-fitted")
+    assert [point.level for point in points] == ["warning"] * len(DOF_NAMES) * is_overfit
+
+
+def test_without_unseen_trials_nobody_knows(annealed_folder):
+    summary = summarise(read_result(annealed_folder))
+    assert "How good predictions of other trials are is not known." in summary.headline
+    assert any("--test" in advice for advice in summary.advice)
+    assert any("annealing has no derivatives" in point.text for point in summary.points)
+
+
+@pytest.mark.parametrize(("n_hit", "level"), [(0, "good"), (1, "note"), (8, "warning")])
+def test_parameters_at_bounds(saved, n_hit, level):
+    parameters = tuple(
+        replace(one, at_bound="upper" if i < n_hit else "")
+        for i, one in enumerate(saved.parameters)
+    )
+    (point,) = found(replace(saved, parameters=parameters), "at a bound")
+    assert point.level == level
+    assert (f"{n_hit} of {len(parameters)}" in point.text) == (n_hit > 0)
+
+
+def test_determined_parameters_are_counted(saved):
+    parameters = tuple(
+        replace(one, reason="" if i < 3 else "others can make up for it")
+        for i, one in enumerate(saved.parameters)
+    )
+    (point,) = found(replace(saved, parameters=parameters), "The data determine")
+    assert f"determine 3 of {len(parameters)} parameters" in point.text
+    assert point.level == "warning"
+    assert "Do not read physiology from single parameters" in point.advice
+
+
+def test_large_penalty(saved):
+    result = with_summary(
+        saved, objective=10.0, terms={"moment": 6.0, "fibre_length": 3.6, "tendon_strain": 0.4}
+    )
+    (point,) = found(result, "penalty")
+    assert point.text == "The penalty fibre_length is 36 % of the objective."
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [("converged_step", "good"), ("max_iterations", "warning"), ("not_finite", "warning")],
+)
+def test_status(saved, status, level):
+    result = with_summary(saved, status=status)
+    points = [p for p in summarise(result).points if p.text.startswith(("Converged", "Stopped"))]
+    assert [point.level for point in points] == [level]
+
+
+def test_fibres_outside_the_range_are_named(saved):
+    trial = saved.trials[0]
+    values = trial.norm_fibre_length.values.copy()
+    values[3, 0] = 1.8
+    series = replace(trial.norm_fibre_length, values=values)
+    result = replace(saved, trials=(replace(trial, norm_fibre_length=series), *saved.trials[1:]))
+    (point,) = found(result, "Fibres leave 0.5 to 1.5")
+    assert "soleus_r (" in point.text
+    assert "to 1.80)" in point.text
+
+
+def test_starts_that_found_other_minima(saved):
+    ends = [3.0, 3.01, 4.5, None]
+    starts = [{"objective": end, "finished": end is not None} for end in ends]
+    steps = [{**saved.summary["steps"][0], "starts": starts}]
+    (point,) = found(with_summary(saved, steps=steps), "starts")
+    assert point.text.startswith("2 of 3 starts that were followed to the end reached the best")
+    assert "the worst is 4.5, the best 3" in point.text
+
+
+def test_findings_and_warnings_are_counted(saved):
+    findings = [{"severity": "error"}, {"severity": "warning"}, {"severity": "note"}]
+    assert found(with_summary(saved, findings=findings), "2 things in the input are doubtful")
+    assert found(with_summary(saved, warnings=["odd"]), "1 thing in the input is doubtful")
+    assert not found(with_summary(saved, warnings=[]), "doubtful")

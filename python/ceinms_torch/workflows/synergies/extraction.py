@@ -377,7 +377,7 @@ def _canonical(
     alive = (peak > 0.0) & (weightings.max(axis=1) > 0.0)
     scale = np.where(alive, peak, 1.0)
     primitives = np.where(alive, primitives / scale, 0.0)
-    weightings = np.where(alive, weightings.T * scale, 0.0).T
+    weightings = np.where(alive[:, None], weightings * scale[:, None], 0.0)
     mass = np.where(alive, primitives.sum(axis=0), 1.0)
     centre = np.where(alive, phase @ primitives / mass, np.inf)
     order = np.argsort(centre, kind="stable")

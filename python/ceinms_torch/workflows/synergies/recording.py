@@ -245,11 +245,11 @@ def check_values(data: FloatArray, labels: Sequence[str]) -> None:
         hint = "Fill the gaps of the recording, or leave out the channel"
         raise DataError(wording(f"excitation of {labels[column]}", "finite numbers", got, hint))
     if data.min() < 0.0:
-        row, column = (int(i) for i in np.unravel_index(data.argmin(), data.shape))
+        row, column = divmod(int(data.argmin()), data.shape[1])
         got = f"{data[row, column]:.4g} at sample {row} ({int((data < 0.0).sum())} negative values)"
         hint = "Rectify and low-pass the EMG, and set what the filter leaves below zero to zero"
         raise DataError(wording(f"excitation of {labels[column]}", "values >= 0", got, hint))
-    silent = [labels[i] for i in np.flatnonzero(data.max(axis=0) == 0.0)]
+    silent = [name for name, top in zip(labels, data.max(axis=0), strict=True) if top == 0.0]
     if silent:
         raise DataError(
             wording(

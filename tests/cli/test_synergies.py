@@ -84,7 +84,7 @@ def silence(values):
         (
             ("--rule", "moments"),
             None,
-            ["rule: expected a rule that these trials allow: vaf, held-out"],
+            ["rule: expected 'vaf' or 'held-out' with these data, got 'moments'"],
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,8 @@ from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
-    from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy
+    from ceinms_torch.studies.electrodes import ElectrodeOptions
+    from ceinms_torch.studies.result_file import StudyResult
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -80,10 +82,7 @@ def electrodes_command(
     all tables, the figure electrodes.png and .svg, and every calibration as it ends: after Ctrl-C
     the same command goes on where it was.
     """
-    from ceinms_torch.plots.electrodes import electrodes_figure  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
-    from ceinms_torch.studies import electrode_tables as tables  # noqa: PLC0415
-    from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy  # noqa: PLC0415
+    from ceinms_torch.studies.electrodes import ElectrodeOptions  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
     if (setup is None) == (source is None):
@@ -99,48 +98,45 @@ def electrodes_command(
         n_synergy=synergies,
         processes=processes,
     )
-    if setup is None:
-        assert source is not None  # noqa: S101  for mypy, just checked
+    if source is not None:
         directory = out or (source if source.is_dir() else source.parent)
-        earlier = StudyResult.read(source, STUDY)
-        study, warned, inputs, asked = (
-            ElectrodeStudy.from_dict(earlier.data),
-            list(earlier.warnings),
-            earlier.inputs,
-            earlier.options,
-        )
+        result = StudyResult.read(source, STUDY)
         check_writable(directory)
     else:
+        assert setup is not None  # noqa: S101  for mypy, just checked
         directory = out or setup.parent / f"{setup.stem}_electrodes"
         check_writable(directory)
-        study, warned, inputs = _run(setup, test or [], directory, options, quiet=quiet)
-        asked = {
-            "counts": options.counts,
-            "seeds": options.seeds,
-            "starts": starts,
-            "synergies": synergies,
-            "test": [str(path) for path in test or []],
-        }
-    found = None if recommend is None else tables.recommend(study, recommend)
-    result = StudyResult(
-        study=STUDY,
-        options={**asked, "recommend": recommend},
-        tables=tables.tables_of(study),
-        data=study.to_dict(),
-        notes=tables.notes_of(study, found),
-        warnings=tuple(warned),
-        inputs=inputs,
-    )
-    save_figure(electrodes_figure(study), directory, "electrodes")
-    result.write(directory)
+        result = _run(setup, test or [], directory, options, quiet=quiet)
+    result = _finish(result, directory, recommend)
     if not quiet:
         show_study(result, directory)
 
 
+def _finish(result: StudyResult, directory: Path, margin: float | None) -> StudyResult:
+    """Make tables and figure of what was calibrated, and write all."""
+    from ceinms_torch.plots.electrodes import electrodes_figure  # noqa: PLC0415  slow to load
+    from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
+    from ceinms_torch.studies import electrode_tables as tables  # noqa: PLC0415
+    from ceinms_torch.studies.electrodes import ElectrodeStudy  # noqa: PLC0415
+
+    study = ElectrodeStudy.from_dict(result.data)
+    found = None if margin is None else tables.recommend(study, margin)
+    result = dataclasses.replace(
+        result,
+        options={**result.options, "recommend": margin},
+        tables=tables.tables_of(study),
+        notes=tables.notes_of(study, found),
+    )
+    save_figure(electrodes_figure(study), directory, "electrodes")
+    result.write(directory)
+    return result
+
+
 def _run(
     setup: Path, test: list[Path], directory: Path, options: ElectrodeOptions, *, quiet: bool
-) -> tuple[ElectrodeStudy, list[str], dict[str, str]]:
+) -> StudyResult:
     from ceinms_torch.studies.electrodes import n_calibrations, study_electrodes  # noqa: PLC0415
+    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
     from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
     from ceinms_torch.workflows.results import file_hashes  # noqa: PLC0415
 
@@ -156,7 +152,15 @@ def _run(
             except KeyboardInterrupt:
                 note(f"interrupted; the same command goes on from {directory / 'cells'}")
                 raise typer.Exit(INTERRUPTED) from None
-    return study, list(warnings), inputs
+    asked = dataclasses.asdict(options) | {"test": [str(path) for path in test]}
+    return StudyResult(
+        study=STUDY,
+        options=asked,
+        tables=(),
+        data=study.to_dict(),
+        warnings=tuple(warnings),
+        inputs=inputs,
+    )
 
 
 def _counts(text: str) -> tuple[int, ...] | None:

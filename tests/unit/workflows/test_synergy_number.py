@@ -37,7 +37,7 @@ def test_vaf_rule_and_a_single_trial():
     assert choice.rows[0].held_out_vaf is None
     stricter = choose_n_synergies(trials, threshold=0.99, replicates=3)
     assert stricter.n_synergy == 3
-    with pytest.raises(OptionError, match="'vaf', with a single trial"):
+    with pytest.raises(OptionError, match="'vaf' with these data, got 'held-out'"):
         choose_n_synergies(trials, rule="held-out", replicates=3)
     with pytest.raises(DataError, match="at least two trials"):
         HeldOut(trials)

@@ -12,7 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch.errors import DataError, OptionError, wording
 from ceinms_torch.model.options import check_whole
-from ceinms_torch.workflows.synergies.recording import Recording, check_same_channels
+from ceinms_torch.workflows.synergies.recording import (
+    Recording,
+    check_same_channels,
+    check_values,
+)
 from ceinms_torch.workflows.synergies.vaf import vaf, vaf_by_channel
 
 FloatArray = NDArray[np.float64]
@@ -217,6 +221,11 @@ def extract_from_trials(
         return {
             one.name: _of_one(one, n_synergy, replicates, seed, start_from) for one in recordings
         }
+    before = None
+    if start_from is not None:
+        parts = [one.primitives for one in start_from.values()]
+        any_trial = next(iter(start_from.values()))
+        before = dataclasses.replace(any_trial, primitives=np.concatenate(parts, axis=1))
     joined = extract_synergies(
         np.concatenate([one.excitation for one in recordings]),
         n_synergy,
@@ -224,7 +233,7 @@ def extract_from_trials(
         phase=np.concatenate([one.phase for one in recordings]),
         replicates=replicates,
         seed=seed,
-        start_from=None if start_from is None else _joined(list(start_from.values())),
+        start_from=before,
     )
     ends = np.cumsum([len(one.time) for one in recordings])[:-1]
     parts = np.split(joined.primitives, ends, axis=1)
@@ -283,13 +292,6 @@ def _of_one(
         raise DataError(f"trial {one.name}: {error}") from error
 
 
-def _joined(parts: Sequence[Synergies]) -> Synergies:
-    """Undo the splitting of trials that share their weightings."""
-    return dataclasses.replace(
-        parts[0], primitives=np.concatenate([one.primitives for one in parts], axis=1)
-    )
-
-
 def _checked(data: FloatArray, n_synergy: int, names: Sequence[str] | None) -> tuple[str, ...]:
     """Refuse what cannot be factorised, and return the names of the muscles."""
     if data.ndim != 2 or data.size == 0:
@@ -304,33 +306,8 @@ def _checked(data: FloatArray, n_synergy: int, names: Sequence[str] | None) -> t
             hint = "More synergies than that explain nothing more" if limit == n_muscle else None
             expected = f"1 to {limit}, the number of {what}"
             raise OptionError(wording("number of synergies", expected, str(n_synergy), hint))
-    _check_values(data, labels)
+    check_values(data, labels)
     return labels
-
-
-def _check_values(data: FloatArray, labels: tuple[str, ...]) -> None:
-    finite = np.isfinite(data)
-    if not finite.all():
-        row, column = (int(i) for i in np.argwhere(~finite)[0])
-        got = f"{data[row, column]} at sample {row} ({int((~finite).sum())} such values)"
-        hint = "Fill the gaps of the recording, or leave out the channel"
-        raise DataError(wording(f"excitation of {labels[column]}", "finite numbers", got, hint))
-    if data.min() < 0.0:
-        row, column = (int(i) for i in np.unravel_index(data.argmin(), data.shape))
-        got = f"{data[row, column]:.4g} at sample {row} ({int((data < 0.0).sum())} negative values)"
-        hint = "Rectify and low-pass the EMG, and set what the filter leaves below zero to zero"
-        raise DataError(wording(f"excitation of {labels[column]}", "values >= 0", got, hint))
-    silent = [labels[i] for i in np.flatnonzero(data.max(axis=0) == 0.0)]
-    if silent:
-        raise DataError(
-            wording(
-                f"excitation of {', '.join(silent)}",
-                "a recorded signal",
-                "zeros throughout",
-                "Leave out the channel: an electrode that came off tells nothing, and an "
-                "excitation that was not recorded can be synthesised",
-            )
-        )
 
 
 def _starts(

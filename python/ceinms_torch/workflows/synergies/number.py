@@ -256,10 +256,14 @@ def _check_rule(rule: str | None, *, several: bool, scored: bool) -> None:
     """Refuse a rule that cannot be followed, before anything is computed."""
     allowed = ["vaf", *["held-out"] * several, *["score"] * scored]
     if rule is not None and rule not in allowed:
-        reason = "without a score" if several or rule != "held-out" else "with a single trial"
-        expected = " or ".join(f"'{name}'" for name in allowed)
+        hints = {
+            "held-out": "It needs two trials or more",
+            "score": "It needs two trials or more, and a score: that of a calibrated subject's "
+            "moments, for example",
+        }
+        expected = " or ".join(f"'{RULE_NAMES[name]}'" for name in allowed) + " with these data"
         got = f"'{RULE_NAMES.get(rule, rule)}'"
-        raise OptionError(wording("rule", f"{expected}, {reason}", got))
+        raise OptionError(wording("rule", expected, got, hints.get(rule)))
 
 
 def _deciding(choices: dict[str, int], rule: str | None, rows: Sequence[NumberRow]) -> str:

@@ -221,3 +221,42 @@ def check_same_channels(recordings: Sequence[Recording]) -> None:
                     ", ".join(one.channels),
                 )
             )
+
+
+def check_values(data: FloatArray, labels: Sequence[str]) -> None:
+    """Refuse excitations that cannot be factorised.
+
+    Parameters
+    ----------
+    data : ndarray (n_sample, n_channel)
+        Excitations (-).
+    labels : sequence of str
+        Name of each channel.
+
+    Raises
+    ------
+    DataError
+        If a value is not finite or negative, or a channel is zero throughout.
+    """
+    finite = np.isfinite(data)
+    if not finite.all():
+        row, column = (int(i) for i in np.argwhere(~finite)[0])
+        got = f"{data[row, column]} at sample {row} ({int((~finite).sum())} such values)"
+        hint = "Fill the gaps of the recording, or leave out the channel"
+        raise DataError(wording(f"excitation of {labels[column]}", "finite numbers", got, hint))
+    if data.min() < 0.0:
+        row, column = divmod(int(data.argmin()), data.shape[1])
+        got = f"{data[row, column]:.4g} at sample {row} ({int((data < 0.0).sum())} negative values)"
+        hint = "Rectify and low-pass the EMG, and set what the filter leaves below zero to zero"
+        raise DataError(wording(f"excitation of {labels[column]}", "values >= 0", got, hint))
+    silent = [name for name, top in zip(labels, data.max(axis=0), strict=True) if top == 0.0]
+    if silent:
+        raise DataError(
+            wording(
+                f"excitation of {', '.join(silent)}",
+                "a recorded signal",
+                "zeros throughout",
+                "Leave out the channel: an electrode that came off tells nothing, and an "
+                "excitation that was not recorded can be synthesised",
+            )
+        )

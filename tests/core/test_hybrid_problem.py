@@ -12,6 +12,7 @@ from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenera
 from ceinms_torch.model.options import AdamW, Lbfgs
 from ceinms_torch.workflows.synergies.hybrid import hybrid_setting
 from ceinms_torch.workflows.synergies.problem import build_hybrid_problem
+from ceinms_torch.workflows.synergies.start import start_points
 from engine_cases import make_subject, make_trial
 from problem_cases import NARROW, make_step, space_of
 
@@ -83,6 +84,29 @@ def test_engines_agree(tendon, normalisation, weightings):
     assert got.objective == pytest.approx(expected.objective, rel=RTOL)
     assert got.terms == pytest.approx(expected.terms, rel=RTOL)
     assert got.objective == pytest.approx(sum(got.terms), rel=RTOL)
+    assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+
+
+def test_engines_agree_on_the_shipped_subject(gait_folder):
+    folder = ct.CalibrationFolder.read(gait_folder.parent / "gait_synergies" / "calibrate.xml")
+    (step,) = folder.plan.steps
+    space = ct.ParameterSpace.of(folder.subject, step, folder.plan)
+    setting = hybrid_setting(folder.trials, folder.generator, folder.plan.hybrid, step)
+    (x,) = start_points(setting, space.start(), 1, seed=3)
+    (got, gradient), (expected, slope) = (
+        build_hybrid_problem(
+            folder.subject,
+            folder.trials,
+            step,
+            space,
+            setting,
+            tendon="rosenbrockElastic",
+            engine=engine,
+            options=Lbfgs(),
+        ).gradient(x)
+        for engine in ("fused", "tensor")
+    )
+    assert got.terms == pytest.approx(expected.terms, rel=RTOL, abs=RTOL * expected.objective)
     assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
 
 

@@ -1,6 +1,6 @@
-"""Turn a benchmark JSON into the README's tables.
+"""Turn a benchmark JSON into the tables of the page beside this file.
 
-``python tests/benchmarks/table.py FILE.json`` writes them into README.md, between its markers.
+``python tests/benchmarks/table.py FILE.json`` writes them into its README.md, between the markers.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-README = REPOSITORY / "README.md"
+PAGE = Path(__file__).with_name("README.md")
 BEGIN = "<!-- benchmarks: begin -->"
 END = "<!-- benchmarks: end -->"
 
@@ -179,11 +179,11 @@ def tables(result):
 
 
 def replaced(text, result):
-    """Return a README's text with other tables."""
+    """Return the page's text with other tables."""
     block = f"{BEGIN}\n{tables(result)}\n{END}"
     pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", flags=re.DOTALL)
     if not pattern.search(text):
-        raise SystemExit(f"README: expected the markers {BEGIN} and {END}")
+        raise SystemExit(f"{PAGE}: expected the markers {BEGIN} and {END}")
     return pattern.sub(lambda _: block, text, count=1)
 
 
@@ -191,7 +191,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("json", type=Path, help="what run.py wrote")
     result = json.loads(parser.parse_args().json.read_text(encoding="utf-8"))
-    README.write_text(replaced(README.read_text(encoding="utf-8"), result), encoding="utf-8")
+    PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The README's benchmark tables are those of the committed figures."""
+"""The tables beside the benchmarks are those of the committed figures."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,9 @@ from benchmarks import table
 RESULTS = Path(table.__file__).parent / "results"
 
 
-def test_readme_shows_the_committed_figures():
+def test_page_shows_the_committed_figures():
     (path,) = RESULTS.glob("*.json")
-    text = table.README.read_text(encoding="utf-8")
+    text = table.PAGE.read_text(encoding="utf-8")
     result = json.loads(path.read_text(encoding="utf-8"))
     hint = f"run python tests/benchmarks/table.py {path.relative_to(table.REPOSITORY)}"
     assert table.replaced(text, result) == text, hint

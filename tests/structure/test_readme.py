@@ -17,14 +17,19 @@ from command_line import run_command
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = REPOSITORY / "README.md"
+CALIBRATION = REPOSITORY / "python" / "CALIBRATION.md"
+API = REPOSITORY / "python" / "API.md"
 DOCUMENTS = [
     README,
     REPOSITORY / "cpp" / "README.md",
     REPOSITORY / "cpp" / "EQUATIONS.md",
-    REPOSITORY / "python" / "CEINMS.md",
+    *sorted((REPOSITORY / "python").glob("*.md")),
     REPOSITORY / "tests" / "README.md",
+    REPOSITORY / "tests" / "benchmarks" / "README.md",
     *sorted((REPOSITORY / "subjects").glob("*/README.md")),
 ]
+# What users read, and not developers.
+USERS_PAGES = [README, *sorted((REPOSITORY / "python").glob("*.md"))]
 
 
 def text_of(path):
@@ -87,7 +92,9 @@ def test_python_example_runs(elsewhere, capsys):
     # Results that the set-up line of the first block has left behind.
     calibrated = run_command("calibrate", "subjects/gait/calibrate.xml", "--quiet")
     assert calibrated.returncode == 0, calibrated.stderr
-    example = "".join(blocks(README, "python"))
+    example = "".join(
+        block for page in (README, API, CALIBRATION) for block in blocks(page, "python")
+    )
     names = {}
     exec(compile(example, str(README), "exec"), names)  # noqa: S102  our own README
     # "finds the truth to ten digits"
@@ -106,7 +113,7 @@ def test_python_example_runs(elsewhere, capsys):
 
 
 def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
-    example = blocks(README, "xml")[0]
+    example = blocks(CALIBRATION, "xml")[0]
     path = elsewhere / "subjects" / "gait" / "example.xml"
     path.write_text(example, encoding="utf-8")
     plan = ct.CalibrationPlan.read(path)
@@ -123,7 +130,7 @@ def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
 
 
 def test_other_optimisers_spell_out_their_defaults(elsewhere):
-    whole, adamw, lbfgs, _ = blocks(README, "xml")
+    whole, adamw, lbfgs, _ = blocks(CALIBRATION, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     algorithm = r"<levenbergMarquardt>.*?</levenbergMarquardt>"
     for fragment, defaults in ((adamw, ct.AdamW()), (lbfgs, ct.Lbfgs())):
@@ -133,7 +140,7 @@ def test_other_optimisers_spell_out_their_defaults(elsewhere):
 
 
 def test_synergies_spell_out_their_defaults(elsewhere):
-    whole, *_, fragment = blocks(README, "xml")
+    whole, *_, fragment = blocks(CALIBRATION, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     path.write_text(whole.replace("<openLoop/>", fragment), encoding="utf-8")
     hybrid = ct.CalibrationPlan.read(path).hybrid
@@ -185,10 +192,11 @@ def test_quoted_commands_exist():
     assert checked >= 5
 
 
-def test_options_named_in_the_readme_exist():
+@pytest.mark.parametrize("path", USERS_PAGES, ids=lambda path: path.name)
+def test_options_named_in_prose_exist(path):
     params = [p for c in every_command().values() for p in c.params]
-    known = {option for param in params for option in param.opts}
-    prose = re.sub(r"^```.*?^```$", "", text_of(README), flags=re.DOTALL | re.MULTILINE)
+    known = {option for param in params for option in (*param.opts, *param.secondary_opts)}
+    prose = re.sub(r"^```.*?^```$", "", text_of(path), flags=re.DOTALL | re.MULTILINE)
     named = {word for code in re.findall(r"`([^`]+)`", prose) for word in code.split()}
     assert {word for word in named if word.startswith("--")} <= known
 
@@ -207,9 +215,9 @@ def test_links_lead_to_files(path):
             assert (path.parent / link).exists(), f"{path} links to {link}"
 
 
-def test_every_public_name_in_the_readme_exists():
-    names = set(re.findall(r"\bct\.(\w+)", text_of(README)))
-    assert names
+def test_public_names_in_documents_exist():
+    names = {name for page in DOCUMENTS for name in re.findall(r"\bct\.(\w+)", text_of(page))}
+    assert len(names) > 20
     assert names <= set(ct.__all__)
 
 

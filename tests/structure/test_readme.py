@@ -92,9 +92,8 @@ def test_python_example_runs(elsewhere, capsys):
     # Results that the set-up line of the first block has left behind.
     calibrated = run_command("calibrate", "subjects/gait/calibrate.xml", "--quiet")
     assert calibrated.returncode == 0, calibrated.stderr
-    example = "".join(
-        block for page in (README, API, CALIBRATION) for block in blocks(page, "python")
-    )
+    pages = (README, API, CALIBRATION)
+    example = "".join(block for page in pages for block in blocks(page, "python"))
     names = {}
     exec(compile(example, str(README), "exec"), names)  # noqa: S102  our own README
     # "finds the truth to ten digits"
@@ -209,10 +208,19 @@ def test_presets_named_exist():
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_links_lead_to_files(path):
-    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text_of(path)):
-        if "://" not in link:
-            assert (path.parent / link).exists(), f"{path} links to {link}"
+def test_links_lead_to_files_and_headings(path):
+    for link, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text_of(path)):
+        if "://" in link:
+            continue
+        target = path.parent / link if link else path
+        assert target.exists(), f"{path} links to {link}"
+        assert not heading or heading in headings(target), f"{path} links to {link}#{heading}"
+
+
+def headings(path):
+    """Return what links to the headings of a document are spelt like."""
+    titles = re.findall(r"^#+ (.*)$", text_of(path), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_public_names_in_documents_exist():

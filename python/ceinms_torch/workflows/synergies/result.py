@@ -63,7 +63,7 @@ class HybridResult(CalibrationResult):
 
     Parameters
     ----------
-    subject, method, engine, tendon, options, polished, seed, start, steps, history
+    subject, method, engine, device, tendon, options, polished, seed, start, steps, history
         As for `CalibrationResult`.
     simulations, fit
         The same, with what the synergies drove.

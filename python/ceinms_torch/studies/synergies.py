@@ -27,7 +27,7 @@ from ceinms_torch.workflows.synergies.held_out import HeldOut, held_out_moment_e
 from ceinms_torch.workflows.synergies.number import NumberChoice, Score, choose_n_synergies
 from ceinms_torch.workflows.synergies.recording import Recording, recorded_channels
 from ceinms_torch.workflows.synergies.reliability import Reliability, match_synergies, reliability
-from ceinms_torch.workflows.synergies.vaf import vaf
+from ceinms_torch.workflows.synergies.vaf import ENOUGH_VAF, vaf
 
 FloatArray = NDArray[np.float64]
 
@@ -149,7 +149,7 @@ def study_synergies(
     inputs: SynergyInputs,
     *,
     number: int | None = None,
-    threshold: float = 0.85,
+    threshold: float = ENOUGH_VAF,
     rule: str | None = None,
     subject: Subject | None = None,
     shared: bool = True,

@@ -18,6 +18,7 @@ from ceinms_torch.workflows.synergies.extraction import (
 )
 from ceinms_torch.workflows.synergies.held_out import HeldOut
 from ceinms_torch.workflows.synergies.recording import Recording, check_same_channels
+from ceinms_torch.workflows.synergies.vaf import ENOUGH_VAF
 
 FloatArray = NDArray[np.float64]
 
@@ -97,7 +98,7 @@ def choose_n_synergies(
     *,
     numbers: Sequence[int] | None = None,
     shared: bool = True,
-    threshold: float = 0.85,
+    threshold: float = ENOUGH_VAF,
     score: Score | None = None,
     rule: str | None = None,
     held_out: HeldOut | None = None,

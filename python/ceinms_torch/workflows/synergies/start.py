@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,12 +10,14 @@ from numpy.typing import NDArray
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.workflows.synergies.channels import Channels
+from ceinms_torch.workflows.synergies.extraction import Synergies, extract_synergies
 from ceinms_torch.workflows.synergies.problem import HybridSetting
+from ceinms_torch.workflows.synergies.vaf import ENOUGH_VAF
 
 FloatArray = NDArray[np.float64]
 
-# The paper's rule for the number of synergies: more than this share of the squares accounted for.
-ENOUGH_VAF = 0.85
+# The search goes on from what is extracted, so that more starts than this would only cost time.
+_REPLICATES = 5
 
 
 def choose_number(channels: Channels, hybrid: SynergyHybrid, recorded: Sequence[FloatArray]) -> int:
@@ -42,11 +43,8 @@ def choose_number(channels: Channels, hybrid: SynergyHybrid, recorded: Sequence[
     """
     n_channel = channels.n_channel
     if hybrid.n_synergy == "auto":
-        together = np.concatenate(recorded, axis=1)
         for n_synergy in range(1, n_channel):
-            weightings, primitives = _factors(together, n_synergy, seed=0)
-            error = together - weightings @ primitives
-            if 1.0 - np.sum(error**2) / np.sum(together**2) > ENOUGH_VAF:
+            if _extract(recorded, n_synergy, seed=0).vaf > ENOUGH_VAF:
                 return n_synergy
         return n_channel
     if hybrid.n_synergy > n_channel:
@@ -83,8 +81,9 @@ def start_points(
     ndarray (n_start, n)
     """
     space = setting.space(len(parameters))
-    own, together = _factors(np.concatenate(setting.recorded, axis=1), setting.n_synergy, seed)
-    primitives = np.split(together, np.cumsum(space.n_node)[:-1], axis=1)
+    synergies = _extract(setting.recorded, setting.n_synergy, seed)
+    own = synergies.weightings
+    primitives = np.split(synergies.primitives, np.cumsum(space.n_node)[:-1], axis=1)
     random = np.random.default_rng(seed)
     points = []
     for _ in range(n_start):
@@ -94,19 +93,7 @@ def start_points(
     return np.clip(points, 0.0, 1.0)
 
 
-def _factors(recorded: FloatArray, n_synergy: int, seed: int) -> tuple[FloatArray, FloatArray]:
-    """Factorise excitations (n_channel, n_sample) into weightings and primitives up to 1."""
-    # Slow to load, and without type annotations.
-    from sklearn.decomposition import NMF  # type: ignore[import-untyped]  # noqa: PLC0415
-    from sklearn.exceptions import (  # type: ignore[import-untyped]  # noqa: PLC0415
-        ConvergenceWarning,
-    )
-
-    model = NMF(n_synergy, init="nndsvda", solver="mu", max_iter=2000, tol=1e-6, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        weightings = model.fit_transform(recorded)
-    primitives = model.components_
-    peak = primitives.max(axis=1)
-    peak[peak <= 0.0] = 1.0
-    return weightings * peak, primitives / peak[:, np.newaxis]
+def _extract(recorded: Sequence[FloatArray], n_synergy: int, seed: int) -> Synergies:
+    """Return synergies of all trials together, from channels (n_channel, n_node) of each."""
+    together = np.concatenate(recorded, axis=1).T
+    return extract_synergies(together, n_synergy, replicates=_REPLICATES, seed=seed)

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+# The paper's rule for the number of synergies (III-D): more than this share accounted for.
+ENOUGH_VAF = 0.85
+
 
 def vaf(recorded: FloatArray, reconstructed: FloatArray) -> float:
     """Return the variance that a reconstruction accounts for, over all channels together.

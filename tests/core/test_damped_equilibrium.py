@@ -248,4 +248,4 @@ def test_run_from_the_execution_file_and_from_the_command_line(tmp_path):
     assert ct.Execution.read(asked / "again.xml").tendon.kind == DAMPED
     result = run_command("run", asked / "setup.xml", "--legacy")
     assert result.returncode == 1
-    assert "Only without the legacy model" in result.stderr
+    assert "expected one of stiff, equilibriumElastic, got dampedEquilibrium" in result.stderr

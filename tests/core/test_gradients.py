@@ -216,7 +216,7 @@ def test_objective_by_excitation(normalisation, tendon):
                 variance=torch.full((2, 2), 400.0, dtype=torch.float64),
                 dofs=torch.tensor([0]),
             ),
-            map=_parameter_map(space),
+            map=_parameter_map(space, torch.device("cpu")),
             objective=_torch.ObjectiveOptions(
                 normalisation=normalisation,
                 fibre_length=_torch.RangePenalty(0.97, 1.01, 100.0),

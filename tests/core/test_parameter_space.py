@@ -110,7 +110,7 @@ def test_tensor_engine_gets_the_same_parameters():
     )
     for seed in range(3):
         (x,) = space.starts(1, seed, random=True)
-        got = _parameter_map(space).parameters(torch.from_numpy(x)).numpy()
+        got = _parameter_map(space, torch.device("cpu")).parameters(torch.from_numpy(x)).numpy()
         np.testing.assert_allclose(got, space.subject_at(x).parameters(), rtol=1e-15)
 
 

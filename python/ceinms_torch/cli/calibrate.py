@@ -205,9 +205,9 @@ def calibrate_command(
         directory = subject_file.parent / f"{setup.stem}_results"
         if out is not None:
             subject_file, directory = out / subject_file.name, out
+        check_is_no_folder(subject_file)
         check_writable(directory)
         check_writable(subject_file.parent)
-        check_is_no_folder(subject_file)
 
         plan = _with_normalisation(with_hybrid(folder.plan, hybrid, synergies), normalisation)
         name, options = _choose(plan, method)

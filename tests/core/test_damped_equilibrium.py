@@ -224,7 +224,7 @@ def test_gradients_are_refused(tmp_path, folder):
         ct.calibrate(folder.subject, folder.trials, plan)
     with pytest.raises(OptionError, match=message):
         ct.Stream(folder.subject, rate=100.0, tendon=DAMPED)
-    with pytest.raises(OptionError, match="Only without the legacy model"):
+    with pytest.raises(OptionError, match="It is not one of CEINMS"):
         ct.calibrate(folder.subject, folder.trials, plan, method="annealing", options=ANNEALING)
 
 

@@ -70,7 +70,7 @@ def check_tendon(tendon: Tendon, path: Path | None = None) -> None:
         hint = (
             "CEINMS 0.9 has it in its grammar but does not run it either"
             if tendon.kind == "integrationElastic"
-            else "it is this package's own: ceinms-torch run and calibrate have it"
+            else "it is not one of CEINMS: run it without the legacy model, by ceinms-torch run"
         )
         where = location(path, None, "tendon")
         raise OptionError(wording(where, f"one of {', '.join(TENDONS)}", tendon.kind, hint))

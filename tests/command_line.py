@@ -1,6 +1,7 @@
 """The installed command as users run it: a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,35 @@ def run_program(program, *arguments, without_torch=None, without=()):
         timeout=300.0,
         env=environment(**changes),
     )
+
+
+def interrupt(program, *arguments):
+    """Run a Python program until it prints "under way", press Ctrl-C, and wait for its end.
+
+    Parameters
+    ----------
+    program : str
+        The program's text.
+    *arguments : str or path-like
+        Its arguments.
+
+    Returns
+    -------
+    subprocess.CompletedProcess
+        With what it printed afterwards as text.
+    """
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        try:
+            first = process.stdout.readline()
+            assert first == "under way\n", first + process.stderr.read()
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=120.0)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def listing(folder):

@@ -5,6 +5,7 @@
 #include "callback.hpp"
 #include "ceinms_torch/fused/optimisers.hpp"
 #include "names.hpp"
+#include "simulated_trial.hpp"
 
 #include <string>
 
@@ -22,11 +23,8 @@ using fused::Problem;
 using fused::ProblemData;
 using fused::SmoothProblem;
 
-/// One trial's arrays, kept alive while they are copied.
-struct TrialArrays {
-  Array time, mtu_length, mtu_velocity, moment_arm, excitation;
-  double excitation_start;
-  double excitation_rate;
+/// One trial and what its moments are compared with, kept alive while they are copied.
+struct TrialArrays : SimulatedTrial {
   Array measured_moment;
   Array variance;
 
@@ -35,33 +33,10 @@ struct TrialArrays {
     if (n_step < 1 || excitation.ndim() != 2 || excitation.shape(0) < 1)
       throw std::invalid_argument(
           "excitation: expected at least one step and one row (n_row, n_mtu), got none.");
-    check_shape("time", time, {n_step});
-    check_shape("mtu_length", mtu_length, {n_step, n_mtu});
-    check_shape("mtu_velocity", mtu_velocity, {n_step, n_mtu});
-    check_shape("moment_arm", moment_arm, {n_step, n_dof, n_mtu});
-    check_shape("excitation", excitation, {excitation.shape(0), n_mtu});
     check_shape("measured_moment", measured_moment, {n_step, n_dof});
     check_shape("variance", variance, {n_dof});
-    check_finite("time", time);
-    check_finite("mtu_length", mtu_length);
-    check_finite("mtu_velocity", mtu_velocity);
-    check_finite("moment_arm", moment_arm);
-    check_finite("excitation", excitation);
     check_finite("measured_moment", measured_moment);
-    check_increasing("time", time);
-    check_number("excitation_start", excitation_start);
-    check_positive("excitation_rate", excitation_rate);
-    return {.n_step = static_cast<std::size_t>(n_step),
-            .n_row = static_cast<std::size_t>(excitation.shape(0)),
-            .n_mtu = static_cast<std::size_t>(n_mtu),
-            .n_dof = static_cast<std::size_t>(n_dof),
-            .time = time.data(),
-            .mtu_length = mtu_length.data(),
-            .mtu_velocity = mtu_velocity.data(),
-            .moment_arm = moment_arm.data(),
-            .excitation = excitation.data(),
-            .excitation_start = excitation_start,
-            .excitation_rate = excitation_rate};
+    return of_size(n_step, n_mtu, n_dof);
   }
 };
 

@@ -24,16 +24,20 @@ struct SimulatedTrial {
       throw std::invalid_argument("moment_arm: expected shape (n_step, n_dof, n_mtu).");
     if (excitation.ndim() != 2 || excitation.size() == 0)
       throw std::invalid_argument("excitation: expected shape (n_row, n_mtu), not empty.");
-    const py::ssize_t n_step = mtu_length.shape(0);
     const py::ssize_t n_mtu = mtu_length.shape(1);
-    const py::ssize_t n_dof = moment_arm.shape(1);
     check_shape("parameters", parameters,
                 {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
+    check_finite("parameters", parameters);
+    return of_size(mtu_length.shape(0), n_mtu, moment_arm.shape(1));
+  }
+
+  /// The same where the numbers of steps, MTUs and DOFs are known; excitation has two dimensions.
+  kernel::TrialInput of_size(py::ssize_t n_step, py::ssize_t n_mtu, py::ssize_t n_dof) const {
     check_shape("time", time, {n_step});
+    check_shape("mtu_length", mtu_length, {n_step, n_mtu});
     check_shape("mtu_velocity", mtu_velocity, {n_step, n_mtu});
     check_shape("moment_arm", moment_arm, {n_step, n_dof, n_mtu});
     check_shape("excitation", excitation, {excitation.shape(0), n_mtu});
-    check_finite("parameters", parameters);
     check_finite("time", time);
     check_finite("mtu_length", mtu_length);
     check_finite("mtu_velocity", mtu_velocity);

@@ -188,35 +188,6 @@ class Problem(SmoothProblem):
         Residuals (n_row), whose squares sum to the objective, and their derivatives (n_row, n); penalties have rows only where they are not zero.
         """
 
-class HybridOptions:
-    """
-    Weights of what eq. 5 adds.
-    """
-    def __init__(
-        self,
-        *,
-        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
-        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
-        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
-class HybridProblem(SmoothProblem):
-    """
-    A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then primitives (n_synergy, n_node) of every trial. Takes over the problem.
-    """
-    def __init__(
-        self,
-        *,
-        problem: Problem,
-        n_synergy: typing.SupportsInt | typing.SupportsIndex,
-        synthesised: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        recorded: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
-        rows_per_node: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
-        shared_weightings: bool,
-        exact_bounds: bool,
-        options: HybridOptions,
-    ) -> None: ...
-
 class ExcitationProblem:
     """
     A trial as a function of the excitations of some MTUs, as they act at the steps. Use it from one thread at a time.
@@ -265,6 +236,35 @@ class ExcitationProblem:
         """
         Excitations as recorded, as they act at the steps (n_step, n_mtu).
         """
+
+class HybridOptions:
+    """
+    Weights of what eq. 5 adds.
+    """
+    def __init__(
+        self,
+        *,
+        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
+        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
+        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class HybridProblem(SmoothProblem):
+    """
+    A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then primitives (n_synergy, n_node) of every trial. Takes over the problem.
+    """
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        n_synergy: typing.SupportsInt | typing.SupportsIndex,
+        synthesised: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        recorded: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+        rows_per_node: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        shared_weightings: bool,
+        exact_bounds: bool,
+        options: HybridOptions,
+    ) -> None: ...
 
 class Stream:
     """

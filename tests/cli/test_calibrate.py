@@ -3,8 +3,6 @@
 import csv
 import hashlib
 import json
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.fit import moment_fit
 from ceinms_torch.workflows.simulate import simulate
-from command_line import environment, listing, run_command
+from command_line import interrupt, listing, run_command
 from helpers import DOF_NAMES, MTU_NAMES, edit, write_tiny_folder
 
 STORAGES = {
@@ -275,22 +273,10 @@ main.main()
 def test_interrupt_writes_the_best(tiny_folder):
     options = ["--method", "adamw", "--max-iterations", "100000000", "--set", "patience=100000000"]
     setup = tiny_folder / "calibrationSetup.xml"
-    with subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, "calibrate", setup, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as process:
-        try:
-            assert process.stdout.readline() == "under way\n"
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=60.0)
-        finally:
-            process.kill()
-    assert process.returncode == 130, stderr
-    assert "Traceback" not in stderr
-    assert "Interrupted; the best parameters found so far are kept." in stdout
+    result = interrupt(INTERRUPTIBLE, "calibrate", setup, *options)
+    assert result.returncode == 130, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Interrupted; the best parameters found so far are kept." in result.stdout
     directory = tiny_folder / "calibrated" / "calibrationSetup_results"
     summary = json.loads((directory / "result.json").read_text())
     assert summary["status"] == "interrupted"

@@ -1,13 +1,11 @@
 """``ceinms-torch compare`` as a process of its own."""
 
 import json
-import signal
-import subprocess
 import sys
 
 import pytest
 
-from command_line import environment, listing, run_command
+from command_line import interrupt, listing, run_command
 from helpers import edit, write_tiny_folder
 
 
@@ -139,23 +137,11 @@ def test_ctrl_c_keeps_what_is_complete(tiny_folder):
     edit(tiny_folder / "calibration.xml", "<epsilon>1E-3<", "<epsilon>-1<")
     setup, out = tiny_folder / "calibrationSetup.xml", tiny_folder / "out"
     options = ["--methods", "lm,annealing", "--out", out]
-    with subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, "compare", setup, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as process:
-        try:
-            assert process.stdout.readline() == "under way\n"
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=60.0)
-        finally:
-            process.kill()
-    assert process.returncode == 130, stderr
-    assert "Traceback" not in stderr
-    assert "interrupted; what was complete is kept" in stderr
-    assert "Accuracy of the moments" in stdout
+    result = interrupt(INTERRUPTIBLE, "compare", setup, *options)
+    assert result.returncode == 130, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "interrupted; what was complete is kept" in result.stderr
+    assert "Accuracy of the moments" in result.stdout
     content = json.loads((out / "result.json").read_text())
     assert content["is_complete"] is False
     methods = [run["candidate"]["method"] for run in content["data"]["runs"]]

@@ -22,6 +22,7 @@ DOCUMENTS = [
     REPOSITORY / "cpp" / "README.md",
     REPOSITORY / "cpp" / "EQUATIONS.md",
     REPOSITORY / "python" / "CEINMS.md",
+    REPOSITORY / "python" / "MUSCLE.md",
     REPOSITORY / "tests" / "README.md",
     *sorted((REPOSITORY / "subjects").glob("*/README.md")),
 ]

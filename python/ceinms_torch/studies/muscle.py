@@ -20,6 +20,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.studies.muscle_data import MuscleRecording, read_recording
 from ceinms_torch.studies.muscle_models import (
     MODELS,
+    RATE,
     fit_muscle,
     muscle_subject,
     muscle_trial,
@@ -35,6 +36,7 @@ FloatArray = NDArray[np.float64]
 OFFSET, REFERENCE_FORCE = -2.0, 1.17
 _REPEATS = 7  # of the timed simulation; the fastest counts
 SLACK, STIFFER = 0.8, 20.0  # factors on the tendon's slack length, and on its stiffness
+_LONGER = 4  # factor on the time step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,10 +223,24 @@ def _limits(subject: Subject, trial: Trial, model: str) -> list[dict[str, Any]]:
             dataclasses.replace(subject, curves={**subject.curves, "tendonForceStrain": stiff}),
             trial,
         ),
+        f"steps of {1e3 * _LONGER / RATE:g} ms": (subject, _with_longer_steps(trial)),
     }
     return [
         {"case": case, "model": model, **_limit(*changed, model)} for case, changed in cases.items()
     ]
+
+
+def _with_longer_steps(trial: Trial) -> Trial:
+    rows = slice(None, None, _LONGER)
+    return dataclasses.replace(
+        trial,
+        time=trial.time[rows],
+        mtu_length=np.ascontiguousarray(trial.mtu_length[rows]),
+        moment_arm=np.ascontiguousarray(trial.moment_arm[rows]),
+        excitation_time=trial.excitation_time[rows],
+        excitation=np.ascontiguousarray(trial.excitation[rows]),
+        measured_moment=None,
+    )
 
 
 def _limit(subject: Subject, trial: Trial, model: str) -> dict[str, Any]:

@@ -51,14 +51,14 @@ def muscle_command(
         float,
         typer.Option(
             help="MTU length at displacement_mm = 0, less tendonSlackLength and the projected "
-            "optimalFibreLength [mm]."
+            "optimalFibreLength, in mm."
         ),
     ] = -2.0,
     reference_force: Annotated[
         float | None,
         typer.Option(
             min=0.0,
-            help="Force that errors are divided by [N]; the subject's maxIsometricForce by "
+            help="Force that errors are divided by, in N; the subject's maxIsometricForce by "
             "default, measured 1.17 N for the rat soleus.",
         ),
     ] = None,

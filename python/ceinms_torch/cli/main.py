@@ -17,6 +17,7 @@ from ceinms_torch.cli import (
     report,
     run,
     study_electrodes,
+    study_muscle,
     synergies,
 )
 from ceinms_torch.cli.display import stderr, stdout
@@ -39,9 +40,12 @@ app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 app.command("check", epilog=check.EXAMPLES)(check.check_command)
 
 study = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="Studies of a subject: many calibrations."
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Studies of a subject or a muscle: many calibrations.",
 )
 study.command("electrodes", epilog=study_electrodes.EXAMPLES)(study_electrodes.electrodes_command)
+study.command("muscle", epilog=study_muscle.EXAMPLES)(study_muscle.muscle_command)
 app.add_typer(study, name="study")
 
 

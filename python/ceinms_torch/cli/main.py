@@ -16,6 +16,7 @@ from ceinms_torch.cli import (
     convert,
     report,
     run,
+    study_calibration,
     study_electrodes,
     synergies,
 )
@@ -42,6 +43,9 @@ study = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Studies of a subject: many calibrations."
 )
 study.command("electrodes", epilog=study_electrodes.EXAMPLES)(study_electrodes.electrodes_command)
+study.command("calibration", epilog=study_calibration.EXAMPLES)(
+    study_calibration.calibration_command
+)
 app.add_typer(study, name="study")
 
 

@@ -78,7 +78,7 @@ def _draw_cost(axes: Axes, study: CalibrationStudy) -> bool:
             ratios = [curve[n] / curve[1] for n in counts]
             axes.plot(counts, ratios, color=colour, marker=marker, markersize=4, label=name)
     axes.set_xlabel("calibration trials")
-    axes.set_ylabel("time of an iteration, over that with one trial [-]")
+    axes.set_ylabel("time of an iteration,\nover that with one trial [-]")
     axes.set_ylim(bottom=0.0)
     axes.grid()
     if curves:
@@ -103,7 +103,7 @@ def _draw_spread(axes: Axes, study: CalibrationStudy) -> bool:
             axes.plot(spread[name], [y] * len(spread[name]), "k.", markersize=2, alpha=0.6)
     axes.set_yticks(range(len(by_kind)), list(by_kind))
     axes.invert_yaxis()
-    axes.set_xlabel("SD of parameters between seeds, over their range [-]")
+    axes.set_xlabel("SD of parameters between seeds [ranges]")
     axes.grid(axis="x")
     if names:
         axes.legend(fontsize=8)

@@ -217,7 +217,8 @@ def plan_study(
         ]
         for n_own in range(1, len(pool) + 1):
             fold = Fold(name=f"{n_own}", own=pool[:n_own], unseen=())
-            plan += [planned(COST, fold, one, cap=1) for one in measured]
+            # A budget of one evaluation would be spent before the first temperature.
+            plan += [planned(COST, fold, one, cap=2) for one in measured]
     return plan
 
 
@@ -297,6 +298,6 @@ def _part(one: Planned, comparison: Comparison) -> Part:
         fold=one.fold,
         control=control,
         run=dataclasses.replace(run, history=()),
-        # The annealing tells of improvements only; the first point is the start.
+        # Temperatures of an annealing are no iterations; the first point is the start.
         iterations=run.evaluations if is_annealing else max(len(run.history) - 1, 1),
     )

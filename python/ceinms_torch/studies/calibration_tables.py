@@ -80,7 +80,7 @@ def _summary(study: CalibrationStudy) -> Table:
     for name, runs in study.comparison.groups().items():
         for i, dof in enumerate(dofs):
             figures = [
-                mean_and_spread([mean_of(fits(run), figure, (dof,)) for run in runs])
+                mean_and_spread([mean_of(fits(run), figure, (dof,)) for run in runs], digits=4)
                 for figure in (rmse, r2)
                 for fits in (own, unseen)
             ]
@@ -330,7 +330,8 @@ def all_notes(study: CalibrationStudy) -> tuple[str, ...]:
     if study.of_kind(COST):
         notes.append(
             "Times are of this machine, with other calibrations beside it if there are several "
-            "processes; an iteration of the annealing is an evaluation."
+            "processes; an iteration of the annealing is an evaluation there, a temperature in the "
+            "figure of the objective."
         )
     return tuple(notes)
 

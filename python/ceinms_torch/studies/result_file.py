@@ -42,13 +42,15 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def mean_and_spread(values: Sequence[float]) -> Cell:
+def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
     """Return mean ± standard deviation in words, as tables have it.
 
     Parameters
     ----------
     values : sequence of float
         Of repetitions, such as seeds.
+    digits : int
+        Significant digits of the mean.
 
     Returns
     -------
@@ -57,7 +59,8 @@ def mean_and_spread(values: Sequence[float]) -> Cell:
     """
     if not values or not np.isfinite(values).all():
         return None
-    return f"{np.mean(values):.4g} ± {np.std(values, ddof=1) if len(values) > 1 else 0.0:.2g}"
+    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+    return f"{np.mean(values):.{digits}g} ± {spread:.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,6 +154,8 @@ def test_what_is_run(folder, study):
         assert tuple(part.run.fit) == part.fold.own
         assert tuple(part.run.test_fit) == part.fold.unseen
     assert {len(part.fold.own) for part in study.of_kind(COST)} == {1, 2, 3}
+    # A whole temperature of the annealing, not its start alone.
+    assert all(part.run.evaluations > 1 for part in study.of_kind(COST))
     # More starts, of which the first is the same, are never worse.
     for one, several in zip(groups["lm"], groups["lm, 2 starts"], strict=True):
         assert several.objective <= one.objective * (1.0 + 1e-9)

@@ -19,11 +19,13 @@ from ceinms_torch.studies.folds import Fold, condition_folds, drawn_folds, trial
 from ceinms_torch.workflows.folder import CalibrationFolder, check_trial_names
 
 # A few temperatures of some 20 parameters: far from enough for the annealing, but quick.
-CAPPED_EVALUATIONS = 10_000
+CAPPED_EVALUATIONS = 5_000
 # Of the calibrations that validate and of those on fewer trials, which are many.
 _VALIDATION_STARTS = 4
 # Repetitions of what measures cost: the least time is the one with the least beside it.
-_COST_SEEDS = 3
+_COST_SEEDS = 2
+# Draws of the learning curve, each of as many calibrations as there are trials but one.
+_DRAWS = 5
 SEEDS, TRIAL, CONDITION, DRAWN, COST = "seeds", "trial", "condition", "drawn", "cost"
 
 
@@ -203,7 +205,7 @@ def plan_study(
     judge = dataclasses.replace(_validator(candidates), starts=_VALIDATION_STARTS)
     plan += [planned(TRIAL, fold, judge) for fold in trial_folds(pool, options.folds)]
     plan += [planned(CONDITION, fold, judge) for fold in condition_folds(pool, options.conditions)]
-    for seed in options.seeds:
+    for seed in options.seeds[:_DRAWS]:
         one = dataclasses.replace(judge, seed=seed)
         plan += [planned(DRAWN, fold, one) for fold in drawn_folds(pool, seed)]
     for seed in options.seeds[:_COST_SEEDS]:
@@ -223,7 +225,7 @@ def plan_study(
 
 
 def _validator(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the method that validates: Levenberg-Marquardt, or the last gradient method."""
+    """Return what validates: Levenberg-Marquardt, or else the last gradient method."""
     gradient = [one for one in candidates if one.method != "annealing"]
     if not gradient:
         hint = "Add lm, or leave validation out"

@@ -16,6 +16,7 @@ from ceinms_torch.cli import (
     convert,
     report,
     run,
+    study_calibration,
     study_electrodes,
     study_muscle,
     synergies,
@@ -46,6 +47,9 @@ study = typer.Typer(
 )
 study.command("electrodes", epilog=study_electrodes.EXAMPLES)(study_electrodes.electrodes_command)
 study.command("muscle", epilog=study_muscle.EXAMPLES)(study_muscle.muscle_command)
+study.command("calibration", epilog=study_calibration.EXAMPLES)(
+    study_calibration.calibration_command
+)
 app.add_typer(study, name="study")
 
 

@@ -59,11 +59,11 @@ def _legend_handles(comparison: Comparison) -> list[Line2D]:
 
     return [
         Line([], [], color=colour, marker=marker, markersize=7, linewidth=3, label=name)
-        for name, (colour, marker) in _style(comparison).items()
+        for name, (colour, marker) in style_of(comparison).items()
     ]
 
 
-def _style(comparison: Comparison) -> dict[str, tuple[str, str]]:
+def style_of(comparison: Comparison) -> dict[str, tuple[str, str]]:
     """Return colour and marker of every group; controls are grey."""
     styles = {}
     colours, markers, greys = iter(COLOURS * 9), iter(MARKERS * 9), iter(GREYS)
@@ -82,11 +82,10 @@ def plot_objective(axes: Axes, comparison: Comparison, *, over: str) -> None:
         Where.
     comparison : Comparison
         What was found.
-    over : {"time", "evaluations"}
+    over : {"time", "evaluations", "iterations"}
         The horizontal axis.
     """
-    styles = _style(comparison)
-    column = 1 if over == "time" else 0
+    styles = style_of(comparison)
     for name, runs in comparison.groups().items():
         colour, _ = styles[name]
         for run in runs:
@@ -95,7 +94,11 @@ def plot_objective(axes: Axes, comparison: Comparison, *, over: str) -> None:
                 continue
             points = np.array(run.history)
             # The start takes no time; a logarithm begins at half the first point after it.
-            x = points[:, column]
+            x = {
+                "time": points[:, 1],
+                "evaluations": points[:, 0],
+                "iterations": np.arange(len(points), dtype=float),
+            }[over]
             if np.any(x > 0.0):
                 x = np.maximum(x, 0.5 * np.min(x[x > 0.0]))
             axes.plot(x, points[:, 2], color=colour, linewidth=1.4)
@@ -103,7 +106,7 @@ def plot_objective(axes: Axes, comparison: Comparison, *, over: str) -> None:
     axes.set(xscale="log", yscale="log")
     for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         ticks(_plain_number)
-    axes.set_xlabel("time in the optimiser [s]" if over == "time" else "evaluations [-]")
+    axes.set_xlabel("time in the optimiser [s]" if over == "time" else f"{over} [-]")
     if over == "time":
         axes.set_ylabel(f"objective [{comparison.unit}]")
         axes.plot([], [], color="black", linewidth=1.4, label="by its own definition")
@@ -136,7 +139,7 @@ def plot_accuracy(
     figure : callable
         The measure.
     """
-    groups, styles = comparison.groups(), _style(comparison)
+    groups, styles = comparison.groups(), style_of(comparison)
     sets: list[tuple[str, Callable[[Run], Fit]]] = [("own", lambda run: run.fit)]
     if comparison.runs[0].test_fit:
         sets.append(("unseen", lambda run: run.test_fit))
@@ -194,7 +197,7 @@ def plot_parameters(axes: Axes, comparison: Comparison, kind: str) -> None:
     kind : str
         The parameter by its XML name.
     """
-    mtus, styles = _mtus(comparison), _style(comparison)
+    mtus, styles = _mtus(comparison), style_of(comparison)
     groups = list(comparison.groups().items())
     for i, (name, runs) in enumerate(groups):
         colour, marker = styles[name]

@@ -198,9 +198,9 @@ def _options_of(
 def _start_of(candidate: Candidate) -> dict[str, Any]:
     """Return the arguments of `calibrate` that say where it begins."""
     if candidate.seed is None:
-        return {}
+        return {"starts": candidate.starts}
     start = "subject" if candidate.method == "annealing" else "random"
-    return {"start": start, "seed": candidate.seed}
+    return {"start": start, "seed": candidate.seed, "starts": candidate.starts}
 
 
 class _Judge:

@@ -25,10 +25,10 @@ def tables_of(comparison: Comparison) -> tuple[Table, ...]:
     tuple of Table
         Without statistics if there is but one method.
     """
-    tables = [_objectives(comparison), _accuracy(comparison)]
-    if len(_calibrated(comparison)) > 1:
-        tables.append(_statistics(comparison))
-    return (*tables, _parameters(comparison))
+    tables = [objectives_table(comparison), _accuracy(comparison)]
+    if len(calibrated(comparison)) > 1:
+        tables.append(statistics_table(comparison))
+    return (*tables, parameters_table(comparison))
 
 
 def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tupl
                 f"The annealing was capped: no temperature began after {max_evaluations} "
                 "evaluations, whatever its file says."
             )
-    if len(_calibrated(comparison)) > 1:
+    if len(calibrated(comparison)) > 1:
         notes.append(
             "t: independent samples t test; U: Mann-Whitney U test, where a Shapiro-Wilk test says "
             "that values are not normally distributed (section III-D of the paper); *: p < 0.05, "
@@ -75,12 +75,14 @@ def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tupl
     return tuple(notes)
 
 
-def _calibrated(comparison: Comparison) -> dict[str, list[Run]]:
+def calibrated(comparison: Comparison) -> dict[str, list[Run]]:
+    """Return the runs of every method by name, without the controls."""
     groups = comparison.groups().items()
     return {name: runs for name, runs in groups if runs[0].candidate.method != CONTROL}
 
 
-def _objectives(comparison: Comparison) -> Table:
+def objectives_table(comparison: Comparison) -> Table:
+    """Return objectives, time and evaluations of every method, means over its runs."""
     unit = comparison.unit
     with_spread = any(len(runs) > 1 for runs in comparison.groups().values())
     rows: list[tuple[Cell, ...]] = []
@@ -126,9 +128,9 @@ def _accuracy(comparison: Comparison) -> Table:
     for name, runs in comparison.groups().items():
         for i, dof in enumerate(comparison.dofs):
             figures = [
-                float(np.mean(_by_trial(runs, fits, dof, figure))) if fits(runs[0]) else None
-                for fits in (_own, _unseen)
-                for figure in (_rmse, _r2)
+                float(np.mean(by_trial(runs, fits, dof, figure))) if fits(runs[0]) else None
+                for fits in (own, unseen)
+                for figure in (rmse, r2)
             ]
             rows.append((name if i == 0 else "", dof, *figures))
     return Table(
@@ -145,23 +147,27 @@ def _accuracy(comparison: Comparison) -> Table:
     )
 
 
-def _own(run: Run) -> Fit:
+def own(run: Run) -> Fit:
+    """Return the fit of the calibration trials."""
     return run.fit
 
 
-def _unseen(run: Run) -> Fit:
+def unseen(run: Run) -> Fit:
+    """Return the fit of unseen trials."""
     return run.test_fit
 
 
-def _rmse(fit: MomentFit) -> float:
+def rmse(fit: MomentFit) -> float:
+    """Return the root mean square error [N m]."""
     return fit.rmse
 
 
-def _r2(fit: MomentFit) -> float:
+def r2(fit: MomentFit) -> float:
+    """Return R², 1 − SSE/SST [-]."""
     return fit.r2
 
 
-def _by_trial(
+def by_trial(
     runs: Sequence[Run], fits: Callable[[Run], Fit], dof: str, figure: Callable[[MomentFit], float]
 ) -> list[float]:
     """Return a figure of every trial, averaged over runs."""
@@ -169,19 +175,20 @@ def _by_trial(
     return [float(np.mean([figure(fits(run)[trial][dof]) for run in runs])) for trial in trials]
 
 
-def _statistics(comparison: Comparison) -> Table:
-    (reference, runs), *others = _calibrated(comparison).items()
-    fits = _unseen if runs[0].test_fit else _own
+def statistics_table(comparison: Comparison) -> Table:
+    """Return whether methods differ from the first one, over trials."""
+    (reference, runs), *others = calibrated(comparison).items()
+    fits = unseen if runs[0].test_fit else own
     rows: list[tuple[Cell, ...]] = []
     for name, other in others:
         for i, dof in enumerate(comparison.dofs):
             tests = [
-                compare_groups(_by_trial(runs, fits, dof, f), _by_trial(other, fits, dof, f))
-                for f in (_rmse, _r2)
+                compare_groups(by_trial(runs, fits, dof, f), by_trial(other, fits, dof, f))
+                for f in (rmse, r2)
             ]
             words = [cell for test in tests for cell in _outcome(test)]
             rows.append((name if i == 0 else "", dof, len(fits(runs[0])), *words))
-    which = "unseen" if fits is _unseen else "own"
+    which = "unseen" if fits is unseen else "own"
     return Table(
         title=f"Against {reference}, {which} trials",
         columns=("method", "DOF", "trials", "RMSE", "p [-]", "R²", "p [-]"),
@@ -198,7 +205,8 @@ def _outcome(test: GroupComparison) -> tuple[Cell, Cell]:
 _SHORT = {"t test": "t", "Mann-Whitney U": "U"}
 
 
-def _parameters(comparison: Comparison) -> Table:
+def parameters_table(comparison: Comparison) -> Table:
+    """Return every parameter within its range, means over runs."""
     groups = comparison.groups()
     values = {
         name: np.mean([run.parameters for run in runs], axis=0) for name, runs in groups.items()

@@ -27,16 +27,24 @@ class Candidate:
     seed : int, optional
         Of the start point of a gradient method, or of the modern annealing; None for a search from
         the subject's values, which needs no random number or those of CEINMS.
+    starts : int
+        Starts of a gradient method, the best of which is kept.
     """
 
     method: str
     tendon: str
     seed: int | None = None
+    starts: int = 1
+
+    @property
+    def label(self) -> str:
+        """The method, and its starts where there are several."""
+        return self.method if self.starts == 1 else f"{self.method}, {self.starts} starts"
 
     @property
     def group(self) -> str:
-        """What repetitions with several seeds have in common: method and tendon."""
-        return f"{self.method}, {self.tendon}"
+        """What repetitions with several seeds have in common: method, starts and tendon."""
+        return f"{self.label}, {self.tendon}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +117,11 @@ class Comparison:
     is_complete: bool = True
 
     def groups(self) -> dict[str, list[Run]]:
-        """Return the runs of every method and tendon by name, controls first."""
+        """Return the runs of every method, starts and tendon by name, controls first."""
         is_one = len({run.candidate.tendon for run in self.runs}) == 1
         groups: dict[str, list[Run]] = {}
         for run in self.runs:
-            name = run.candidate.method if is_one else run.candidate.group
+            name = run.candidate.label if is_one else run.candidate.group
             groups.setdefault(name, []).append(run)
         return groups
 

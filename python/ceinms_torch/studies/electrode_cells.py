@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import signal
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from ceinms_torch.errors import CeinmsTorchWarning
-from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.studies.result_file import plain
+from ceinms_torch.studies.cells import cell_file, write_cell
 from ceinms_torch.workflows.calibrate import calibrate
 from ceinms_torch.workflows.calibration_result import CalibrationResult
 from ceinms_torch.workflows.fit import Fit, MomentFit, moment_fit
@@ -88,16 +84,14 @@ class Cell:
         -------
         Path
         """
-        key = {
-            **asdict(self),
-            "setup": "",
-            "tests": len(self.tests),
-            "inputs": sorted(inputs.values()),
-            "format": _FORMAT,
-        }
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:10]
-        name = f"{len(self.kept):02d}_{self.method}_seed{self.seed}_{digest}.json"
-        return directory / "cells" / name
+        key = {**asdict(self), "setup": "", "tests": len(self.tests), "format": _FORMAT}
+        name = f"{len(self.kept):02d}_{self.method}_seed{self.seed}"
+        return cell_file(directory, name, key, inputs)
+
+    @property
+    def label(self) -> str:
+        """What it is, for a progress bar."""
+        return f"{len(self.kept)} electrodes, {self.method}, seed {self.seed}"
 
 
 def compute_cell(cell: Cell, file: Path) -> dict[str, Any]:
@@ -113,7 +107,9 @@ def compute_cell(cell: Cell, file: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        See `read_cell`.
+        kept, method, seed; seconds, objective; n_synergy; fit of the calibration trials; test, the
+        fit of unseen trials by way of driving them; withheld, the errors of synthesised excitations
+        by trials and MTU; parameters, relative to their ranges, by kind and MTU.
     """
     with warnings.catch_warnings():
         # What is doubtful in the input has been said when the study began.
@@ -121,35 +117,7 @@ def compute_cell(cell: Cell, file: Path) -> dict[str, Any]:
         folder, tests = _inputs(cell.setup, cell.tests)
         result = (_emg_driven if cell.method == EMG_DRIVEN else _hybrid)(cell, folder, tests)
     result |= {"kept": cell.kept, "method": cell.method, "seed": cell.seed}
-    write_atomically(file, json.dumps(plain(result), allow_nan=False).encode())
-    return read_cell(file) or result
-
-
-def read_cell(file: Path) -> dict[str, Any] | None:
-    """Return what an earlier run found, or None.
-
-    Parameters
-    ----------
-    file : Path
-        Of the calibration.
-
-    Returns
-    -------
-    dict or None
-        kept, method, seed; seconds, objective; n_synergy; fit of the calibration trials; test, the
-        fit of unseen trials by way of driving them; withheld, the errors of synthesised excitations
-        by trials and MTU; parameters, relative to their ranges, by kind and MTU.
-    """
-    try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found
-
-
-def begin_process() -> None:
-    """Leave Ctrl-C to the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return write_cell(file, result)
 
 
 @lru_cache(maxsize=1)

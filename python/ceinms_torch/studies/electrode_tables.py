@@ -12,7 +12,7 @@ from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
 from ceinms_torch.studies.electrodes import ElectrodeStudy, mean_error, mean_of
 from ceinms_torch.studies.result_file import Cell as TableCell
-from ceinms_torch.studies.result_file import Table
+from ceinms_torch.studies.result_file import Table, mean_and_spread
 from ceinms_torch.workflows.statistics import GroupComparison, compare_groups
 
 Quantity = Callable[[dict[str, Any]], float]
@@ -273,12 +273,6 @@ def tables_of(study: ElectrodeStudy) -> tuple[Table, ...]:
     return (ranking, *methods, *(table for table in compared if table.rows))
 
 
-def _spread(values: Sequence[float]) -> TableCell:
-    if not values or not np.isfinite(values).all():
-        return None
-    return f"{np.mean(values):.3g} ± {np.std(values, ddof=1) if len(values) > 1 else 0.0:.2g}"
-
-
 def _p(study: ElectrodeStudy, count: int, quantity: Quantity) -> TableCell:
     outcome = difference(study, count, quantity)
     if outcome is None or outcome.p is None:
@@ -292,7 +286,8 @@ def _of_methods(study: ElectrodeStudy, title: str, quantity: Quantity) -> Table:
 
     def row(count: int) -> tuple[TableCell, ...]:
         spreads = [
-            _spread(values_of(study, count, method, quantity)) for method in (EMG_DRIVEN, HYBRID)
+            mean_and_spread(values_of(study, count, method, quantity))
+            for method in (EMG_DRIVEN, HYBRID)
         ]
         return (count, len(study.recorded[count]), *spreads, _p(study, count, quantity))
 
@@ -310,7 +305,7 @@ def _of_ways(
     rows = []
     for count in counts_of(study):
         values = (values_of(study, count, method, quantity) for _, method, quantity in columns)
-        rows.append((count, *map(_spread, values)))
+        rows.append((count, *map(mean_and_spread, values)))
     return Table(
         title=title,
         columns=("electrodes", *(label for label, _, _ in columns)),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +10,16 @@ from typing import Any
 import numpy as np
 
 from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.studies.cells import CellRunner, Progress
 from ceinms_torch.studies.electrode_cells import (
     EMG_DRIVEN,
     HYBRID,
     Cell,
-    begin_process,
     compute_cell,
-    read_cell,
 )
 from ceinms_torch.workflows.folder import CalibrationFolder
 from ceinms_torch.workflows.synergies.electrodes import with_electrodes
 from ceinms_torch.workflows.synergies.recording import recorded_channels
-
-# What a cell that is done tells: how many are, and its name.
-Progress = Callable[[int, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +60,7 @@ class ElectrodeStudy:
     recorded : dict of int to tuple of str
         MTUs that are still recorded, by number of electrodes.
     cells : tuple of dict
-        Every calibration, see `read_cell`.
+        Every calibration, see `compute_cell`.
     """
 
     electrodes: tuple[str, ...]
@@ -161,7 +155,7 @@ def study_electrodes(
         for electrode in electrodes
     }
     first = [one for cells in dropped.values() for one in cells]
-    with _Runner(directory, inputs, options.processes, progress) as run:
+    with CellRunner(compute_cell, directory, inputs, options.processes, progress) as run:
         found = run.all(first)
         ranking = sorted(
             (
@@ -192,7 +186,7 @@ def mean_error(cell: dict[str, Any], key: str = "rmse") -> float:
     Parameters
     ----------
     cell : dict
-        A calibration, see `read_cell`.
+        A calibration, see `compute_cell`.
     key : {"rmse", "r2"}
         Which [N m] or [-].
 
@@ -264,65 +258,6 @@ def _methods(
         count: [EMG_DRIVEN] if is_complete and count == n_electrode else [EMG_DRIVEN, HYBRID]
         for count in sorted({*counts, n_electrode}, reverse=True)
     }
-
-
-class _Runner:
-    """Computes cells that are not on file yet, several at a time."""
-
-    def __init__(
-        self,
-        directory: Path,
-        inputs: dict[str, str],
-        processes: int,
-        progress: Progress,
-    ) -> None:
-        self._directory = directory
-        self._inputs = inputs
-        self._progress = progress
-        self._n_done = 0
-        self._pool: ProcessPoolExecutor | None = None
-        if processes > 1:
-            # Not a fork: this process may have threads.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(
-                processes, mp_context=context, initializer=begin_process
-            )
-
-    def __enter__(self) -> _Runner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            # What is being computed is finished and kept, also after Ctrl-C.
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def all(self, cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
-        """Return the results of cells, from file where they are known."""
-        results: dict[Cell, dict[str, Any]] = {}
-        waiting: list[tuple[Cell, Path]] = []
-        for one in dict.fromkeys(cells):
-            file = one.file(self._directory, self._inputs)
-            known = read_cell(file)
-            if known is None:
-                waiting.append((one, file))
-            else:
-                results[one] = self._done(one, known)
-        if self._pool is None:
-            results |= {one: self._done(one, compute_cell(one, file)) for one, file in waiting}
-            return results
-        futures: dict[Future[dict[str, Any]], Cell] = {
-            self._pool.submit(compute_cell, one, file): one for one, file in waiting
-        }
-        for future in as_completed(futures):
-            one = futures[future]
-            results[one] = self._done(one, future.result())
-        return results
-
-    def _done(self, cell: Cell, result: dict[str, Any]) -> dict[str, Any]:
-        self._n_done += 1
-        state = f"{len(cell.kept)} electrodes, {cell.method}, seed {cell.seed}"
-        self._progress(self._n_done, state)
-        return result
 
 
 def _recorded(folder: CalibrationFolder, kept: Sequence[str]) -> tuple[str, ...]:

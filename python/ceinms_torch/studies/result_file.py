@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +40,27 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+
+def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
+    """Return mean ± standard deviation in words, as tables have it.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Of repetitions, such as seeds.
+    digits : int
+        Significant digits of the mean.
+
+    Returns
+    -------
+    str or None
+        None if there are none, or one is not finite.
+    """
+    if not values or not np.isfinite(values).all():
+        return None
+    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+    return f"{np.mean(values):.{digits}g} ± {spread:.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)

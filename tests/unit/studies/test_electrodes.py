@@ -8,7 +8,7 @@ import pytest
 import ceinms_torch as ct
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.plots.electrodes import electrodes_figure
-from ceinms_torch.studies import electrode_cells, electrodes
+from ceinms_torch.studies import cells, electrodes
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell, compute_cell
 from ceinms_torch.studies.electrode_tables import distance, notes_of, recommend, rmse, tables_of
 from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy, study_electrodes
@@ -288,4 +288,4 @@ def test_no_recommendation_without_unseen_trials():
 
 def test_a_broken_cell_is_computed_again(tmp_path):
     (tmp_path / "cell.json").write_text("{half")
-    assert electrode_cells.read_cell(tmp_path / "cell.json") is None
+    assert cells.read_cell(tmp_path / "cell.json") is None

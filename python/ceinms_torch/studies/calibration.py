@@ -1,0 +1,305 @@
+"""How well, how fast and how surely each method calibrates, and on how many trials."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.model.nms_model import SimulatedAnnealing
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.studies.calibration_cells import CalibrationCell, compute_cell
+from ceinms_torch.studies.cells import CellRunner, Progress
+from ceinms_torch.studies.compare import candidates_of, usual_methods
+from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
+from ceinms_torch.studies.folds import Fold, condition_folds, drawn_folds, trial_folds
+from ceinms_torch.workflows.folder import CalibrationFolder, check_trial_names
+
+# A few temperatures of some 20 parameters: far from enough for the annealing, but quick.
+CAPPED_EVALUATIONS = 5_000
+# Of the calibrations that validate and of those on fewer trials, which are many.
+_VALIDATION_STARTS = 4
+# Repetitions of what measures cost: the least time is the one with the least beside it.
+_COST_SEEDS = 2
+# Draws of the learning curve, each of as many calibrations as there are trials but one.
+_DRAWS = 5
+SEEDS, TRIAL, CONDITION, DRAWN, COST = "seeds", "trial", "condition", "drawn", "cost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationOptions:
+    """What the study does.
+
+    Parameters
+    ----------
+    methods : tuple of str
+        Of `METHODS`; the usual ones if empty.
+    seeds : tuple of int
+        Repetitions.
+    starts : int
+        Levenberg-Marquardt is also run with so many starts; 1 for no such runs.
+    full : bool
+        Whether the annealing gets the budget of its file, rather than `CAPPED_EVALUATIONS`.
+    validation : bool
+        Whether to validate, and to calibrate on fewer trials.
+    folds : int or None
+        Folds over trials; None to leave out one trial at a time.
+    conditions : str or None
+        Pattern of conditions, see `conditions_of`.
+    processes : int
+        Processes side by side; results other than times do not depend on it.
+    """
+
+    methods: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = tuple(range(10))
+    starts: int = 32
+    full: bool = False
+    validation: bool = True
+    folds: int | None = None
+    conditions: str | None = None
+    processes: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One calibration on some of the trials, beside the uncalibrated subject.
+
+    Parameters
+    ----------
+    kind : {"trial", "condition", "drawn", "cost"}
+        What for: validation over trials or conditions, the learning curve, the cost.
+    fold : Fold
+        Its trials.
+    control, run : Run
+        What was found; without histories.
+    iterations : int
+        How many it took; evaluations of an annealing.
+    """
+
+    kind: str
+    fold: Fold
+    control: Run
+    run: Run
+    iterations: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationStudy:
+    """What the study found.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Every method with every seed on the calibration trials, and the control.
+    parts : tuple of Part
+        Validation, learning curve and cost.
+    max_evaluations : int or None
+        Where the annealing was capped; None if its file decided.
+    """
+
+    comparison: Comparison
+    parts: tuple[Part, ...]
+    max_evaluations: int | None
+
+    def of_kind(self, kind: str) -> list[Part]:
+        """Return the parts of one kind."""
+        return [part for part in self.parts if part.kind == kind]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a result file holds."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CalibrationStudy:
+        """Return the study that a result file holds."""
+        parts = []
+        for one in data["parts"]:
+            # What a comparison holds beside its runs is that of the whole study.
+            runs = {"runs": [one["control"], one["run"]]}
+            control, run = Comparison.from_dict({**data["comparison"], **runs}).runs
+            fold = Fold(
+                name=one["fold"]["name"],
+                own=tuple(one["fold"]["own"]),
+                unseen=tuple(one["fold"]["unseen"]),
+            )
+            parts.append(Part(**{**one, "fold": fold, "control": control, "run": run}))
+        return cls(
+            comparison=Comparison.from_dict(data["comparison"]),
+            parts=tuple(parts),
+            max_evaluations=data["max_evaluations"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A calibration that the study needs, and what for."""
+
+    kind: str
+    fold: Fold
+    cell: CalibrationCell
+
+
+def plan_study(
+    folder: CalibrationFolder,
+    tests: Mapping[str, Trial],
+    options: CalibrationOptions,
+    *,
+    setup: Path,
+    files: Sequence[Path],
+) -> list[Planned]:
+    """Return every calibration that the study needs; one may serve several ends.
+
+    Parameters
+    ----------
+    folder : CalibrationFolder
+        What the setup file points at.
+    tests : mapping of str to Trial
+        Unseen trials by name.
+    options : CalibrationOptions
+        What to do.
+    setup : Path
+        The setup file, for processes of their own.
+    files : sequence of Path
+        ``inputData.xml`` of the unseen trials.
+
+    Returns
+    -------
+    list of Planned
+
+    Raises
+    ------
+    DataError
+        If two trials have the same name, or there is only one to validate with.
+    OptionError
+        If a method, a number of folds or a pattern of conditions is impossible.
+    """
+    check_trial_names([*folder.trials, *tests.values()])
+    own = tuple(trial.name for trial in folder.trials)
+    pool = (*own, *tests)
+    methods = options.methods or tuple(usual_methods(folder.plan))
+    budget = annealing_budget(folder, options)
+
+    def planned(kind: str, fold: Fold, one: Candidate, cap: int | None = budget) -> Planned:
+        cell = CalibrationCell(
+            setup=setup,
+            tests=tuple(files),
+            own=fold.own,
+            unseen=fold.unseen,
+            candidate=one,
+            # Only an annealing has a budget, and others are the same calibration whatever it is.
+            max_evaluations=cap if one.method == "annealing" else None,
+        )
+        return Planned(kind=kind, fold=fold, cell=cell)
+
+    candidates = candidates_of(folder.plan, methods, seeds=options.seeds)
+    if options.starts > 1:
+        several = [one for one in candidates if one.method == "lm"]
+        candidates += [dataclasses.replace(one, starts=options.starts) for one in several]
+    whole = Fold(name="all", own=own, unseen=tuple(tests))
+    plan = [planned(SEEDS, whole, one) for one in candidates]
+    if not options.validation:
+        return plan
+    judge = dataclasses.replace(_validator(candidates), starts=_VALIDATION_STARTS)
+    plan += [planned(TRIAL, fold, judge) for fold in trial_folds(pool, options.folds)]
+    plan += [planned(CONDITION, fold, judge) for fold in condition_folds(pool, options.conditions)]
+    for seed in options.seeds[:_DRAWS]:
+        one = dataclasses.replace(judge, seed=seed)
+        plan += [planned(DRAWN, fold, one) for fold in drawn_folds(pool, seed)]
+    for seed in options.seeds[:_COST_SEEDS]:
+        # One temperature of one annealing is enough to know what its evaluations cost.
+        measured = [
+            one
+            for one in candidates
+            if one.seed == seed
+            and one.starts == 1
+            and (one.method != "annealing" or seed == options.seeds[0])
+        ]
+        for n_own in range(1, len(pool) + 1):
+            fold = Fold(name=f"{n_own}", own=pool[:n_own], unseen=())
+            # A budget of one evaluation would be spent before the first temperature.
+            plan += [planned(COST, fold, one, cap=2) for one in measured]
+    return plan
+
+
+def _validator(candidates: Sequence[Candidate]) -> Candidate:
+    """Return what validates: Levenberg-Marquardt, or else the last gradient method."""
+    gradient = [one for one in candidates if one.method != "annealing"]
+    if not gradient:
+        hint = "Add lm, or leave validation out"
+        raise OptionError(wording("validation", "a method with gradients", "annealing", hint))
+    return next((one for one in gradient if one.method == "lm"), gradient[-1])
+
+
+def annealing_budget(folder: CalibrationFolder, options: CalibrationOptions) -> int | None:
+    """Return where the annealing is capped; None if its file decides."""
+    settings = folder.plan.algorithm
+    if options.full or not isinstance(settings, SimulatedAnnealing):
+        return None
+    return CAPPED_EVALUATIONS if settings.max_no_eval > CAPPED_EVALUATIONS else None
+
+
+def study_calibration(
+    plan: Sequence[Planned],
+    directory: Path,
+    inputs: Mapping[str, str],
+    *,
+    max_evaluations: int | None,
+    processes: int,
+    progress: Progress,
+) -> CalibrationStudy | None:
+    """Run every calibration of a plan, or read it from an earlier run that was interrupted.
+
+    Parameters
+    ----------
+    plan : sequence of Planned
+        See `plan_study`.
+    directory : Path
+        Where finished calibrations are kept, and looked for.
+    inputs : mapping of str to str
+        Hashes of all input files.
+    max_evaluations : int or None
+        See `CalibrationStudy`.
+    processes : int
+        Processes side by side.
+    progress : callable
+        Called with the number of calibrations that are done, and the name of the last one.
+
+    Returns
+    -------
+    CalibrationStudy or None
+        After Ctrl-C incomplete, with what is complete; None if nothing is.
+    """
+    is_complete = True
+    with CellRunner(compute_cell, directory, inputs, processes, progress) as run:
+        try:
+            run.all([one.cell for one in plan])
+        except KeyboardInterrupt:
+            is_complete = False
+    found = {cell: Comparison.from_dict(result) for cell, result in run.known.items()}
+    done = [(one, found[one.cell]) for one in plan if one.cell in found]
+    main = [comparison for one, comparison in done if one.kind == SEEDS]
+    if not main:
+        return None
+    controls = [run for run in main[0].runs if run.candidate.method == CONTROL]
+    runs = [run for comparison in main for run in comparison.runs[len(controls) :]]
+    return CalibrationStudy(
+        comparison=dataclasses.replace(main[0], runs=(*controls, *runs), is_complete=is_complete),
+        parts=tuple(_part(one, comparison) for one, comparison in done if one.kind != SEEDS),
+        max_evaluations=max_evaluations,
+    )
+
+
+def _part(one: Planned, comparison: Comparison) -> Part:
+    control, run = comparison.runs
+    is_annealing = run.candidate.method == "annealing"
+    return Part(
+        kind=one.kind,
+        fold=one.fold,
+        control=control,
+        run=dataclasses.replace(run, history=()),
+        # Temperatures of an annealing are no iterations; the first point is the start.
+        iterations=run.evaluations if is_annealing else max(len(run.history) - 1, 1),
+    )

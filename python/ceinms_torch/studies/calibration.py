@@ -217,11 +217,16 @@ def plan_study(
             and one.starts == 1
             and (one.method != "annealing" or seed == options.seeds[0])
         ]
-        for n_own in range(1, len(pool) + 1):
+        for n_own in _spread_counts(len(pool)):
             fold = Fold(name=f"{n_own}", own=pool[:n_own], unseen=())
             # A budget of one evaluation would be spent before the first temperature.
             plan += [planned(COST, fold, one, cap=2) for one in measured]
     return plan
+
+
+def _spread_counts(most: int) -> list[int]:
+    """Return up to five numbers of trials from one to all."""
+    return sorted({round(1 + (most - 1) * i / 4) for i in range(5)})
 
 
 def _validator(candidates: Sequence[Candidate]) -> Candidate:

@@ -17,6 +17,7 @@ from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.curves import curve_tables
+from ceinms_torch.workflows.stability import warn_if_unstable
 from ceinms_torch.workflows.time_series import TimeSeries
 
 FloatArray = NDArray[np.float64]
@@ -229,7 +230,8 @@ def simulate(
     Warns
     -----
     CeinmsTorchWarning
-        Once per trial, if a stiff tendon is longer than its MTU somewhere.
+        Once per trial, if a stiff tendon is longer than its MTU somewhere, or the steps are too
+        long for the Rosenbrock tendon.
     """
     kind = tendon.kind if isinstance(tendon, Tendon) else tendon
     engine = kind if kind == DAMPED_EQUILIBRIUM else engine_tendon(kind)
@@ -239,7 +241,10 @@ def simulate(
     arrays = _kernel.simulate(**arguments)
     if engine == DAMPED_EQUILIBRIUM:
         _check_is_solved(trial, arrays["fibre_length"])
-    return simulation_of(subject, trial, arrays)
+    result = simulation_of(subject, trial, arrays)
+    if engine == "rosenbrock":
+        warn_if_unstable(trial, result.norm_fibre_velocity.values)
+    return result
 
 
 def simulation_arrays(

@@ -32,8 +32,9 @@ def swings(norm_velocity: NDArray[np.float64]) -> NDArray[np.int64]:
     """
     before, after = norm_velocity[:-1], norm_velocity[1:]
     is_fast = np.minimum(np.abs(before), np.abs(after)) > 1.0
-    turns: NDArray[np.bool_] = is_fast & (before * after < 0.0)
-    return np.count_nonzero(turns, axis=0)
+    turns = is_fast & (before * after < 0.0)
+    result: NDArray[np.int64] = turns.sum(axis=0)
+    return result
 
 
 def warn_if_unstable(trial: Trial, norm_velocity: NDArray[np.float64]) -> None:
@@ -49,7 +50,7 @@ def warn_if_unstable(trial: Trial, norm_velocity: NDArray[np.float64]) -> None:
     Warns
     -----
     CeinmsTorchWarning
-        If a fibre swings to and fro.
+        If a fibre swings back and forth.
     """
     counts = zip(trial.mtu_names, swings(norm_velocity).tolist(), strict=True)
     unstable = [f"{name} ({n})" for name, n in counts if n >= _FEWEST_SWINGS]

@@ -135,6 +135,14 @@ def test_large_penalty(saved):
     assert point.text == "The penalty fibre_length is 36 % of the objective."
 
 
+def test_other_terms_are_no_penalties(saved):
+    """Synergies are paid for in terms of their own, with fibres and tendons as they should be."""
+    result = with_summary(
+        saved, objective=10.0, terms={"moment": 1.0, "fibre_length": 0.0, "synthesised": 9.0}
+    )
+    assert found(result, "penalty") == []
+
+
 @pytest.mark.parametrize(
     ("status", "level"),
     [("converged_step", "good"), ("max_iterations", "warning"), ("not_finite", "warning")],

@@ -10,9 +10,7 @@ import typer
 
 from ceinms_torch.cli.calibrate import INTERRUPTED
 from ceinms_torch.cli.display import note, shown_warnings
-from ceinms_torch.cli.study_display import StudyProgress, show_study
-from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.io.paths import check_writable
+from ceinms_torch.cli.study_display import StudyProgress, show_study, study_folder
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.calibration import CalibrationOptions
@@ -93,11 +91,7 @@ def calibration_command(
     svg, and every calibration as it ends: after Ctrl-C the same command goes on where it was.
     """
     from ceinms_torch.studies.calibration import CalibrationOptions  # noqa: PLC0415  slow to load
-    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
-    if (setup is None) == (source is None):
-        got = "neither" if setup is None else "both"
-        raise OptionError(wording("calibration", "a setup file, or --from with a folder", got))
     options = CalibrationOptions(
         methods=tuple(methods.replace(",", " ").split()),
         seeds=tuple(range(seeds)),
@@ -108,14 +102,9 @@ def calibration_command(
         conditions=conditions,
         processes=processes,
     )
-    if source is not None:
-        directory = out or (source if source.is_dir() else source.parent)
-        result = StudyResult.read(source, STUDY)
-        check_writable(directory)
-    else:
-        assert setup is not None  # noqa: S101  for mypy, just checked
-        directory = out or setup.parent / f"{setup.stem}_calibration"
-        check_writable(directory)
+    directory, result = study_folder(STUDY, setup, source, out)
+    if result is None:
+        assert setup is not None  # noqa: S101  for mypy, checked by study_folder
         result = _run(setup, test or [], directory, options, quiet=quiet)
     result = _finish(result, directory)
     if not quiet:

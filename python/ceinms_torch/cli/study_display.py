@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
 from ceinms_torch.cli.display import note, stderr, stdout
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.result_file import Cell, StudyResult, Table
@@ -114,3 +116,45 @@ def show_study(result: StudyResult, directory: Path, *, leave_out: tuple[str, ..
     if not result.is_complete:
         note("interrupted; what was complete is kept", kind="warning")
     stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)
+
+
+def study_folder(
+    study: str, setup: Path | None, source: Path | None, out: Path | None
+) -> tuple[Path, StudyResult | None]:
+    """Return where a study of a subject goes, and what is there if it is only drawn once more.
+
+    Parameters
+    ----------
+    study : str
+        Its name.
+    setup : Path, optional
+        The setup file to work on.
+    source : Path, optional
+        Folder or ``result.json`` of an earlier study, in place of the setup file.
+    out : Path, optional
+        The folder asked for; that of the earlier study, or one beside the setup file by default.
+
+    Returns
+    -------
+    Path
+        Can be written to.
+    StudyResult or None
+        The earlier study.
+
+    Raises
+    ------
+    OptionError
+        If both or neither is given, or the folder cannot be written to.
+    """
+    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415  keeps --help fast
+
+    if source is not None and setup is None:
+        directory = out or (source if source.is_dir() else source.parent)
+        result = StudyResult.read(source, study)
+    elif setup is not None and source is None:
+        directory, result = out or setup.parent / f"{setup.stem}_{study}", None
+    else:
+        got = "neither" if setup is None else "both"
+        raise OptionError(wording(study, "a setup file, or --from with a folder", got))
+    check_writable(directory)
+    return directory, result

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ceinms_torch.cli.display import note, shown_warnings
-from ceinms_torch.cli.study_display import StudyProgress, show_study
+from ceinms_torch.cli.study_display import StudyProgress, show_study, study_folder
 from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.electrodes import ElectrodeOptions
@@ -83,11 +82,7 @@ def electrodes_command(
     the same command goes on where it was.
     """
     from ceinms_torch.studies.electrodes import ElectrodeOptions  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
-    if (setup is None) == (source is None):
-        got = "neither" if setup is None else "both"
-        raise OptionError(wording("electrodes", "a setup file, or --from with a folder", got))
     if recommend is not None and source is None and not test:
         hint = "Name trials that the calibration has not seen"
         raise OptionError(wording("--recommend", "unseen trials, with --test", "none", hint))
@@ -98,14 +93,9 @@ def electrodes_command(
         n_synergy=synergies,
         processes=processes,
     )
-    if source is not None:
-        directory = out or (source if source.is_dir() else source.parent)
-        result = StudyResult.read(source, STUDY)
-        check_writable(directory)
-    else:
-        assert setup is not None  # noqa: S101  for mypy, just checked
-        directory = out or setup.parent / f"{setup.stem}_electrodes"
-        check_writable(directory)
+    directory, result = study_folder(STUDY, setup, source, out)
+    if result is None:
+        assert setup is not None  # noqa: S101  for mypy, checked by study_folder
         result = _run(setup, test or [], directory, options, quiet=quiet)
     result = _finish(result, directory, recommend)
     if not quiet:

@@ -80,7 +80,7 @@ void GradientSearch::evaluate(FrameProblem& problem, Point& point) {
 
 void GradientSearch::descend(FrameProblem& problem) {
   constexpr int max_iterations = 40;
-  constexpr double converged = 1e-8;  // of the objective
+  constexpr double converged = 1e-7;  // of the objective
   constexpr double first_damping = 1e-3;
   double damping = 0.0;
   linearise(problem.options());
@@ -96,8 +96,13 @@ void GradientSearch::descend(FrameProblem& problem) {
     evaluate(problem, next_);
     measure_curvature();
     if (next_.objective < now_.objective) {
-      const double share = (now_.objective - next_.objective) / expected;
+      const double gained = now_.objective - next_.objective;
+      const double share = gained / expected;
       std::swap(now_, next_);
+      // A full step of Newton's method leaves less than it misjudged. (A small step only: the
+      // errors of several excitations may cancel.)
+      if (damping == 0.0 && expected < 1e4 * visible && std::abs(gained - expected) < visible)
+        return;
       if (share > 0.75) damping = damping > first_damping ? 0.1 * damping : 0.0;
       if (share < 0.25) damping = std::max(first_damping, 4.0 * damping);
     } else {

@@ -15,8 +15,11 @@ ProximalStep::ProximalStep(std::size_t n, std::size_t n_row)
       jacobian(n_row * n),
       n_(n),
       n_row_(n_row),
+      inverse_(n),
       y_(n),
-      is_free_(n),
+      pull_(n),
+      moved_(n),
+      free_inverse_(n),
       multiplier_(n_row),
       trial_(n_row),
       gradient_(n_row),
@@ -26,6 +29,7 @@ ProximalStep::ProximalStep(std::size_t n, std::size_t n_row)
 double ProximalStep::solve() {
   constexpr int max_iterations = 100;
   if (!(alpha > 0.0)) std::fill(multiplier_.begin(), multiplier_.end(), 0.0);
+  for (std::size_t i = 0; i < n_; ++i) inverse_[i] = 1.0 / diagonal[i];
   double value = respond(multiplier_);  // from where the last step ended
   for (int i = 0; alpha > 0.0 && i < max_iterations; ++i) {
     linearise();
@@ -51,7 +55,7 @@ double ProximalStep::search_along(double value_at_start, double slope_at_start) 
   // The slope falls along the step, in pieces that are straight. At the full step it is zero,
   // unless an excitation has met a bound or left its kink on the way.
   constexpr int max_iterations = 50;
-  constexpr double small = 0.1;
+  constexpr double small = 0.4;
   double low = 0.0;
   double high = 1.0;
   double slope_low = slope_at_start;
@@ -62,7 +66,7 @@ double ProximalStep::search_along(double value_at_start, double slope_at_start) 
     for (std::size_t d = 0; d < n_row_; ++d) trial_[d] = multiplier_[d] + length * step_[d];
     value = respond(trial_);
     double slope = 0.0;
-    for (std::size_t d = 0; d < n_row_; ++d) slope += step_[d] * gradient_at(trial_, d);
+    for (std::size_t d = 0; d < n_row_; ++d) slope += step_[d] * gradient_[d];
     if (!(std::abs(slope) > small * slope_at_start) && !(value < value_at_start)) break;
     if (slope > 0.0) {
       if (length == high) break;  // still rising at the full step
@@ -79,33 +83,33 @@ double ProximalStep::search_along(double value_at_start, double slope_at_start) 
   return value;
 }
 
-double ProximalStep::gradient_at(const std::vector<double>& multiplier,
-                                 std::size_t row) const noexcept {
-  const double* slope = jacobian.data() + row * n_;
-  double sum = residual[row] - multiplier[row] / (2.0 * alpha);
-  for (std::size_t i = 0; i < n_; ++i) sum -= slope[i] * (y_[i] - x[i]);
-  return sum;
-}
-
 double ProximalStep::respond(const std::vector<double>& multiplier) {
+  // Loops without branches over the variables, for the compiler to vectorise.
+  const double by_multiplier = alpha > 0.0 ? 0.5 / alpha : 0.0;
   double value = 0.0;
+  for (std::size_t i = 0; i < n_; ++i) pull_[i] = -linear[i];
   for (std::size_t d = 0; d < n_row_; ++d) {
-    value += multiplier[d] * residual[d];
-    if (alpha > 0.0) value -= multiplier[d] * multiplier[d] / (4.0 * alpha);
+    const double* row = jacobian.data() + d * n_;
+    value += multiplier[d] * (residual[d] - 0.5 * by_multiplier * multiplier[d]);
+    for (std::size_t i = 0; i < n_; ++i) pull_[i] += row[i] * multiplier[d];
   }
   for (std::size_t i = 0; i < n_; ++i) {
-    double pull = -linear[i];
-    for (std::size_t d = 0; d < n_row_; ++d) pull += jacobian[d * n_ + i] * multiplier[d];
-    const double inverse = 1.0 / diagonal[i];
-    const double from_kink = x[i] + pull * inverse - kink[i];
-    const double threshold = weight[i] * inverse;
-    const bool is_kept = std::abs(from_kink) <= threshold && weight[i] > 0.0;
-    const double free =
-        is_kept ? kink[i] : kink[i] + from_kink - std::copysign(threshold, from_kink);
-    y_[i] = std::clamp(free, 0.0, 1.0);
-    is_free_[i] = !is_kept && free > 0.0 && free < 1.0;
-    const double moved = y_[i] - x[i];
-    value += (0.5 * diagonal[i] * moved - pull) * moved + weight[i] * std::abs(y_[i] - kink[i]);
+    const double from_kink = x[i] + pull_[i] * inverse_[i] - kink[i];
+    const double over = std::abs(from_kink) - weight[i] * inverse_[i];
+    const double free = kink[i] + std::copysign(std::max(over, 0.0), from_kink);
+    y_[i] = std::min(std::max(free, 0.0), 1.0);
+    moved_[i] = y_[i] - x[i];
+    const bool is_free = (free == y_[i]) & ((over > 0.0) | (weight[i] == 0.0));
+    free_inverse_[i] = is_free ? inverse_[i] : 0.0;
+  }
+  for (std::size_t i = 0; i < n_; ++i)
+    value += (0.5 * diagonal[i] * moved_[i] - pull_[i]) * moved_[i] +
+             weight[i] * std::abs(y_[i] - kink[i]);
+  for (std::size_t d = 0; d < n_row_; ++d) {
+    const double* row = jacobian.data() + d * n_;
+    double sum = 0.0;
+    for (std::size_t i = 0; i < n_; ++i) sum += row[i] * moved_[i];
+    gradient_[d] = residual[d] - by_multiplier * multiplier[d] - sum;
   }
   return value;
 }
@@ -113,12 +117,10 @@ double ProximalStep::respond(const std::vector<double>& multiplier) {
 void ProximalStep::linearise() {
   for (std::size_t d = 0; d < n_row_; ++d) {
     const double* row = jacobian.data() + d * n_;
-    gradient_[d] = gradient_at(multiplier_, d);
     for (std::size_t c = 0; c <= d; ++c) {
-      double sum = c == d ? 0.5 / alpha : 0.0;
       const double* other = jacobian.data() + c * n_;
-      for (std::size_t i = 0; i < n_; ++i)
-        if (is_free_[i]) sum += row[i] * other[i] / diagonal[i];
+      double sum = c == d ? 0.5 / alpha : 0.0;
+      for (std::size_t i = 0; i < n_; ++i) sum += row[i] * other[i] * free_inverse_[i];
       matrix_[d * n_row_ + c] = sum;
     }
   }

@@ -1,7 +1,6 @@
 #include "ceinms_torch/legacy/timing.hpp"
 
 #include "ceinms_torch/kernel/activation.hpp"
-#include "ceinms_torch/kernel/dual.hpp"
 #include "ceinms_torch/kernel/spline_system.hpp"
 
 #include <algorithm>
@@ -17,24 +16,13 @@ bool is_before(double a, double b) noexcept {
   return std::abs(a - b) > kernel::time_tolerance && a < b;
 }
 
-/// Append the derivatives of the spline's slope at its last knot by its values: the slope is
-/// linear in them.
+/// Append the derivatives of the spline's slope at its last knot by its values.
 void append_weights(std::span<const double> time, std::vector<double>& weights) {
   const std::size_t n = time.size();
   if (n == 1) weights.push_back(0.0);
   if (n == 2)
     weights.insert(weights.end(), {-1.0 / (time[1] - time[0]), 1.0 / (time[1] - time[0])});
-  if (n <= 2) return;
-  constexpr std::size_t at_once = 15;
-  using Value = kernel::Dual<double, at_once>;
-  for (std::size_t begin = 0; begin < n; begin += at_once) {
-    const std::size_t end = std::min(begin + at_once, n);
-    std::vector<Value> values(n);
-    for (std::size_t i = begin; i < end; ++i) values[i].partial[i - begin] = 1.0;
-    const Value slope = kernel::slope_at_end<Value>(time, values);
-    weights.insert(weights.end(), slope.partial.begin(),
-                   slope.partial.begin() + static_cast<std::ptrdiff_t>(end - begin));
-  }
+  if (n > 2) kernel::append_end_slope_weights(time, weights);
 }
 
 }  // namespace

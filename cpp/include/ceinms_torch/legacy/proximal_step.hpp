@@ -36,18 +36,22 @@ class ProximalStep {
   const std::vector<double>& y() const noexcept { return y_; }
 
  private:
+  /// Minimise over y at given multipliers: sets y and the gradient of the dual, returns its
+  /// value.
   double respond(const std::vector<double>& multiplier);
   double search_along(double value_at_start, double slope_at_start);
-  double gradient_at(const std::vector<double>& multiplier, std::size_t row) const noexcept;
   void linearise();
   bool solve_newton();
   double primal(const std::vector<double>& at) const noexcept;
 
   std::size_t n_;
   std::size_t n_row_;
+  std::vector<double> inverse_;  ///< 1/D (n)
   std::vector<double> y_;
-  std::vector<char> is_free_;       ///< neither at a bound nor at its kink
-  std::vector<double> multiplier_;  ///< (n_row), the next step starts from it
+  std::vector<double> pull_;          ///< of the multipliers on each variable (n)
+  std::vector<double> moved_;         ///< y - x (n)
+  std::vector<double> free_inverse_;  ///< 1/D, or 0 at a bound and at the kink (n)
+  std::vector<double> multiplier_;    ///< (n_row), the next step starts from it
   std::vector<double> trial_;
   std::vector<double> gradient_;  ///< of the dual (n_row)
   std::vector<double> step_;      ///< (n_row)

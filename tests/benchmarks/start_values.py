@@ -42,7 +42,7 @@ def changes_by_joint(lengths, arms):
     middle = 0.5 * (arms[1:] + arms[:-1])
     changes = np.zeros_like(arms)
     for step, (arm, change) in enumerate(zip(middle, np.diff(lengths, axis=0), strict=True), 1):
-        angles = np.linalg.lstsq(-arm.T, change)[0]
+        angles = np.linalg.lstsq(-arm.T, change, rcond=None)[0]
         changes[step] = changes[step - 1] - arm * angles[:, None]
     return changes
 

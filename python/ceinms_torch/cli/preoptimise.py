@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,34 +76,42 @@ def preoptimise_command(
     check_writable(out.parent)
 
     from ceinms_torch.model.subject import Subject  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.workflows.preoptimisation.muscle_volume import (  # noqa: PLC0415  same
-        SPECIFIC_TENSION,
-        scale_max_isometric_force,
-    )
-    from ceinms_torch.workflows.preoptimisation.operating_range import (  # noqa: PLC0415  same
-        preserve_operating_range,
-        read_pose_lengths,
-    )
 
     with shown_warnings():
         generic = subject = Subject.read(reference)
         found = None
         if reference_lengths is not None and target_lengths is not None:
-            lengths = read_pose_lengths(reference_lengths, target_lengths, generic.mtu_names)
-            found = preserve_operating_range(generic, *lengths)
+            found = _with_ranges(generic, reference_lengths, target_lengths)
             subject = found.subject
         if height is not None and mass is not None:
-            subject = scale_max_isometric_force(
-                subject,
-                height=height,
-                mass=mass,
-                specific_tension=SPECIFIC_TENSION if specific_tension is None else specific_tension,
-                reference=generic,
-                keep=keep_force or (),
+            options = {} if specific_tension is None else {"specific_tension": specific_tension}
+            subject = _with_forces(
+                generic, subject, keep_force or (), height=height, mass=mass, **options
             )
         subject.write(out)
     stdout.print(_table(generic, subject, found, forces=volumes))
     stdout.print(f"subject: {escape(str(out))}", soft_wrap=True)
+
+
+def _with_ranges(generic: Subject, reference: Path, target: Path) -> OperatingRange:
+    from ceinms_torch.workflows.preoptimisation.operating_range import (  # noqa: PLC0415  slow
+        preserve_operating_range,
+        read_pose_lengths,
+    )
+
+    return preserve_operating_range(
+        generic, *read_pose_lengths(reference, target, generic.mtu_names)
+    )
+
+
+def _with_forces(
+    generic: Subject, subject: Subject, keep: Collection[str], **options: float
+) -> Subject:
+    from ceinms_torch.workflows.preoptimisation.muscle_volume import (  # noqa: PLC0415  slow
+        scale_max_isometric_force,
+    )
+
+    return scale_max_isometric_force(subject, reference=generic, keep=keep, **options)
 
 
 def _both(first: object, second: object, names: tuple[str, str]) -> bool:

@@ -195,6 +195,19 @@ def test_missing_parts_are_refused_by_name():
         scale_max_isometric_force(subject, **PERSON, keep=["glut_max2_l"])
 
 
+def test_muscles_as_one():
+    """A model may have one MTU for what others divide."""
+    scaled = scale_max_isometric_force(subject_of("glmax_r", "add_mag_l"), **PERSON)
+    areas = [share * 6878.0 / 5.0 for share in (0.1193, 0.0786)]
+    assert forces(scaled) == pytest.approx([60.0 * area for area in areas], rel=1e-12)
+
+
+def test_a_muscle_twice_is_refused_by_name():
+    subject = subject_of("per_brev_r", "per_long_r", "perbrev_r", "perlong_r", "perlong_l")
+    with pytest.raises(DataError, match=r"every muscle once.* got perbrev_r, perlong_r\. Keep"):
+        scale_max_isometric_force(subject, **PERSON, keep=["perlong_l"])
+
+
 def test_capitals_do_not_matter():
     scaled = scale_max_isometric_force(subject_of("Soleus_R"), **PERSON)
     assert forces(scaled) == pytest.approx([5125.4856])

@@ -38,7 +38,8 @@ class Muscle(NamedTuple):
     share : float
         Of the volume of all muscles of the leg [-].
     names : tuple of tuple of str
-        What its parts are called, without side, in gait2392 and in Rajagopal et al.'s model.
+        What its parts are called, without side, in gait2392 and in Rajagopal et al.'s model; last,
+        where these have parts, the muscle as one.
     """
 
     share: float
@@ -59,6 +60,8 @@ MUSCLES = {
         (
             ("add_mag1", "add_mag2", "add_mag3"),
             ("addmagDist", "addmagIsch", "addmagMid", "addmagProx"),
+            ("add_mag",),
+            ("addmag",),
         ),
     ),
     "biceps femoris, long head": Muscle(0.0292, (("bifemlh",), ("bflh",))),
@@ -69,13 +72,31 @@ MUSCLES = {
     "gastrocnemius, lateral": Muscle(0.0211, (("lat_gas",), ("gaslat",))),
     "gastrocnemius, medial": Muscle(0.0362, (("med_gas",), ("gasmed",))),
     "gluteus maximus": Muscle(
-        0.1193, (("glut_max1", "glut_max2", "glut_max3"), ("glmax1", "glmax2", "glmax3"))
+        0.1193,
+        (
+            ("glut_max1", "glut_max2", "glut_max3"),
+            ("glmax1", "glmax2", "glmax3"),
+            ("glut_max",),
+            ("glmax",),
+        ),
     ),
     "gluteus medius": Muscle(
-        0.0454, (("glut_med1", "glut_med2", "glut_med3"), ("glmed1", "glmed2", "glmed3"))
+        0.0454,
+        (
+            ("glut_med1", "glut_med2", "glut_med3"),
+            ("glmed1", "glmed2", "glmed3"),
+            ("glut_med",),
+            ("glmed",),
+        ),
     ),
     "gluteus minimus": Muscle(
-        0.0147, (("glut_min1", "glut_min2", "glut_min3"), ("glmin1", "glmin2", "glmin3"))
+        0.0147,
+        (
+            ("glut_min1", "glut_min2", "glut_min3"),
+            ("glmin1", "glmin2", "glmin3"),
+            ("glut_min",),
+            ("glmin",),
+        ),
     ),
     "gracilis": Muscle(0.0146, (("grac",), ("grac",))),
     "iliacus": Muscle(0.0248, (("iliacus",), ("iliacus",))),
@@ -174,8 +195,8 @@ def scale_max_isometric_force(
     OptionError
         If height, mass or specific tension is impossible, or `keep` names an unknown MTU.
     DataError
-        If a muscle has no measured volume, or some of its parts are missing, unless it is kept; if
-        subject and reference differ in their MTUs.
+        If a muscle has no known volume, lacks some of its parts or is there twice, as a whole and
+        in parts, unless it is kept; if subject and reference differ in their MTUs.
 
     Warns
     -----
@@ -232,36 +253,31 @@ def _parts_of_muscles(
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return by MTU its muscle and the MTUs, itself included, that share the muscle's volume."""
     by_folded = {name.casefold(): name for name in all_names}
-    found = {}
-    unknown, incomplete = [], []
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    divided: dict[tuple[str, str], tuple[str, ...]] = {}
+    unknown, incomplete, twice = [], [], []
     for name in names:
         stem, side = _without_side(name)
         if stem not in _KNOWN:
             unknown.append(name)
             continue
         muscle, stems = _KNOWN[stem]
-        wanted = [part.casefold() + side for part in stems]
         missing = [part + side for part in stems if part.casefold() + side not in by_folded]
         if missing:
             incomplete.append(f"{name} (without {', '.join(missing)})")
-        found[name] = muscle, tuple(by_folded[part] for part in wanted if part in by_folded)
-    faults = (
-        (unknown, "muscles of the leg whose volume was measured, by their names in gait2392 or"),
-        (
-            incomplete,
-            "all parts of a muscle, which share its volume, by their names in gait2392 or",
-        ),
-    )
-    for faulty, expected in faults:
+        elif divided.setdefault((muscle, side), stems) != stems:
+            twice.append(name)
+        else:
+            found[name] = muscle, tuple(by_folded[part.casefold() + side] for part in stems)
+    for faulty, expected in (
+        (unknown, "muscles of the leg with a known volume"),
+        (incomplete, "all parts of a muscle, which share its volume"),
+        (twice, "every muscle once, as a whole or in parts"),
+    ):
         if faulty:
-            raise DataError(
-                wording(
-                    "MTUs",
-                    f"{expected} Rajagopal et al.'s model",
-                    ", ".join(faulty),
-                    "Keep their forces as they are (keep, --keep-force), or rename them",
-                )
-            )
+            names_of = "by their names in gait2392 or Rajagopal et al.'s model"
+            hint = "Keep their forces as they are (keep, --keep-force), or rename them"
+            raise DataError(wording("MTUs", f"{expected}, {names_of}", ", ".join(faulty), hint))
     return found
 
 
@@ -281,4 +297,4 @@ def _warn_if_scaled_already(subject: Subject, names: Collection[str]) -> None:
             "Forces from muscle volumes are multiplied by strengthCoefficient as before, which is "
             f"not 1: {', '.join(odd)}. Start from a subject that was not calibrated."
         )
-        warnings.warn(CeinmsTorchWarning(text, "strength-coefficient"), stacklevel=3)
+        warnings.warn(CeinmsTorchWarning(text), stacklevel=3)

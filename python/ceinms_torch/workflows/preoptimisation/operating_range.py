@@ -286,7 +286,7 @@ def _fit(
     """
     travel = float(np.ptp(fibre))
     equations = np.stack([fibre, tendon], axis=1)
-    solution = np.linalg.lstsq(equations, length)[0]
+    solution = np.linalg.lstsq(equations, length, rcond=None)[0]
     # Of two unknowns, the best that are not negative would leave one at zero.
     in_proportion = travel < _NO_TRAVEL or bool(solution.min() <= 0.0)
     if in_proportion:
@@ -315,4 +315,4 @@ def _warn_about_doubts(fits: Iterable[RangeFit], n_pose: int) -> None:
             mtus.setdefault(doubt, []).append(figures)
     for doubt, named in mtus.items():
         text = f"Lengths that keep the operating range are doubtful, {doubt}: {', '.join(named)}."
-        warnings.warn(CeinmsTorchWarning(f"{text} {_ADVICE[doubt]}", "doubtful"), stacklevel=3)
+        warnings.warn(CeinmsTorchWarning(f"{text} {_ADVICE[doubt]}"), stacklevel=3)

@@ -47,11 +47,10 @@ class Muscle(NamedTuple):
 
 
 # Shares: Handsfield et al. (2014), supplement, as two public scripts for Rajagopal et al.'s model
-# have them, alike. For each, the regressions of single muscles on the volume of all, and on height
-# times mass, as two other public scripts have them, give the same at the mean volume of 7100 cm^3,
-# to 3 %. The scripts lack pectineus and quadratus femoris, whose shares stand here as the first of
-# these regressions confirms them, to 1 %. Obturators, gemelli and popliteus are left out: no two
-# sources agree.
+# have them, alike. Two more scripts have the paper's regressions of each muscle, on the volume of
+# all and on height times mass: for 1.70 m and 73 kg both give the same shares, to 3 %. The former
+# two lack pectineus and quadratus femoris, whose shares here are confirmed by one of the latter,
+# to 1 %. Obturators, gemelli and popliteus are left out, as no two sources agree.
 MUSCLES = {
     "adductor brevis": Muscle(0.0147, (("add_brev",), ("addbrev",))),
     "adductor longus": Muscle(0.0226, (("add_long",), ("addlong",))),

@@ -244,7 +244,7 @@ def _check_sizes(subject: Subject, before: FloatArray, after: FloatArray) -> Non
                 f"target lengths: {subject.mtu_names[i]}",
                 f"{_SIZES[0]:g} to {_SIZES[1]:g} times the reference's",
                 f"{sizes[i]:g} times",
-                "Both are in m",
+                "Give both in m",
             )
         )
 

@@ -50,6 +50,13 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.parameter_space import ParameterSpace
     from ceinms_torch.workflows.preflight.check import check_folder
     from ceinms_torch.workflows.preflight.findings import CheckReport, Finding, Place
+    from ceinms_torch.workflows.preoptimisation.muscle_volume import scale_max_isometric_force
+    from ceinms_torch.workflows.preoptimisation.operating_range import (
+        OperatingRange,
+        RangeFit,
+        preserve_operating_range,
+        read_pose_lengths,
+    )
     from ceinms_torch.workflows.result_reading import read_result, read_results
     from ceinms_torch.workflows.saved_result import SavedResult
     from ceinms_torch.workflows.simulate import Simulation, simulate
@@ -99,6 +106,13 @@ _HOMES = {
     "workflows.parameter_space": ("ParameterSpace",),
     "workflows.preflight.check": ("check_folder",),
     "workflows.preflight.findings": ("CheckReport", "Finding", "Place"),
+    "workflows.preoptimisation.muscle_volume": ("scale_max_isometric_force",),
+    "workflows.preoptimisation.operating_range": (
+        "OperatingRange",
+        "RangeFit",
+        "preserve_operating_range",
+        "read_pose_lengths",
+    ),
     "workflows.result_reading": ("read_result", "read_results"),
     "workflows.saved_result": ("SavedResult",),
     "workflows.simulate": ("Simulation", "simulate"),
@@ -149,10 +163,12 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "MomentFit",
     "Mtu",
     "Objective",
+    "OperatingRange",
     "OptionError",
     "ParameterSpace",
     "ParameterSpec",
     "Place",
+    "RangeFit",
     "Recording",
     "RunFolder",
     "RunSetup",
@@ -186,10 +202,13 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "mean_fit",
     "moment_fit",
     "plots",
+    "preserve_operating_range",
+    "read_pose_lengths",
     "read_result",
     "read_results",
     "read_rt_subject",
     "read_storage",
+    "scale_max_isometric_force",
     "simulate",
     "simulate_tensors",
     "synthesise_excitations",

@@ -14,6 +14,7 @@ from ceinms_torch.cli import (
     check,
     compare,
     convert,
+    preoptimise,
     report,
     run,
     study_calibration,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
 app.command("convert", epilog=convert.EXAMPLES)(convert.convert_command)
+app.command("preoptimise", epilog=preoptimise.EXAMPLES)(preoptimise.preoptimise_command)
 app.command("report", epilog=report.EXAMPLES)(report.report_command)
 app.command("run", epilog=run.EXAMPLES)(run.run_command)
 app.command("synergies", epilog=synergies.EXAMPLES)(synergies.synergies_command)

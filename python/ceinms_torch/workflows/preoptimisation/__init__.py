@@ -1,0 +1,1 @@
+"""Start values from a generic model, before a calibration."""

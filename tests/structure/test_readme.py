@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 README = REPOSITORY / "README.md"
 CALIBRATION = REPOSITORY / "python" / "CALIBRATION.md"
 API = REPOSITORY / "python" / "API.md"
+EXTENDING = REPOSITORY / "python" / "EXTENDING.md"
 DOCUMENTS = [
     README,
     REPOSITORY / "cpp" / "README.md",
@@ -50,6 +51,9 @@ def shell_lines():
         for line in block.splitlines()
         if line.strip() and not line.startswith("#")
     ]
+
+
+PAGES_WITH_PYTHON = [page for page in DOCUMENTS if page != README and blocks(page, "python")]
 
 
 @pytest.fixture
@@ -88,27 +92,45 @@ def test_continuous_integration_runs_that_block():
 # ---- Examples ---------------------------------------------------------------------------
 
 
-def test_python_example_runs(elsewhere, capsys):
-    # Results that the set-up line of the first block has left behind.
-    calibrated = run_command("calibrate", "subjects/gait/calibrate.xml", "--quiet")
-    assert calibrated.returncode == 0, calibrated.stderr
-    pages = (README, API, CALIBRATION)
+def run_examples(*pages):
+    """Run all Python of the pages, one after the other, and return what they define."""
     example = "".join(block for page in pages for block in blocks(page, "python"))
     names = {}
-    exec(compile(example, str(README), "exec"), names)  # noqa: S102  our own README
+    exec(compile(example, str(pages[-1]), "exec"), names)  # noqa: S102  our own pages
+    return names
+
+
+def test_python_example_runs(elsewhere, capsys):
+    names = run_examples(README)
     # "finds the truth to ten digits"
     truth = ct.Subject.read(elsewhere / "subjects" / "gait" / "truth" / "subjectTrue.xml")
     for found, true in zip(names["result"].subject.mtus, truth.mtus, strict=True):
         assert found.optimal_fibre_length == pytest.approx(true.optimal_fibre_length, rel=1e-9)
         assert found.tendon_slack_length == pytest.approx(true.tendon_slack_length, rel=1e-9)
     assert len(names["soleus"]) == len(names["trial"].time)
-    printed = capsys.readouterr().out
-    assert printed.count("RMSE") == 3
-    assert printed.endswith("(3,) (14,)\n")
+    assert capsys.readouterr().out.count("RMSE") == 3
     forces = ct.read_storage(elsewhere / "results" / "MuscleForces.sto")
     assert "soleus_r" in forces.columns
-    assert (elsewhere / "knee.pdf").read_bytes().startswith(b"%PDF")
     assert ct.Subject.read(elsewhere / "results" / "subjectCalibrated.xml").mtus
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_PYTHON, ids=lambda path: path.name)
+def test_examples_of_every_page_run(page, elsewhere, capsys):
+    """They go on from the README's, and CALIBRATION.md's from what the first command left."""
+    if page == CALIBRATION:
+        calibrated = run_command("calibrate", "subjects/gait/calibrate.xml", "--quiet")
+        assert calibrated.returncode == 0, calibrated.stderr
+    names = run_examples(README, page)
+    printed = capsys.readouterr().out
+    if page == API:
+        assert printed.endswith("(3,) (14,)\n")
+    if page == CALIBRATION:
+        assert (elsewhere / "knee.pdf").read_bytes().startswith(b"%PDF")
+    if page == EXTENDING:
+        assert names["own"].objective < names["own"].history[0].objective
+        assert ct.Subject.read(elsewhere / "results" / "subjectOwnLoss.xml").mtus
+        assert len(names["both"].validation_losses) == len(names["both"].history)
+        assert names["found"].fun < 0.1 * names["objective"](names["start_point"])[0]
 
 
 def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
@@ -145,6 +167,33 @@ def test_synergies_spell_out_their_defaults(elsewhere):
     hybrid = ct.CalibrationPlan.read(path).hybrid
     assert dataclasses.replace(hybrid, synthesise=None) == ct.SynergyHybrid()
     assert all(f"<{name}>" in fragment for name in hybrid.to_dict())
+
+
+# Where the commands of a page are typed; what they need beyond the shipped subjects is left out.
+FOLDERS = {
+    README: "gait",
+    CALIBRATION: "gait",
+    REPOSITORY / "python" / "EXCITATIONS.md": "gait_synergies",
+}
+# Enough to see that a command runs; what it finds is tested elsewhere.
+SHORTER = {"calibrate": ("--max-iterations", "2")}
+LONG = {"compare", "study", "synergies"}
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_commands_on_shipped_subjects_run(page, elsewhere, monkeypatch):
+    if page in FOLDERS:
+        folder = elsewhere / "subjects" / FOLDERS[page]
+        monkeypatch.chdir(folder)
+        (folder / "subjects").symlink_to(elsewhere / "subjects")
+    for line in (line for path, line in shell_lines() if path == page):
+        words = shlex.split(line, comments=True)
+        if words[0] != "ceinms-torch" or words[1] in LONG:
+            continue
+        if not Path(words[2]).exists():
+            continue
+        done = run_command(*words[1:], *SHORTER.get(words[1], ()))
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
 
 
 # ---- Commands, links, names -------------------------------------------------------------
@@ -198,6 +247,15 @@ def test_options_named_in_prose_exist(path):
     prose = re.sub(r"^```.*?^```$", "", text_of(path), flags=re.DOTALL | re.MULTILINE)
     named = {word for code in re.findall(r"`([^`]+)`", prose) for word in code.split()}
     assert {word for word in named if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_commands_named_in_prose_exist(path):
+    prose = re.sub(r"^```.*?^```$", "", text_of(path), flags=re.DOTALL | re.MULTILINE)
+    for code in re.findall(r"`([^`]+)`", prose):
+        words = code.split()
+        if words[:1] == ["ceinms-torch"] and len(words) > 1:
+            check_command(words[1:])
 
 
 def test_presets_named_exist():

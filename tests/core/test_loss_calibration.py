@@ -224,12 +224,6 @@ def test_planted_moment_and_parameters_are_found_together():
     assert result.subject.parameters() == pytest.approx(truth.parameters(), rel=5e-3)
     without = ct.calibrate(SUBJECT, trials, make_plan("strengthCoefficient"))
     assert result.objective < 1e-3 * without.objective
-    print(
-        result.objective,
-        without.objective,
-        amplitude,
-        result.subject.parameters()[8] / truth.parameters()[8],
-    )
 
 
 @pytest.mark.parametrize("groups", [False, True])

@@ -377,6 +377,19 @@ def test_not_finite_keeps_the_best():
     assert result.objective == min(item.objective for item in result.history)
 
 
+def root_at_zero(state):
+    """A loss whose value is finite and whose derivative is not."""
+    return state.objective() + (0.0 * state.simulation.activation.sum()).sqrt()
+
+
+def test_gradient_that_is_not_finite_ends_the_search():
+    result = ct.calibrate_with_loss(SUBJECT, TRIALS, PLAN, root_at_zero, options=QUICK)
+    assert (result.status, len(result.history)) == ("not_finite", 1)
+    assert result.subject.parameters() == pytest.approx(SUBJECT.parameters(), rel=1e-12)
+    with pytest.raises(DataError, match="a finite objective at the start"):
+        ct.calibrate_with_loss(SUBJECT, TRIALS, PLAN, root_at_zero, options=ct.Lbfgs())
+
+
 def test_result_is_saved_and_read_as_any_other(tmp_path):
     from ceinms_torch.workflows.results import result_dict  # noqa: PLC0415
 

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclasses.dataclass
 class _Best:
-    """The point with the lowest loss so far, and when it last improved enough."""
+    """The point with the lowest loss so far, by the trials that decide."""
 
     judged: float
     point: Point
@@ -47,6 +47,7 @@ class _Search:
         self.callback = callback
         self.begin = time.perf_counter()
         self.history: list[Point] = []
+        self.evaluations = 0
         self.best: _Best | None = None
         self._reference = math.inf
         self._since = 0
@@ -57,12 +58,15 @@ class _Search:
 
     def take(self, x: torch.Tensor, point: Point) -> str | None:
         """Note an iterate; return why to stop, or None to go on."""
+        self.evaluations += 1
         validation = self.problem.validate(x.detach())
         judged = point.objective if validation is None else validation
         if not (math.isfinite(point.objective) and math.isfinite(judged)):
             return "not_finite"
         n = len(self.history)
-        point = dataclasses.replace(point, iteration=n, evaluations=n + 1, seconds=self.seconds)
+        point = dataclasses.replace(
+            point, iteration=n, evaluations=self.evaluations, seconds=self.seconds
+        )
         if self.best is None or judged < self.best.judged:
             copies = [one.detach().clone() for one in self.variables]
             self.best = _Best(judged, point, x.detach().cpu().numpy().copy(), copies)
@@ -91,7 +95,7 @@ class _Search:
             objective=math.nan if best is None else best.point.objective,
             terms=() if best is None else best.point.terms,
             history=tuple(self.history),
-            evaluations=len(self.history) + (status == "not_finite"),
+            evaluations=self.evaluations,
             seconds=self.seconds,
             status=status,
         )
@@ -149,6 +153,11 @@ def minimise_loss(
                 break
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            if not all(
+                one.grad is None or one.grad.isfinite().all() for one in (shift, *variables)
+            ):
+                status = "not_finite"
+                break
             factor = 1.0 if iteration == 0 else max(options.learning_rate_decay**iteration, floor)
             for group, rate in zip(optimiser.param_groups, first_rates, strict=True):
                 group["lr"] = rate * factor

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ Loss = Callable[["ModelState"], "torch.Tensor"]
 Variables = Iterable["torch.Tensor"] | Iterable[Mapping[str, Any]]
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclasses.dataclass(kw_only=True, eq=False)
 class ModelState:
     """What a loss of one's own sees: the model at one point, as torch tensors with a graph.
 
@@ -58,7 +59,7 @@ class ModelState:
     parameters: torch.Tensor
     simulation: _torch.Simulation
     measure: Callable[[_torch.Simulation], _torch.Evaluation]
-    evaluation: _torch.Evaluation | None = field(init=False, default=None)
+    evaluation: _torch.Evaluation | None = dataclasses.field(init=False, default=None)
 
     def objective(self, joint_moment: torch.Tensor | None = None) -> torch.Tensor:
         """Return the objective that the calibration step asks for, eq. (4).
@@ -197,12 +198,17 @@ class LossProblem:
             return float(self._value(self._state(x, *self._validation)))
 
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
-        """Return the loss and its gradient (n,) by the parameters at x (n,)."""
+        """Return the loss and its gradient (n,) by the parameters at x (n,).
+
+        Where the gradient is not finite, the objective is NaN, which ends a search.
+        """
         import torch  # noqa: PLC0415  slow to load
 
         at = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
         loss, point = self.evaluate(at)
         (gradient,) = torch.autograd.grad(loss, at)
+        if not gradient.isfinite().all():
+            point = dataclasses.replace(point, objective=math.nan)
         return point, gradient.cpu().numpy()
 
     def minimise(

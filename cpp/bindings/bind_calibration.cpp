@@ -31,7 +31,8 @@ void bind_parts(py::module_& module) {
            py::arg("fibre_length"), py::arg("tendon_strain"));
   py::class_<Target>(module, "Target", "Measured moments and which DOFs count.")
       .def(py::init<at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
-           py::arg("measured_moment"), py::arg("variance"), py::arg("dofs"));
+           py::arg("measured_moment"), py::arg("variance"), py::arg("dofs"))
+      .def_readonly("measured_moment", &Target::measured_moment);
   py::class_<ParameterMap>(module, "ParameterMap", "From the unit box to MTU parameters.")
       .def(py::init<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
            py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
@@ -67,7 +68,20 @@ void bind_problem(py::module_& module) {
             return problem.evaluate(x);
           },
           py::arg("x"), py::call_guard<py::gil_scoped_release>(),
-          "Objective and its terms at x (n) in [0, 1]; differentiable.");
+          "Objective and its terms at x (n) in [0, 1]; differentiable.")
+      .def(
+          "measure",
+          [](const Problem& problem, const at::Tensor& x, const tensor::Simulation& simulation) {
+            problem.check_point(x);
+            tensor::check_shape("joint_moment", simulation.joint_moment,
+                                problem.target.measured_moment.sizes());
+            return problem.measure(x, simulation);
+          },
+          py::arg("x"), py::arg("simulation"), py::call_guard<py::gil_scoped_release>(),
+          "The same for a simulation of batch with the parameters of x, by either engine.")
+      .def_readonly("batch", &Problem::batch)
+      .def_readonly("target", &Problem::target)
+      .def_readonly("map", &Problem::map);
 }
 
 void bind_hybrid_problem(py::module_& module) {

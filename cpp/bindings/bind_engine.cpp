@@ -75,7 +75,21 @@ void bind_engine(py::module_& module) {
       .def_readonly("pennation_angle", &tensor::Simulation::pennation_angle)
       .def_readonly("tendon_strain", &tensor::Simulation::tendon_strain)
       .def_readonly("mtu_force", &tensor::Simulation::mtu_force)
-      .def_readonly("joint_moment", &tensor::Simulation::joint_moment);
+      .def_readonly("joint_moment", &tensor::Simulation::joint_moment)
+      .def(
+          "with_joint_moment",
+          [](tensor::Simulation simulation, at::Tensor joint_moment) {
+            tensor::check_shape("joint_moment", joint_moment, simulation.joint_moment.sizes());
+            tensor::check_device("joint_moment", joint_moment, simulation.joint_moment.device());
+            TORCH_CHECK_TYPE(joint_moment.scalar_type() == at::kDouble,
+                             "joint_moment: expected dtype float64, got ",
+                             joint_moment.scalar_type(), ".");
+            simulation.joint_moment = std::move(joint_moment);
+            return simulation;
+          },
+          py::arg("joint_moment"),
+          "The same with other joint moments (n_step, n_dof, n_trial) [N m], which may carry a "
+          "graph.");
 
   module.def(
       "simulate",

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from ceinms_torch.workflows.fit import MomentFit, mean_fit, moment_fit
     from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
     from ceinms_torch.workflows.identifiability import Identifiability, identifiability
+    from ceinms_torch.workflows.loss_calibration import LossResult, calibrate_with_loss
+    from ceinms_torch.workflows.loss_problem import ModelState
     from ceinms_torch.workflows.minimum import Minimum
     from ceinms_torch.workflows.parameter_space import ParameterSpace
     from ceinms_torch.workflows.preflight.check import check_folder
@@ -98,6 +100,8 @@ _HOMES = {
     "workflows.calibrate": ("build_problem", "calibrate"),
     "workflows.calibration_result": ("CalibrationResult", "Iteration"),
     "workflows.engines": ("FusedProblem", "TensorProblem"),
+    "workflows.loss_calibration": ("LossResult", "calibrate_with_loss"),
+    "workflows.loss_problem": ("ModelState",),
     "workflows.minimum": ("Minimum",),
     "workflows.excitations": ("ExcitationResult", "TrialSearch"),
     "workflows.fit": ("MomentFit", "mean_fit", "moment_fit"),
@@ -159,7 +163,9 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Iteration",
     "Lbfgs",
     "LevenbergMarquardt",
+    "LossResult",
     "Minimum",
+    "ModelState",
     "MomentFit",
     "Mtu",
     "Objective",
@@ -194,6 +200,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "build_problem",
     "calibrate",
     "calibrate_hybrid",
+    "calibrate_with_loss",
     "check_folder",
     "choose_n_synergies",
     "choose_weights",

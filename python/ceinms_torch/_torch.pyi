@@ -75,6 +75,10 @@ class Simulation:
     """
     Trajectories of every MTU and the joint moments, with graph.
     """
+    def with_joint_moment(self, joint_moment: torch.Tensor) -> Simulation:
+        """
+        The same with other joint moments (n_step, n_dof, n_trial) [N m], which may carry a graph.
+        """
     @property
     def activation(self) -> torch.Tensor: ...
     @property
@@ -116,6 +120,8 @@ class Target:
     def __init__(
         self, *, measured_moment: torch.Tensor, variance: torch.Tensor, dofs: torch.Tensor
     ) -> None: ...
+    @property
+    def measured_moment(self) -> torch.Tensor: ...
 
 class ParameterMap:
     """
@@ -176,6 +182,16 @@ class Problem:
         """
         Objective and its terms at x (n) in [0, 1]; differentiable.
         """
+    def measure(self, x: torch.Tensor, simulation: Simulation) -> Evaluation:
+        """
+        The same for a simulation of batch with the parameters of x, by either engine.
+        """
+    @property
+    def batch(self) -> TrialBatch: ...
+    @property
+    def map(self) -> ParameterMap: ...
+    @property
+    def target(self) -> Target: ...
 
 class HybridOptions:
     """

@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 README = REPOSITORY / "README.md"
 CALIBRATION = REPOSITORY / "python" / "CALIBRATION.md"
 API = REPOSITORY / "python" / "API.md"
+EXTENDING = REPOSITORY / "python" / "EXTENDING.md"
 DOCUMENTS = [
     README,
     REPOSITORY / "cpp" / "README.md",
@@ -50,6 +51,9 @@ def shell_lines():
         for line in block.splitlines()
         if line.strip() and not line.startswith("#")
     ]
+
+
+PAGES_WITH_PYTHON = [page for page in DOCUMENTS if page != README and blocks(page, "python")]
 
 
 @pytest.fixture
@@ -88,27 +92,45 @@ def test_continuous_integration_runs_that_block():
 # ---- Examples ---------------------------------------------------------------------------
 
 
-def test_python_example_runs(elsewhere, capsys):
-    # Results that the set-up line of the first block has left behind.
-    calibrated = run_command("calibrate", "subjects/gait/calibrate.xml", "--quiet")
-    assert calibrated.returncode == 0, calibrated.stderr
-    pages = (README, API, CALIBRATION)
+def run_examples(*pages):
+    """Run all Python of the pages, one after the other, and return what they define."""
     example = "".join(block for page in pages for block in blocks(page, "python"))
     names = {}
-    exec(compile(example, str(README), "exec"), names)  # noqa: S102  our own README
+    exec(compile(example, str(pages[-1]), "exec"), names)  # noqa: S102  our own pages
+    return names
+
+
+def test_python_example_runs(elsewhere, capsys):
+    names = run_examples(README)
     # "finds the truth to ten digits"
     truth = ct.Subject.read(elsewhere / "subjects" / "gait" / "truth" / "subjectTrue.xml")
     for found, true in zip(names["result"].subject.mtus, truth.mtus, strict=True):
         assert found.optimal_fibre_length == pytest.approx(true.optimal_fibre_length, rel=1e-9)
         assert found.tendon_slack_length == pytest.approx(true.tendon_slack_length, rel=1e-9)
     assert len(names["soleus"]) == len(names["trial"].time)
-    printed = capsys.readouterr().out
-    assert printed.count("RMSE") == 3
-    assert printed.endswith("(3,) (14,)\n")
+    assert capsys.readouterr().out.count("RMSE") == 3
     forces = ct.read_storage(elsewhere / "results" / "MuscleForces.sto")
     assert "soleus_r" in forces.columns
-    assert (elsewhere / "knee.pdf").read_bytes().startswith(b"%PDF")
     assert ct.Subject.read(elsewhere / "results" / "subjectCalibrated.xml").mtus
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_PYTHON, ids=lambda path: path.name)
+def test_examples_of_every_page_run(page, elsewhere, capsys):
+    """They go on from the README's, and CALIBRATION.md's from what the first command left."""
+    if page == CALIBRATION:
+        calibrated = run_command("calibrate", "subjects/gait/calibrate.xml", "--quiet")
+        assert calibrated.returncode == 0, calibrated.stderr
+    names = run_examples(README, page)
+    printed = capsys.readouterr().out
+    if page == API:
+        assert printed.endswith("(3,) (14,)\n")
+    if page == CALIBRATION:
+        assert (elsewhere / "knee.pdf").read_bytes().startswith(b"%PDF")
+    if page == EXTENDING:
+        assert names["own"].objective < names["own"].history[0].objective
+        assert ct.Subject.read(elsewhere / "results" / "subjectOwnLoss.xml").mtus
+        assert len(names["both"].validation_losses) == len(names["both"].history)
+        assert names["found"].fun < 0.1 * names["objective"](names["start_point"])[0]
 
 
 def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
@@ -145,6 +167,34 @@ def test_synergies_spell_out_their_defaults(elsewhere):
     hybrid = ct.CalibrationPlan.read(path).hybrid
     assert dataclasses.replace(hybrid, synthesise=None) == ct.SynergyHybrid()
     assert all(f"<{name}>" in fragment for name in hybrid.to_dict())
+
+
+# Where the commands of a page are typed.
+TYPED_IN = {
+    README: "subjects/gait",
+    CALIBRATION: ".",
+    REPOSITORY / "python" / "EXCITATIONS.md": "subjects/gait_synergies",
+    REPOSITORY / "subjects" / "gait" / "README.md": ".",
+}
+# Enough to see that a command runs; what it finds is tested elsewhere.
+SHORTER = {"calibrate": ("--max-iterations", "2")}
+TOO_LONG = {"compare", "study", "synergies"}
+
+
+@pytest.mark.parametrize("page", TYPED_IN, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_commands_run_one_after_the_other(page, elsewhere, monkeypatch):
+    monkeypatch.chdir(elsewhere / TYPED_IN[page])
+    lines = [shlex.split(line, comments=True) for path, line in shell_lines() if path == page]
+    commands = [words[1:] for words in lines if words[0] == "ceinms-torch"]
+    done = 0
+    for command, file, *options in commands:
+        # What needs files that no shipped subject has is left out.
+        if command in TOO_LONG or not Path(file).exists():
+            continue
+        result = run_command(command, file, *options, *SHORTER.get(command, ()))
+        assert result.returncode == 0, f"{command} {file} {options}\n{result.stderr}"
+        done += 1
+    assert done
 
 
 # ---- Commands, links, names -------------------------------------------------------------
@@ -198,6 +248,15 @@ def test_options_named_in_prose_exist(path):
     prose = re.sub(r"^```.*?^```$", "", text_of(path), flags=re.DOTALL | re.MULTILINE)
     named = {word for code in re.findall(r"`([^`]+)`", prose) for word in code.split()}
     assert {word for word in named if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_commands_named_in_prose_exist(path):
+    prose = re.sub(r"^```.*?^```$", "", text_of(path), flags=re.DOTALL | re.MULTILINE)
+    for code in re.findall(r"`([^`]+)`", prose):
+        words = code.split()
+        if words[:1] == ["ceinms-torch"] and len(words) > 1:
+            check_command(words[1:])
 
 
 def test_presets_named_exist():

@@ -86,11 +86,14 @@ void Problem::check_point(const at::Tensor& x) const {
 }
 
 Evaluation Problem::evaluate(const at::Tensor& x, const at::Tensor& excitation) const {
-  const at::Tensor parameters = map.parameters(x);
   tensor::TrialBatch driven = batch;
   driven.excitation = excitation;
-  const tensor::Simulation result = tensor::simulate(curves, parameters, driven, simulation);
-  return calibration::evaluate(result, parameters, batch, target, objective, simulation.tendon);
+  return measure(x, tensor::simulate(curves, map.parameters(x), driven, simulation));
+}
+
+Evaluation Problem::measure(const at::Tensor& x, const tensor::Simulation& result) const {
+  return calibration::evaluate(result, map.parameters(x), batch, target, objective,
+                               simulation.tendon);
 }
 
 }  // namespace ceinms_torch::calibration

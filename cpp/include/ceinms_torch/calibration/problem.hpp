@@ -43,6 +43,8 @@ struct Problem {
   Evaluation evaluate(const at::Tensor& x) const { return evaluate(x, batch.excitation); }
   /// The same with other excitations (n_row, n_mtu, n_trial).
   Evaluation evaluate(const at::Tensor& x, const at::Tensor& excitation) const;
+  /// The objective of a simulation with the parameters of x, whichever engine made it.
+  Evaluation measure(const at::Tensor& x, const tensor::Simulation& result) const;
 };
 
 }  // namespace ceinms_torch::calibration

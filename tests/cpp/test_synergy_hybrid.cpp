@@ -100,9 +100,9 @@ struct Case {
                      .trials = {},
                      .shared_weightings = shared,
                      .exact_bounds = false,
-                     .options = {}};
+                     .options = {.smoothness_weight = 0.01}};
     for (const Vector& rows : excitation) {
-      RecordedChannels recorded{n_node, rows_per_node, {}};
+      RecordedChannels recorded{n_node, rows_per_node, 1.0 / 200.0, {}};
       for (std::size_t node = 0; node < n_node; ++node)
         recorded.excitation.push_back(rows[std::min(node * rows_per_node, n_row - 1) * n_mtu]);
       data.trials.push_back(std::move(recorded));

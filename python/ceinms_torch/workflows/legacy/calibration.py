@@ -12,7 +12,7 @@ from ceinms_torch import _kernel
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import Objective
+from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration, StepResult

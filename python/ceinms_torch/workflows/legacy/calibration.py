@@ -230,7 +230,7 @@ def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> 
                 wording(
                     "objective",
                     "<minimizeTorqueError/> as CEINMS has it",
-                    "one with a normalisation or penalties of its own",
+                    "one with a normalisation, penalties or preferences of its own",
                     "other methods than annealing take it",
                 )
             )

@@ -62,7 +62,7 @@ struct Case {
     ProblemData data{.map = {.start = start, .lower = {}, .upper = {}, .slot = {}, .component = {}},
                      .measured = {},
                      .dofs = {0},
-                     .objective = {},
+                     .objective = {.peak_force_weight = 0.4},
                      .simulation = {tendon, kernel::FilterStart::ceinms}};
     for (const ParameterKind kind :
          {ParameterKind::shape_factor, ParameterKind::optimal_fibre_length})
@@ -73,6 +73,7 @@ struct Case {
         data.map.lower.push_back(std::min(0.9 * value, 1.1 * value));
         data.map.upper.push_back(std::max(0.9 * value, 1.1 * value));
       }
+    data.linear_terms.push_back({"parameter_prior", Vector(2 * 2 * n_mtu, 0.7), {1.3, -0.2}});
     std::vector<kernel::TrialInput> trials;
     for (std::size_t t = 0; t < time.size(); ++t) {
       trials.push_back({.n_step = time[t].size(),

@@ -203,6 +203,27 @@ def test_group_without_values_of_its_own_is_refused(groups):
         linear_terms(step, space_of(SMOOTH_SUBJECT, step), 1)
 
 
+def test_balance_does_not_depend_on_the_number_of_trials():
+    twice = [
+        *SMOOTH_TRIALS,
+        *(dataclasses.replace(one, name=f"{one.name} 2") for one in SMOOTH_TRIALS),
+    ]
+    for normalisation, factor in (("variance", 2.0), ("meanSquare", 1.0), ("rmse", 1.0)):
+        problem, x, space = problem_and_point(normalisation=normalisation, **ALL)
+        step = make_step(KINDS, normalisation=normalisation, **NARROW, **ALL)
+        other = ct.FusedProblem(SMOOTH_SUBJECT, twice, step, space, tendon="rosenbrockElastic")
+        terms = terms_at(problem, x)
+        assert terms_at(other, x) == pytest.approx(
+            {name: factor * value for name, value in terms.items()}, rel=RTOL
+        )
+
+
+def test_unknown_muscle_of_a_group_is_refused():
+    step = make_step(KINDS, group_coherence_weight=1.0, group_coherence_muscles=(("mtu0", "mtu9"),))
+    with pytest.raises(ct.DataError, match="expected the name of an MTU, got 'mtu9'"):
+        linear_terms(step, space_of(SMOOTH_SUBJECT, step), 1)
+
+
 # ---- what calibrations make of them
 
 

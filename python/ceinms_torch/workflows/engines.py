@@ -159,8 +159,8 @@ class FusedProblem:
         residual : ndarray (n_row,)
             First the moments, trial by trial, DOF by DOF, step by step; then peak forces, trial by
             trial, step by step; a row for every penalty that is not zero; priors and coherence.
-            Their squares sum to the objective; with "rmse", whose terms
-            are roots, they are weighted so that ``2 jacobian.T @ residual`` is its gradient.
+            Their squares sum to the objective; with "rmse", whose moment terms are roots, they are
+            weighted so that ``2 jacobian.T @ residual`` is its gradient.
         jacobian : ndarray (n_row, n)
             Derivatives by x.
         """

@@ -20,8 +20,8 @@ from ceinms_torch.workflows.parameter_space import ParameterSpace
 
 FloatArray = NDArray[np.float64]
 
-# Kinds that are never zero and have no sign to change: a change is a share of the start value.
-# Changes of the others are shares of their ranges.
+# Kinds that are always above zero: a change is a share of the start value. Changes of the others
+# are shares of their ranges.
 _RATIOS = frozenset(
     {
         "optimalFibreLength",
@@ -71,6 +71,8 @@ def linear_terms(step: CalibrationStep, space: ParameterSpace, n_trial: int) -> 
 
     Raises
     ------
+    DataError
+        If the subject lacks an MTU of a muscle group.
     OptionError
         If a muscle group has nothing to keep together.
 
@@ -110,7 +112,7 @@ def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> Li
     n = len(space.components)
     per_range = np.array(
         [
-            (one.upper - one.lower) / one.start if one.kind in _RATIOS and one.start else 1.0
+            (one.upper - one.lower) / one.start if one.kind in _RATIOS else 1.0
             for one in space.components
         ]
     )

@@ -334,8 +334,8 @@ def _preference_points(result: SavedResult) -> Iterator[Point]:
         yield Point(
             level="note",
             text=f"Parameters were chosen by preferences, too ({listing} of the objective).",
-            advice="Calibrate without them to see what the data say alone; standard errors are those of "
-            "the data.",
+            advice="Calibrate without them to see what the data say alone; standard errors are "
+            "those of the data.",
         )
 
 

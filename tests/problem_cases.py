@@ -1,7 +1,15 @@
-"""Calibration steps on the subjects of engine_cases.py."""
+"""Calibration steps on the subjects of engine_cases.py, and what their problems have to do."""
+
+import numpy as np
+import pytest
 
 import ceinms_torch as ct
+from ceinms_torch import _kernel
 from ceinms_torch.model.parameters import PARAMETER_KINDS
+
+# Both engines and both ways of differentiating sum the same products in another order.
+RTOL = 1e-11
+GRADIENT_RTOL = 1e-9
 
 # Some MTU passes every edge at some time.
 NARROW = {
@@ -37,3 +45,36 @@ def make_step(kinds=PARAMETER_KINDS, *, scope="single", dofs=("knee", "ankle"), 
 def space_of(subject, step):
     plan = ct.CalibrationPlan(algorithm=ct.AdamW(), tendon=ct.Tendon(kind="stiff"), steps=(step,))
     return ct.ParameterSpace.of(subject, step, plan)
+
+
+def assert_same_points(got, expected):
+    assert got.objective == pytest.approx(expected.objective, rel=RTOL)
+    scale = expected.objective
+    assert got.terms == pytest.approx(expected.terms, rel=RTOL, abs=RTOL * scale)
+    assert got.rmse == pytest.approx(expected.rmse, rel=RTOL)
+
+
+def check_against_tensor(subject, trials, step, tendon, filter_start, x):
+    space = space_of(subject, step)
+    options = {"tendon": tendon, "filter_start": filter_start}
+    reference = ct.TensorProblem(subject, trials, step, space, **options)
+    expected, slope = reference.gradient(x)
+    for name in _kernel.instruction_sets():
+        results = []
+        for threads in (1, 2):
+            problem = ct.FusedProblem(
+                subject, trials, step, space, threads=threads, instruction_set=name, **options
+            )
+            assert problem.term_names == reference.term_names
+            point, gradient = problem.gradient(x)
+            assert_same_points(point, expected)
+            assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+            assert problem.core.evaluate(x).objective == point.objective
+            residual, jacobian = problem.residuals(x)
+            other = 2.0 * jacobian.T @ residual
+            assert np.abs(other - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+            results.append((point, gradient, residual, jacobian))
+        assert results[0][0] == results[1][0]
+        for one, two in zip(results[0][1:], results[1][1:], strict=True):
+            np.testing.assert_array_equal(one, two)
+    return expected

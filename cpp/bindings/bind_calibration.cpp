@@ -12,6 +12,7 @@ namespace {
 
 using calibration::Evaluation;
 using calibration::HybridProblem;
+using calibration::LinearTerm;
 using calibration::ParameterMap;
 using calibration::Problem;
 using calibration::Target;
@@ -26,9 +27,12 @@ void bind_parts(py::module_& module) {
       .def(py::init<double, double, double>(), py::arg("lowest"), py::arg("highest"),
            py::arg("weight"));
   py::class_<ObjectiveOptions>(module, "ObjectiveOptions", py::module_local(),
-                               "Normalisation and penalties of eq. 4.")
+                               "Normalisation and penalties of eq. 4, weight of the peak force.")
       .def(py::init(&objective_options), py::kw_only(), py::arg("normalisation"),
-           py::arg("fibre_length"), py::arg("tendon_strain"));
+           py::arg("fibre_length"), py::arg("tendon_strain"), py::arg("peak_force_weight"));
+  py::class_<LinearTerm>(module, "LinearTerm", "A term |matrix x - offset|^2 of a point x.")
+      .def(py::init<std::string, at::Tensor, at::Tensor>(), py::kw_only(), py::arg("name"),
+           py::arg("matrix"), py::arg("offset"));
   py::class_<Target>(module, "Target", "Measured moments and which DOFs count.")
       .def(py::init<at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
            py::arg("measured_moment"), py::arg("variance"), py::arg("dofs"))
@@ -52,15 +56,17 @@ void bind_problem(py::module_& module) {
   py::class_<Problem>(module, "Problem", "A calibration step as an optimiser sees it.")
       .def(py::init([](tensor::Curves curves, tensor::TrialBatch batch, Target target,
                        ParameterMap map, ObjectiveOptions objective, const std::string& tendon,
-                       const std::string& filter_start) {
-             Problem problem{std::move(curves), std::move(batch),
-                             std::move(target), std::move(map),
-                             objective,         simulation_options(tendon, filter_start)};
+                       const std::string& filter_start, std::vector<LinearTerm> linear_terms) {
+             Problem problem{
+                 std::move(curves),      std::move(batch), std::move(target),
+                 std::move(map),         objective,        simulation_options(tendon, filter_start),
+                 std::move(linear_terms)};
              problem.check();
              return problem;
            }),
            py::kw_only(), py::arg("curves"), py::arg("batch"), py::arg("target"), py::arg("map"),
-           py::arg("objective"), py::arg("tendon"), py::arg("filter_start"))
+           py::arg("objective"), py::arg("tendon"), py::arg("filter_start"),
+           py::arg("linear_terms") = std::vector<LinearTerm>{})
       .def(
           "evaluate",
           [](const Problem& problem, const at::Tensor& x) {
@@ -88,18 +94,20 @@ void bind_hybrid_problem(py::module_& module) {
   py::class_<HybridOptions>(module, "HybridOptions", py::module_local(),
                             "Weights of what eq. 5 adds.")
       .def(py::init(&hybrid_options), py::kw_only(), py::arg("excitation_weight"),
-           py::arg("synthesised_weight"), py::arg("bounds_weight"));
+           py::arg("synthesised_weight"), py::arg("bounds_weight"), py::arg("smoothness_weight"));
   py::class_<HybridProblem>(module, "HybridProblem",
                             "A calibration step whose unrecorded excitations are sums of "
                             "synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.")
       .def(py::init([](Problem problem, std::int64_t n_synergy, at::Tensor synthesised,
                        std::vector<at::Tensor> recorded, std::vector<at::Tensor> interpolation,
-                       bool shared_weightings, bool exact_bounds, const HybridOptions& options) {
+                       std::vector<at::Tensor> interval, bool shared_weightings, bool exact_bounds,
+                       const HybridOptions& options) {
              HybridProblem hybrid{std::move(problem),
                                   n_synergy,
                                   std::move(synthesised),
                                   std::move(recorded),
                                   std::move(interpolation),
+                                  std::move(interval),
                                   shared_weightings,
                                   exact_bounds,
                                   options};
@@ -107,8 +115,8 @@ void bind_hybrid_problem(py::module_& module) {
              return hybrid;
            }),
            py::kw_only(), py::arg("problem"), py::arg("n_synergy"), py::arg("synthesised"),
-           py::arg("recorded"), py::arg("interpolation"), py::arg("shared_weightings"),
-           py::arg("exact_bounds"), py::arg("options"))
+           py::arg("recorded"), py::arg("interpolation"), py::arg("interval"),
+           py::arg("shared_weightings"), py::arg("exact_bounds"), py::arg("options"))
       .def_property_readonly("n_component", &HybridProblem::n_component)
       .def(
           "evaluate",

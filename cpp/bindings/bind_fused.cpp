@@ -18,6 +18,7 @@ using fused::CurveTables;
 using fused::Evaluation;
 using fused::Iteration;
 using fused::LevenbergMarquardtOptions;
+using fused::LinearTerm;
 using fused::Minimum;
 using fused::Problem;
 using fused::ProblemData;
@@ -40,6 +41,16 @@ struct TrialArrays : SimulatedTrial {
   }
 };
 
+LinearTerm make_linear_term(std::string name, const Array& matrix, const Array& offset) {
+  if (matrix.ndim() != 2)
+    throw std::invalid_argument("matrix: expected shape (n_row, n), got " +
+                                std::to_string(matrix.ndim()) + " dimensions.");
+  check_shape("offset", offset, {matrix.shape(0)});
+  check_finite("matrix", matrix);
+  check_finite("offset", offset);
+  return {std::move(name), to_vector(matrix), to_vector(offset)};
+}
+
 /// A Problem with the lock that keeps two Python threads from using it at once.
 std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                                       const std::vector<TrialArrays>& trials, const Array& start,
@@ -47,7 +58,8 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                                       const Indices& component, const Indices& dofs,
                                       const kernel::ObjectiveOptions& objective,
                                       const std::string& tendon, const std::string& filter_start,
-                                      std::size_t threads, const std::string& instruction_set) {
+                                      std::size_t threads, const std::string& instruction_set,
+                                      const std::vector<LinearTerm>& linear_terms) {
   if (trials.empty()) throw std::invalid_argument("trials: expected at least one, got none.");
   if (start.ndim() != 2 || start.shape(1) == 0)
     throw std::invalid_argument("start: expected shape (12, n_mtu), not empty, got " +
@@ -82,7 +94,13 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                    .measured = {},
                    .dofs = to_indices(dofs),
                    .objective = objective,
-                   .simulation = simulation_options(tendon, filter_start)};
+                   .simulation = simulation_options(tendon, filter_start),
+                   .linear_terms = linear_terms};
+  for (const LinearTerm& term : linear_terms)
+    if (term.matrix.size() != term.offset.size() * data.map.n_component())
+      throw std::invalid_argument("linear_terms: expected matrices of " +
+                                  std::to_string(data.map.n_component()) +
+                                  " columns, got another number.");
   std::vector<kernel::TrialInput> inputs;
   for (const TrialArrays& trial : trials) {
     inputs.push_back(trial.input(n_mtu, n_dof));
@@ -215,16 +233,21 @@ void bind_problem(py::module_& module) {
       .def(py::init<double, double, double>(), py::arg("lowest"), py::arg("highest"),
            py::arg("weight"));
   py::class_<kernel::ObjectiveOptions>(module, "ObjectiveOptions", py::module_local(),
-                                       "Normalisation and penalties of eq. 4.")
+                                       "Normalisation and penalties of eq. 4, weight of the peak "
+                                       "force.")
       .def(py::init(&objective_options), py::kw_only(), py::arg("normalisation"),
-           py::arg("fibre_length"), py::arg("tendon_strain"));
+           py::arg("fibre_length"), py::arg("tendon_strain"), py::arg("peak_force_weight"));
+  py::class_<LinearTerm>(module, "LinearTerm", "A term |matrix x - offset|^2 of a point x.")
+      .def(py::init(&make_linear_term), py::kw_only(), py::arg("name"), py::arg("matrix"),
+           py::arg("offset"));
   py::class_<Problem, SmoothProblem, std::shared_ptr<Problem>>(
       module, "Problem",
       "A calibration step on the fused engine. Use it from one thread at a time.")
       .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("trials"),
            py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
            py::arg("component"), py::arg("dofs"), py::arg("objective"), py::arg("tendon"),
-           py::arg("filter_start"), py::arg("threads"), py::arg("instruction_set") = "auto")
+           py::arg("filter_start"), py::arg("threads"), py::arg("instruction_set") = "auto",
+           py::arg("linear_terms") = std::vector<LinearTerm>{})
       .def(
           "evaluate",
           [](Problem& problem, const Array& x) {
@@ -249,7 +272,24 @@ void bind_problem(py::module_& module) {
           },
           py::arg("x"),
           "Residuals (n_row), whose squares sum to the objective, and their derivatives "
-          "(n_row, n); penalties have rows only where they are not zero.");
+          "(n_row, n); penalties have rows only where they are not zero.")
+      .def(
+          "normal_equations",
+          [](Problem& problem, const Array& x) {
+            const std::vector<double> at = point(problem, x);
+            Array gradient(x.size());
+            Array matrix({x.size(), x.size()});
+            double* by_x = gradient.mutable_data();
+            double* products = matrix.mutable_data();
+            {
+              const py::gil_scoped_release release;
+              problem.normal_equations(at.data(), by_x, products);
+            }
+            return std::pair(gradient, matrix);
+          },
+          py::arg("x"),
+          "Gradient (n) and Gauss-Newton matrix (n, n): twice the products of all residuals' "
+          "derivatives.");
   module.def(
       "instruction_sets",
       [] {

@@ -5,6 +5,7 @@
 #include "ceinms_torch/fused/hybrid_problem.hpp"
 #include "names.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace ceinms_torch::bindings {
@@ -16,7 +17,8 @@ using fused::SynergyData;
 
 void check_synergies(const fused::LaneLayout& layout, std::size_t n_synergy,
                      const Indices& synthesised, const std::vector<Array>& recorded,
-                     const std::vector<std::size_t>& rows_per_node) {
+                     const std::vector<std::size_t>& rows_per_node,
+                     const std::vector<double>& row_interval) {
   if (n_synergy == 0) throw std::invalid_argument("n_synergy: expected at least 1, got 0.");
   if (synthesised.size() == 0)
     throw std::invalid_argument("synthesised: expected at least one MTU, got none.");
@@ -26,6 +28,10 @@ void check_synergies(const fused::LaneLayout& layout, std::size_t n_synergy,
     throw std::invalid_argument("recorded, rows_per_node: expected one per trial, got " +
                                 std::to_string(recorded.size()) + " and " +
                                 std::to_string(rows_per_node.size()) + ".");
+  if (row_interval.size() != layout.n_trial() ||
+      !std::all_of(row_interval.begin(), row_interval.end(), [](double s) { return s > 0.0; }))
+    throw std::invalid_argument(
+        "row_interval: expected one positive number per trial, got others.");
   for (std::size_t trial = 0; trial < layout.n_trial(); ++trial) {
     const std::size_t n_row = layout.n_row(trial);
     const std::size_t step = rows_per_node[trial];
@@ -43,8 +49,9 @@ void check_synergies(const fused::LaneLayout& layout, std::size_t n_synergy,
 std::shared_ptr<HybridProblem> make_hybrid_problem(
     std::shared_ptr<Problem> problem, std::size_t n_synergy, const Indices& synthesised,
     const std::vector<Array>& recorded, const std::vector<std::size_t>& rows_per_node,
-    bool shared_weightings, bool exact_bounds, const kernel::HybridOptions& options) {
-  check_synergies(problem->layout(), n_synergy, synthesised, recorded, rows_per_node);
+    const std::vector<double>& row_interval, bool shared_weightings, bool exact_bounds,
+    const kernel::HybridOptions& options) {
+  check_synergies(problem->layout(), n_synergy, synthesised, recorded, rows_per_node, row_interval);
   SynergyData data{.n_synergy = n_synergy,
                    .n_channel = static_cast<std::size_t>(recorded.front().shape(0)),
                    .synthesised = to_indices(synthesised),
@@ -54,7 +61,7 @@ std::shared_ptr<HybridProblem> make_hybrid_problem(
                    .options = options};
   for (std::size_t trial = 0; trial < recorded.size(); ++trial)
     data.trials.push_back({static_cast<std::size_t>(recorded[trial].shape(1)), rows_per_node[trial],
-                           to_vector(recorded[trial])});
+                           row_interval[trial], to_vector(recorded[trial])});
   return std::make_shared<HybridProblem>(std::move(problem), std::move(data));
 }
 
@@ -64,7 +71,7 @@ void bind_hybrid(py::module_& module) {
   py::class_<kernel::HybridOptions>(module, "HybridOptions", py::module_local(),
                                     "Weights of what eq. 5 adds.")
       .def(py::init(&hybrid_options), py::kw_only(), py::arg("excitation_weight"),
-           py::arg("synthesised_weight"), py::arg("bounds_weight"));
+           py::arg("synthesised_weight"), py::arg("bounds_weight"), py::arg("smoothness_weight"));
   py::class_<HybridProblem, fused::SmoothProblem, std::shared_ptr<HybridProblem>>(
       module, "HybridProblem",
       "A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is "
@@ -72,7 +79,8 @@ void bind_hybrid(py::module_& module) {
       "primitives (n_synergy, n_node) of every trial. Takes over the problem.")
       .def(py::init(&make_hybrid_problem), py::kw_only(), py::arg("problem"), py::arg("n_synergy"),
            py::arg("synthesised"), py::arg("recorded"), py::arg("rows_per_node"),
-           py::arg("shared_weightings"), py::arg("exact_bounds"), py::arg("options"));
+           py::arg("row_interval"), py::arg("shared_weightings"), py::arg("exact_bounds"),
+           py::arg("options"));
 }
 
 }  // namespace ceinms_torch::bindings

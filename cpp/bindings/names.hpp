@@ -39,21 +39,24 @@ inline kernel::SimulationOptions simulation_options(std::string_view tendon,
 
 inline kernel::ObjectiveOptions objective_options(std::string_view normalisation,
                                                   kernel::RangePenalty fibre_length,
-                                                  kernel::RangePenalty tendon_strain) {
+                                                  kernel::RangePenalty tendon_strain,
+                                                  double peak_force_weight) {
   using kernel::Normalisation;
   constexpr std::array<std::pair<std::string_view, Normalisation>, 3> words{
       {{"variance", Normalisation::variance},
        {"meanSquare", Normalisation::mean_square},
        {"rmse", Normalisation::rmse}}};
-  return {named("normalisation", normalisation, words), fibre_length, tendon_strain};
+  return {named("normalisation", normalisation, words), fibre_length, tendon_strain,
+          peak_force_weight};
 }
 
 inline kernel::HybridOptions hybrid_options(double excitation_weight, double synthesised_weight,
-                                            double bounds_weight) {
+                                            double bounds_weight, double smoothness_weight) {
   kernel::HybridOptions options;
   options.excitation_weight = excitation_weight;
   options.synthesised_weight = synthesised_weight;
   options.bounds.weight = bounds_weight;
+  options.smoothness_weight = smoothness_weight;
   return options;
 }
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from ceinms_torch.model.execution import Execution, Hybrid
     from ceinms_torch.model.input_data import InputData
     from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-    from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective
+    from ceinms_torch.model.objective import Objective
+    from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
     from ceinms_torch.model.parameters import PARAMETER_KINDS
     from ceinms_torch.model.rt_subject import read_rt_subject
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
@@ -89,7 +90,8 @@ _HOMES = {
     "model.execution": ("Execution", "Hybrid"),
     "model.input_data": ("InputData",),
     "model.nms_model": ("SimulatedAnnealing", "Tendon"),
-    "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt", "Objective"),
+    "model.objective": ("Objective",),
+    "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt"),
     "model.parameters": ("PARAMETER_KINDS",),
     "model.rt_subject": ("read_rt_subject",),
     "model.setup": ("CalibrationSetup", "RunSetup"),

@@ -21,6 +21,7 @@ __all__: list[str] = [
     "LegacyModel",
     "LegacyProblem",
     "LegacyTrial",
+    "LinearTerm",
     "Minimum",
     "ObjectiveOptions",
     "Problem",
@@ -142,10 +143,27 @@ class RangePenalty:
 
 class ObjectiveOptions:
     """
-    Normalisation and penalties of eq. 4.
+    Normalisation and penalties of eq. 4, weight of the peak force.
     """
     def __init__(
-        self, *, normalisation: str, fibre_length: RangePenalty, tendon_strain: RangePenalty
+        self,
+        *,
+        normalisation: str,
+        fibre_length: RangePenalty,
+        tendon_strain: RangePenalty,
+        peak_force_weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class LinearTerm:
+    """
+    A term |matrix x - offset|^2 of a point x.
+    """
+    def __init__(
+        self,
+        *,
+        name: str,
+        matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        offset: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     ) -> None: ...
 
 class Problem(SmoothProblem):
@@ -176,10 +194,17 @@ class Problem(SmoothProblem):
         filter_start: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
         instruction_set: str = "auto",
+        linear_terms: collections.abc.Sequence[LinearTerm] = [],
     ) -> None: ...
     def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
         Objective at x (n) in [0, 1].
+        """
+    def normal_equations(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        Gradient (n) and Gauss-Newton matrix (n, n): twice the products of all residuals' derivatives.
         """
     def residuals(
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
@@ -247,6 +272,7 @@ class HybridOptions:
         excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
         synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
         bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
+        smoothness_weight: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None: ...
 
 class HybridProblem(SmoothProblem):
@@ -261,6 +287,7 @@ class HybridProblem(SmoothProblem):
         synthesised: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         recorded: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
         rows_per_node: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        row_interval: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         shared_weightings: bool,
         exact_bounds: bool,
         options: HybridOptions,

@@ -13,6 +13,7 @@ __all__: list[str] = [
     "HybridOptions",
     "HybridProblem",
     "Iteration",
+    "LinearTerm",
     "Minimum",
     "ObjectiveOptions",
     "ParameterMap",
@@ -107,11 +108,22 @@ class RangePenalty:
 
 class ObjectiveOptions:
     """
-    Normalisation and penalties of eq. 4.
+    Normalisation and penalties of eq. 4, weight of the peak force.
     """
     def __init__(
-        self, *, normalisation: str, fibre_length: RangePenalty, tendon_strain: RangePenalty
+        self,
+        *,
+        normalisation: str,
+        fibre_length: RangePenalty,
+        tendon_strain: RangePenalty,
+        peak_force_weight: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None: ...
+
+class LinearTerm:
+    """
+    A term |matrix x - offset|^2 of a point x.
+    """
+    def __init__(self, *, name: str, matrix: torch.Tensor, offset: torch.Tensor) -> None: ...
 
 class Target:
     """
@@ -177,6 +189,7 @@ class Problem:
         objective: ObjectiveOptions,
         tendon: str,
         filter_start: str,
+        linear_terms: collections.abc.Sequence[LinearTerm] = [],
     ) -> None: ...
     def evaluate(self, x: torch.Tensor) -> Evaluation:
         """
@@ -203,6 +216,7 @@ class HybridOptions:
         excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
         synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
         bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
+        smoothness_weight: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None: ...
 
 class HybridProblem:
@@ -217,6 +231,7 @@ class HybridProblem:
         synthesised: torch.Tensor,
         recorded: collections.abc.Sequence[torch.Tensor],
         interpolation: collections.abc.Sequence[torch.Tensor],
+        interval: collections.abc.Sequence[torch.Tensor],
         shared_weightings: bool,
         exact_bounds: bool,
         options: HybridOptions,

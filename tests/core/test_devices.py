@@ -73,10 +73,16 @@ print("equal")
 def test_calibration_takes_the_same_path(folder):
     out = run_elsewhere(
         """
+objective = ct.Objective(
+    peak_force_weight=0.1,
+    parameter_prior_weight=0.1,
+    group_coherence_weight=0.1,
+    group_coherence_muscles=(("soleus_r", "gasmed_r"),),
+)
 results = [
     ct.calibrate(
         folder.subject, folder.trials, folder.plan, engine="tensor", device=device,
-        options=ct.AdamW(max_iterations=3),
+        options=ct.AdamW(max_iterations=3), objective=objective,
     )
     for device in ("cpu", DEVICE)
 ]

@@ -62,6 +62,7 @@ def problem(*, target=None, space=None, **changes):
             normalisation="variance",
             fibre_length=_torch.RangePenalty(0.5, 1.5, 100.0),
             tendon_strain=_torch.RangePenalty(0.0, 0.5, 100.0),
+            peak_force_weight=0.0,
         ),
         tendon="stiff",
         filter_start="ceinms",
@@ -229,7 +230,9 @@ def test_problem_refuses_slots_without_component():
 def test_objective_knows_its_normalisations():
     penalty = _torch.RangePenalty(0.5, 1.5, 100.0)
     with pytest.raises(ValueError, match=r"^normalisation: expected one of 'variance', 'meanSqu"):
-        _torch.ObjectiveOptions(normalisation="mean", fibre_length=penalty, tendon_strain=penalty)
+        _torch.ObjectiveOptions(
+            normalisation="mean", fibre_length=penalty, tendon_strain=penalty, peak_force_weight=0.0
+        )
 
 
 # ---- numbers of the right kind at the right place, and still wrong
@@ -323,7 +326,10 @@ def fused_problem(*, trial=None, **changes):
         "component": np.array([0, 0, 1]),
         "dofs": np.array([0, 1]),
         "objective": _kernel.ObjectiveOptions(
-            normalisation="variance", fibre_length=penalty, tendon_strain=penalty
+            normalisation="variance",
+            fibre_length=penalty,
+            tendon_strain=penalty,
+            peak_force_weight=0.0,
         ),
         "tendon": "rosenbrock",
         "filter_start": "ceinms",

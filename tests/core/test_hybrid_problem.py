@@ -245,6 +245,7 @@ def test_adamw_of_both_engines_goes_the_same_way():
         ({"synthesised": np.array([7])}, "synthesised: expected indices from 0 to 4, got 7"),
         ({"synthesised": np.array([], dtype=int)}, "synthesised: expected at least one MTU"),
         ({"rows_per_node": [0, 1]}, "rows_per_node: expected 1 to"),
+        ({"row_interval": [0.005, 0.0]}, "row_interval: expected one positive number per trial"),
         ({"recorded": [np.zeros((2, 3))] * 2}, "recorded: expected shape"),
     ],
 )
@@ -259,9 +260,55 @@ def test_faulty_arrays_are_refused(changes, message):
         "synthesised": np.array(setting.channels.synthesised),
         "recorded": list(setting.recorded),
         "rows_per_node": [one.rows_per_node for one in setting.nodes],
+        "row_interval": [one.row_interval for one in setting.nodes],
         "shared_weightings": True,
         "exact_bounds": True,
         "options": _kernel.HybridOptions(**setting.weights()),
     }
     with pytest.raises(ValueError, match=message):
         _kernel.HybridProblem(**{**arguments, **changes})
+
+
+# ---- smooth excitations
+
+
+@pytest.mark.parametrize("normalisation", ["variance", "meanSquare", "rmse"])
+def test_smoothness_is_the_mean_squared_derivative(normalisation):
+    plain = {"normalisation": normalisation, "primitive_rate": 40.0}
+    choices = {**plain, "smoothness_weight": 0.02}
+    fused, x, layout = hybrid_problem("fused", **choices)
+    tensor, _, _ = hybrid_problem("tensor", **choices)
+    assert fused.term_names == tensor.term_names
+    assert fused.term_names[-1] == "smoothness"
+    got, gradient = fused.gradient(x)
+    expected, slope = tensor.gradient(x)
+    assert got.terms == pytest.approx(expected.terms, rel=RTOL)
+    assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+    without, _, _ = hybrid_problem("fused", **plain)
+    assert got.terms[:-1] == without.gradient(x)[0].terms
+    hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=40.0)
+    nodes = hybrid_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS)).nodes
+    total = 0.0
+    for trial, one, weightings, primitives in zip(
+        TRIALS, nodes, layout.weightings(x), layout.primitives(x), strict=True
+    ):
+        made = weightings[2:] @ primitives
+        time = trial.excitation_time[one.rows]
+        speed = np.diff(made) / np.diff(time)
+        total += 0.02 * np.mean(speed**2 @ np.diff(time)) / (time[-1] - time[0])
+    assert len(set(np.diff(nodes[0].rows))) == 2  # the last interval is a shorter one
+    total *= 2.0 if normalisation == "variance" else 1.0 / len(TRIALS)
+    assert got.terms[-1] == pytest.approx(total, rel=1e-9)
+
+
+def test_fused_gradient_with_smoothness_equals_central_differences():
+    problem, x, layout = hybrid_problem("fused", smoothness_weight=0.02)
+    _, gradient = problem.gradient(x)
+    h = 1e-6
+    for i in range(layout.n_parameter, len(x)):
+        ahead, behind = x.copy(), x.copy()
+        ahead[i] += h
+        behind[i] -= h
+        difference = problem.gradient(ahead)[0].objective - problem.gradient(behind)[0].objective
+        tolerance = 1e-6 * abs(gradient[i]) + 1e-8 * np.abs(gradient).max()  # as above
+        assert abs(difference / (2.0 * h) - gradient[i]) <= tolerance, i

@@ -7,7 +7,8 @@ import pytest
 
 from ceinms_torch import _kernel
 from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.model.options import AdamW, Objective
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.workflows.calibrate import calibrate

@@ -210,3 +210,22 @@ def test_weightings_may_differ_between_trials(folder, result):
     np.testing.assert_allclose(start[0].weightings.values, np.mean(tables, axis=0), rtol=1e-12)
     same = [one.weightings.values for one in start[1].synergies.values()]
     np.testing.assert_array_equal(same[0], same[1])
+
+
+def test_smooth_excitations_cost_little(folder, result):
+    hybrid = dataclasses.replace(folder.plan.hybrid, smoothness_weight=0.01)
+    smooth = ct.calibrate_hybrid(
+        folder.subject, folder.trials, folder.plan, folder.generator, hybrid=hybrid
+    )
+
+    def speed(one):  # root mean squared derivative of the synthesised excitations [1/s]
+        squares = []
+        for synergies in one.synergies.values():
+            trial = synergies.trial
+            columns = [trial.mtu_names.index(name) for name in one.synthesised]
+            steps = np.diff(trial.excitation[:, columns], axis=0)
+            squares.append(np.mean((steps / np.diff(trial.excitation_time)[:, np.newaxis]) ** 2))
+        return np.sqrt(np.mean(squares))
+
+    assert speed(smooth) < 0.7 * speed(result)
+    assert max(fit.rmse for dofs in smooth.fit.values() for fit in dofs.values()) < 2.0

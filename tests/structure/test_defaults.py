@@ -89,6 +89,9 @@ def test_objective_options():
         "fibre_length": (*python.fibre_length_range, python.fibre_length_weight),
         "tendon_strain": (*python.tendon_strain_range, python.tendon_strain_weight),
     }
+    assert numbers_of(header_with("struct ObjectiveOptions"), "ObjectiveOptions") == {
+        "peak_force_weight": python.peak_force_weight
+    }
     chosen = re.search(r"Normalisation\s+\w+\s*=\s*Normalisation::(\w+)", text)
     assert chosen[1] == python.normalisation
 
@@ -101,6 +104,7 @@ def test_hybrid_options():
     assert numbers_of(text, "HybridOptions") == {
         "excitation_weight": python.excitation_weight,
         "synthesised_weight": python.synthesised_weight,
+        "smoothness_weight": python.smoothness_weight,
     }
     bounds = tuple(float(number) for number in penalty[1].split(","))
     assert bounds == (0.0, 1.0, python.bounds_weight)

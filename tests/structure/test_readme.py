@@ -151,7 +151,7 @@ def test_xml_example_is_read_and_spells_out_the_defaults(elsewhere):
 
 
 def test_other_optimisers_spell_out_their_defaults(elsewhere):
-    whole, adamw, lbfgs, _ = blocks(CALIBRATION, "xml")
+    whole, adamw, lbfgs, *_ = blocks(CALIBRATION, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     algorithm = r"<levenbergMarquardt>.*?</levenbergMarquardt>"
     for fragment, defaults in ((adamw, ct.AdamW()), (lbfgs, ct.Lbfgs())):
@@ -161,12 +161,26 @@ def test_other_optimisers_spell_out_their_defaults(elsewhere):
 
 
 def test_synergies_spell_out_their_defaults(elsewhere):
-    whole, *_, fragment = blocks(CALIBRATION, "xml")
+    whole, _, _, fragment, _ = blocks(CALIBRATION, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     path.write_text(whole.replace("<openLoop/>", fragment), encoding="utf-8")
     hybrid = ct.CalibrationPlan.read(path).hybrid
     assert dataclasses.replace(hybrid, synthesise=None) == ct.SynergyHybrid()
     assert all(f"<{name}>" in fragment for name in hybrid.to_dict())
+
+
+def test_example_of_preferences_is_read(elsewhere):
+    whole, *_, fragment = blocks(CALIBRATION, "xml")
+    path = elsewhere / "subjects" / "gait" / "example.xml"
+    pattern = r"<minimizeTorqueError>.*?</minimizeTorqueError>"
+    path.write_text(re.sub(pattern, fragment, whole, flags=re.DOTALL), encoding="utf-8")
+    plan = ct.CalibrationPlan.read(path)
+    assert plan.steps[0].objective == ct.Objective(
+        parameter_prior_weight=0.01,
+        group_coherence_weight=0.1,
+        group_coherence_muscles=(("vaslat_r", "vasmed_r", "vasint_r"), ("gasmed_r", "gaslat_r")),
+    )
+    plan.check_names(ct.Subject.read(elsewhere / "subjects" / "gait" / "subjectUncalibrated.xml"))
 
 
 # Where the commands of a page are typed.

@@ -38,9 +38,10 @@ void HybridProblem::check() const {
   problem.check();
   TORCH_CHECK_VALUE(n_synergy > 0, "n_synergy: expected at least 1, got ", n_synergy, ".");
   const at::Tensor& excitation = problem.batch.excitation;
-  TORCH_CHECK_VALUE(n_trial() == excitation.size(2) && interpolation.size() == recorded.size(),
-                    "recorded, interpolation: expected one per trial, got ", recorded.size(),
-                    " and ", interpolation.size(), ".");
+  TORCH_CHECK_VALUE(n_trial() == excitation.size(2) && interpolation.size() == recorded.size() &&
+                        interval.size() == recorded.size(),
+                    "recorded, interpolation, interval: expected one per trial, got ",
+                    recorded.size(), ", ", interpolation.size(), " and ", interval.size(), ".");
   TORCH_CHECK_VALUE(synthesised.numel() > 0 && synthesised.min().item<std::int64_t>() >= 0 &&
                         synthesised.max().item<std::int64_t>() < excitation.size(1),
                     "synthesised: expected indices of MTUs, got none or others.");
@@ -53,6 +54,9 @@ void HybridProblem::check() const {
     check_shape("interpolation", interpolation[trial], {excitation.size(0), n_node});
     check_numbers("recorded", recorded[trial]);
     check_numbers("interpolation", interpolation[trial]);
+    check_shape("interval", interval[trial], {n_node - 1});
+    TORCH_CHECK_VALUE((interval[trial] > 0.0).all().item<bool>(),
+                      "interval: expected positive numbers, got one that is not.");
   }
 }
 
@@ -72,6 +76,7 @@ Evaluation HybridProblem::evaluate(const at::Tensor& x) const {
   Collected tracking;
   Collected size;
   Collected outside;
+  Collected change;
   std::vector<at::Tensor> rows;
   std::int64_t set = problem.n_component();
   std::int64_t primitive = first_primitive();
@@ -98,6 +103,14 @@ Evaluation HybridProblem::evaluate(const at::Tensor& x) const {
       outside.add(kernel::distance_outside(values, options.bounds),
                   weight(n_step, 1, options.bounds.weight));
     };
+    if (options.smoothness_weight > 0.0) {
+      // As kernel::smoothness_weight, of which the intervals are a factor.
+      const double duration = interval[trial].sum().item<double>();
+      change.add(
+          (made.slice(1, 1) - made.slice(1, 0, n_node - 1)) / interval[trial].sqrt(),
+          kernel::smoothness_weight(normalisation, sizes, 1.0, duration,
+                                    static_cast<double>(made.size(0)), options.smoothness_weight));
+    }
     penalty(made, n_node);
     penalty(primitives, n_node);
     penalty(weightings, 1);
@@ -108,6 +121,7 @@ Evaluation HybridProblem::evaluate(const at::Tensor& x) const {
   result.terms.push_back({"excitation", tracking.residuals()});
   result.terms.push_back({"synthesised", size.residuals()});
   result.terms.push_back({"bounds", outside.residuals()});
+  if (options.smoothness_weight > 0.0) result.terms.push_back({"smoothness", change.residuals()});
   return result;
 }
 

@@ -43,6 +43,20 @@ at::Tensor moment_residuals(const at::Tensor& scaled_error, Normalisation normal
   return (scaled_error.square().sum(0) + 1e-24).pow(0.25) / std::sqrt(sizes.n_trial);
 }
 
+/// The peak of every trial's summed force over that of all MTUs at the start. (n_trial)
+at::Tensor peak_force(const tensor::Simulation& simulation, const at::Tensor& start,
+                      const at::Tensor& valid, const at::Tensor& n_valid) {
+  const at::Tensor capacity =
+      start.select(0, static_cast<std::int64_t>(kernel::ParameterKind::max_isometric_force)).sum();
+  const at::Tensor sum =
+      at::where(valid, simulation.mtu_force.sum(1) / capacity, 0.0).abs();  // (n_step, n_trial)
+  // Over the greatest, so that no power is too small. Without any force there is no derivative;
+  // the smallest power keeps it finite.
+  const at::Tensor greatest = sum.detach().amax(0).clamp_min(1e-300);
+  const at::Tensor mean = (sum / greatest).pow(kernel::peak_exponent).sum(0) / n_valid;
+  return greatest * (mean + 1e-24).pow(1.0 / kernel::peak_exponent);
+}
+
 }  // namespace
 
 at::Tensor Evaluation::objective() const {
@@ -52,7 +66,7 @@ at::Tensor Evaluation::objective() const {
 }
 
 Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
-                    const tensor::TrialBatch& batch, const Target& target,
+                    const at::Tensor& start, const tensor::TrialBatch& batch, const Target& target,
                     const kernel::ObjectiveOptions& options, kernel::TendonModel tendon) {
   const at::Tensor valid = batch.is_valid.unsqueeze(1);  // (n_step, 1, n_trial)
   const at::Tensor n_valid = batch.is_valid.to(at::kCPU).sum(0, false, at::kDouble);  // (n_trial)
@@ -85,6 +99,11 @@ Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& para
   if (tendon != kernel::TendonModel::stiff)
     result.terms.push_back(
         {"tendon_strain", penalty(simulation.tendon_strain, options.tendon_strain)});
+  if (options.peak_force_weight > 0.0)
+    result.terms.push_back(
+        {"peak_force", peak_force(simulation, start, batch.is_valid, n_valid.to(batch.device())) *
+                           std::sqrt(kernel::peak_weight(options.normalisation, sizes,
+                                                         options.peak_force_weight))});
   return result;
 }
 

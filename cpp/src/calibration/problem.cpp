@@ -75,6 +75,14 @@ void Problem::check() const {
   tensor::check(batch);
   calibration::check(target, batch);
   calibration::check(map, batch);
+  for (const LinearTerm& term : linear_terms) {
+    check_shape("matrix", term.matrix, {term.offset.numel(), n_component()});
+    check_shape("offset", term.offset, {term.offset.numel()});
+    check_device("matrix", term.matrix, batch.device());
+    check_device("offset", term.offset, batch.device());
+    check_numbers("matrix", term.matrix);
+    check_numbers("offset", term.offset);
+  }
 }
 
 void Problem::check_point(const at::Tensor& x) const {
@@ -92,8 +100,11 @@ Evaluation Problem::evaluate(const at::Tensor& x, const at::Tensor& excitation) 
 }
 
 Evaluation Problem::measure(const at::Tensor& x, const tensor::Simulation& result) const {
-  return calibration::evaluate(result, map.parameters(x), batch, target, objective,
-                               simulation.tendon);
+  Evaluation evaluation = calibration::evaluate(result, map.parameters(x), map.start, batch, target,
+                                                objective, simulation.tendon);
+  for (const LinearTerm& term : linear_terms)
+    evaluation.terms.push_back({term.name, at::mv(term.matrix, x) - term.offset});
+  return evaluation;
 }
 
 }  // namespace ceinms_torch::calibration

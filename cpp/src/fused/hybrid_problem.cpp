@@ -47,7 +47,9 @@ HybridProblem::HybridProblem(std::shared_ptr<Problem> problem, SynergyData data)
 
 std::vector<std::string> HybridProblem::term_names() const {
   std::vector<std::string> names = problem_->term_names();
-  names.insert(names.end(), {"excitation", "synthesised", "bounds"});
+  constexpr std::array<const char*, n_term> own{"excitation", "synthesised", "bounds",
+                                                "smoothness"};
+  names.insert(names.end(), own.begin(), own.begin() + n_sum());
   return names;
 }
 
@@ -95,7 +97,7 @@ const Evaluation& HybridProblem::gradient(const double* x, double* gradient) {
   sums_.fill(0.0);
   for (std::size_t trial = 0; trial < data_.trials.size(); ++trial)
     add_terms(synergies(x, gradient, trial), trial);
-  evaluation_.terms.insert(evaluation_.terms.end(), sums_.begin(), sums_.end());
+  evaluation_.terms.insert(evaluation_.terms.end(), sums_.begin(), sums_.begin() + n_sum());
   evaluation_.objective += std::accumulate(sums_.begin(), sums_.end(), 0.0);
   return evaluation_;
 }
@@ -157,6 +159,26 @@ void HybridProblem::add_synthesised(std::size_t trial, std::size_t mtu) {
     by_node_[node] += 2.0 * weight * node_[node];
   }
   add_bounds(node_.data(), node_.size(), weights_[trial].node, by_node_.data());
+  if (data_.options.smoothness_weight > 0.0) add_smoothness(trial);
+}
+
+/// How fast node_ changes.
+void HybridProblem::add_smoothness(std::size_t trial) {
+  const RecordedChannels& recorded = data_.trials[trial];
+  const std::size_t n_row = problem_->layout().n_row(trial);
+  const double duration = static_cast<double>(n_row - 1) * recorded.row_interval;
+  for (std::size_t node = 0; node + 1 < recorded.n_node; ++node) {
+    const std::size_t begin = node * recorded.rows_per_node;
+    const std::size_t end = std::min(begin + recorded.rows_per_node, n_row - 1);
+    const double weight = kernel::smoothness_weight(
+        problem_->normalisation(), problem_->sizes(),
+        static_cast<double>(end - begin) * recorded.row_interval, duration,
+        static_cast<double>(data_.synthesised.size()), data_.options.smoothness_weight);
+    const double difference = node_[node + 1] - node_[node];
+    sums_[Term::smoothness] += weight * difference * difference;
+    by_node_[node + 1] += 2.0 * weight * difference;
+    by_node_[node] -= 2.0 * weight * difference;
+  }
 }
 
 /// The penalty on numbers outside a range.

@@ -129,7 +129,7 @@ void Problem::add_penalty_equations(std::size_t block, double* gradient, double*
 }
 
 const Evaluation& Problem::normal_equations(const double* x, double* gradient, double* matrix) {
-  set_parameters(x);
+  set_point(x);
   workspace_.forward(parameters_.data(), kinds_, [&](std::size_t block) {
     add_up_penalties(block);
     fill_penalty_equations(block);
@@ -145,6 +145,8 @@ const Evaluation& Problem::normal_equations(const double* x, double* gradient, d
   for (const Joint& joint : joints_) add_joint_equations(joint, gradient, matrix);
   for (std::size_t block = 0; block < penalties_.size(); ++block)
     add_penalty_equations(block, gradient, matrix);
+  linear_.add_gradient(gradient);
+  linear_.add_matrix(matrix);
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < i; ++j) matrix[j * n + i] = matrix[i * n + j];
   return evaluation_;
@@ -152,7 +154,7 @@ const Evaluation& Problem::normal_equations(const double* x, double* gradient, d
 
 void Problem::residuals(const double* x, std::vector<double>& residual,
                         std::vector<double>& jacobian) {
-  set_parameters(x);
+  set_point(x);
   workspace_.forward(parameters_.data(), kinds_,
                      [&](std::size_t block) { add_up_penalties(block); });
   workspace_.pool().run(joints_.size(), [&](std::size_t i, std::size_t) { measure(joints_[i]); });
@@ -183,6 +185,7 @@ void Problem::residuals(const double* x, std::vector<double>& residual,
                    for (std::size_t i = 0; i < own_[lane.mtu].size(); ++i)
                      jacobian[first + own_[lane.mtu][i].component] += scale * derivative[i];
                  });
+  linear_.append_rows(residual, jacobian);
 }
 
 }  // namespace ceinms_torch::fused

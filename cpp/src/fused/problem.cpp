@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace ceinms_torch::fused {
 namespace {
@@ -24,7 +25,8 @@ Problem::Problem(const Backend& backend, const std::vector<kernel::TrialInput>& 
       actions_(trials.size() * workspace_.layout().n_mtu()),
       parameters_(data_->map.start),
       matrix_gradient_(data_->map.start.size()),
-      penalties_(workspace_.layout().n_block()) {
+      penalties_(workspace_.layout().n_block()),
+      linear_(data_->linear_terms, data_->map.n_component()) {
   const ParameterMap& map = data_->map;
   const std::size_t n_mtu = workspace_.layout().n_mtu();
   for (std::size_t i = 0; i < map.n_component(); ++i) width_.push_back(map.upper[i] - map.lower[i]);
@@ -37,6 +39,7 @@ Problem::Problem(const Backend& backend, const std::vector<kernel::TrialInput>& 
     kinds_.push_back(kind);
   }
   add_joints(trials);
+  if (has_peaks()) add_peaks(trials);
   evaluation_.terms.resize(term_names().size());
   evaluation_.rmse.resize(data_->dofs.size());
 }
@@ -63,26 +66,59 @@ void Problem::add_joints(const std::vector<kernel::TrialInput>& trials) {
         bool acts = false;
         for (std::size_t k = 0; k < n_step; ++k) acts |= arm(k) != 0.0;
         if (!acts) continue;
-        actions_[t * trial.n_mtu + mtu].push_back({joints_.size(), joint.mtus.size()});
-        joint.mtus.push_back(mtu);
+        let_act(mtu, joint);
         for (std::size_t k = 0; k < n_step; ++k) joint.moment_arm.push_back(arm(k));
-        for (const OwnParameter& own : own_[mtu]) joint.components.push_back(own.component);
       }
-      std::sort(joint.components.begin(), joint.components.end());
-      joint.components.erase(std::unique(joint.components.begin(), joint.components.end()),
-                             joint.components.end());
-      joints_.push_back(std::move(joint));
+      add(std::move(joint));
     }
   }
+}
+
+/// The summed force of every trial, on which all MTUs act.
+void Problem::add_peaks(const std::vector<kernel::TrialInput>& trials) {
+  const double* force =
+      data_->map.start.data() +
+      static_cast<std::size_t>(ParameterKind::max_isometric_force) * workspace_.layout().n_mtu();
+  force_scale_ = 1.0 / std::accumulate(force, force + workspace_.layout().n_mtu(), 0.0);
+  for (std::size_t t = 0; t < trials.size(); ++t) {
+    const std::size_t n_step = trials[t].n_step;
+    Joint joint{};
+    joint.trial = t;
+    joint.dof = no_dof;
+    joint.weight = kernel::peak_weight(data_->objective.normalisation, sizes_,
+                                       data_->objective.peak_force_weight) /
+                   static_cast<double>(n_step);
+    joint.error.resize(n_step);
+    joint.moment_arm.resize(trials[t].n_mtu * n_step);
+    for (std::size_t mtu = 0; mtu < trials[t].n_mtu; ++mtu) let_act(mtu, joint);
+    add(std::move(joint));
+  }
+}
+
+/// One more MTU for the joint that is going to be added next.
+void Problem::let_act(std::size_t mtu, Joint& joint) {
+  actions_[joint.trial * workspace_.layout().n_mtu() + mtu].push_back(
+      {joints_.size(), joint.mtus.size()});
+  joint.mtus.push_back(mtu);
+  for (const OwnParameter& own : own_[mtu]) joint.components.push_back(own.component);
+}
+
+void Problem::add(Joint joint) {
+  std::sort(joint.components.begin(), joint.components.end());
+  joint.components.erase(std::unique(joint.components.begin(), joint.components.end()),
+                         joint.components.end());
+  joints_.push_back(std::move(joint));
 }
 
 std::vector<std::string> Problem::term_names() const {
   std::vector<std::string> names{"moment", "fibre_length"};
   if (data_->simulation.tendon != kernel::TendonModel::stiff) names.emplace_back("tendon_strain");
+  if (has_peaks()) names.emplace_back("peak_force");
+  for (const LinearTerm& term : linear_.terms()) names.push_back(term.name);
   return names;
 }
 
-void Problem::set_parameters(const double* x) {
+void Problem::set_point(const double* x) {
   const ParameterMap& map = data_->map;
   const std::size_t n_mtu = workspace_.layout().n_mtu();
   for (std::size_t i = 0; i < map.slot.size(); ++i) {
@@ -93,22 +129,26 @@ void Problem::set_parameters(const double* x) {
     if (value == 0.0 && only_scales(static_cast<ParameterKind>(map.slot[i] / n_mtu)))
       value = 1e-100;
   }
+  linear_.measure(x);
 }
 
-double Problem::moment_term(const Joint& joint) const {
+/// What a joint adds to the objective.
+double Problem::joint_term(const Joint& joint) const {
   const double value = joint.weight * joint.square_sum;
-  if (data_->objective.normalisation != Normalisation::rmse) return value;
+  if (data_->objective.normalisation != Normalisation::rmse || joint.dof == no_dof) return value;
   return std::sqrt(value + 1e-24) / sizes_.n_trial;
 }
 
-/// d(moment term) / d(square_sum).
+/// d(joint_term) / d(square_sum).
 double Problem::error_weight(const Joint& joint) const {
-  if (data_->objective.normalisation != Normalisation::rmse) return joint.weight;
+  if (data_->objective.normalisation != Normalisation::rmse || joint.dof == no_dof)
+    return joint.weight;
   return joint.weight / (2.0 * std::sqrt(joint.weight * joint.square_sum + 1e-24) * sizes_.n_trial);
 }
 
 /// Moment errors of a joint after a forward pass.
 void Problem::measure(Joint& joint) const {
+  if (joint.dof == no_dof) return measure_peak(joint);
   const LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
   const std::size_t n_step = joint.error.size();
@@ -121,6 +161,42 @@ void Problem::measure(Joint& joint) const {
   }
   joint.square_sum = 0.0;
   for (const double error : joint.error) joint.square_sum += error * error;
+}
+
+/// The summed force of a trial after a forward pass, as errors whose squares sum to n_step times
+/// the squared peak, with the same derivatives.
+///
+/// With m the mean over steps, the squared peak is P^2 = m(s^p)^(2/p) = m((w s)^2), where
+/// w = |s / P|^(p/2 - 1), and its derivative is 2 m(w^2 s ds): that of the squares of w s with w as
+/// it is. So w / (sum of F0) is the moment arm of every MTU at this point, and least squares
+/// follow: the rows weigh the steps near the peak, and the peak's own are not the only ones.
+void Problem::measure_peak(Joint& joint) const {
+  const LaneLayout& layout = workspace_.layout();
+  const std::size_t width = layout.backend().width;
+  const std::size_t n_step = joint.error.size();
+  std::vector<double>& error = joint.error;
+  std::fill(error.begin(), error.end(), 0.0);
+  for (const std::size_t mtu : joint.mtus) {
+    const Lane& lane = layout.lane(joint.trial, mtu);
+    const double* force = workspace_.trace(lane.block).mtu_force + lane.place;
+    for (std::size_t k = 0; k < n_step; ++k) error[k] -= force_scale_ * force[k * width];
+  }
+  // Over the greatest, so that no power is too small.
+  double greatest = 0.0;
+  for (const double s : error) greatest = std::max(greatest, std::abs(s));
+  if (greatest == 0.0) greatest = 1.0;
+  double mean = 0.0;
+  for (const double s : error)
+    mean += std::pow(std::abs(s) / greatest, kernel::peak_exponent) / static_cast<double>(n_step);
+  const double peak = greatest * std::pow(mean, 1.0 / kernel::peak_exponent);
+  joint.square_sum = peak * peak * static_cast<double>(n_step);
+  for (std::size_t k = 0; k < n_step; ++k) {
+    const double weight =
+        peak > 0.0 ? std::pow(std::abs(error[k]) / peak, kernel::peak_exponent / 2.0 - 1.0) : 0.0;
+    error[k] *= weight;
+    for (std::size_t m = 0; m < joint.mtus.size(); ++m)
+      joint.moment_arm[m * n_step + k] = weight * force_scale_;
+  }
 }
 
 /// Penalties of a block after its forward pass.
@@ -140,21 +216,30 @@ void Problem::add_up_penalties(std::size_t block) {
 void Problem::sum_up() {
   std::fill(evaluation_.terms.begin(), evaluation_.terms.end(), 0.0);
   std::fill(evaluation_.rmse.begin(), evaluation_.rmse.end(), 0.0);
+  const bool elastic = data_->simulation.tendon != kernel::TendonModel::stiff;
+  const std::size_t peak_force = elastic ? 3 : 2;
   for (const Joint& joint : joints_) {
-    evaluation_.terms[0] += moment_term(joint);
+    if (joint.dof == no_dof) {
+      evaluation_.terms[peak_force] += joint_term(joint);
+      continue;
+    }
+    evaluation_.terms[0] += joint_term(joint);
     evaluation_.rmse[joint.dof] +=
         std::sqrt(joint.square_sum / static_cast<double>(joint.error.size())) / sizes_.n_trial;
   }
   for (const BlockPenalties& sums : penalties_) {
     evaluation_.terms[1] += sums.fibre_length;
-    if (evaluation_.terms.size() > 2) evaluation_.terms[2] += sums.tendon_strain;
+    if (elastic) evaluation_.terms[2] += sums.tendon_strain;
   }
+  const std::size_t n_linear = linear_.terms().size();
+  for (std::size_t i = 0; i < n_linear; ++i)
+    evaluation_.terms[evaluation_.terms.size() - n_linear + i] = linear_.square_sum(i);
   evaluation_.objective = 0.0;
   for (const double term : evaluation_.terms) evaluation_.objective += term;
 }
 
 const Evaluation& Problem::evaluate(const double* x) {
-  set_parameters(x);
+  set_point(x);
   workspace_.forward(parameters_.data(), [&](std::size_t block) { add_up_penalties(block); });
   workspace_.pool().run(joints_.size(), [&](std::size_t i, std::size_t) { measure(joints_[i]); });
   sum_up();
@@ -205,6 +290,7 @@ const Evaluation& Problem::gradient(const double* x, double* gradient) {
   const ParameterMap& map = data_->map;
   for (std::size_t i = 0; i < map.slot.size(); ++i)
     gradient[map.component[i]] += matrix_gradient_[map.slot[i]] * width_[map.component[i]];
+  linear_.add_gradient(gradient);
   return evaluation_;
 }
 

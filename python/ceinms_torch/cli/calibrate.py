@@ -38,7 +38,8 @@ from ceinms_torch.io.paths import check_is_no_folder, check_writable
 if TYPE_CHECKING:
     from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.nms_model import SimulatedAnnealing
-    from ceinms_torch.model.options import Objective, Optimiser
+    from ceinms_torch.model.objective import Objective
+    from ceinms_torch.model.options import Optimiser
     from ceinms_torch.model.trial import Trial
     from ceinms_torch.workflows.calibration_result import CalibrationResult
     from ceinms_torch.workflows.fit import Fit

@@ -10,8 +10,8 @@ from ceinms_torch.model.execution import Hybrid as Hybrid
 from ceinms_torch.model.input_data import InputData as InputData
 from ceinms_torch.model.nms_model import SimulatedAnnealing as SimulatedAnnealing
 from ceinms_torch.model.nms_model import Tendon as Tendon
+from ceinms_torch.model.objective import Objective as Objective
 from ceinms_torch.model.options import AdamW as AdamW
-from ceinms_torch.model.options import Objective as Objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS as PARAMETER_KINDS
 from ceinms_torch.model.setup import CalibrationSetup as CalibrationSetup
 from ceinms_torch.model.setup import RunSetup as RunSetup

@@ -31,7 +31,8 @@ from ceinms_torch.model.nms_model import (
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.options import OPTIMISERS, Objective, Optimiser
+from ceinms_torch.model.objective import Objective, read_objective, read_range, write_objective
+from ceinms_torch.model.options import OPTIMISERS, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import (
@@ -249,6 +250,8 @@ class CalibrationPlan:
             for spec in step.parameters:
                 for group in spec.groups:
                     self._check("MTUs", group, subject.mtu_names, spec.line, "<parameter>")
+            for group in step.objective.group_coherence_muscles:
+                self._check("MTUs", group, subject.mtu_names, step.line, "<groupCoherence>")
 
     def _check(
         self,
@@ -307,26 +310,10 @@ def _read_step(node: XmlNode) -> CalibrationStep:
             warnings.warn(CeinmsTorchWarning(text, "parameter-repeated"), stacklevel=4)
     return CalibrationStep(
         dofs=dofs.names(),
-        objective=_read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),
+        objective=read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),
         parameters=tuple(parameters.values()),
         line=node.line,
     )
-
-
-def _read_objective(node: XmlNode) -> Objective:
-    values: dict[str, Any] = {}
-    normalisation = node.find("normalisation")
-    if normalisation is not None:
-        values["normalisation"] = normalisation.text()
-    for name in ("fibreLengthPenalty", "tendonStrainPenalty"):
-        penalty = node.find(name)
-        if penalty is not None:
-            low_high = _read_range(penalty.child("range"))
-            values[name] = {"range": low_high, "weight": penalty.child("weight").number()}
-    try:
-        return Objective.from_dict(values)
-    except OptionError as error:
-        raise node.error("settings within their ranges", f"'{error}'") from error
 
 
 def _read_parameter(node: XmlNode) -> ParameterSpec:
@@ -341,7 +328,7 @@ def _read_parameter(node: XmlNode) -> ParameterSpec:
             groups += (child.names(),)
     bounds = node.child(*_RANGE_TYPES)
     numbers = bounds.child("range")
-    low, high = _read_range(numbers)
+    low, high = read_range(numbers)
     return ParameterSpec(
         kind=node.child("name").text(),
         scope=cast("Scope", scope.tag),
@@ -354,32 +341,9 @@ def _read_parameter(node: XmlNode) -> ParameterSpec:
     )
 
 
-def _read_range(node: XmlNode) -> tuple[float, float]:
-    numbers = node.numbers()
-    if len(numbers) != 2:
-        raise node.error("two numbers, low and high", f"{len(numbers)}")
-    low, high = numbers
-    if low > high:
-        raise node.error(
-            "a low and a higher bound", f"{low:g} and {high:g}", "The bounds are inverted"
-        )
-    return low, high
-
-
 def _write_step(node: XmlNode, step: CalibrationStep) -> None:
     node.add("dofs", " ".join(step.dofs))
-    error = node.add("objectiveFunction").add("minimizeTorqueError")
-    # Defaults are left out, so that CEINMS itself reads the file wherever it can.
-    defaults = Objective().to_dict()
-    for name, value in step.objective.to_dict().items():
-        if value == defaults[name]:
-            continue
-        if name == "normalisation":
-            error.add(name, value)
-        else:
-            penalty = error.add(name)
-            penalty.add("range", " ".join(map(number_text, value["range"])))
-            penalty.add("weight", number_text(value["weight"]))
+    write_objective(node.add("objectiveFunction"), step.objective)
     parameters = node.add("parameterSet")
     for spec in step.parameters:
         child = parameters.add("parameter")

@@ -1,4 +1,4 @@
-"""Options of a calibration that CEINMS 0.9 does not have, with their defaults."""
+"""Settings of optimisers that CEINMS 0.9 does not have, with their defaults."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
 from ceinms_torch.errors import OptionError, did_you_mean, wording
-
-Normalisation = Literal["variance", "meanSquare", "rmse"]
 
 
 class OptimiserSettings:
@@ -53,7 +51,7 @@ class OptimiserSettings:
             If a name is unknown or a value outside its range.
         """
         attributes = cls._attributes()
-        _check_names(values, attributes)
+        check_names(values, attributes)
         return cls(**{attributes[name]: value for name, value in values.items()})
 
 
@@ -188,106 +186,6 @@ OPTIMISERS: dict[str, type[Optimiser]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Objective:
-    """What a calibration minimises: moment errors plus penalties on implausible states.
-
-    Parameters
-    ----------
-    normalisation : {"variance", "meanSquare", "rmse"}
-        How squared moment errors of a trial and DOF are made dimensionless.
-    fibre_length_range : (float, float)
-        Normalised fibre length outside which a penalty sets in; increasing, >= 0.
-    fibre_length_weight : float
-        Factor on the squared excess over that range; >= 0.
-    tendon_strain_range : (float, float)
-        Tendon strain outside which a penalty sets in; increasing, > -1.
-    tendon_strain_weight : float
-        Factor on the squared excess over that range; >= 0.
-
-    Raises
-    ------
-    OptionError
-        If a value is outside its range.
-    """
-
-    normalisation: Normalisation = "variance"
-    fibre_length_range: tuple[float, float] = (0.5, 1.5)
-    fibre_length_weight: float = 100.0
-    tendon_strain_range: tuple[float, float] = (0.0, 0.5)
-    tendon_strain_weight: float = 100.0
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        allowed = get_args(Normalisation)
-        if self.normalisation not in allowed:
-            raise OptionError(
-                wording(
-                    "normalisation",
-                    f"one of {', '.join(allowed)}",
-                    repr(self.normalisation),
-                    did_you_mean(str(self.normalisation), allowed),
-                )
-            )
-        _check_range("fibreLengthPenalty range", self.fibre_length_range, least=0.0)
-        check_number("fibreLengthPenalty weight", self.fibre_length_weight, least=0.0)
-        _check_range("tendonStrainPenalty range", self.tendon_strain_range, least=-1.0)
-        check_number("tendonStrainPenalty weight", self.tendon_strain_weight, least=0.0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the options under the names the calibration XML uses.
-
-        Returns
-        -------
-        dict
-            As `from_dict` takes it.
-        """
-        return {
-            "normalisation": self.normalisation,
-            "fibreLengthPenalty": {
-                "range": list(self.fibre_length_range),
-                "weight": self.fibre_length_weight,
-            },
-            "tendonStrainPenalty": {
-                "range": list(self.tendon_strain_range),
-                "weight": self.tendon_strain_weight,
-            },
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Objective:
-        """Make the options from names the calibration XML uses; others keep their default.
-
-        Parameters
-        ----------
-        values : mapping
-            Any of "normalisation", "fibreLengthPenalty" and "tendonStrainPenalty"; the latter two
-            are mappings with any of "range" and "weight".
-
-        Returns
-        -------
-        Objective
-
-        Raises
-        ------
-        OptionError
-            If a name is unknown or a value outside its range.
-        """
-        prefixes = {"fibreLengthPenalty": "fibre_length", "tendonStrainPenalty": "tendon_strain"}
-        _check_names(values, ("normalisation", *prefixes))
-        chosen: dict[str, Any] = {}
-        for name, value in values.items():
-            if name == "normalisation":
-                chosen[name] = value
-                continue
-            _check_names(value, ("range", "weight"))
-            if "range" in value:
-                chosen[f"{prefixes[name]}_range"] = tuple(value["range"])
-            if "weight" in value:
-                chosen[f"{prefixes[name]}_weight"] = value["weight"]
-        return cls(**chosen)
-
-
 def check_number(
     name: str,
     value: object,
@@ -352,16 +250,21 @@ def check_whole(name: str, value: object, *, least: int) -> None:
         raise OptionError(wording(name, f"a whole number >= {least}", repr(value)))
 
 
-def _check_range(name: str, value: tuple[float, float], *, least: float) -> None:
-    if len(value) != 2:
-        raise OptionError(wording(name, "two numbers, low and high", f"{len(value)}"))
-    for number in value:
-        check_number(name, number, least=least)
-    if value[0] >= value[1]:
-        raise OptionError(wording(name, "low below high", f"{value[0]:g} and {value[1]:g}"))
+def check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...]) -> None:
+    """Check that there are no options but those known.
 
+    Parameters
+    ----------
+    values : mapping of str to object
+        Options by their XML names.
+    known : mapping or tuple of str
+        All XML names that there are.
 
-def _check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...]) -> None:
+    Raises
+    ------
+    OptionError
+        At the first that is not.
+    """
     for name in values:
         if name not in known:
             listing = ", ".join(known)

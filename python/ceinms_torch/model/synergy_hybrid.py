@@ -30,6 +30,9 @@ class SynergyHybrid(OptimiserSettings):
     bounds_weight : float
         Factor on the squared excess of synthesised excitations, primitives and weightings over
         0 to 1; >= 0.
+    smoothness_weight : float
+        Preference for smooth synthesised excitations: weight of their squared time derivatives,
+        averaged over time [s^2]; >= 0.
     weightings : {"shared", "trial"}
         Whether all trials have the same muscle weightings, or each its own.
     primitive_rate : float
@@ -50,6 +53,7 @@ class SynergyHybrid(OptimiserSettings):
     excitation_weight: float = 1000.0
     synthesised_weight: float = 1.0
     bounds_weight: float = 100.0
+    smoothness_weight: float = 0.0
     weightings: Weightings = "shared"
     primitive_rate: float = 50.0
     synthesise: tuple[str, ...] | None = None
@@ -61,6 +65,7 @@ class SynergyHybrid(OptimiserSettings):
         check_number("excitationWeight", self.excitation_weight, above=0.0)
         check_number("synthesisedWeight", self.synthesised_weight, least=0.0)
         check_number("boundsWeight", self.bounds_weight, least=0.0)
+        check_number("smoothnessWeight", self.smoothness_weight, least=0.0)
         check_choice("weightings", self.weightings, ("shared", "trial"))
         check_number("primitiveRate", self.primitive_rate, above=0.0)
 

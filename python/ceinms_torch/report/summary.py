@@ -117,6 +117,7 @@ def summarise(result: SavedResult) -> Summary:
             *_bound_points(result),
             *_identifiability_points(result),
             *_penalty_points(result),
+            *_preference_points(result),
             *_fibre_points(result),
             *_start_points(result),
             *_input_points(result),
@@ -322,6 +323,20 @@ def _penalty_points(result: SavedResult) -> Iterator[Point]:
                 "not work: check MTU lengths, and the ranges of optimalFibreLength and "
                 "tendonSlackLength.",
             )
+
+
+def _preference_points(result: SavedResult) -> Iterator[Point]:
+    objective, terms = result.summary["objective"], result.summary["terms"]
+    names = ("peak_force", "parameter_prior", "group_coherence", "smoothness")
+    shares = {name: terms[name] / objective for name in names if terms.get(name, 0.0) > 0.0}
+    if shares:
+        listing = ", ".join(f"{name} {100 * share:.2g} %" for name, share in shares.items())
+        yield Point(
+            level="note",
+            text=f"Parameters were chosen by preferences, too ({listing} of the objective).",
+            advice="Calibrate without them to see what the data say alone; standard errors are "
+            "those of the data.",
+        )
 
 
 def _fibre_points(result: SavedResult) -> Iterator[Point]:

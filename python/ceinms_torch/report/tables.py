@@ -239,6 +239,7 @@ def _unit(result: SavedResult) -> str:
 def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
-    if isinstance(value, (list, tuple)):
-        return " to ".join(map(str, value))
+    if isinstance(value, (list, tuple)):  # a range of numbers, or groups of names
+        is_range = all(isinstance(one, (int, float)) for one in value)
+        return " to ".join(map(str, value)) if is_range else "; ".join(map(" ".join, value))
     return str(value)

@@ -212,7 +212,9 @@ class _Judge:
         self._folder = folder
         self._tendon = tendon
         self._tests = tests
-        self._step = folder.plan.steps[-1]
+        step = folder.plan.steps[-1]
+        # Preferences are no part of how well a subject predicts.
+        self._step = dataclasses.replace(step, objective=step.objective.without_preferences())
         spaces = [
             ParameterSpace.of(folder.subject, step, folder.plan, check_start=False)
             for step in folder.plan.steps

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.options import LevenbergMarquardt, Objective
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import LevenbergMarquardt
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
 from ceinms_torch.model.subject import Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial

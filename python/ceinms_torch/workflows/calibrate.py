@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from ceinms_torch.errors import DataError, OptionError, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import Objective, Optimiser, check_whole
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import Optimiser, check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.calibration_result import (

@@ -17,6 +17,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.batch import side_by_side, trial_batch
 from ceinms_torch.workflows.curves import tensor_curves
 from ceinms_torch.workflows.device import tensor_device
+from ceinms_torch.workflows.linear_terms import linear_terms
 from ceinms_torch.workflows.minimum import (
     Callback,
     Minimum,
@@ -126,7 +127,12 @@ class FusedProblem:
             threads=threads,
             instruction_set=instruction_set,
             **problem_settings(
-                subject, step.objective, space, tendon=tendon, filter_start=filter_start
+                subject,
+                step,
+                space,
+                n_trial=len(trials),
+                tendon=tendon,
+                filter_start=filter_start,
             ),
         )
 
@@ -151,9 +157,10 @@ class FusedProblem:
         Returns
         -------
         residual : ndarray (n_row,)
-            First the moments, trial by trial, DOF by DOF, step by step; then a row for every
-            penalty that is not zero. Their squares sum to the objective; with "rmse", whose terms
-            are roots, they are weighted so that ``2 jacobian.T @ residual`` is its gradient.
+            First the moments, trial by trial, DOF by DOF, step by step; then peak forces, trial by
+            trial, step by step; a row for every penalty that is not zero; priors and coherence.
+            Their squares sum to the objective; with "rmse", whose moment terms are roots, they are
+            weighted so that ``2 jacobian.T @ residual`` is its gradient.
         jacobian : ndarray (n_row, n)
             Derivatives by x.
         """
@@ -208,6 +215,7 @@ class TensorProblem:
         from ceinms_torch._backend import _torch  # noqa: PLC0415
 
         objective = step.objective
+        linear = linear_terms(step, space, len(trials))
         dofs = [subject.dof_names.index(name) for name in step.dofs]
         place = tensor_device(device)
         measured = side_by_side([measured_moments(trial) for trial in trials])
@@ -229,13 +237,27 @@ class TensorProblem:
                 tendon_strain=_torch.RangePenalty(
                     *objective.tendon_strain_range, objective.tendon_strain_weight
                 ),
+                peak_force_weight=objective.peak_force_weight,
             ),
+            linear_terms=[
+                _torch.LinearTerm(
+                    name=one.name,
+                    matrix=torch.from_numpy(one.matrix).to(place),
+                    offset=torch.from_numpy(one.offset).to(place),
+                )
+                for one in linear
+            ],
             tendon=engine_tendon(tendon),
             filter_start=filter_start,
         )
         # As the core declares its terms.
-        elastic = engine_tendon(tendon) != "stiff"
-        self.term_names = ("moment", "fibre_length", "tendon_strain")[: 3 if elastic else 2]
+        self.term_names = (
+            "moment",
+            "fibre_length",
+            *(["tendon_strain"] if engine_tendon(tendon) != "stiff" else []),
+            *(["peak_force"] if objective.peak_force_weight > 0.0 else []),
+            *(one.name for one in linear),
+        )
 
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
         """Return the objective and its gradient (n,) at x (n,)."""

@@ -192,7 +192,8 @@ def identifiability(
     Notes
     -----
     Errors and directions come from the Jacobian of the moments alone, see `parameter_spread`: a
-    block is a DOF of a trial, penalties are no data. Intervals take Student's quantile.
+    block is a DOF of a trial, penalties and preferences are no data. Intervals take Student's
+    quantile.
 
     A parameter at a bound has no standard error, but the errors of the others do not rely on its
     value: if they did they would be too small (coverage on the gait subject from its start values,

@@ -7,7 +7,8 @@ from typing import Literal
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective, Optimiser
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
 from ceinms_torch.workflows.legacy.calibration import annealing_settings
 
 MethodName = Literal["lm", "adamw", "lbfgs", "annealing"]

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from ceinms_torch import _kernel
-from ceinms_torch.model.options import Objective
+from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.workflows.curves import curve_tables
+from ceinms_torch.workflows.linear_terms import linear_terms
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.simulate import engine_tendon
 
 
 def problem_settings(
     subject: Subject,
-    objective: Objective,
+    step: CalibrationStep,
     space: ParameterSpace,
     *,
+    n_trial: int,
     tendon: str,
     filter_start: str,
 ) -> dict[str, Any]:
@@ -26,10 +28,12 @@ def problem_settings(
     ----------
     subject : Subject
         The subject at the start.
-    objective : Objective
-        Normalisation and penalties.
+    step : CalibrationStep
+        DOFs and objective.
     space : ParameterSpace
         What may change.
+    n_trial : int
+        Number of trials.
     tendon : str
         Tendon by its XML name.
     filter_start : {"ceinms", "zero"}
@@ -39,7 +43,13 @@ def problem_settings(
     -------
     dict of str to object
         Arguments of ``_kernel.Problem``.
+
+    Raises
+    ------
+    OptionError
+        If a muscle group has nothing to keep together.
     """
+    objective = step.objective
     slot, component = space.slots()
     return {
         "tables": curve_tables(subject),
@@ -56,7 +66,12 @@ def problem_settings(
             tendon_strain=_kernel.RangePenalty(
                 *objective.tendon_strain_range, objective.tendon_strain_weight
             ),
+            peak_force_weight=objective.peak_force_weight,
         ),
+        "linear_terms": [
+            _kernel.LinearTerm(name=one.name, matrix=one.matrix, offset=one.offset)
+            for one in linear_terms(step, space, n_trial)
+        ],
         "tendon": engine_tendon(tendon),
         "filter_start": filter_start,
     }

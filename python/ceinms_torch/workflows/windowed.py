@@ -149,8 +149,9 @@ class WindowedCalibrator:
         self._space = ParameterSpace.of(subject, self._step, plan)
         self._settings = problem_settings(
             subject,
-            self._step.objective,
+            self._step,
             self._space,
+            n_trial=1,
             tendon=_tendon(plan) if tendon is None else tendon,
             filter_start=filter_start,
         )

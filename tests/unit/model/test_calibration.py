@@ -9,7 +9,8 @@ import pytest
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Objective
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
 from ceinms_torch.model.subject import Subject
 from helpers import edit, line_with, write_tiny_folder
 

@@ -9,7 +9,8 @@ from lxml import etree
 
 import ceinms_torch.io
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.options import OPTIMISERS, AdamW, Objective
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import OPTIMISERS, AdamW
 
 
 @pytest.mark.parametrize(

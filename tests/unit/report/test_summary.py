@@ -143,6 +143,16 @@ def test_other_terms_are_no_penalties(saved):
     assert found(result, "penalty") == []
 
 
+def test_preferences_are_named(saved):
+    assert found(saved, "preferences") == []
+    terms = {"moment": 8.0, "fibre_length": 0.0, "peak_force": 0.5, "parameter_prior": 1.5}
+    (point,) = found(with_summary(saved, objective=10.0, terms=terms), "preferences")
+    assert point.text == (
+        "Parameters were chosen by preferences, too (peak_force 5 %, parameter_prior 15 % of the "
+        "objective)."
+    )
+
+
 @pytest.mark.parametrize(
     ("status", "level"),
     [("converged_step", "good"), ("max_iterations", "warning"), ("not_finite", "warning")],

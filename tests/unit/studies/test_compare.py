@@ -78,6 +78,16 @@ def test_common_objective(folder, comparison):
     assert control.common == pytest.approx(point.objective, rel=1e-12)
 
 
+def test_preferences_are_no_part_of_the_common_objective(folder, comparison):
+    objective = ct.Objective(parameter_prior_weight=1.0, peak_force_weight=1.0)
+    step = dataclasses.replace(folder.plan.steps[0], objective=objective)
+    plan = dataclasses.replace(folder.plan, steps=(step,))
+    control, run = compare(dataclasses.replace(folder, plan=plan), candidates_of(plan, ["lm"])).runs
+    assert control.common == comparison.runs[0].common
+    assert run.common < control.common
+    assert run.common < 0.9 * run.objective
+
+
 def test_unseen_trials_are_judged_in_the_model_of_the_method(folder, tests, comparison):
     annealing = comparison.runs[1]
     space = ct.ParameterSpace.of(folder.subject, folder.plan.steps[0], folder.plan)

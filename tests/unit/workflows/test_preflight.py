@@ -1,6 +1,7 @@
 """A check names the fault that was planted, first, and leaves good folders in peace."""
 
 import random
+import re
 import shutil
 
 import pytest
@@ -51,6 +52,26 @@ def test_several_faults_are_all_found(copy):
             damage(copy)
     codes = [finding.code for finding in ct.check_folder(copy / "calibrate.xml").findings]
     assert codes[:3] == ["file-missing", "emg-raw", "start-outside-range"]
+
+
+def test_group_whose_muscles_share_all_values(copy):
+    """Their strength is one value; nothing else of theirs is calibrated."""
+    path = copy / "calibration.xml"
+    text = path.read_text(encoding="utf-8")
+    group = "<weight>1</weight><muscles>gasmed_r gaslat_r</muscles>"
+    xml = f"<minimizeTorqueError><groupCoherence>{group}</groupCoherence></minimizeTorqueError>"
+    text = text.replace("<minimizeTorqueError />", xml)
+    path.write_text(text, encoding="utf-8")
+    codes = [finding.code for finding in ct.check_folder(copy / "calibrate.xml").findings]
+    assert "group-without-values" not in codes
+    parameter = r"<parameter>\s*<name>strengthCoefficient.*?</parameter>"
+    (strength,) = re.findall(parameter, text, flags=re.DOTALL)
+    alone = f"<parameterSet>{strength}</parameterSet>"
+    text = re.sub(r"<parameterSet>.*</parameterSet>", alone, text, flags=re.DOTALL)
+    path.write_text(text, encoding="utf-8")
+    first = ct.check_folder(copy / "calibrate.xml").findings[0]
+    assert (first.severity, first.code) == ("error", "group-without-values")
+    assert "at least two muscles, each with a calibrated value of its own" in first.what
 
 
 def test_test_trials_are_checked(copy, gait_folder):

@@ -121,7 +121,7 @@ def test_unknown_names_and_nothing_to_do_are_refused():
 
 @given(st.integers(2, 60), st.integers(1, 70))
 def test_nodes_are_rows_and_the_last_is_the_last(n_row, step):
-    nodes = Nodes(n_row=n_row, rows_per_node=min(step, n_row - 1))
+    nodes = Nodes(n_row=n_row, rows_per_node=min(step, n_row - 1), row_interval=0.01)
     rows = nodes.rows
     assert rows[0] == 0
     assert rows[-1] == n_row - 1

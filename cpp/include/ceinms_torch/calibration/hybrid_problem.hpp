@@ -22,6 +22,7 @@ struct HybridProblem {
   at::Tensor synthesised;                 ///< (n_synthesised) int64, MTUs that synergies drive
   std::vector<at::Tensor> recorded;       ///< per trial, (n_channel, n_node)
   std::vector<at::Tensor> interpolation;  ///< per trial, (n_row, n_node): from nodes to rows
+  std::vector<at::Tensor> interval;       ///< per trial, (n_node - 1): between nodes [s], > 0
   bool shared_weightings;
   bool exact_bounds;
   kernel::HybridOptions options;
@@ -34,7 +35,8 @@ struct HybridProblem {
   /// Throws c10::ValueError or c10::TypeError if the parts do not fit together.
   void check() const;
   void check_point(const at::Tensor& x) const;
-  /// The terms of the problem, then "excitation", "synthesised" and "bounds".
+  /// The terms of the problem, then "excitation", "synthesised", "bounds" and, if it has a weight,
+  /// "smoothness".
   Evaluation evaluate(const at::Tensor& x) const;
 };
 

@@ -38,11 +38,13 @@ struct Evaluation {
   at::Tensor objective() const;
 };
 
-/// The terms "moment", "fibre_length" and, for elastic tendons, "tendon_strain".
+/// The terms "moment", "fibre_length", for elastic tendons "tendon_strain", and "peak_force" if it
+/// has a weight.
 ///
 /// @param parameters  (n_parameter_kind, n_mtu) with which `simulation` was made
+/// @param start  the same at the start of the step, by which forces are made dimensionless
 Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
-                    const tensor::TrialBatch& batch, const Target& target,
+                    const at::Tensor& start, const tensor::TrialBatch& batch, const Target& target,
                     const kernel::ObjectiveOptions& options, kernel::TendonModel tendon);
 
 }  // namespace ceinms_torch::calibration

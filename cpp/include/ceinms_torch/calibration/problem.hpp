@@ -8,6 +8,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace ceinms_torch::calibration {
 
@@ -25,6 +27,13 @@ struct ParameterMap {
   at::Tensor parameters(const at::Tensor& x) const;
 };
 
+/// |matrix x - offset|^2, on points of the unit box; see fused/linear_terms.hpp.
+struct LinearTerm {
+  std::string name;
+  at::Tensor matrix;  ///< (n_row, n)
+  at::Tensor offset;  ///< (n_row)
+};
+
 /// Everything that stays the same while an optimiser looks for x.
 struct Problem {
   tensor::Curves curves;
@@ -33,6 +42,7 @@ struct Problem {
   ParameterMap map;
   kernel::ObjectiveOptions objective;
   kernel::SimulationOptions simulation;
+  std::vector<LinearTerm> linear_terms;
 
   std::int64_t n_component() const { return map.lower.numel(); }
   std::int64_t n_boxed() const { return n_component(); }  ///< all stay in the unit box

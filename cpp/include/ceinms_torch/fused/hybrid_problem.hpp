@@ -17,6 +17,7 @@ namespace ceinms_torch::fused {
 struct RecordedChannels {
   std::size_t n_node;
   std::size_t rows_per_node;
+  double row_interval;             ///< from one row to the next [s]
   std::vector<double> excitation;  ///< (n_channel, n_node)
 };
 
@@ -47,12 +48,13 @@ class HybridProblem final : public SmoothProblem {
   std::size_t n_boxed() const noexcept override {
     return data_.exact_bounds ? n_component() : problem_->n_component();
   }
-  /// Those of the problem, then "excitation", "synthesised" and "bounds".
+  /// Those of the problem, then "excitation", "synthesised", "bounds" and, if it has a weight,
+  /// "smoothness".
   std::vector<std::string> term_names() const override;
   const Evaluation& gradient(const double* x, double* gradient) override;
 
  private:
-  enum Term : std::size_t { excitation, synthesised, bounds, n_term };
+  enum Term : std::size_t { excitation, synthesised, bounds, smoothness, n_term };
   /// Weights of squares in one trial.
   struct Weights {
     double excitation;
@@ -78,8 +80,13 @@ class HybridProblem final : public SmoothProblem {
   void add_terms(const Synergies& synergies, std::size_t trial);
   void add_tracking(std::size_t trial, std::size_t channel);
   void add_synthesised(std::size_t trial, std::size_t mtu);
+  void add_smoothness(std::size_t trial);
   void add_bounds(const double* value, std::size_t n, const kernel::RangePenalty& range,
                   double* gradient);
+
+  std::size_t n_sum() const noexcept {
+    return data_.options.smoothness_weight > 0.0 ? n_term : Term::smoothness;
+  }
 
   std::shared_ptr<Problem> problem_;
   SynergyData data_;

@@ -3,6 +3,7 @@
 /// objective, its gradient, or its linearised residuals out.
 #pragma once
 
+#include "ceinms_torch/fused/linear_terms.hpp"
 #include "ceinms_torch/fused/simulation.hpp"
 #include "ceinms_torch/fused/smooth_problem.hpp"
 #include "ceinms_torch/kernel/dual.hpp"
@@ -41,6 +42,7 @@ struct ProblemData {
   std::vector<std::size_t> dofs;          ///< indices of the DOFs that count
   kernel::ObjectiveOptions objective;
   kernel::SimulationOptions simulation;
+  std::vector<LinearTerm> linear_terms = {};  ///< on points of the unit box
 };
 
 /// Maximum isometric force and strength coefficient only scale the force.
@@ -71,7 +73,7 @@ class Problem final : public SmoothProblem {
   /// residuals of the products of their derivatives.
   const Evaluation& normal_equations(const double* x, double* gradient, double* matrix);
   /// Residuals, whose squares sum to the objective, and their derivatives: resized to (n_row) and
-  /// (n_row, n). Penalties have a row only where they are not zero.
+  /// (n_row, n): moments, peak forces, penalties where they are not zero, linear terms.
   void residuals(const double* x, std::vector<double>& residual, std::vector<double>& jacobian);
 
   /// Replace the excitation of one MTU in one trial, (n_row), from the next evaluation on.
@@ -85,14 +87,14 @@ class Problem final : public SmoothProblem {
   }
 
  private:
-  /// One DOF of one trial.
+  /// One DOF of one trial; or the summed force of a trial, as if all MTUs acted on one more DOF.
   struct Joint {
     std::size_t trial;
-    std::size_t dof;                      ///< place among the DOFs that count
-    double weight;                        ///< kernel::moment_weight
-    std::vector<std::size_t> mtus;        ///< whose moment arm is not zero throughout
-    std::vector<double> moment_arm;       ///< (n_mtus, n_step)
-    std::vector<double> measured;         ///< (n_step)
+    std::size_t dof;                 ///< place among the DOFs that count, or `no_dof`
+    double weight;                   ///< of the squared errors: kernel::moment_weight
+    std::vector<std::size_t> mtus;   ///< whose moment arm is not zero throughout
+    std::vector<double> moment_arm;  ///< (n_mtus, n_step); of a summed force see `measure_peak`
+    std::vector<double> measured;    ///< (n_step)
     std::vector<std::size_t> components;  ///< that act on one of the MTUs
     std::vector<double> error;            ///< measured - predicted (n_step)
     double square_sum = 0.0;
@@ -119,11 +121,18 @@ class Problem final : public SmoothProblem {
     std::vector<double> matrix;             ///< (lanes, n_parameter_kind, n_parameter_kind)
   };
 
+  static constexpr std::size_t no_dof = static_cast<std::size_t>(-1);
+
   void add_joints(const std::vector<kernel::TrialInput>& trials);
-  void set_parameters(const double* x);
+  void add_peaks(const std::vector<kernel::TrialInput>& trials);
+  void let_act(std::size_t mtu, Joint& joint);
+  void add(Joint joint);
+  void set_point(const double* x);
   void measure(Joint& joint) const;
+  void measure_peak(Joint& joint) const;
   void sum_up();
-  double moment_term(const Joint& joint) const;
+  bool has_peaks() const noexcept { return data_->objective.peak_force_weight > 0.0; }
+  double joint_term(const Joint& joint) const;
   double error_weight(const Joint& joint) const;
   double parameter(kernel::ParameterKind kind, std::size_t mtu) const {
     return parameters_[static_cast<std::size_t>(kind) * workspace_.layout().n_mtu() + mtu];
@@ -156,6 +165,8 @@ class Problem final : public SmoothProblem {
   std::vector<double> parameters_;
   std::vector<double> matrix_gradient_;  ///< (n_parameter_kind, n_mtu)
   std::vector<BlockPenalties> penalties_;
+  LinearTerms linear_;
+  double force_scale_ = 0.0;  ///< 1 / sum of the maximum isometric forces at the start [1/N]
   Evaluation evaluation_;
 };
 

@@ -31,7 +31,12 @@ struct ObjectiveOptions {
   Normalisation normalisation = Normalisation::variance;
   RangePenalty fibre_length{0.5, 1.5, 100.0};   ///< on l / lmo
   RangePenalty tendon_strain{0.0, 0.5, 100.0};  ///< on the tendon strain; elastic tendons only
+  double peak_force_weight = 0.0;               ///< on the square of `peak_exponent`'s norm
 };
+
+/// The peak of s over a trial is the mean of |s|^p to the power of 1/p: smooth, and nearly the
+/// greatest |s|, whatever the sampling rate.
+constexpr double peak_exponent = 8.0;
 
 /// What the weights depend on: the sizes of a problem.
 struct ObjectiveSizes {
@@ -63,10 +68,17 @@ inline double penalty_weight(Normalisation normalisation, const ObjectiveSizes& 
   return range.weight * per_trial / n_step;
 }
 
+/// Weight of the squared peak of a trial, balanced like a P that stands at every step.
+inline double peak_weight(Normalisation normalisation, const ObjectiveSizes& sizes,
+                          double weight) noexcept {
+  return penalty_weight(normalisation, sizes, 1.0, {0.0, 0.0, weight});
+}
+
 /// What eq. (5) adds: weights on excitations and the range of everything that makes them.
 struct HybridOptions {
   double excitation_weight = 1000.0;  ///< w^e, on recorded excitations less reconstructed ones
   double synthesised_weight = 1.0;    ///< w^s, on synthesised excitations
+  double smoothness_weight = 0.0;     ///< on their time derivatives [s^2]
   /// On synthesised excitations, primitives and weightings.
   RangePenalty bounds{0.0, 1.0, 100.0};
 };
@@ -76,6 +88,15 @@ struct HybridOptions {
 inline double excitation_weight(Normalisation normalisation, const ObjectiveSizes& sizes,
                                 double n_node, double n_excitation, double weight) noexcept {
   return penalty_weight(normalisation, sizes, n_node, {0.0, 0.0, weight}) / n_excitation;
+}
+
+/// Weight of one squared difference of a synthesised excitation between nodes that are `interval`
+/// apart [s], in a trial of this duration [s]: so that squares sum to the mean over time of the
+/// squared time derivative.
+inline double smoothness_weight(Normalisation normalisation, const ObjectiveSizes& sizes,
+                                double interval, double duration, double n_excitation,
+                                double weight) noexcept {
+  return excitation_weight(normalisation, sizes, interval * duration, n_excitation, weight);
 }
 
 /// How far x is outside a range: the root of P in eq. (4), without its weight and sign.

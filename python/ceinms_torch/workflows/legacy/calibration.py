@@ -12,7 +12,7 @@ from ceinms_torch import _kernel
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import Objective
+from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration, StepResult
@@ -230,7 +230,7 @@ def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> 
                 wording(
                     "objective",
                     "<minimizeTorqueError/> as CEINMS has it",
-                    "one with a normalisation or penalties of its own",
+                    "one with a normalisation, penalties or preferences of its own",
                     "other methods than annealing take it",
                 )
             )

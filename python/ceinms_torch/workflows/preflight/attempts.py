@@ -42,6 +42,7 @@ _WHY = {
     "tendon-slack": "A stiff tendon has no length when it is slack: the fibre is made up.",
     "test-not-unseen": "How well it fits is not how well the model predicts.",
     "unknown-name": "Nobody knows what is meant.",
+    "group-without-values": "Muscles are kept together by values of their own, which these lack.",
     "start-outside-range": "The search starts at the subject's values, which must be within.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
     "trial-name-repeated": "Their results would overwrite each other.",

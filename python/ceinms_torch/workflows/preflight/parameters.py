@@ -11,6 +11,7 @@ import numpy as np
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.workflows.linear_terms import linear_terms
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.preflight.attempts import Attempts
 from ceinms_torch.workflows.preflight.files import Inputs
@@ -62,6 +63,8 @@ def check_parameters(inputs: Inputs) -> list[Finding]:
             if spec.kind not in moved and not inputs.legacy:
                 _check_start(Attempts(findings), plan, step, spec, subject)
         moved |= {spec.kind for spec in step.parameters}
+        if not inputs.legacy:
+            Attempts(findings)("group-without-values", None, _check_coherence, plan, step, subject)
     return findings
 
 
@@ -79,6 +82,11 @@ def _check_start(
 ) -> None:
     alone = dataclasses.replace(step, parameters=(spec,))
     attempt("start-outside-range", None, ParameterSpace.of, subject, alone, plan)
+
+
+def _check_coherence(plan: CalibrationPlan, step: CalibrationStep, subject: Subject) -> None:
+    if step.objective.group_coherence_weight > 0.0:
+        linear_terms(step, ParameterSpace.of(subject, step, plan, check_start=False), n_trial=1)
 
 
 def _check_range(plan: CalibrationPlan, spec: ParameterSpec, subject: Subject) -> Iterator[Finding]:

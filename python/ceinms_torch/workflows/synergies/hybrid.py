@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.options import AdamW, Lbfgs, Objective, check_whole
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import AdamW, Lbfgs, check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial

@@ -95,6 +95,7 @@ class HybridSetting:
             "excitation_weight": self.hybrid.excitation_weight,
             "synthesised_weight": self.hybrid.synthesised_weight,
             "bounds_weight": self.hybrid.bounds_weight,
+            "smoothness_weight": self.hybrid.smoothness_weight,
         }
 
 
@@ -134,6 +135,7 @@ class FusedHybridProblem:
             synthesised=np.array(setting.channels.synthesised),
             recorded=list(setting.recorded),
             rows_per_node=[one.rows_per_node for one in setting.nodes],
+            row_interval=[one.row_interval for one in setting.nodes],
             shared_weightings=setting.hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
             options=_kernel.HybridOptions(**setting.weights()),
@@ -206,12 +208,15 @@ class TensorHybridProblem:
             synthesised=torch.tensor(setting.channels.synthesised, device=self.device),
             recorded=[there(one) for one in setting.recorded],
             interpolation=[there(one) for one in matrices],
+            interval=[there(np.diff(one.rows) * one.row_interval) for one in setting.nodes],
             shared_weightings=setting.hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
             options=_torch.HybridOptions(**setting.weights()),
         )
         # As the core declares its terms.
-        self.term_names = (*recorded_only.term_names, "excitation", "synthesised", "bounds")
+        smooth_ones = ["smoothness"] if setting.hybrid.smoothness_weight > 0.0 else []
+        own = ("excitation", "synthesised", "bounds", *smooth_ones)
+        self.term_names = (*recorded_only.term_names, *own)
 
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
         """Return the objective and its gradient (n,) at x (n,)."""

@@ -24,17 +24,21 @@ class Nodes:
         Rows of the trial's excitations, at least two.
     rows_per_node : int
         Rows from one node to the next.
+    row_interval : float
+        Time from one row to the next [s].
     """
 
     n_row: int
     rows_per_node: int
+    row_interval: float
 
     @classmethod
     def of(cls, trial: Trial, rate: float) -> Nodes:
         """Return the nodes of a trial at a rate [Hz], as nearly as its rows allow."""
         n_row = len(trial.excitation_time)
-        step = round(excitation_rate(trial) / rate)
-        return cls(n_row=n_row, rows_per_node=min(max(step, 1), n_row - 1))
+        own = excitation_rate(trial)
+        step = min(max(round(own / rate), 1), n_row - 1)
+        return cls(n_row=n_row, rows_per_node=step, row_interval=1.0 / own)
 
     @property
     def rows(self) -> NDArray[np.int64]:

@@ -12,7 +12,8 @@ from ceinms_torch.errors import DataError, wording
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.options import Lbfgs, Objective
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial

@@ -1,0 +1,116 @@
+"""Preferences in the calibration file and their options; the rest is in test_calibration.py."""
+
+import re
+
+import pytest
+
+import ceinms_torch as ct
+
+GROUPS = (("vaslat_r", "vasmed_r"), ("gasmed_r", "gaslat_r", "soleus_r"))
+OBJECTIVE = ct.Objective(
+    fibre_length_weight=50.0,
+    peak_force_weight=0.25,
+    parameter_prior_weight=1 / 3,
+    group_coherence_weight=2.0,
+    group_coherence_muscles=GROUPS,
+)
+XML = """<minimizeTorqueError>
+  <peakForce><weight>0.25</weight></peakForce>
+  <parameterPrior><weight>1e-2</weight></parameterPrior>
+  <groupCoherence>
+    <weight>2</weight>
+    <muscles>vaslat_r vasmed_r</muscles>
+    <muscles>gasmed_r gaslat_r soleus_r</muscles>
+  </groupCoherence>
+</minimizeTorqueError>"""
+
+
+@pytest.fixture
+def calibration(gait_folder, tmp_path):
+    """Return a function that reads the shipped calibration with another objective."""
+
+    def read(xml):
+        text = (gait_folder / "calibration.xml").read_text(encoding="utf-8")
+        assert text.count("<minimizeTorqueError />") == 1
+        path = tmp_path / "calibration.xml"
+        path.write_text(text.replace("<minimizeTorqueError />", xml), encoding="utf-8")
+        return ct.CalibrationPlan.read(path, must_exist=False)
+
+    return read
+
+
+def test_preferences_are_read(calibration):
+    assert calibration(XML).steps[0].objective == ct.Objective(
+        peak_force_weight=0.25,
+        parameter_prior_weight=0.01,
+        group_coherence_weight=2.0,
+        group_coherence_muscles=GROUPS,
+    )
+
+
+def test_written_is_read_and_written_alike(calibration, tmp_path):
+    plan = calibration(XML)
+    first, second = tmp_path / "first.xml", tmp_path / "second.xml"
+    plan.write(first)
+    again = ct.CalibrationPlan.read(first, must_exist=False)
+    assert again.steps == plan.steps
+    again.write(second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_defaults_are_not_written(calibration, tmp_path):
+    calibration("<minimizeTorqueError/>").write(tmp_path / "plain.xml")
+    text = (tmp_path / "plain.xml").read_text(encoding="utf-8")
+    assert re.search(r"<minimizeTorqueError\s*/>", text)
+
+
+def test_dictionaries_hold_everything():
+    values = OBJECTIVE.to_dict()
+    assert values["parameterPrior"] == {"weight": 1 / 3}
+    assert values["groupCoherence"]["muscles"] == [list(group) for group in GROUPS]
+    assert ct.Objective.from_dict(values) == OBJECTIVE
+    assert OBJECTIVE.without_preferences() == ct.Objective(fibre_length_weight=50.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"peak_force_weight": -1.0}, "peakForce weight: expected a number >= 0, got -1.0"),
+        ({"parameter_prior_weight": float("nan")}, "parameterPrior weight: expected a number >= 0"),
+        ({"group_coherence_weight": "1"}, "groupCoherence weight: expected a number >= 0"),
+        ({"group_coherence_weight": 1.0}, "groupCoherence muscles: expected at least one group"),
+        (
+            {"group_coherence_muscles": (("soleus_r",),)},
+            "at least two different MTUs in every group, got 'soleus_r'",
+        ),
+        (
+            {"group_coherence_muscles": (("soleus_r", "soleus_r"),)},
+            "at least two different MTUs in every group, got 'soleus_r soleus_r'",
+        ),
+    ],
+)
+def test_options_outside_their_ranges_are_refused(changes, message):
+    with pytest.raises(ct.OptionError, match=re.escape(message)):
+        ct.Objective(**changes)
+
+
+@pytest.mark.parametrize(
+    ("xml", "message"),
+    [
+        ("<parameterPrior><weight>-1</weight></parameterPrior>", "parameterPrior weight"),
+        ("<peakForce><weight>much</weight></peakForce>", "much"),
+        ("<groupCoherence><weight>1</weight></groupCoherence>", "at least one group"),
+        ("<peakForce/>", "weight"),
+        ("<parameterPrior><range>0 1</range><weight>1</weight></parameterPrior>", "range"),
+    ],
+)
+def test_faulty_elements_are_refused_with_their_place(calibration, xml, message):
+    with pytest.raises(ct.FileFormatError, match=rf"calibration\.xml.*{message}"):
+        calibration(f"<minimizeTorqueError>{xml}</minimizeTorqueError>")
+
+
+def test_unknown_muscle_of_a_group(calibration, gait_folder):
+    plan = calibration(XML.replace("gaslat_r", "gaslta_r"))
+    subject = ct.Subject.read(gait_folder / "subjectUncalibrated.xml")
+    with pytest.raises(ct.DataError, match=r"<groupCoherence>: .*'gaslta_r'.*gaslat_r"):
+        plan.check_names(subject)

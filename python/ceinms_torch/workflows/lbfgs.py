@@ -13,6 +13,16 @@ from ceinms_torch.workflows.minimum import Callback, Differentiable, Minimum, Po
 
 FloatArray = NDArray[np.float64]
 
+# Measured (cpp/EQUATIONS.md, "The search of eq. (5)"). The first iterations go where curvatures say
+# nothing about those at the minimum. With an exponent of 1/2 all variables would be curved alike,
+# where they are now; curvatures change, and less is better. A variable without curvature gets no
+# more than 20 times the usual unit.
+_N_BEFORE_UNITS = 50
+_N_PROBE = 10
+_PROBE = 1e-4  # in ranges
+_LEAST_SIZE = 1e-4  # in mean sizes
+_EXPONENT = 1.0 / 3.0
+
 
 class _NotFiniteError(Exception):
     """The objective is NaN or infinite; scipy's line search would ask for NaN next."""
@@ -59,7 +69,12 @@ class _Recorder:
 
 
 def minimise_lbfgs(
-    problem: Differentiable, start: FloatArray, options: Lbfgs, callback: Callback | None
+    problem: Differentiable,
+    start: FloatArray,
+    options: Lbfgs,
+    callback: Callback | None,
+    *,
+    equilibrate: bool = False,
 ) -> Minimum:
     """Minimise in the unit box by scipy's L-BFGS-B.
 
@@ -73,6 +88,9 @@ def minimise_lbfgs(
         Settings.
     callback : callable, optional
         Called with a Point after every iteration.
+    equilibrate : bool
+        After some iterations, go on in units that make the variables more alike: for problems whose
+        variables differ much in what they do.
 
     Returns
     -------
@@ -82,23 +100,14 @@ def minimise_lbfgs(
     recorder = _Recorder(problem, callback)
     status = "interrupted"
     try:
-        result = scipy.optimize.minimize(
-            recorder.evaluate,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(0.0, 1.0)] * len(start),
-            callback=lambda _: recorder.record(),
-            options={
-                "maxiter": options.max_iterations,
-                "maxfun": 20 * options.max_iterations,
-                "ftol": options.min_improvement,
-                "gtol": options.min_gradient,
-                "maxcor": options.memory,
-            },
-        )
-        # scipy's 1 is a limit reached; 2 a line search that found nothing better.
-        status = {0: "converged", 1: "max_iterations"}.get(result.status, "converged_step")
+        n_first = min(_N_BEFORE_UNITS, options.max_iterations)
+        n_first = n_first if equilibrate else options.max_iterations
+        status = _search(recorder, start, np.ones(len(start)), options, n_first)
+        n_left = options.max_iterations - n_first
+        if n_left > 0 and status != "converged":
+            status = "interrupted"
+            x, units = _units(recorder)
+            status = _search(recorder, x, units, options, n_left)
     except KeyboardInterrupt:
         pass
     except _NotFiniteError:
@@ -124,3 +133,56 @@ def minimise_lbfgs(
         seconds=seconds,
         status=status,
     )
+
+
+def _search(
+    recorder: _Recorder, start: FloatArray, units: FloatArray, options: Lbfgs, n_iteration: int
+) -> str:
+    """Search in variables x / units, and say why it stopped."""
+
+    def evaluate(scaled: FloatArray) -> tuple[float, FloatArray]:
+        # Rounding may leave the box.
+        objective, gradient = recorder.evaluate(np.clip(scaled * units, 0.0, 1.0))
+        return objective, gradient * units
+
+    result = scipy.optimize.minimize(
+        evaluate,
+        start / units,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=scipy.optimize.Bounds(np.zeros(len(units)), 1.0 / units),
+        callback=lambda _: recorder.record(),
+        options={
+            "maxiter": n_iteration,
+            "maxfun": 20 * n_iteration,
+            "ftol": options.min_improvement,
+            "gtol": options.min_gradient,
+            "maxcor": options.memory,
+        },
+    )
+    # scipy's 1 is a limit reached; 2 a line search that found nothing better.
+    return {0: "converged", 1: "max_iterations"}.get(result.status, "converged_step")
+
+
+def _units(recorder: _Recorder) -> tuple[FloatArray, FloatArray]:
+    """Return the best point so far and units there, from the sizes of the Hessian's rows.
+
+    The mean square of H v over vectors v of random signs is the squared norm of every row of H
+    (Dauphin et al. 2015, equilibration); H v is a difference of two gradients.
+    """
+    if recorder.best is None:
+        raise _NotFiniteError
+    x = recorder.best[1]
+    _, gradient = recorder.evaluate(x)
+    random = np.random.default_rng(0)
+    squares = np.zeros(len(x))
+    for _ in range(_N_PROBE):
+        step = random.choice((-_PROBE, _PROBE), size=len(x))
+        ahead = x + step
+        step = np.where((ahead < 0.0) | (ahead > 1.0), -step, step)
+        squares += (recorder.evaluate(x + step)[1] - gradient) ** 2
+    sizes = np.sqrt(squares)
+    if not np.any(sizes):  # a plane
+        return x, np.ones(len(x))
+    sizes /= sizes.mean()
+    return x, np.maximum(sizes, _LEAST_SIZE) ** -_EXPONENT

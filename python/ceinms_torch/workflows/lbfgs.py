@@ -141,8 +141,7 @@ def _search(
     """Search in variables x / units, and say why it stopped."""
 
     def evaluate(scaled: FloatArray) -> tuple[float, FloatArray]:
-        # Rounding may leave the box.
-        objective, gradient = recorder.evaluate(np.clip(scaled * units, 0.0, 1.0))
+        objective, gradient = recorder.evaluate(scaled * units)
         return objective, gradient * units
 
     result = scipy.optimize.minimize(
@@ -168,7 +167,8 @@ def _units(recorder: _Recorder) -> tuple[FloatArray, FloatArray]:
     """Return the best point so far and units there, from the sizes of the Hessian's rows.
 
     The mean square of H v over vectors v of random signs is the squared norm of every row of H
-    (Dauphin et al. 2015, equilibration); H v is a difference of two gradients.
+    (Dauphin et al. 2015, equilibration); H v is a difference of two gradients. Units are powers of
+    two, so that there is no rounding, and what is on a bound is exactly there.
     """
     if recorder.best is None:
         raise _NotFiniteError
@@ -185,4 +185,4 @@ def _units(recorder: _Recorder) -> tuple[FloatArray, FloatArray]:
     if not np.any(sizes):  # a plane
         return x, np.ones(len(x))
     sizes /= sizes.mean()
-    return x, np.maximum(sizes, _LEAST_SIZE) ** -_EXPONENT
+    return x, np.exp2(np.round(-_EXPONENT * np.log2(np.maximum(sizes, _LEAST_SIZE))))

@@ -13,11 +13,10 @@ from ceinms_torch.workflows.minimum import Callback, Differentiable, Minimum, Po
 
 FloatArray = NDArray[np.float64]
 
-# Measured (cpp/EQUATIONS.md, "The search of eq. (5)"). The first iterations go where curvatures say
-# nothing about those at the minimum. With an exponent of 1/2 all variables would be curved alike,
-# where they are now; curvatures change, and less is better. A variable without curvature gets no
-# more than 20 times the usual unit.
-_N_BEFORE_UNITS = 50
+# Measured (cpp/EQUATIONS.md, "The search of eq. (5)"). Where a search starts, curvatures say little
+# about those at the minimum. With an exponent of 1/2 all variables would be curved about alike, but
+# only for a while; less is better. A variable without curvature still has a twentieth of the width.
+_N_BEFORE_WIDTHS = 50
 _N_PROBE = 10
 _PROBE = 1e-4  # in ranges
 _LEAST_SIZE = 1e-4  # in mean sizes
@@ -89,8 +88,8 @@ def minimise_lbfgs(
     callback : callable, optional
         Called with a Point after every iteration.
     equilibrate : bool
-        After some iterations, go on in units that make the variables more alike: for problems whose
-        variables differ much in what they do.
+        After some iterations, go on with variables that are scaled to be curved more alike: for
+        problems whose variables differ much in what they do.
 
     Returns
     -------
@@ -98,18 +97,16 @@ def minimise_lbfgs(
         The best point seen.
     """
     recorder = _Recorder(problem, callback)
-    status = "interrupted"
     try:
-        n_first = min(_N_BEFORE_UNITS, options.max_iterations)
+        n_first = min(_N_BEFORE_WIDTHS, options.max_iterations)
         n_first = n_first if equilibrate else options.max_iterations
         status = _search(recorder, start, np.ones(len(start)), options, n_first)
         n_left = options.max_iterations - n_first
         if n_left > 0 and status != "converged":
-            status = "interrupted"
-            x, units = _units(recorder)
-            status = _search(recorder, x, units, options, n_left)
+            x, widths = _equilibrated(recorder)
+            status = _search(recorder, x, widths, options, n_left)
     except KeyboardInterrupt:
-        pass
+        status = "interrupted"
     except _NotFiniteError:
         status = "not_finite"
     seconds = time.perf_counter() - recorder.begin
@@ -136,20 +133,21 @@ def minimise_lbfgs(
 
 
 def _search(
-    recorder: _Recorder, start: FloatArray, units: FloatArray, options: Lbfgs, n_iteration: int
+    recorder: _Recorder, start: FloatArray, widths: FloatArray, options: Lbfgs, n_iteration: int
 ) -> str:
-    """Search in variables x / units, and say why it stopped."""
+    """Search in a box of other widths, and say why it stopped."""
 
     def evaluate(scaled: FloatArray) -> tuple[float, FloatArray]:
-        objective, gradient = recorder.evaluate(scaled * units)
-        return objective, gradient * units
+        # A width over itself is exactly 1: what is on a bound there is on it here.
+        objective, gradient = recorder.evaluate(scaled / widths)
+        return objective, gradient / widths
 
     result = scipy.optimize.minimize(
         evaluate,
-        start / units,
+        start * widths,
         jac=True,
         method="L-BFGS-B",
-        bounds=scipy.optimize.Bounds(np.zeros(len(units)), 1.0 / units),
+        bounds=scipy.optimize.Bounds(np.zeros(len(widths)), widths),
         callback=lambda _: recorder.record(),
         options={
             "maxiter": n_iteration,
@@ -163,12 +161,11 @@ def _search(
     return {0: "converged", 1: "max_iterations"}.get(result.status, "converged_step")
 
 
-def _units(recorder: _Recorder) -> tuple[FloatArray, FloatArray]:
-    """Return the best point so far and units there, from the sizes of the Hessian's rows.
+def _equilibrated(recorder: _Recorder) -> tuple[FloatArray, FloatArray]:
+    """Return the best point so far and widths that make the Hessian's rows there more alike.
 
     The mean square of H v over vectors v of random signs is the squared norm of every row of H
-    (Dauphin et al. 2015, equilibration); H v is a difference of two gradients. Units are powers of
-    two, so that there is no rounding, and what is on a bound is exactly there.
+    (Dauphin et al. 2015, equilibration); H v is a difference of two gradients.
     """
     if recorder.best is None:
         raise _NotFiniteError
@@ -185,4 +182,4 @@ def _units(recorder: _Recorder) -> tuple[FloatArray, FloatArray]:
     if not np.any(sizes):  # a plane
         return x, np.ones(len(x))
     sizes /= sizes.mean()
-    return x, np.exp2(np.round(-_EXPONENT * np.log2(np.maximum(sizes, _LEAST_SIZE))))
+    return x, np.maximum(sizes, _LEAST_SIZE) ** _EXPONENT

@@ -39,7 +39,7 @@ HybridOptimiser = AdamW | Lbfgs
 _METHODS: dict[str, HybridOptimiser] = {
     "lbfgs": Lbfgs(),
     "adamw": AdamW(
-        learning_rate=0.01, learning_rate_decay=0.999, max_iterations=3000, patience=100
+        learning_rate=0.01, learning_rate_decay=0.9995, max_iterations=4000, patience=100
     ),
 }
 

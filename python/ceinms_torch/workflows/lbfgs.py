@@ -21,6 +21,9 @@ _N_PROBE = 10
 _PROBE = 1e-4  # in ranges
 _LEAST_SIZE = 1e-4  # in mean sizes
 _EXPONENT = 1.0 / 3.0
+# One iteration that gains little proves nothing where the objective has kinks; a search with other
+# widths that gains less than as many such iterations does.
+_ENOUGH = 100
 
 
 class _NotFiniteError(Exception):
@@ -45,11 +48,15 @@ class _Recorder:
         self.latest = point
         if not np.isfinite(point.objective):
             raise _NotFiniteError
-        if self.best is None or point.objective < self.best[0].objective:
+        if point.objective < self.lowest:
             self.best = point, x.copy()
         if not self.history:
             self.record()
         return point.objective, gradient
+
+    @property
+    def lowest(self) -> float:
+        return np.inf if self.best is None else self.best[0].objective
 
     def record(self) -> None:
         if self.latest is None:
@@ -101,10 +108,8 @@ def minimise_lbfgs(
         n_first = min(_N_BEFORE_WIDTHS, options.max_iterations)
         n_first = n_first if equilibrate else options.max_iterations
         status = _search(recorder, start, np.ones(len(start)), options, n_first)
-        n_left = options.max_iterations - n_first
-        if n_left > 0 and status != "converged":
-            x, widths = _equilibrated(recorder)
-            status = _search(recorder, x, widths, options, n_left)
+        if equilibrate and status != "converged":
+            status = _search_on(recorder, options)
     except KeyboardInterrupt:
         status = "interrupted"
     except _NotFiniteError:
@@ -159,6 +164,18 @@ def _search(
     )
     # scipy's 1 is a limit reached; 2 a line search that found nothing better.
     return {0: "converged", 1: "max_iterations"}.get(result.status, "converged_step")
+
+
+def _search_on(recorder: _Recorder, options: Lbfgs) -> str:
+    """Search in an equilibrated box, and again from where that ended, until it hardly helps."""
+    status = "max_iterations"
+    while (n_left := options.max_iterations - recorder.history[-1].iteration) > 0:
+        x, widths = _equilibrated(recorder)
+        before = recorder.lowest
+        status = _search(recorder, x, widths, options, n_left)
+        if before - recorder.lowest <= _ENOUGH * options.min_improvement * before:
+            break
+    return status
 
 
 def _equilibrated(recorder: _Recorder) -> tuple[FloatArray, FloatArray]:

@@ -85,6 +85,28 @@ def test_history_goes_on_where_the_box_changes():
     assert minimum.objective == min(point.objective for point in seen)
 
 
+def test_last_iteration_may_be_the_first_in_another_box():
+    bowl = uneven_bowl()
+    options = Lbfgs(max_iterations=51)
+    minimum = minimise_lbfgs(bowl, start_of(bowl), options, None, equilibrate=True)
+    assert minimum.history[-1].iteration == 51
+    assert minimum.status == "max_iterations"
+
+
+def test_one_poor_iteration_is_not_the_end():
+    """A coarse tolerance stops a search early; in another box it goes on."""
+    lowest = minimise_lbfgs(uneven_bowl(), start_of(uneven_bowl()), TIGHT, None).objective
+    excess = {}
+    for equilibrate in (False, True):
+        bowl = uneven_bowl()
+        options = Lbfgs(min_improvement=2e-4)
+        minimum = minimise_lbfgs(bowl, start_of(bowl), options, None, equilibrate=equilibrate)
+        assert minimum.status == "converged"
+        assert minimum.history[-1].iteration > 50
+        excess[equilibrate] = minimum.objective - lowest
+    assert excess[True] < 0.3 * excess[False]
+
+
 def test_short_search_keeps_its_box():
     results = []
     for equilibrate in (False, True):

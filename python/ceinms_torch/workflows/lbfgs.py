@@ -173,7 +173,7 @@ def _search_on(recorder: _Recorder, options: Lbfgs) -> str:
         x, widths = _equilibrated(recorder)
         before = recorder.lowest
         status = _search(recorder, x, widths, options, n_left)
-        if before - recorder.lowest <= _ENOUGH * options.min_improvement * before:
+        if before - recorder.lowest <= _ENOUGH * options.min_improvement * abs(before):
             break
     return status
 

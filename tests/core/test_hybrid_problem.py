@@ -10,6 +10,7 @@ import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.model.options import AdamW, Lbfgs
+from ceinms_torch.workflows.lbfgs import minimise_lbfgs
 from ceinms_torch.workflows.synergies.hybrid import hybrid_setting
 from ceinms_torch.workflows.synergies.problem import build_hybrid_problem
 from ceinms_torch.workflows.synergies.start import start_points
@@ -236,6 +237,34 @@ def test_adamw_of_both_engines_goes_the_same_way():
     np.testing.assert_allclose(one.x, two.x, atol=1e-6)  # Adam divides by small gradients
     boxed = layout.parameters(one.x)
     assert np.all((boxed >= 0.0) & (boxed <= 1.0))
+
+
+def test_lbfgs_ends_as_without_equilibration():
+    problem, x, _ = hybrid_problem("fused", options=Lbfgs())
+    start = np.clip(x, 0.05, 0.95)
+    unchanged = minimise_lbfgs(problem, start, Lbfgs(), None)
+    minimum = problem.minimise(start, Lbfgs())
+    assert minimum.status == unchanged.status == "converged"
+    # The tolerance of the objective, over some iterations.
+    assert minimum.objective == pytest.approx(unchanged.objective, rel=1e-5)
+    _, slope = problem.gradient(minimum.x)
+    low, high = minimum.x == 0.0, minimum.x == 1.0
+    assert np.any(low | high)
+    assert np.all(slope[low] >= 0.0)
+    assert np.all(slope[high] <= 0.0)
+
+
+def test_lbfgs_of_both_engines_goes_the_same_way():
+    fused, x, _ = hybrid_problem("fused", options=Lbfgs())
+    tensor, _, _ = hybrid_problem("tensor", options=Lbfgs())
+    start = np.clip(x, 0.05, 0.95)
+    one, two = (problem.minimise(start, Lbfgs(max_iterations=52)) for problem in (fused, tensor))
+    # Rounding grows from iteration to iteration.
+    for first, second in zip(one.history[:10], two.history[:10], strict=True):
+        assert first.objective == pytest.approx(second.objective, rel=1e-8)
+    for minimum in (one, two):
+        evaluations = [point.evaluations for point in minimum.history]
+        assert evaluations[51] - evaluations[50] >= 12  # equilibration
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ class FusedHybridProblem:
         if isinstance(options, Lbfgs):
             from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
 
-            return minimise_lbfgs(self, start, options, callback)
+            return minimise_lbfgs(self, start, options, callback, equilibrate=True)
         arguments = call_arguments(start, options, callback)
         return as_minimum(_kernel.minimise_adamw(self.core, **arguments))
 
@@ -234,7 +234,7 @@ class TensorHybridProblem:
         if isinstance(options, Lbfgs):
             from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
 
-            return minimise_lbfgs(self, start, options, callback)
+            return minimise_lbfgs(self, start, options, callback, equilibrate=True)
         begin = torch.from_numpy(start).to(self.device)
         arguments = call_arguments(start, options, callback) | {"start": begin}
         return as_minimum(_torch.minimise_adamw(self.core, **arguments))

@@ -27,7 +27,7 @@ from ceinms_torch.workflows.minimum import Problem
 from ceinms_torch.workflows.moments import check_moments
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.search import run_step
-from ceinms_torch.workflows.simulate import check_names, engine_tendon, simulate
+from ceinms_torch.workflows.simulate import calibrated_tendon, check_names, simulate
 
 
 def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
@@ -224,7 +224,7 @@ def calibrate(
             subject, trials, plan, options=options, threads=threads, seed=seed, callback=callback
         )
     check_inputs(subject, trials, plan)
-    tendon = "stiff" if engine_tendon(plan.tendon) == "stiff" else "rosenbrockElastic"
+    tendon = calibrated_tendon(plan.tendon)
     if engine == "tensor" and (name == "lm" or polish):
         hint = "Levenberg-Marquardt needs the fused engine"
         raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", name, hint))

@@ -17,7 +17,7 @@ from ceinms_torch.workflows.fit import moment_fit
 from ceinms_torch.workflows.loss_problem import Loss, LossProblem, Variables, variable_groups
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.search import run_step
-from ceinms_torch.workflows.simulate import engine_tendon, simulate
+from ceinms_torch.workflows.simulate import calibrated_tendon, simulate
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,7 +121,7 @@ def calibrate_with_loss(
     groups = variable_groups(variables)
     if options is None:
         options = plan.algorithm if isinstance(plan.algorithm, (AdamW, Lbfgs)) else AdamW()
-    tendon = "stiff" if engine_tendon(plan.tendon) == "stiff" else "rosenbrockElastic"
+    tendon = calibrated_tendon(plan.tendon)
     steps: list[StepResult] = []
     history: list[Iteration] = []
     validation_losses: list[float] = []

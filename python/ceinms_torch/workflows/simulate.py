@@ -102,6 +102,22 @@ def engine_tendon(tendon: str | Tendon) -> str:
     return ENGINE_TENDONS[kind]
 
 
+def calibrated_tendon(tendon: str | Tendon) -> str:
+    """Return the XML name of the tendon that a calibration by gradients runs in place of one.
+
+    Parameters
+    ----------
+    tendon : str or Tendon
+        A tendon by its XML name, as `engine_tendon` takes it.
+
+    Returns
+    -------
+    {"stiff", "rosenbrockElastic"}
+        The latter for every elastic tendon.
+    """
+    return "stiff" if engine_tendon(tendon) == "stiff" else "rosenbrockElastic"
+
+
 _WHY_NOT = {
     "integrationElastic": (
         "CEINMS 0.9 has it in its grammar but does not run it either; rosenbrockElastic integrates "

@@ -20,7 +20,7 @@ from ceinms_torch.model.options import LevenbergMarquardt, check_number
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.problem_settings import problem_settings
-from ceinms_torch.workflows.simulate import engine_tendon
+from ceinms_torch.workflows.simulate import calibrated_tendon
 from ceinms_torch.workflows.stream import acting_mtus, check_dofs
 from ceinms_torch.workflows.window_history import WindowHistory
 
@@ -152,7 +152,7 @@ class WindowedCalibrator:
             self._step,
             self._space,
             n_trial=1,
-            tendon=_tendon(plan) if tendon is None else tendon,
+            tendon=calibrated_tendon(plan.tendon) if tendon is None else tendon,
             filter_start=filter_start,
         )
         self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._step.dofs])
@@ -345,10 +345,6 @@ class WindowedCalibrator:
     ) -> None:
         """Stop the work in the background."""
         self.stop()
-
-
-def _tendon(plan: CalibrationPlan) -> str:
-    return "stiff" if engine_tendon(plan.tendon) == "stiff" else "rosenbrockElastic"
 
 
 class _Background:

@@ -24,7 +24,7 @@ from ceinms_torch.workflows.fit import moment_fit
 from ceinms_torch.workflows.identifiability import identifiability
 from ceinms_torch.workflows.parameter_space import ParameterSpace
 from ceinms_torch.workflows.search import run_step
-from ceinms_torch.workflows.simulate import engine_tendon, simulate
+from ceinms_torch.workflows.simulate import calibrated_tendon, simulate
 from ceinms_torch.workflows.synergies.channels import Channels
 from ceinms_torch.workflows.synergies.problem import HybridSetting, build_hybrid_problem
 from ceinms_torch.workflows.synergies.result import HybridResult, TrialSynergies, trial_synergies
@@ -167,7 +167,7 @@ def calibrate_hybrid(
     check_inputs(subject, trials, plan)
     hybrid = hybrid or plan.hybrid or SynergyHybrid()
     name, options = choose_hybrid_method(plan, method, options)
-    tendon = "stiff" if engine_tendon(plan.tendon) == "stiff" else "rosenbrockElastic"
+    tendon = calibrated_tendon(plan.tendon)
     steps: list[StepResult] = []
     history: list[Iteration] = []
     synergies: dict[str, TrialSynergies] = {}

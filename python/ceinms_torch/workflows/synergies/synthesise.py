@@ -21,7 +21,7 @@ from ceinms_torch.workflows.lbfgs import minimise_lbfgs
 from ceinms_torch.workflows.minimum import Point
 from ceinms_torch.workflows.moments import check_moments
 from ceinms_torch.workflows.parameter_space import ParameterSpace
-from ceinms_torch.workflows.simulate import check_names, engine_tendon
+from ceinms_torch.workflows.simulate import calibrated_tendon, check_names
 from ceinms_torch.workflows.synergies.channels import Channels
 from ceinms_torch.workflows.synergies.problem import FusedHybridProblem, HybridSetting
 from ceinms_torch.workflows.synergies.result import TrialSynergies, synthesised_trial
@@ -97,7 +97,7 @@ def synthesise_excitations(
     if refine:
         check_moments(trial, step.dofs)
         space = ParameterSpace(subject=subject, components=())
-        name = "stiff" if engine_tendon(tendon) == "stiff" else "rosenbrockElastic"
+        name = calibrated_tendon(tendon)
         problem = FusedHybridProblem(
             subject, [trial], step, space, setting, tendon=name, exact_bounds=False
         )

@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Each of pytest-xdist's workers has a core to itself, and so have the commands it starts. Read by
+# the libraries when they are loaded, so set before anything below imports them.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from command_line import run_command
 from helpers import edit, write_tiny_folder
 

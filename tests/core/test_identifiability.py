@@ -16,7 +16,7 @@ from engine_cases import make_subject, make_trial
 
 GAIT = Path(__file__).resolve().parents[2] / "subjects" / "gait"
 TENDON = "rosenbrockElastic"
-N_REPETITION = 200
+N_REPETITION = 100
 NOISE = 0.02  # of each moment's standard deviation
 
 

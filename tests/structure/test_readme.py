@@ -74,7 +74,7 @@ def test_first_block_is_the_contract():
     set_up, tests = first[2].splitlines()
     assert set_up.startswith("python3 -m venv .venv && .venv/bin/pip install")
     assert set_up.endswith("ceinms-torch calibrate subjects/gait/calibrate.xml")
-    assert tests == ".venv/bin/pytest"
+    assert tests == ".venv/bin/pytest -n 2"
 
 
 def test_continuous_integration_runs_that_block():
@@ -259,6 +259,8 @@ def test_quoted_commands_exist():
 def test_options_named_in_prose_exist(path):
     params = [p for c in every_command().values() for p in c.params]
     known = {option for param in params for option in (*param.opts, *param.secondary_opts)}
+    for script in (REPOSITORY / "python" / "examples").glob("*.py"):
+        known |= set(re.findall(r'add_argument\("(--[\w-]+)"', text_of(script)))
     prose = re.sub(r"^```.*?^```$", "", text_of(path), flags=re.DOTALL | re.MULTILINE)
     named = {word for code in re.findall(r"`([^`]+)`", prose) for word in code.split()}
     assert {word for word in named if word.startswith("--")} <= known

@@ -28,10 +28,11 @@ class Correction(torch.nn.Module):
     Inputs and outputs are in units of their spread over the calibration trials.
     """
 
-    def __init__(self, subject, trials, *, muscles, hidden=16):
+    def __init__(self, subject, trials, tendon, *, muscles, hidden=16):
         super().__init__()
         batch = ct.trial_batch(trials)
-        rows = self.inputs(batch, ct.simulate_tensors(subject, batch))[batch.is_valid]
+        simulation = ct.simulate_tensors(subject, batch, tendon=tendon)
+        rows = self.inputs(batch, simulation)[batch.is_valid]
         self.mean, self.spread = rows.mean(0), rows.std(0).clamp(min=1e-9)
         measured = np.concatenate([trial.measured_moment for trial in trials])
         self.unit = torch.from_numpy(measured.std(0))[:, None]  # [N m]
@@ -57,7 +58,8 @@ class Correction(torch.nn.Module):
 def train(folder, trials, calibrated, variant, *, seed, iterations, weight):
     """Return a subject and the network that belongs to it."""
     torch.manual_seed(seed)
-    network = Correction(calibrated, trials, muscles=variant != "network alone")
+    tendon = folder.plan.tendon
+    network = Correction(calibrated, trials, tendon, muscles=variant != "network alone")
 
     def loss(state):
         moment, share = network(state.batch, state.simulation)
@@ -81,11 +83,11 @@ def train(folder, trials, calibrated, variant, *, seed, iterations, weight):
     return result.subject, network
 
 
-def rmse(subject, network, trial):
+def rmse(subject, network, trial, tendon):
     """Return the RMSE of every DOF's moment (n_dof,) [N m]."""
     batch = ct.trial_batch([trial])
     with torch.no_grad():
-        simulation = ct.simulate_tensors(subject, batch)
+        simulation = ct.simulate_tensors(subject, batch, tendon=tendon)
         moment = simulation.joint_moment if network is None else network(batch, simulation)[0]
     return np.sqrt(np.mean((moment[..., 0].numpy() - trial.measured_moment) ** 2, axis=0))
 
@@ -137,12 +139,13 @@ def main():
                 longest = max(longest, time.perf_counter() - begin)
         for variant, pairs in models.items():
             for trial in unseen:
-                values = np.array([rmse(*pair, trial) for pair in pairs])
+                values = np.array([rmse(*pair, trial, folder.plan.tendon) for pair in pairs])
                 errors[condition(trial), variant].append(values)
     print("RMSE of unseen trials [N m]: " + ", ".join(folder.subject.dof_names))
     for (name, variant), values in sorted(errors.items()):
         mean = np.mean(values, axis=0)  # over trials
-        cells = zip(mean.mean(0), mean.std(0), strict=True)
+        spread = mean.std(0, ddof=1) if len(mean) > 1 else np.full(mean.shape[1], np.nan)
+        cells = zip(mean.mean(0), spread, strict=True)
         print(f"{name:<10} {variant:<17}" + "".join(f"{m:8.2f} ± {s:.2f}" for m, s in cells))
     print(f"longest training: {longest:.1f} s")
 

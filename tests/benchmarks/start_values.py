@@ -101,7 +101,7 @@ def write(line):
 
 def row(name, measured, range_errors=()):
     """Print a row of the table: means and, over several models, standard deviations."""
-    means, spread = np.mean(measured, axis=0), np.std(measured, axis=0)
+    means, spread = np.mean(measured, axis=0), np.std(measured, axis=0, ddof=1)
     many = len(measured) > 1
     cells = [f"{np.mean(range_errors):.4f}" if len(range_errors) else ""]
     for i in (0, 3, 6):

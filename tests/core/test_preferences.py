@@ -179,6 +179,22 @@ def test_coherence_is_the_spread_of_changes():
     assert terms_at(problem, x)["group_coherence"] == pytest.approx(expected, rel=1e-12)
 
 
+def test_what_cannot_change_has_no_change():
+    step = make_step(
+        ["strengthCoefficient"], group_coherence_weight=1.0, group_coherence_muscles=GROUPS[:1]
+    )
+    space = space_of(SMOOTH_SUBJECT, step)
+    first, *others = space.components
+    stuck = dataclasses.replace(first, lower=first.start, upper=first.start)
+    (term,) = linear_terms(step, dataclasses.replace(space, components=(stuck, *others)), 1)
+    assert not term.matrix[:, 0].any()
+    # Relative to the range where the start is zero.
+    none = dataclasses.replace(first, start=0.0, lower=0.0, upper=2.0)
+    (term,) = linear_terms(step, dataclasses.replace(space, components=(none, *others)), 1)
+    assert np.isfinite(term.matrix).all()
+    assert term.matrix[:, 0].any()
+
+
 def step_with_shared_strength(groups):
     """One strength of mtu0 and mtu1, one of mtu2; these groups are to stay together."""
     objective = {"group_coherence_weight": 1.0, "group_coherence_muscles": groups}

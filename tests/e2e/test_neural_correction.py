@@ -38,8 +38,8 @@ def unseen(folder):
     return [folder.read_trial(GAIT / "trials" / name / "inputData.xml") for name in names]
 
 
-def mean_rmse(example, model, trials):
-    return np.mean([example.rmse(*model, trial) for trial in trials], axis=0)
+def mean_rmse(example, model, trials, tendon="rosenbrockElastic"):
+    return np.mean([example.rmse(*model, trial, tendon) for trial in trials], axis=0)
 
 
 def with_passive_moments(trial, folder):

@@ -140,9 +140,11 @@ class Objective:
                 chosen[name] = value
                 continue
             prefix, parts = _ELEMENTS[name]
+            if not isinstance(value, Mapping):
+                raise OptionError(wording(name, f"a mapping with {', '.join(parts)}", repr(value)))
             check_names(value, parts)
             for part, one in value.items():
-                chosen[f"{prefix}_{part}"] = _frozen(one)
+                chosen[f"{prefix}_{part}"] = _groups(one) if part == "muscles" else _frozen(one)
         return cls(**chosen)
 
 
@@ -245,6 +247,11 @@ def _plain(value: Any) -> Any:
 def _frozen(value: Any) -> Any:
     """Return lists as tuples."""
     return tuple(_frozen(one) for one in value) if isinstance(value, (list, tuple)) else value
+
+
+def _groups(value: Any) -> tuple[tuple[str, ...], ...]:
+    """Return groups of names, each given as a list or, as in the XML, with blanks between."""
+    return tuple(tuple(one.split() if isinstance(one, str) else one) for one in value)
 
 
 def _check_range(name: str, value: tuple[float, float], *, least: float) -> None:

@@ -152,9 +152,11 @@ class Lbfgs(OptimiserSettings):
     max_iterations : int
         Upper limit of iterations; >= 1.
     min_improvement : float
-        Stop when an iteration lowers the loss by less than this, relatively; >= 0.
+        Stop when an iteration lowers the loss by less than this times the loss, or times 1 if the
+        loss is smaller; >= 0.
     min_gradient : float
-        Stop when no component of the projected gradient exceeds this; >= 0.
+        Stop when no component of the projected gradient, by variables as they are scaled in the
+        search, exceeds this; >= 0.
     memory : int
         Number of past steps from which curvature is estimated; >= 1.
 

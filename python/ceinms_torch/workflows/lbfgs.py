@@ -81,6 +81,7 @@ def minimise_lbfgs(
     callback: Callback | None,
     *,
     equilibrate: bool = False,
+    unit: float = 1.0,
 ) -> Minimum:
     """Minimise in the unit box by scipy's L-BFGS-B.
 
@@ -97,20 +98,25 @@ def minimise_lbfgs(
     equilibrate : bool
         After some iterations, go on with variables that are scaled to be curved more alike: for
         problems whose variables differ much in what they do.
+    unit : float
+        What counts as an objective of 1 in the stopping rules; > 0.
 
     Returns
     -------
     Minimum
         The best point seen.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If there is no point yet that could be kept.
     """
     recorder = _Recorder(problem, callback)
     try:
-        n_first = min(_N_BEFORE_WIDTHS, options.max_iterations)
-        n_first = n_first if equilibrate else options.max_iterations
-        status = _search(recorder, start, np.ones(len(start)), options, n_first)
-        if equilibrate and status != "converged":
-            status = _search_on(recorder, options)
+        status = _search_all(recorder, start, options, unit, equilibrate=equilibrate)
     except KeyboardInterrupt:
+        if recorder.best is None:
+            raise
         status = "interrupted"
     except _NotFiniteError:
         status = "not_finite"
@@ -137,15 +143,34 @@ def minimise_lbfgs(
     )
 
 
+def _search_all(
+    recorder: _Recorder, start: FloatArray, options: Lbfgs, unit: float, *, equilibrate: bool
+) -> str:
+    if len(start) == 0:  # nothing to change
+        recorder.evaluate(start)
+        return "converged"
+    unscaled = np.ones(len(start))
+    if not equilibrate:
+        return _search(recorder, start, unscaled, options, options.max_iterations, unit)
+    n_first = min(_N_BEFORE_WIDTHS, options.max_iterations)
+    status = _search(recorder, start, unscaled, options, n_first, unit)
+    return status if status == "converged" else _search_on(recorder, options, unit)
+
+
 def _search(
-    recorder: _Recorder, start: FloatArray, widths: FloatArray, options: Lbfgs, n_iteration: int
+    recorder: _Recorder,
+    start: FloatArray,
+    widths: FloatArray,
+    options: Lbfgs,
+    n_iteration: int,
+    unit: float,
 ) -> str:
     """Search in a box of other widths, and say why it stopped."""
 
     def evaluate(scaled: FloatArray) -> tuple[float, FloatArray]:
         # A width over itself is exactly 1: what is on a bound there is on it here.
         objective, gradient = recorder.evaluate(scaled / widths)
-        return objective, gradient / widths
+        return objective / unit, gradient / (unit * widths)
 
     result = scipy.optimize.minimize(
         evaluate,
@@ -166,14 +191,16 @@ def _search(
     return {0: "converged", 1: "max_iterations"}.get(result.status, "converged_step")
 
 
-def _search_on(recorder: _Recorder, options: Lbfgs) -> str:
+def _search_on(recorder: _Recorder, options: Lbfgs, unit: float) -> str:
     """Search in an equilibrated box, and again from where that ended, until it hardly helps."""
     status = "max_iterations"
     while (n_left := options.max_iterations - recorder.history[-1].iteration) > 0:
         x, widths = _equilibrated(recorder)
         before = recorder.lowest
-        status = _search(recorder, x, widths, options, n_left)
-        if before - recorder.lowest <= _ENOUGH * options.min_improvement * abs(before):
+        status = _search(recorder, x, widths, options, n_left, unit)
+        # What scipy's rule is relative to.
+        size = max(abs(before), unit)
+        if before - recorder.lowest <= _ENOUGH * options.min_improvement * size:
             break
     return status
 

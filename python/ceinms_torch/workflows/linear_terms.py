@@ -16,7 +16,7 @@ from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.parameter_space import ParameterSpace
+from ceinms_torch.workflows.parameter_space import Component, ParameterSpace
 
 FloatArray = NDArray[np.float64]
 
@@ -110,12 +110,7 @@ def _prior(space: ParameterSpace, weight: float) -> LinearTerm:
 
 def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> LinearTerm:
     n = len(space.components)
-    per_range = np.array(
-        [
-            (one.upper - one.lower) / one.start if one.kind in _RATIOS else 1.0
-            for one in space.components
-        ]
-    )
+    per_range = np.array([_change_per_range(one) for one in space.components])
     rows = [np.zeros((0, n))]
     for muscles in objective.group_coherence_muscles:
         together = _together(space, muscles)
@@ -136,6 +131,14 @@ def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> Li
             rows.append(block)
     matrix = np.concatenate(rows)
     return LinearTerm(name="group_coherence", matrix=matrix, offset=matrix @ _start(space))
+
+
+def _change_per_range(one: Component) -> float:
+    """Return the change of a value over its whole range, relative to its start or to the range."""
+    width = one.upper - one.lower
+    if one.kind in _RATIOS and one.start != 0.0:
+        return width / one.start
+    return 1.0 if width > 0.0 else 0.0  # nothing changes within a range without width
 
 
 def _together(space: ParameterSpace, muscles: tuple[str, ...]) -> list[list[int]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.model.options import AdamW
+from ceinms_torch.workflows.loss_problem import independent_loss
 from ceinms_torch.workflows.minimum import Callback, Minimum, Point
 
 if TYPE_CHECKING:
@@ -121,6 +122,11 @@ def minimise_loss(
     callback : callable, optional
         Called with a Point after every iteration.
 
+    Raises
+    ------
+    OptionError
+        If the loss depends on nothing that is optimised.
+
     Returns
     -------
     Minimum
@@ -153,6 +159,8 @@ def minimise_loss(
                 break
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            if all(one.grad is None for one in (shift, *variables)):
+                raise independent_loss()
             if not all(
                 one.grad is None or one.grad.isfinite().all() for one in (shift, *variables)
             ):

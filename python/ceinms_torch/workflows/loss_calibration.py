@@ -75,7 +75,8 @@ def calibrate_with_loss(
         them. They are changed in place and left at the values that belong to the subject returned.
     validation : sequence of Trial
         Trials that nothing is fitted to: their loss, by the same function, decides which point is
-        kept and when to stop.
+        kept and when to stop. Without a graph (`torch.is_grad_enabled` tells the loss), but in
+        the mode that networks are in: dropout and batch normalisation are the loss's to switch.
     options : AdamW or Lbfgs, optional
         Settings of the optimiser; those of the plan if it names one of these, or of AdamW.
         L-BFGS-B takes neither variables nor validation trials.
@@ -86,7 +87,8 @@ def calibrate_with_loss(
     threads : int
         Threads of the fused engine, >= 1.
     begin_at : Subject, optional
-        Where the parameters start, within the ranges about `subject`: say what `calibrate` found.
+        Where the parameters start, within the ranges about `subject`: say what `calibrate` found
+        on the same trials, without those of `validation`.
     callback : callable, optional
         Called with an `Iteration` after every iteration. Ctrl-C (or a KeyboardInterrupt it raises)
         stops the calibration and keeps the best.

@@ -173,13 +173,12 @@ class LossProblem:
         Raises
         ------
         OptionError
-            If the loss is no scalar tensor, or depends on nothing that is optimised.
+            If the loss is no scalar tensor, or has no graph.
         """
         state = self._state(x, *self._trials)
         loss = self._value(state)
         if not loss.requires_grad:
-            hint = "compute it from the state by torch, without detach, item or numpy"
-            raise OptionError(wording("loss", "a tensor with a graph", "one without", hint))
+            raise independent_loss()
         value = float(loss.detach())
         evaluation = state.evaluation or state.measure(state.simulation)
         terms = [float(one.residuals.detach().square().sum()) for one in evaluation.terms]
@@ -206,7 +205,9 @@ class LossProblem:
 
         at = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
         loss, point = self.evaluate(at)
-        (gradient,) = torch.autograd.grad(loss, at)
+        (gradient,) = torch.autograd.grad(loss, at, allow_unused=True)
+        if gradient is None:
+            raise independent_loss()
         if not gradient.isfinite().all():
             point = dataclasses.replace(point, objective=math.nan)
         return point, gradient.cpu().numpy()
@@ -234,7 +235,10 @@ class LossProblem:
             raise OptionError(wording("options", "AdamW", got, hint))
         from ceinms_torch.workflows.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
 
-        return minimise_lbfgs(self, start, options, callback)
+        # Its rules are for objectives around 1; a loss of one's own may be in any unit.
+        unit = abs(self.gradient(start)[0].objective)
+        unit = unit if math.isfinite(unit) and unit > 0.0 else 1.0
+        return minimise_lbfgs(self, start, options, callback, unit=unit)
 
     def _state(
         self, x: torch.Tensor, trials: tuple[Trial, ...], core: _torch.Problem
@@ -259,6 +263,16 @@ class LossProblem:
         if loss.numel() != 1:
             raise OptionError(wording("loss", "a scalar tensor", f"shape {tuple(loss.shape)}"))
         return loss.reshape(())
+
+
+def independent_loss() -> OptionError:
+    """Return the error of a loss that depends on nothing that is optimised."""
+    hint = (
+        "compute it from the state by torch, without detach, item or numpy, and name everything "
+        "else that is to be optimised in variables"
+    )
+    expected = "a tensor that depends on what is optimised"
+    return OptionError(wording("loss", expected, "one that does not", hint))
 
 
 def variable_groups(variables: Variables) -> list[dict[str, Any]]:
@@ -287,6 +301,9 @@ def variable_groups(variables: Variables) -> list[dict[str, Any]]:
     if tensors:
         groups.append({"params": tensors})
     for group in groups:
+        if "params" not in group:
+            got = f"one with {', '.join(group) or 'nothing'}"
+            raise OptionError(wording("variables", "groups with tensors as 'params'", got))
         params = group["params"]
         group["params"] = [params] if isinstance(params, torch.Tensor) else list(params)
         for one in group["params"]:

@@ -162,3 +162,32 @@ def test_not_finite_at_the_start():
     assert minimum.status == "not_finite"
     assert not minimum.history
     np.testing.assert_array_equal(minimum.x, start_of(bowl))
+
+
+def test_small_objective_does_not_start_again_and_again():
+    bowl = uneven_bowl()
+    bowl.matrix = 1e-4 * bowl.matrix  # of which scipy's rules see little
+    minimum = minimise_lbfgs(bowl, start_of(bowl), Lbfgs(), None, equilibrate=True)
+    assert minimum.evaluations < 400
+
+
+def test_rules_are_relative_to_the_unit():
+    one = minimise_lbfgs(uneven_bowl(), start_of(uneven_bowl()), TIGHT, None)
+    small = uneven_bowl()
+    small.matrix = 2.0**-30 * small.matrix
+    other = minimise_lbfgs(small, start_of(small), TIGHT, None, unit=2.0**-30)
+    np.testing.assert_array_equal(other.x, one.x)
+
+
+def test_nothing_to_change_is_one_evaluation():
+    minimum = minimise_lbfgs(Bowl(np.zeros((0, 0)), np.zeros(0)), np.zeros(0), Lbfgs(), None)
+    assert (minimum.status, minimum.evaluations) == ("converged", 1)
+
+
+def test_ctrl_c_before_there_is_a_point_is_passed_on():
+    class Interrupted:
+        def gradient(self, _):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        minimise_lbfgs(Interrupted(), np.full(3, 0.5), Lbfgs(), None)

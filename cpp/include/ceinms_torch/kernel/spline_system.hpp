@@ -26,41 +26,49 @@ inline void solve_spline_system(const std::vector<double>& h, std::vector<double
   for (std::size_t i = n - 1; i-- > 0;) right[i] = (right[i] - h[i] * right[i + 1]) / diagonal[i];
 }
 
-/// The system's right-hand side as a function of the divided differences of first order, delta:
-/// calls add(row, i, factor) for every product factor * delta[i] in a row. Inner rows are
-/// delta[i] - delta[i-1]; the ends are closed by the third derivative of the four-point cubic.
-template <class Add>
-void visit_right_hand_side(std::span<const double> x, const std::vector<double>& h,
-                           const Add& add) {
+/// Half-sixth second derivatives ("sigma") at the knots, from the divided differences of first
+/// order: at inner knots the right-hand side is delta[i] - delta[i-1], and both ends are closed by
+/// the third derivative of the four-point cubic. Operations are in the original's order, on which
+/// the last bits depend, and on these the path of its annealing.
+inline std::vector<double> solve_sigma(std::span<const double> x, const std::vector<double>& h,
+                                       const std::vector<double>& delta) {
   const std::size_t n = x.size();
-  for (std::size_t i = 1; i + 1 < n; ++i) {
-    add(i, i, 1.0);
-    add(i, i - 1, -1.0);
+  std::vector<double> sigma(n);
+  for (std::size_t i = 1; i + 1 < n; ++i) sigma[i] = delta[i] - delta[i - 1];
+  if (n > 3) {
+    const auto second = [&](std::size_t i) {
+      return (delta[i] - delta[i - 1]) / (x[i + 1] - x[i - 1]);
+    };
+    sigma.front() = h.front() * h.front() * (second(2) - second(1)) / (x[3] - x[0]);
+    sigma.back() = -h.back() * h.back() * (second(n - 2) - second(n - 3)) / (x[n - 1] - x[n - 4]);
   }
-  if (n < 4) return;
+  solve_spline_system(h, sigma);
+  return sigma;
+}
+
+/// Derivatives of sum(by_right * right-hand side of solve_sigma) by the divided differences.
+inline std::vector<double> transposed_right_hand_side(std::span<const double> x,
+                                                      const std::vector<double>& h,
+                                                      const std::vector<double>& by_right) {
+  const std::size_t n = x.size();
+  std::vector<double> by_delta(n - 1);
+  for (std::size_t i = 1; i + 1 < n; ++i) {
+    by_delta[i] += by_right[i];
+    by_delta[i - 1] -= by_right[i];
+  }
+  if (n < 4) return by_delta;
   // factor * divided difference of third order through knots i-1 to i+2
-  const auto add_third = [&](std::size_t row, std::size_t i, double factor) {
+  const auto add_third = [&](std::size_t i, double factor) {
     const double third = factor / (x[i + 2] - x[i - 1]);
     const double left = third / (x[i + 1] - x[i - 1]);
     const double right = third / (x[i + 2] - x[i]);
-    add(row, i + 1, right);
-    add(row, i, -right - left);
-    add(row, i - 1, left);
+    by_delta[i + 1] += right;
+    by_delta[i] -= right + left;
+    by_delta[i - 1] += left;
   };
-  add_third(0, 1, h.front() * h.front());
-  add_third(n - 1, n - 3, -h.back() * h.back());
-}
-
-/// Half-sixth second derivatives ("sigma") at the knots, from the divided differences of first
-/// order.
-inline std::vector<double> solve_sigma(std::span<const double> x, const std::vector<double>& h,
-                                       const std::vector<double>& delta) {
-  std::vector<double> sigma(x.size());
-  visit_right_hand_side(x, h, [&](std::size_t row, std::size_t i, double factor) {
-    sigma[row] += factor * delta[i];
-  });
-  solve_spline_system(h, sigma);
-  return sigma;
+  add_third(1, by_right.front() * h.front() * h.front());
+  add_third(n - 3, -by_right.back() * h.back() * h.back());
+  return by_delta;
 }
 
 /// The slope of the spline at its last knot is linear in the values at all knots: append its
@@ -74,11 +82,8 @@ inline void append_end_slope_weights(std::span<const double> x, std::vector<doub
   by_right[n - 2] = h.back();
   by_right[n - 1] = 2.0 * h.back();
   solve_spline_system(h, by_right);
-  std::vector<double> by_delta(n - 1);
-  by_delta.back() = 1.0;
-  visit_right_hand_side(x, h, [&](std::size_t row, std::size_t i, double factor) {
-    by_delta[i] += factor * by_right[row];
-  });
+  std::vector<double> by_delta = transposed_right_hand_side(x, h, by_right);
+  by_delta.back() += 1.0;
   for (std::size_t i = 0; i < n; ++i) {
     const double as_right_end = i > 0 ? by_delta[i - 1] / h[i - 1] : 0.0;
     const double as_left_end = i + 1 < n ? by_delta[i] / h[i] : 0.0;

@@ -146,7 +146,8 @@ def main():
         mean = np.mean(values, axis=0)  # over trials
         spread = mean.std(0, ddof=1) if len(mean) > 1 else np.full(mean.shape[1], np.nan)
         cells = zip(mean.mean(0), spread, strict=True)
-        print(f"{name:<10} {variant:<17}" + "".join(f"{m:8.2f} ± {s:.2f}" for m, s in cells))
+        texts = [f"{m:8.2f}" + ("" if np.isnan(s) else f" ± {s:.2f}") for m, s in cells]
+        print(f"{name:<10} {variant:<17}" + "".join(f"{text:<15}" for text in texts))
     print(f"longest training: {longest:.1f} s")
 
 

@@ -31,23 +31,31 @@ V norm_velocity(const Mtu& mtu, const V& fibre_velocity) {
   return kernel::math::clamp(V(fibre_velocity / mtu.peak_velocity), -1.0, 1.0);
 }
 
-/// Eq. (3) over F0 S, along the tendon.
+/// Eq. (3) over F0 S, along the tendon, at a cosine that is known.
+template <class L, class V, class A>
+auto muscle_force(const Curves& curves, const Mtu& mtu, const L& fibre_length,
+                  const V& fibre_velocity, const A& activation, const L& cosine) {
+  return kernel::fibre_force(curves, mtu, fibre_length, norm_velocity(mtu, fibre_velocity),
+                             activation) *
+         cosine;
+}
+
+/// The same, with the cosine of the fibre length.
 template <class L, class V, class A>
 auto muscle_force(const Curves& curves, const Mtu& mtu, const L& fibre_length,
                   const V& fibre_velocity, const A& activation) {
-  return kernel::fibre_force(curves, mtu, fibre_length, norm_velocity(mtu, fibre_velocity),
-                             activation) *
-         cos_pennation(mtu, fibre_length);
+  return muscle_force(curves, mtu, fibre_length, fibre_velocity, activation,
+                      cos_pennation(mtu, fibre_length));
 }
 
 /// Tendon less muscle force, over F0 S; its root is the fibre length (reference C.6).
 template <class L, class V, class A>
 auto imbalance(const Curves& curves, const Mtu& mtu, const L& fibre_length, const V& fibre_velocity,
                const A& activation, double mtu_length) {
-  const L strain =
-      kernel::tendon_strain(mtu, fibre_length, cos_pennation(mtu, fibre_length), mtu_length);
+  const L cosine = cos_pennation(mtu, fibre_length);
+  const L strain = kernel::tendon_strain(mtu, fibre_length, cosine, mtu_length);
   return kernel::math::lookup(curves.tendon_force_strain, strain) -
-         muscle_force(curves, mtu, fibre_length, fibre_velocity, activation);
+         muscle_force(curves, mtu, fibre_length, fibre_velocity, activation, cosine);
 }
 
 /// Fibre length [m] of the elastic tendon, or nothing where Brent's method finds none between

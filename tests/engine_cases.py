@@ -10,9 +10,9 @@ from ceinms_torch._backend import _torch
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
 from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.workflows.batch import trial_batch
-from ceinms_torch.workflows.curves import curve_tables
-from ceinms_torch.workflows.simulate import excitation_rate, mtu_velocity
+from ceinms_torch.simulation.batch import trial_batch
+from ceinms_torch.simulation.curves import curve_tables
+from ceinms_torch.simulation.simulate import excitation_rate, mtu_velocity
 from helpers import CURVES
 
 QUANTITIES = (

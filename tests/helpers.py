@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ceinms_torch.simulation.legacy.run import run_legacy
+
 MTU_NAMES = ("soleus_r", "gasmed_r", "recfem_r")
 DOF_NAMES = ("knee_angle_r", "ankle_angle_r")
 DOF_MTUS = {"knee_angle_r": ("gasmed_r", "recfem_r"), "ankle_angle_r": ("soleus_r", "gasmed_r")}
@@ -376,3 +378,8 @@ def _write_trial(folder, *, phase, n_step):
   <externalTorquesFile>id.sto</externalTorquesFile>
 </inputData>
 """)
+
+
+def run_legacy_folder(folder, solver="annealing"):
+    """Run what a folder asks for on the model of CEINMS."""
+    return run_legacy(folder.subject, folder.trial, folder.execution, solver)

@@ -1,8 +1,8 @@
 """A subject, trials and plans for losses of the user's own."""
 
 import ceinms_torch as ct
+from ceinms_torch.calibration.problems.loss import LossProblem
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
-from ceinms_torch.workflows.loss_problem import LossProblem
 from engine_cases import make_subject, make_trial
 
 SUBJECT = make_subject(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ceinms_torch.workflows.synergies.recording import Recording
+from ceinms_torch.synergies.recording import Recording
 
 CHANNELS = ("tib", "sol", "gas", "vast", "ham", "glu")
 # Two or three muscles each; every synergy has one of its own, so that the truth is unique.

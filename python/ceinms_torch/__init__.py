@@ -18,6 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ceinms_torch import plots
+    from ceinms_torch.calibration.calibrate import build_problem, calibrate
+    from ceinms_torch.calibration.identifiability import Identifiability, identifiability
+    from ceinms_torch.calibration.loss import LossResult, calibrate_with_loss
+    from ceinms_torch.calibration.optimisers.minimum import Minimum
+    from ceinms_torch.calibration.parameter_space import ParameterSpace
+    from ceinms_torch.calibration.problems.eq4 import FusedProblem, TensorProblem
+    from ceinms_torch.calibration.problems.loss import ModelState
+    from ceinms_torch.calibration.result import CalibrationResult, Iteration
+    from ceinms_torch.calibration.windowed import WindowedCalibrator, WindowFit
     from ceinms_torch.errors import (
         CeinmsTorchError,
         CeinmsTorchWarning,
@@ -25,6 +34,11 @@ if TYPE_CHECKING:
         FileFormatError,
         OptionError,
     )
+    from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
+    from ceinms_torch.excitations.weights import WeightChoice, choose_weights
+    from ceinms_torch.inputs.checks.check import check_folder
+    from ceinms_torch.inputs.checks.findings import CheckReport, Finding, Place
+    from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
     from ceinms_torch.io.storage import Storage, read_storage, write_storage
     from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
     from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -39,42 +53,28 @@ if TYPE_CHECKING:
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
     from ceinms_torch.model.synergy_hybrid import SynergyHybrid
     from ceinms_torch.model.trial import Trial
-    from ceinms_torch.workflows.batch import trial_batch
-    from ceinms_torch.workflows.calibrate import build_problem, calibrate
-    from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
-    from ceinms_torch.workflows.engines import FusedProblem, TensorProblem
-    from ceinms_torch.workflows.excitations import ExcitationResult, TrialSearch
-    from ceinms_torch.workflows.fit import MomentFit, mean_fit, moment_fit
-    from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
-    from ceinms_torch.workflows.identifiability import Identifiability, identifiability
-    from ceinms_torch.workflows.loss_calibration import LossResult, calibrate_with_loss
-    from ceinms_torch.workflows.loss_problem import ModelState
-    from ceinms_torch.workflows.minimum import Minimum
-    from ceinms_torch.workflows.parameter_space import ParameterSpace
-    from ceinms_torch.workflows.preflight.check import check_folder
-    from ceinms_torch.workflows.preflight.findings import CheckReport, Finding, Place
-    from ceinms_torch.workflows.preoptimisation.muscle_volume import scale_max_isometric_force
-    from ceinms_torch.workflows.preoptimisation.operating_range import (
+    from ceinms_torch.preoptimisation.muscle_volume import scale_max_isometric_force
+    from ceinms_torch.preoptimisation.operating_range import (
         OperatingRange,
         RangeFit,
         preserve_operating_range,
         read_pose_lengths,
     )
-    from ceinms_torch.workflows.result_reading import read_result, read_results
-    from ceinms_torch.workflows.saved_result import SavedResult
-    from ceinms_torch.workflows.simulate import Simulation, simulate
-    from ceinms_torch.workflows.stream import Stream, StreamStep
-    from ceinms_torch.workflows.synergies.extraction import Synergies, extract_synergies
-    from ceinms_torch.workflows.synergies.hybrid import calibrate_hybrid
-    from ceinms_torch.workflows.synergies.number import choose_n_synergies
-    from ceinms_torch.workflows.synergies.recording import Recording
-    from ceinms_torch.workflows.synergies.result import HybridResult, TrialSynergies
-    from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations
-    from ceinms_torch.workflows.synergies.weightings import Weightings
-    from ceinms_torch.workflows.tensor_simulation import simulate_tensors
-    from ceinms_torch.workflows.time_series import TimeSeries
-    from ceinms_torch.workflows.weights import WeightChoice, choose_weights
-    from ceinms_torch.workflows.windowed import WindowedCalibrator, WindowFit
+    from ceinms_torch.results.read import read_result, read_results
+    from ceinms_torch.results.saved import SavedResult
+    from ceinms_torch.simulation.batch import trial_batch
+    from ceinms_torch.simulation.fit import MomentFit, mean_fit, moment_fit
+    from ceinms_torch.simulation.simulate import Simulation, simulate
+    from ceinms_torch.simulation.stream import Stream, StreamStep
+    from ceinms_torch.simulation.tensors import simulate_tensors
+    from ceinms_torch.simulation.time_series import TimeSeries
+    from ceinms_torch.synergies.extraction import Synergies, extract_synergies
+    from ceinms_torch.synergies.hybrid import calibrate_hybrid
+    from ceinms_torch.synergies.number import choose_n_synergies
+    from ceinms_torch.synergies.recording import Recording
+    from ceinms_torch.synergies.result import HybridResult, TrialSynergies
+    from ceinms_torch.synergies.synthesise import synthesise_excitations
+    from ceinms_torch.synergies.weightings import Weightings
 
 _HOMES = {
     "errors": (
@@ -98,42 +98,42 @@ _HOMES = {
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
     "model.synergy_hybrid": ("SynergyHybrid",),
     "model.trial": ("Trial",),
-    "workflows.batch": ("trial_batch",),
-    "workflows.calibrate": ("build_problem", "calibrate"),
-    "workflows.calibration_result": ("CalibrationResult", "Iteration"),
-    "workflows.engines": ("FusedProblem", "TensorProblem"),
-    "workflows.loss_calibration": ("LossResult", "calibrate_with_loss"),
-    "workflows.loss_problem": ("ModelState",),
-    "workflows.minimum": ("Minimum",),
-    "workflows.excitations": ("ExcitationResult", "TrialSearch"),
-    "workflows.fit": ("MomentFit", "mean_fit", "moment_fit"),
-    "workflows.folder": ("CalibrationFolder", "RunFolder"),
-    "workflows.identifiability": ("Identifiability", "identifiability"),
-    "workflows.parameter_space": ("ParameterSpace",),
-    "workflows.preflight.check": ("check_folder",),
-    "workflows.preflight.findings": ("CheckReport", "Finding", "Place"),
-    "workflows.preoptimisation.muscle_volume": ("scale_max_isometric_force",),
-    "workflows.preoptimisation.operating_range": (
+    "simulation.batch": ("trial_batch",),
+    "calibration.calibrate": ("build_problem", "calibrate"),
+    "calibration.result": ("CalibrationResult", "Iteration"),
+    "calibration.problems.eq4": ("FusedProblem", "TensorProblem"),
+    "calibration.loss": ("LossResult", "calibrate_with_loss"),
+    "calibration.problems.loss": ("ModelState",),
+    "calibration.optimisers.minimum": ("Minimum",),
+    "excitations.search": ("ExcitationResult", "TrialSearch"),
+    "simulation.fit": ("MomentFit", "mean_fit", "moment_fit"),
+    "inputs.folder": ("CalibrationFolder", "RunFolder"),
+    "calibration.identifiability": ("Identifiability", "identifiability"),
+    "calibration.parameter_space": ("ParameterSpace",),
+    "inputs.checks.check": ("check_folder",),
+    "inputs.checks.findings": ("CheckReport", "Finding", "Place"),
+    "preoptimisation.muscle_volume": ("scale_max_isometric_force",),
+    "preoptimisation.operating_range": (
         "OperatingRange",
         "RangeFit",
         "preserve_operating_range",
         "read_pose_lengths",
     ),
-    "workflows.result_reading": ("read_result", "read_results"),
-    "workflows.saved_result": ("SavedResult",),
-    "workflows.simulate": ("Simulation", "simulate"),
-    "workflows.stream": ("Stream", "StreamStep"),
-    "workflows.synergies.extraction": ("Synergies", "extract_synergies"),
-    "workflows.synergies.number": ("choose_n_synergies",),
-    "workflows.synergies.recording": ("Recording",),
-    "workflows.synergies.hybrid": ("calibrate_hybrid",),
-    "workflows.synergies.result": ("HybridResult", "TrialSynergies"),
-    "workflows.synergies.synthesise": ("synthesise_excitations",),
-    "workflows.synergies.weightings": ("Weightings",),
-    "workflows.tensor_simulation": ("simulate_tensors",),
-    "workflows.time_series": ("TimeSeries",),
-    "workflows.weights": ("WeightChoice", "choose_weights"),
-    "workflows.windowed": ("WindowFit", "WindowedCalibrator"),
+    "results.read": ("read_result", "read_results"),
+    "results.saved": ("SavedResult",),
+    "simulation.simulate": ("Simulation", "simulate"),
+    "simulation.stream": ("Stream", "StreamStep"),
+    "synergies.extraction": ("Synergies", "extract_synergies"),
+    "synergies.number": ("choose_n_synergies",),
+    "synergies.recording": ("Recording",),
+    "synergies.hybrid": ("calibrate_hybrid",),
+    "synergies.result": ("HybridResult", "TrialSynergies"),
+    "synergies.synthesise": ("synthesise_excitations",),
+    "synergies.weightings": ("Weightings",),
+    "simulation.tensors": ("simulate_tensors",),
+    "simulation.time_series": ("TimeSeries",),
+    "excitations.weights": ("WeightChoice", "choose_weights"),
+    "calibration.windowed": ("WindowFit", "WindowedCalibrator"),
 }
 _MODULES = ("plots",)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

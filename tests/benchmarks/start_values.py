@@ -21,7 +21,7 @@ import numpy as np
 
 import ceinms_torch as ct
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.preoptimisation.equilibrium import equilibria
+from ceinms_torch.preoptimisation.equilibrium import equilibria
 
 LENGTHS = [PARAMETER_KINDS.index(kind) for kind in ("optimalFibreLength", "tendonSlackLength")]
 

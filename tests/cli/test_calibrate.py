@@ -14,8 +14,8 @@ from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.workflows.fit import moment_fit
-from ceinms_torch.workflows.simulate import simulate
+from ceinms_torch.simulation.fit import moment_fit
+from ceinms_torch.simulation.simulate import simulate
 from command_line import interrupt, listing, run_command
 from helpers import DOF_NAMES, MTU_NAMES, edit, write_tiny_folder
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ceinms_torch.calibration.annealing import calibrate_legacy
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.workflows.folder import CalibrationFolder
-from ceinms_torch.workflows.legacy.calibration import calibrate_legacy
-from ceinms_torch.workflows.legacy.run import LEGACY_FILES
+from ceinms_torch.simulation.legacy.run import LEGACY_FILES
 from command_line import run_command
 from helpers import write_tiny_folder
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from lxml import etree
 
+from ceinms_torch.calibration.annealing import calibrate_legacy
 from ceinms_torch.cli.programs import CEINMS, CEINMS_CALIBRATE
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.io.xml_document import read_document
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.workflows.folder import CalibrationFolder
-from ceinms_torch.workflows.legacy.calibration import calibrate_legacy
-from ceinms_torch.workflows.legacy.run import LEGACY_FILES
+from ceinms_torch.simulation.legacy.run import LEGACY_FILES
 from command_line import SCRIPTS, environment, listing, run_program
 from helpers import ANNEALING, edit, write_tiny_folder
 

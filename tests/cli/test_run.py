@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
+from ceinms_torch.inputs.folder import RunFolder
 from ceinms_torch.io.storage import read_storage
-from ceinms_torch.workflows.folder import RunFolder
-from ceinms_torch.workflows.simulate import simulate
+from ceinms_torch.simulation.simulate import simulate
 from command_line import listing, run_command
 from helpers import DOF_NAMES, MTU_NAMES, edit, write_tiny_folder
 

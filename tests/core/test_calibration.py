@@ -6,13 +6,13 @@ import itertools
 import numpy as np
 import pytest
 
+from ceinms_torch.calibration.calibrate import build_problem, calibrate
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.calibrate import build_problem, calibrate
 from engine_cases import make_subject, make_trial
 
 SUBJECT = make_subject(

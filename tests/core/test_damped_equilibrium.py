@@ -10,8 +10,8 @@ from scipy.optimize import brentq
 
 import ceinms_torch as ct
 from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.workflows.curves import curve_tables
-from ceinms_torch.workflows.folder import CalibrationFolder
+from ceinms_torch.inputs.folder import CalibrationFolder
+from ceinms_torch.simulation.curves import curve_tables
 from command_line import run_command
 from helpers import write_tiny_folder
 

@@ -9,7 +9,7 @@ import torch
 
 import ceinms_torch as ct
 from ceinms_torch.errors import OptionError
-from ceinms_torch.workflows.device import tensor_device
+from ceinms_torch.simulation.engine import tensor_device
 from helpers import write_tiny_folder
 
 # The stand-in is for a whole process, so every test has one of its own.

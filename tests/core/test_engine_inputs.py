@@ -6,7 +6,7 @@ import torch
 
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
-from ceinms_torch.workflows.batch import batch_arrays
+from ceinms_torch.simulation.batch import batch_arrays
 from engine_cases import kernel_arguments, make_subject, make_trial, torch_curves
 
 SUBJECT = make_subject([{}, {"pennation_angle": 0.1}])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.batch import batch_arrays
+from ceinms_torch.simulation.batch import batch_arrays
 from engine_cases import (
     QUANTITIES,
     kernel_arguments,

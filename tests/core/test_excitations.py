@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
+from ceinms_torch.excitations.search import TrialSearch
+from ceinms_torch.excitations.weights import DECADE, PRECISION, choose_weights
+from ceinms_torch.inputs.folder import RunFolder
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.workflows.excitations import TrialSearch
-from ceinms_torch.workflows.folder import RunFolder
-from ceinms_torch.workflows.legacy.run import optimise_legacy, run_legacy
-from ceinms_torch.workflows.searched import Searched, counted_dofs
-from ceinms_torch.workflows.weights import DECADE, PRECISION, choose_weights
-from helpers import write_tiny_folder
+from ceinms_torch.simulation.excitation_targets import ExcitationTargets, counted_dofs
+from ceinms_torch.simulation.legacy.run import optimise_legacy
+from helpers import run_legacy_folder, write_tiny_folder
 
 ANNEALING = SimulatedAnnealing(
     no_epsilon=4, rt=0.3, temperature=20.0, ns=15, nt=5, epsilon=1e-3, max_no_eval=200000
@@ -87,7 +87,7 @@ def test_gradient_is_not_above_annealing(folder, tendon, hybrid):
 def test_gradient_is_not_above_annealing_on_golden_cases(golden_dir, case):
     read = RunFolder.read(golden_dir / f"run_{case}.xml", legacy=True)
     sums = {
-        solver: run_legacy(read, solver).objective["objective"].sum()
+        solver: run_legacy_folder(read, solver).objective["objective"].sum()
         for solver in ("annealing", "gradient")
     }
     assert sums["gradient"] < sums["annealing"]
@@ -133,7 +133,7 @@ def test_annealing_ignores_elaborated_dofs_and_says_so(folder):
     )
     named = dataclasses.replace(folder, execution=execution)
     with pytest.warns(CeinmsTorchWarning, match="elaboratedDoFs is ignored"):
-        ignored = run_legacy(named)
+        ignored = run_legacy_folder(named)
     every = optimise_legacy(folder.subject, folder.trial, execution.hybrid, tendon=execution.tendon)
     np.testing.assert_array_equal(
         ignored.adjusted_excitation.values, every.adjusted_excitation.values
@@ -146,7 +146,7 @@ def test_annealing_ignores_elaborated_dofs_and_says_so(folder):
         solver="gradient",
         dofs=("ankle_angle_r",),
     )
-    used = run_legacy(named, "gradient").adjusted_excitation.values
+    used = run_legacy_folder(named, "gradient").adjusted_excitation.values
     np.testing.assert_array_equal(used, counted.adjusted_excitation.values)
 
 
@@ -301,7 +301,7 @@ def test_mtus_must_be_known_and_named_once(folder, change, message):
 
 def test_dofs_must_be_known(folder):
     with pytest.raises(DataError, match=r"each DOF of .* at most once, got hip_flexion_r"):
-        Searched.of(folder.subject, ASSISTED, ("hip_flexion_r",))
+        ExcitationTargets.of(folder.subject, ASSISTED, ("hip_flexion_r",))
 
 
 def test_dof_set_goes_before_elaborated_dofs():

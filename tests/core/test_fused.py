@@ -11,7 +11,7 @@ import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
 from ceinms_torch.model.subject import CURVE_NAMES, Curve
-from ceinms_torch.workflows.batch import batch_arrays
+from ceinms_torch.simulation.batch import batch_arrays
 from engine_cases import (
     QUANTITIES,
     SMOOTH_SUBJECT,

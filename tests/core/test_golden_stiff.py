@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ceinms_torch.inputs.folder import RunFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.folder import RunFolder
-from ceinms_torch.workflows.simulate import simulate
+from ceinms_torch.simulation.simulate import simulate
 
 COMMITTED = Path(__file__).resolve().parent.parent / "golden"
 SUBJECTS = ("true", "uncal")

@@ -15,15 +15,15 @@ import pytest
 import torch
 
 from ceinms_torch._backend import _torch
+from ceinms_torch.calibration.calibrate import build_problem
+from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.eq4 import _parameter_map
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.batch import batch_arrays
-from ceinms_torch.workflows.calibrate import build_problem
-from ceinms_torch.workflows.engines import _parameter_map
-from ceinms_torch.workflows.parameter_space import ParameterSpace
+from ceinms_torch.simulation.batch import batch_arrays
 from engine_cases import SMOOTH_SUBJECT as SUBJECT
 from engine_cases import SMOOTH_TRIALS as TRIALS
 from engine_cases import make_subject, make_trial, run_kernel, torch_curves

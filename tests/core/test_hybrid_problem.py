@@ -8,12 +8,12 @@ import torch
 
 import ceinms_torch as ct
 from ceinms_torch import _kernel
+from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.model.options import AdamW, Lbfgs
-from ceinms_torch.workflows.lbfgs import minimise_lbfgs
-from ceinms_torch.workflows.synergies.hybrid import hybrid_setting
-from ceinms_torch.workflows.synergies.problem import build_hybrid_problem
-from ceinms_torch.workflows.synergies.start import start_points
+from ceinms_torch.synergies.hybrid import hybrid_setting
+from ceinms_torch.synergies.problem import build_hybrid_problem
+from ceinms_torch.synergies.start import start_points
 from engine_cases import make_subject, make_trial
 from problem_cases import NARROW, make_step, space_of
 

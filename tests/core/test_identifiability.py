@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 import ceinms_torch as ct
-from ceinms_torch.workflows.parameter_space import Component
-from ceinms_torch.workflows.spread import parameter_spread, student_quantile
+from ceinms_torch.calibration.parameter_space import Component
+from ceinms_torch.calibration.spread import parameter_spread, student_quantile
 from engine_cases import make_subject, make_trial
 
 GAIT = Path(__file__).resolve().parents[2] / "subjects" / "gait"

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from ceinms_torch import _kernel
+from ceinms_torch.calibration.annealing import calibrate_legacy
+from ceinms_torch.calibration.calibrate import calibrate
+from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.workflows.calibrate import calibrate
-from ceinms_torch.workflows.folder import CalibrationFolder
-from ceinms_torch.workflows.legacy.calibration import calibrate_legacy
-from ceinms_torch.workflows.legacy.inputs import legacy_model, legacy_tables, legacy_trial
-from ceinms_torch.workflows.legacy.run import simulate_legacy
-from ceinms_torch.workflows.parameter_space import ParameterSpace
+from ceinms_torch.simulation.legacy.inputs import legacy_model, legacy_tables, legacy_trial
+from ceinms_torch.simulation.legacy.run import simulate_legacy
 from helpers import edit, write_tiny_folder
 
 # evaluations and final objective of the real program

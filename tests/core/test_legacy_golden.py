@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
+from ceinms_torch.inputs.folder import RunFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.workflows.folder import RunFolder
-from ceinms_torch.workflows.legacy.files import write_legacy
-from ceinms_torch.workflows.legacy.run import LEGACY_FILES, run_legacy, simulate_legacy
-from helpers import edit, write_tiny_folder
+from ceinms_torch.results.legacy import write_legacy
+from ceinms_torch.simulation.legacy.run import LEGACY_FILES, simulate_legacy
+from helpers import edit, run_legacy_folder, write_tiny_folder
 
 COMMITTED = Path(__file__).resolve().parent.parent / "golden"
 OPEN_LOOP = [
@@ -29,7 +29,7 @@ RTOL = 5e-6
 
 
 def run(folder, case):
-    return run_legacy(RunFolder.read(folder / f"run_{case}.xml", legacy=True))
+    return run_legacy_folder(RunFolder.read(folder / f"run_{case}.xml", legacy=True))
 
 
 def assert_prints_alike(series, folder, n_step=None):
@@ -135,14 +135,14 @@ def test_frames_without_equilibrium_are_counted_and_said(tmp_path):
 def test_subject_without_curves_is_an_error(tmp_path):
     folder = legacy_folder(tmp_path, curves=False, tendon="<equilibriumElastic/>")
     with pytest.raises(DataError, match="tendonForceStrain, got none"):
-        run_legacy(folder)
+        run_legacy_folder(folder)
 
 
 @pytest.mark.parametrize("kind", ["integrationElastic", "rosenbrockElastic"])
 def test_tendons_that_ceinms_does_not_run_are_refused(tmp_path, kind):
     folder = legacy_folder(tmp_path, tendon=f"<{kind}/>")
     with pytest.raises(OptionError, match=f"stiff, equilibriumElastic, got {kind}"):
-        run_legacy(folder)
+        run_legacy_folder(folder)
 
 
 def test_slow_emg_is_an_error(tmp_path):
@@ -156,12 +156,12 @@ def test_slow_emg_is_an_error(tmp_path):
     with pytest.warns(CeinmsTorchWarning, match="slower"):
         folder = RunFolder.read(path / "setup.xml", legacy=True)
     with pytest.raises(DataError, match=r"an EMG row of its own .* none for the frame at 0\.0"):
-        run_legacy(folder)
+        run_legacy_folder(folder)
 
 
 def test_delays_of_other_mtus_are_ignored_and_said(tmp_path):
     folder = legacy_folder(tmp_path)
-    before = run_legacy(folder).simulation.activation.values
+    before = run_legacy_folder(folder).simulation.activation.values
     matrix = folder.subject.parameters()
     matrix[9, 1] = 0.05  # emDelay
     subject = folder.subject.with_parameters(matrix)
@@ -179,7 +179,7 @@ HYBRID = """<hybrid><alpha>1</alpha><beta>2</beta><gamma>3</gamma><synthMTUs>{sy
 def test_hybrid_offline_is_refused(tmp_path):
     folder = legacy_folder(tmp_path, type_xml=HYBRID.format(synth="soleus_r", adjust=""))
     with pytest.raises(OptionError, match="expected <online/>, got <offline/>"):
-        run_legacy(folder)
+        run_legacy_folder(folder)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_searched_mtus_must_be_known_and_distinct(tmp_path, synth, adjust, wrong
     type_xml = HYBRID.format(synth=synth, adjust=adjust)
     folder = legacy_folder(tmp_path, type_xml=type_xml, mode="online")
     with pytest.raises(DataError, match=f"at most once, got {wrong}"):
-        run_legacy(folder)
+        run_legacy_folder(folder)
 
 
 def test_hybrid_without_moments_is_an_error(tmp_path):
@@ -202,4 +202,4 @@ def test_hybrid_without_moments_is_an_error(tmp_path):
         "",
     )
     with pytest.raises(DataError, match="measured moments, got none"):
-        run_legacy(RunFolder.read(path / "setup.xml", legacy=True))
+        run_legacy_folder(RunFolder.read(path / "setup.xml", legacy=True))

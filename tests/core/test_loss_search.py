@@ -134,7 +134,7 @@ def test_network_that_is_not_named_is_no_variable(options):
 
 
 def test_result_becomes_a_summary_as_any_other(tmp_path):
-    from ceinms_torch.workflows.results import result_dict  # noqa: PLC0415
+    from ceinms_torch.results.write import result_dict  # noqa: PLC0415
 
     folder = ct.CalibrationFolder.read(GAIT / "calibrate.xml")
     result = ct.calibrate_with_loss(

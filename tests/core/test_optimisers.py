@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import least_squares
 
 import ceinms_torch as ct
+from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
 from engine_cases import make_subject, make_trial
 
 TENDONS = ("stiff", "rosenbrockElastic")

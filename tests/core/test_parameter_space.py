@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.eq4 import _parameter_map
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.workflows.engines import _parameter_map
-from ceinms_torch.workflows.parameter_space import ParameterSpace
 from engine_cases import make_subject
 from helpers import DOF_MTUS, MTU_NAMES, edit, line_with
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
+from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.linear_terms import linear_terms
 from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS
 from problem_cases import NARROW, RTOL, check_against_tensor, make_step, space_of
 

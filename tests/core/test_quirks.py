@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ceinms_torch.calibration.annealing import calibrate_legacy
 from ceinms_torch.cli.programs import CEINMS, CEINMS_CALIBRATE
 from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
-from ceinms_torch.workflows.legacy.calibration import calibrate_legacy
-from ceinms_torch.workflows.legacy.run import run_legacy, simulate_legacy
-from helpers import CURVES, edit, storage_text, write_tiny_folder
+from ceinms_torch.simulation.legacy.run import simulate_legacy
+from helpers import CURVES, edit, run_legacy_folder, storage_text, write_tiny_folder
 
 STIFF = Tendon(kind="stiff")
 
@@ -31,7 +31,7 @@ def rewrite(path, change):
 
 def activations(folder):
     read = RunFolder.read(folder / "setup.xml", legacy=True)
-    return run_legacy(read).simulation.activation.values
+    return run_legacy_folder(read).simulation.activation.values
 
 
 # ---- Activation and forces --------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_activation_is_not_limited_and_forces_may_be_negative(tmp_path):
 def test_force_law_normalises_velocity_by_lmo(tmp_path):
     """F6. Activation-dependent length in the active curve only, all velocities by lmo vmax."""
     folder = folder_of(tmp_path)
-    run = run_legacy(folder).simulation
+    run = run_legacy_folder(folder).simulation
     subject, i = folder.subject, 0
     mtu = subject.mtus[i]
     curve = subject.curves
@@ -203,7 +203,7 @@ def hybrid(alpha=0, beta=0, gamma=0, no_epsilon=2):
 def searched(path, **weights):
     """Return the excitations used and those mapped, at each frame."""
     folder = folder_of(path, mode="online", type_xml=hybrid(**weights), n_step=6)
-    used = run_legacy(folder).adjusted_excitation.values
+    used = run_legacy_folder(folder).adjusted_excitation.values
     rows = np.searchsorted(folder.trial.excitation_time, folder.trial.time - 0.015 - 1e-4)
     return used, folder.trial.excitation[rows]
 
@@ -232,7 +232,7 @@ def test_times_of_searched_excitations_are_those_of_emg_rows(tmp_path):
     path = write_tiny_folder(tmp_path, mode="online", type_xml=hybrid(gamma=1), n_step=6)
     rewrite(path / "trial1" / "emg.mot", lambda time, values: (time + 0.002, values))
     folder = RunFolder.read(path / "setup.xml", legacy=True)
-    run = run_legacy(folder)
+    run = run_legacy_folder(folder)
     np.testing.assert_allclose(run.adjusted_excitation.time, folder.trial.time + 0.002, atol=1e-12)
     np.testing.assert_array_equal(run.simulation.joint_moment.time, run.adjusted_excitation.time)
 
@@ -248,7 +248,7 @@ def test_elaborated_dofs_change_nothing_open_loop(tmp_path):
     )
     read = RunFolder.read(folder / "setup.xml", legacy=True)
     assert read.execution.elaborated_dofs == ("knee_angle_r",)
-    run = run_legacy(read).simulation
+    run = run_legacy_folder(read).simulation
     assert run.joint_moment.columns == ("knee_angle_r", "ankle_angle_r")
     np.testing.assert_array_equal(run.activation.values, before)
 
@@ -259,4 +259,4 @@ def test_moments_slower_than_frames_are_interpolated(tmp_path):
     rewrite(path / "trial1" / "id.sto", lambda time, values: (time[::2], values[::2]))
     with pytest.warns(CeinmsTorchWarning, match="interpolated linearly"):
         folder = RunFolder.read(path / "setup.xml", legacy=True)
-    assert np.isfinite(run_legacy(folder).adjusted_excitation.values).all()
+    assert np.isfinite(run_legacy_folder(folder).adjusted_excitation.values).all()

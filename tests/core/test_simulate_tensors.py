@@ -9,7 +9,7 @@ import torch
 import ceinms_torch as ct
 from ceinms_torch._backend import _torch
 from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.workflows.batch import batch_arrays
+from ceinms_torch.simulation.batch import batch_arrays
 from engine_cases import QUANTITIES, make_subject, make_trial, run_kernel, torch_curves
 from engine_strategies import assert_same
 

@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
+from ceinms_torch.calibration.calibrate import calibrate
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.options import AdamW
-from ceinms_torch.workflows.calibrate import calibrate
-from ceinms_torch.workflows.folder import CalibrationFolder
 from helpers import write_tiny_folder
 
 

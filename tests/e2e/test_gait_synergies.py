@@ -10,8 +10,8 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.workflows.synergies.hybrid import hybrid_setting
-from ceinms_torch.workflows.synergies.start import start_points
+from ceinms_torch.synergies.hybrid import hybrid_setting
+from ceinms_torch.synergies.start import start_points
 
 FOLDER = Path(__file__).resolve().parents[2] / "subjects" / "gait_synergies"
 TRIALS = ("walk_105", "walk_130", "walk_150")

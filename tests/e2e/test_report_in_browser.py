@@ -13,7 +13,7 @@ from lxml import html
 
 from ceinms_torch.report.figures import report_figures
 from ceinms_torch.report.html import SECTIONS, write_report
-from ceinms_torch.workflows.result_reading import read_results
+from ceinms_torch.results.read import read_results
 from command_line import run_command
 
 CHROMIUM = next(

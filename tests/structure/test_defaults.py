@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ceinms_torch import AdamW, Lbfgs, LevenbergMarquardt, Objective, SynergyHybrid, simulate
+from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
 from ceinms_torch.model.trial_files import TIME_TOLERANCE
-from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
-from ceinms_torch.workflows.simulate import engine_tendon
+from ceinms_torch.simulation.simulate import engine_tendon
 
 CPP = Path(__file__).resolve().parents[2] / "cpp"
 

@@ -13,21 +13,49 @@ HEADERS = CPP / "include"
 
 # ---- Python -----------------------------------------------------------------------------
 
-# What each part of the package may import of the package, itself included. `_kernel` is the
-# compiled module without torch; `_torch` and `_backend` are torch.
+# The rooms of the package, lowest first: each may import of itself and of those below. Rooms of one
+# line are neighbours and do not import each other. `_kernel` is the compiled module without torch;
+# `_torch` and `_backend` are torch.
+ROOMS = (
+    ("errors",),
+    ("io",),
+    ("model",),
+    ("simulation",),
+    ("calibration",),
+    ("preoptimisation", "synergies", "excitations"),
+    ("inputs",),
+    ("results",),
+    ("studies",),
+    ("plots",),
+    ("report",),
+    ("cli",),
+)
 COMPILED = {"_kernel", "_torch", "_backend"}
-PYTHON_LAYERS = {
-    "errors": {"errors"},
-    "io": {"errors", "io"},
-    "model": {"errors", "io", "model", "_kernel"},
-    "workflows": {"errors", "io", "model", "workflows"} | COMPILED,
-    "studies": {"errors", "io", "model", "workflows", "studies"},
-    "plots": {"errors", "model", "workflows", "studies", "plots"},
-    "report": {"errors", "io", "model", "workflows", "studies", "plots", "report"},
-    "cli": {"errors", "io", "model", "workflows", "studies", "plots", "report", "cli"},
-    "_backend": {"_torch"},
-    "__init__": {"errors", "io", "model", "workflows", "plots"},  # names only, for type checkers
+COMPILED_OF = {"model": {"_kernel"}} | dict.fromkeys(
+    ("simulation", "calibration", "preoptimisation", "synergies", "excitations"), COMPILED
+)
+# Order inside rooms, lowest first: folders and modules that come before all others of the room.
+INSIDE = {
+    "calibration": ("parameter_space", "problems"),
+    "inputs": ("folder", "checks"),
 }
+LARGEST_ROOM = 5000  # lines: above that, a room is several subjects
+
+
+def layers():
+    """Return what each part of the package may import of the package, itself included."""
+    below: set[str] = set()
+    result = {
+        "_backend": {"_torch"},
+        "__init__": {room for row in ROOMS for room in row} - {"cli"},  # names, for type checkers
+    }
+    for row in ROOMS:
+        result |= {room: below | {room} | COMPILED_OF.get(room, set()) for room in row}
+        below |= set(row)
+    return result
+
+
+PYTHON_LAYERS = layers()
 PYTHON_FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -81,6 +109,62 @@ def test_python_imports_point_downwards(path):
     used = of_package(imported(path, ast.walk(tree)))
     forbidden = used - PYTHON_LAYERS[part_of(path)]
     assert not forbidden, f"{path} imports {sorted(forbidden)}"
+
+
+def module_of(path):
+    """Return a file's module without the package's name; a package for its `__init__`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in PYTHON_FILES}
+
+
+def modules_used(path):
+    """Return the modules of the package that a file imports, anywhere in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used = set()
+    for name in imported(path, ast.walk(tree)):
+        inside = name.removeprefix("ceinms_torch.")
+        # A name is a module, or something in one.
+        used |= {known for known in (inside, inside.rpartition(".")[0]) if known in MODULES}
+    return used - {"", module_of(path)}
+
+
+def test_no_module_needs_itself():
+    """No circles, not even with imports that wait for a call."""
+    uses = {module: modules_used(path) for module, path in MODULES.items() if module}
+    while leaves := [module for module, used in uses.items() if not used & set(uses)]:
+        for module in leaves:
+            del uses[module]
+    assert not uses, f"in or above circles: {sorted(uses)}"
+
+
+@pytest.mark.parametrize("room", INSIDE)
+def test_imports_inside_a_room_point_downwards(room):
+    order = INSIDE[room]
+
+    def rank(module):
+        return order.index(part) if (part := module.split(".")[1]) in order else len(order)
+
+    upwards = [
+        f"{module} imports {used}"
+        for module, path in MODULES.items()
+        if module.startswith(f"{room}.")
+        for used in modules_used(path)
+        if used.startswith(f"{room}.") and rank(used) > rank(module)
+    ]
+    assert not upwards
+
+
+@pytest.mark.parametrize("room", [room for row in ROOMS for room in row])
+def test_no_room_is_too_large(room):
+    lines = sum(
+        len(path.read_text(encoding="utf-8").splitlines())
+        for path in PYTHON_FILES
+        if part_of(path) == room
+    )
+    assert lines <= LARGEST_ROOM
 
 
 @pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

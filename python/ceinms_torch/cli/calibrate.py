@@ -36,16 +36,16 @@ from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import check_is_no_folder, check_writable
 
 if TYPE_CHECKING:
+    from ceinms_torch.calibration.result import CalibrationResult
+    from ceinms_torch.inputs.checks.findings import CheckReport
+    from ceinms_torch.inputs.folder import CalibrationFolder
     from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.nms_model import SimulatedAnnealing
     from ceinms_torch.model.objective import Objective
     from ceinms_torch.model.options import Optimiser
     from ceinms_torch.model.trial import Trial
-    from ceinms_torch.workflows.calibration_result import CalibrationResult
-    from ceinms_torch.workflows.fit import Fit
-    from ceinms_torch.workflows.folder import CalibrationFolder
-    from ceinms_torch.workflows.preflight.findings import CheckReport
-    from ceinms_torch.workflows.synergies.result import TrialSynergies
+    from ceinms_torch.simulation.fit import Fit
+    from ceinms_torch.synergies.result import TrialSynergies
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -190,10 +190,10 @@ def calibrate_command(
     ceinms-torch report makes one page of them. Ctrl-C stops and keeps the best parameters found so
     far.
     """
-    from ceinms_torch.workflows.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.preflight.check import check_folder  # noqa: PLC0415
-    from ceinms_torch.workflows.synergies.hybrid import calibrate_hybrid  # noqa: PLC0415
+    from ceinms_torch.calibration.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.inputs.checks.check import check_folder  # noqa: PLC0415
+    from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.synergies.hybrid import calibrate_hybrid  # noqa: PLC0415
 
     findings = check_folder(setup, tests=test or (), legacy=method == Method.annealing)
     show_findings(findings)
@@ -248,16 +248,16 @@ def calibrate_command(
 def _choose(
     plan: CalibrationPlan, method: Method | None
 ) -> tuple[str, Optimiser | SimulatedAnnealing]:
-    from ceinms_torch.workflows.methods import choose_method  # noqa: PLC0415
-    from ceinms_torch.workflows.synergies.hybrid import choose_hybrid_method  # noqa: PLC0415
+    from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415
+    from ceinms_torch.synergies.hybrid import choose_hybrid_method  # noqa: PLC0415
 
     name = None if method is None else method.value
     return choose_method(plan, name) if plan.hybrid is None else choose_hybrid_method(plan, name)
 
 
 def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:
+    from ceinms_torch.calibration.annealing import most_temperatures  # noqa: PLC0415
     from ceinms_torch.model.nms_model import SimulatedAnnealing  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy.calibration import most_temperatures  # noqa: PLC0415
 
     if isinstance(options, SimulatedAnnealing):
         return most_temperatures(folder.subject, folder.plan, options)
@@ -325,11 +325,11 @@ def _finish(
     subject_file: Path,
 ) -> tuple[Fit, dict[str, TrialSynergies]]:
     """Simulate the unseen trials, write everything, and return their fit and synergies."""
-    from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy.calibration import simulate_result  # noqa: PLC0415
-    from ceinms_torch.workflows.results import result_dict, write_calibration  # noqa: PLC0415
-    from ceinms_torch.workflows.synergies.files import hybrid_dict, write_synergies  # noqa: PLC0415
-    from ceinms_torch.workflows.synergies.result import HybridResult  # noqa: PLC0415
+    from ceinms_torch.calibration.annealing import simulate_result  # noqa: PLC0415
+    from ceinms_torch.results.synergies import hybrid_dict, write_synergies  # noqa: PLC0415
+    from ceinms_torch.results.write import result_dict, write_calibration  # noqa: PLC0415
+    from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415
+    from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     files = [file for trial in tests.values() for file in trial.files]
     synergies: dict[str, TrialSynergies] = {}
@@ -367,8 +367,8 @@ def _finish(
 
 
 def _show(result: CalibrationResult, test_fit: Fit, synergies: dict[str, TrialSynergies]) -> None:
-    from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES  # noqa: PLC0415
-    from ceinms_torch.workflows.synergies.result import HybridResult  # noqa: PLC0415
+    from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
+    from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
     if test_fit:

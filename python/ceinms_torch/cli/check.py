@@ -12,7 +12,7 @@ from rich.markup import escape
 from ceinms_torch.cli.display import note, stderr, stdout
 
 if TYPE_CHECKING:
-    from ceinms_torch.workflows.preflight.findings import CheckReport, Finding
+    from ceinms_torch.inputs.checks.findings import CheckReport, Finding
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -54,7 +54,7 @@ def check_command(
     matters and what to do. Nothing is run or written. Exit status: 0 without errors, 1 with
     errors, 2 for wrong use of the command.
     """
-    from ceinms_torch.workflows.preflight.check import check_folder  # noqa: PLC0415  fast --help
+    from ceinms_torch.inputs.checks.check import check_folder  # noqa: PLC0415  fast --help
 
     report = check_folder(setup, tests=test or (), legacy=legacy)
     if as_json:

@@ -14,9 +14,9 @@ from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
+    from ceinms_torch.calibration.result import Iteration
     from ceinms_torch.studies.comparison import Candidate
     from ceinms_torch.studies.result_file import StudyResult
-    from ceinms_torch.workflows.calibration_result import Iteration
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -144,6 +144,8 @@ def _run(
     threads: int,
     quiet: bool,
 ) -> StudyResult:
+    from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.compare import (  # noqa: PLC0415
         candidates_of,
         compare,
@@ -151,8 +153,6 @@ def _run(
     )
     from ceinms_torch.studies.compare_tables import notes_of, tables_of  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
-    from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.results import file_hashes  # noqa: PLC0415
 
     with shown_warnings() as warnings:
         folder = CalibrationFolder.read(setup)

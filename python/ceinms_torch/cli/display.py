@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ceinms_torch.calibration.identifiability import Identifiability
+from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import told_warnings
-from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
-from ceinms_torch.workflows.fit import Fit, MomentFit, mean_fit
-from ceinms_torch.workflows.identifiability import Identifiability
+from ceinms_torch.simulation.fit import Fit, MomentFit, mean_fit
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)

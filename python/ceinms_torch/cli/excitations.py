@@ -10,15 +10,15 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.cli.display import fit_table, stderr, stdout
-from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
 
 if TYPE_CHECKING:
+    from ceinms_torch.calibration.optimisers.minimum import Point
+    from ceinms_torch.excitations.search import ExcitationResult
+    from ceinms_torch.excitations.weights import WeightChoice
+    from ceinms_torch.inputs.folder import RunFolder
     from ceinms_torch.model.execution import Hybrid
-    from ceinms_torch.workflows.excitations import ExcitationResult
-    from ceinms_torch.workflows.folder import RunFolder
-    from ceinms_torch.workflows.minimum import Point
-    from ceinms_torch.workflows.weights import WeightChoice
 
 
 def search_excitations(
@@ -41,12 +41,12 @@ def search_excitations(
     quiet : bool
         No progress and no tables.
     """
-    from ceinms_torch.workflows.excitation_files import write_excitations  # noqa: PLC0415
-    from ceinms_torch.workflows.excitations import TrialSearch  # noqa: PLC0415
-    from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415
-    from ceinms_torch.workflows.searched import counted_dofs  # noqa: PLC0415
-    from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
-    from ceinms_torch.workflows.weights import choose_weights  # noqa: PLC0415
+    from ceinms_torch.excitations.search import TrialSearch  # noqa: PLC0415
+    from ceinms_torch.excitations.weights import choose_weights  # noqa: PLC0415
+    from ceinms_torch.results.excitations import write_excitations  # noqa: PLC0415
+    from ceinms_torch.simulation.excitation_targets import counted_dofs  # noqa: PLC0415
+    from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415
+    from ceinms_torch.simulation.simulate import simulate  # noqa: PLC0415
 
     trial, dofs = folder.trial, counted_dofs(folder.execution)
     search = TrialSearch(folder.subject, trial, hybrid, tendon=tendon, dofs=dofs)

@@ -12,10 +12,10 @@ from rich.table import Table
 from ceinms_torch.errors import OptionError, wording
 
 if TYPE_CHECKING:
+    from ceinms_torch.inputs.folder import CalibrationFolder
     from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.trial import Trial
-    from ceinms_torch.workflows.folder import CalibrationFolder
-    from ceinms_torch.workflows.synergies.result import HybridResult, TrialSynergies
+    from ceinms_torch.synergies.result import HybridResult, TrialSynergies
 
 
 def with_hybrid(
@@ -99,7 +99,7 @@ def synthesised_tests(
     dict of str to TrialSynergies
         From their recordings alone.
     """
-    from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
+    from ceinms_torch.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
 
     return {
         name: synthesise_excitations(

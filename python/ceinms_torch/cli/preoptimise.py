@@ -17,7 +17,7 @@ from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.model.subject import Subject
-    from ceinms_torch.workflows.preoptimisation.operating_range import OperatingRange
+    from ceinms_torch.preoptimisation.operating_range import OperatingRange
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -94,7 +94,7 @@ def preoptimise_command(
 
 
 def _with_ranges(generic: Subject, reference: Path, target: Path) -> OperatingRange:
-    from ceinms_torch.workflows.preoptimisation.operating_range import (  # noqa: PLC0415  slow
+    from ceinms_torch.preoptimisation.operating_range import (  # noqa: PLC0415  slow
         preserve_operating_range,
         read_pose_lengths,
     )
@@ -107,7 +107,7 @@ def _with_ranges(generic: Subject, reference: Path, target: Path) -> OperatingRa
 def _with_forces(
     generic: Subject, subject: Subject, keep: Collection[str], **options: float
 ) -> Subject:
-    from ceinms_torch.workflows.preoptimisation.muscle_volume import (  # noqa: PLC0415  slow
+    from ceinms_torch.preoptimisation.muscle_volume import (  # noqa: PLC0415  slow
         scale_max_isometric_force,
     )
 

@@ -21,8 +21,8 @@ from ceinms_torch.errors import CeinmsTorchError, told_warnings
 from ceinms_torch.io.paths import check_is_no_folder, check_writable
 
 if TYPE_CHECKING:
-    from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
-    from ceinms_torch.workflows.folder import CalibrationFolder, RunFolder
+    from ceinms_torch.calibration.result import CalibrationResult, Iteration
+    from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
 
 SUCCESS = 0
 FAILURE = 1
@@ -132,15 +132,15 @@ def _write_run_template(path: str) -> None:
 
 
 def _run(setup: Path) -> int:
-    from ceinms_torch.workflows.folder import RunFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy.files import write_legacy  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy.run import run_legacy  # noqa: PLC0415
+    from ceinms_torch.inputs.folder import RunFolder  # noqa: PLC0415
+    from ceinms_torch.results.legacy import write_legacy  # noqa: PLC0415
+    from ceinms_torch.simulation.legacy.run import run_legacy  # noqa: PLC0415
 
     folder = RunFolder.read(setup, legacy=True)
     directory = folder.setup.output_directory
     check_writable(directory, "name another <outputDirectory> in the setup file")
     say(_what_is_run(folder))
-    write_legacy(run_legacy(folder), directory)
+    write_legacy(run_legacy(folder.subject, folder.trial, folder.execution), directory)
     say(f"Results: {directory}")
     return SUCCESS
 
@@ -175,8 +175,8 @@ def _write_calibration_template(path: str) -> None:
 
 
 def _calibrate(setup: Path) -> int:
-    from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy.calibration import calibrate_legacy  # noqa: PLC0415
+    from ceinms_torch.calibration.annealing import calibrate_legacy  # noqa: PLC0415
+    from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
 
     folder = CalibrationFolder.read(setup, legacy=True)
     subject_file = folder.setup.output_subject_file

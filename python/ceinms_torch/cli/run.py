@@ -16,8 +16,8 @@ from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
-    from ceinms_torch.workflows.folder import RunFolder
-    from ceinms_torch.workflows.simulate import Simulation
+    from ceinms_torch.inputs.folder import RunFolder
+    from ceinms_torch.simulation.simulate import Simulation
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -123,8 +123,8 @@ def run_command(
     angles, tendon strains, MTU forces and joint moments as .sto; where the trial has measured
     moments, shows how well they match.
     """
-    from ceinms_torch.workflows.fit import moment_fit  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.workflows.folder import RunFolder  # noqa: PLC0415
+    from ceinms_torch.inputs.folder import RunFolder  # noqa: PLC0415
+    from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415  keeps --help fast
 
     _check_options(legacy, tendon, solver, weights, synergies, refine=refine)
     with shown_warnings():
@@ -204,9 +204,9 @@ def _synthesised(
     folder: RunFolder, file: Path, tendon: str, directory: Path, *, refine: bool
 ) -> RunFolder:
     """Let synergies drive what was not recorded, and write them."""
-    from ceinms_torch.workflows.synergies.files import write_trial_synergies  # noqa: PLC0415
-    from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
-    from ceinms_torch.workflows.synergies.weightings import Weightings  # noqa: PLC0415
+    from ceinms_torch.results.synergies import write_trial_synergies  # noqa: PLC0415
+    from ceinms_torch.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
+    from ceinms_torch.synergies.weightings import Weightings  # noqa: PLC0415
 
     synergies = synthesise_excitations(
         folder.subject,
@@ -221,8 +221,8 @@ def _synthesised(
 
 
 def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:
-    from ceinms_torch.workflows.results import write_simulation  # noqa: PLC0415
-    from ceinms_torch.workflows.simulate import simulate  # noqa: PLC0415
+    from ceinms_torch.results.write import write_simulation  # noqa: PLC0415
+    from ceinms_torch.simulation.simulate import simulate  # noqa: PLC0415
 
     simulation = simulate(folder.subject, folder.trial, tendon=tendon)
     write_simulation(simulation, directory)
@@ -230,9 +230,10 @@ def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:
 
 
 def _run_legacy(folder: RunFolder, solver: SolverName | None, directory: Path) -> Simulation:
-    from ceinms_torch.workflows.legacy.files import write_legacy  # noqa: PLC0415
-    from ceinms_torch.workflows.legacy.run import run_legacy  # noqa: PLC0415
+    from ceinms_torch.results.legacy import write_legacy  # noqa: PLC0415
+    from ceinms_torch.simulation.legacy.run import Solver, run_legacy  # noqa: PLC0415
 
-    result = run_legacy(folder, "gradient" if solver is SolverName.gradient else "annealing")
+    name: Solver = "gradient" if solver is SolverName.gradient else "annealing"
+    result = run_legacy(folder.subject, folder.trial, folder.execution, name)
     write_legacy(result, directory)
     return result.simulation

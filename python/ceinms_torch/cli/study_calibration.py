@@ -133,14 +133,14 @@ def _finish(result: StudyResult, directory: Path) -> StudyResult:
 def _run(
     setup: Path, test: list[Path], directory: Path, options: CalibrationOptions, *, quiet: bool
 ) -> StudyResult:
+    from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.calibration import (  # noqa: PLC0415
         annealing_budget,
         plan_study,
         study_calibration,
     )
     from ceinms_torch.studies.result_file import StudyResult, plain  # noqa: PLC0415
-    from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.results import file_hashes  # noqa: PLC0415
 
     with shown_warnings() as warnings:
         folder = CalibrationFolder.read(setup)

@@ -125,10 +125,10 @@ def _finish(result: StudyResult, directory: Path, margin: float | None) -> Study
 def _run(
     setup: Path, test: list[Path], directory: Path, options: ElectrodeOptions, *, quiet: bool
 ) -> StudyResult:
+    from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.electrodes import n_calibrations, study_electrodes  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
-    from ceinms_torch.workflows.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.workflows.results import file_hashes  # noqa: PLC0415
 
     with shown_warnings() as warnings:
         folder = CalibrationFolder.read(setup)

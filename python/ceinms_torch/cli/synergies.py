@@ -96,6 +96,7 @@ def synergies_command(
     synergies, number and reliability as .png and .svg.
     """
     from ceinms_torch.model.subject import Subject  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
     from ceinms_torch.studies.synergies import read_inputs, study_synergies  # noqa: PLC0415
     from ceinms_torch.studies.synergy_tables import (  # noqa: PLC0415
@@ -104,8 +105,7 @@ def synergies_command(
         tables_of,
         write_synergies,
     )
-    from ceinms_torch.workflows.results import file_hashes  # noqa: PLC0415
-    from ceinms_torch.workflows.synergies.number import default_numbers  # noqa: PLC0415
+    from ceinms_torch.synergies.number import default_numbers  # noqa: PLC0415
 
     wanted = _number(number)
     check_writable(out)

@@ -16,7 +16,7 @@ from ceinms_torch.plots.narrow import (
     styled,
 )
 from ceinms_torch.plots.ranges import mtu_names
-from ceinms_torch.workflows.saved_result import SavedResult, SavedTrial
+from ceinms_torch.results.saved import SavedResult, SavedTrial
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

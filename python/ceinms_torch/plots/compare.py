@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ceinms_torch.plots.style import COLOURS, GREYS, MARKERS, in_style, label_panels, new_figure
+from ceinms_torch.simulation.fit import Fit, MomentFit
 from ceinms_torch.studies.comparison import CONTROL, Comparison, Run
-from ceinms_torch.workflows.fit import Fit, MomentFit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 
 from ceinms_torch.plots.narrow import MEASURED, MUTED, add_legend, draw_line, narrow_figure, styled
 from ceinms_torch.plots.ranges import draw_ranges, rows_height
-from ceinms_torch.workflows.saved_result import SavedResult
+from ceinms_torch.results.saved import SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,7 +16,7 @@ from ceinms_torch.plots.narrow import (
     styled,
 )
 from ceinms_torch.plots.style import COLOURS
-from ceinms_torch.workflows.saved_result import SavedHistory, SavedResult
+from ceinms_torch.results.saved import SavedHistory, SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

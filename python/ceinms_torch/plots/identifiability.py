@@ -11,7 +11,7 @@ import numpy as np
 from ceinms_torch.errors import DataError, wording
 from ceinms_torch.plots.narrow import MUTED, add_legend, colour_of, narrow_figure, styled
 from ceinms_torch.plots.style import COLOURS
-from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
+from ceinms_torch.results.saved import SavedParameter, SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -13,7 +13,7 @@ from ceinms_torch.plots.narrow import (
     narrow_figure,
     styled,
 )
-from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
+from ceinms_torch.results.saved import SavedParameter, SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ceinms_torch.plots.narrow import FloatArray, colour_of
-from ceinms_torch.workflows.saved_result import SavedResult
+from ceinms_torch.results.saved import SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.plots.style import COLOURS, GREYS, in_style, label_panels, new_figure
-from ceinms_torch.workflows.synergies.extraction import Synergies
-from ceinms_torch.workflows.synergies.number import RULE_NAMES, NumberChoice
-from ceinms_torch.workflows.synergies.recording import Recording
-from ceinms_torch.workflows.synergies.reliability import Reliability, time_normalised
-from ceinms_torch.workflows.synergies.vaf import vaf_by_channel
-from ceinms_torch.workflows.time_series import TimeSeries
+from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.synergies.extraction import Synergies
+from ceinms_torch.synergies.number import RULE_NAMES, NumberChoice
+from ceinms_torch.synergies.recording import Recording
+from ceinms_torch.synergies.reliability import Reliability, time_normalised
+from ceinms_torch.synergies.vaf import vaf_by_channel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

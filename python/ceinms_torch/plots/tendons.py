@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ceinms_torch.plots.narrow import MUTED, add_legend, narrow_figure, styled
 from ceinms_torch.plots.ranges import draw_ranges, rows_height
-from ceinms_torch.workflows.saved_result import SavedResult
+from ceinms_torch.results.saved import SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ceinms_torch import plots
 from ceinms_torch.plots.moments import dof_names, trial_names, trial_of
 from ceinms_torch.plots.parameters import parameter_names
-from ceinms_torch.workflows.saved_result import SavedResult
+from ceinms_torch.results.saved import SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

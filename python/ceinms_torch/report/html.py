@@ -24,7 +24,7 @@ from ceinms_torch.report.tables import (
     parameter_rows,
     provenance_rows,
 )
-from ceinms_torch.workflows.saved_result import SavedResult
+from ceinms_torch.results.saved import SavedResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment

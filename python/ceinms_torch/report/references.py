@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ceinms_torch.workflows.saved_result import SavedResult
+from ceinms_torch.results.saved import SavedResult
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from ceinms_torch.workflows.calibration_result import STATUS_SENTENCES
-from ceinms_torch.workflows.saved_result import SavedResult, SavedTrial
+from ceinms_torch.calibration.result import STATUS_SENTENCES
+from ceinms_torch.results.saved import SavedResult, SavedTrial
 
 # What a coefficient of determination is called here. There is no agreement in the field; a report
 # that shows the words shows these limits beside them.

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.inputs.checks.findings import Place
 from ceinms_torch.model.parameters import PARAMETER_UNITS
 from ceinms_torch.plots.identifiability import certainty_class
 from ceinms_torch.plots.moments import dof_names, trial_names, trial_of
 from ceinms_torch.report.summary import DofFit, dof_fits
-from ceinms_torch.workflows.preflight.findings import Place
-from ceinms_torch.workflows.saved_result import SavedParameter, SavedResult
+from ceinms_torch.results.saved import SavedParameter, SavedResult
 
 NONE = "–"
 _RMSE = "#.3g"  # three digits, zeros at the end included

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.studies.calibration_cells import CalibrationCell, compute_cell
@@ -16,7 +17,6 @@ from ceinms_torch.studies.cells import CellRunner, Progress
 from ceinms_torch.studies.compare import candidates_of, usual_methods
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
 from ceinms_torch.studies.folds import Fold, condition_folds, drawn_folds, trial_folds
-from ceinms_torch.workflows.folder import CalibrationFolder, check_trial_names
 
 # A few temperatures of some 20 parameters: far from enough for the annealing, but quick.
 CAPPED_EVALUATIONS = 5_000

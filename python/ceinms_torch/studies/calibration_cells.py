@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.studies.cells import cell_file, write_cell
 from ceinms_torch.studies.compare import compare
 from ceinms_torch.studies.comparison import Candidate
-from ceinms_torch.workflows.folder import CalibrationFolder
 
 # A file of an earlier version of this study has another one.
 _FORMAT = 1

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ceinms_torch.simulation.fit import Fit, MomentFit
 from ceinms_torch.studies.calibration import (
     CONDITION,
     COST,
@@ -27,7 +28,6 @@ from ceinms_torch.studies.compare_tables import (
 )
 from ceinms_torch.studies.comparison import Run
 from ceinms_torch.studies.result_file import Cell, Table, mean_and_spread
-from ceinms_torch.workflows.fit import Fit, MomentFit
 
 VALIDATIONS = {TRIAL: "trials", CONDITION: "conditions"}
 

@@ -9,23 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from ceinms_torch.calibration.annealing import simulate_result
+from ceinms_torch.calibration.calibrate import build_problem, calibrate
+from ceinms_torch.calibration.methods import METHODS, choose_method
+from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
+from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
 from ceinms_torch.model.options import Optimiser
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.results.write import OBJECTIVE_UNITS
+from ceinms_torch.simulation.fit import moment_fit
+from ceinms_torch.simulation.simulate import simulate
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
-from ceinms_torch.workflows.calibrate import build_problem, calibrate
-from ceinms_torch.workflows.calibration_result import CalibrationResult, Iteration
-from ceinms_torch.workflows.fit import moment_fit
-from ceinms_torch.workflows.folder import CalibrationFolder
-from ceinms_torch.workflows.legacy.calibration import simulate_result
-from ceinms_torch.workflows.methods import METHODS, choose_method
-from ceinms_torch.workflows.parameter_space import Component, ParameterSpace
-from ceinms_torch.workflows.results import OBJECTIVE_UNITS
-from ceinms_torch.workflows.simulate import simulate
 
 # What --tendons calls a tendon, and its XML names for the annealing and for gradients.
 TENDONS: dict[str, tuple[TendonKind, TendonKind]] = {

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ceinms_torch.simulation.fit import Fit, MomentFit
 from ceinms_torch.studies.comparison import CONTROL, Comparison, Run
 from ceinms_torch.studies.result_file import Cell, Table
-from ceinms_torch.workflows.fit import Fit, MomentFit
-from ceinms_torch.workflows.statistics import GroupComparison, compare_groups
+from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 
 
 def tables_of(comparison: Comparison) -> tuple[Table, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.workflows.fit import Fit, MomentFit
+from ceinms_torch.simulation.fit import Fit, MomentFit
 
 CONTROL = "uncalibrated"
 

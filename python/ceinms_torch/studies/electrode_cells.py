@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from ceinms_torch.calibration.calibrate import calibrate
+from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.results.write import fit_dict
+from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
+from ceinms_torch.simulation.simulate import simulate
 from ceinms_torch.studies.cells import cell_file, write_cell
-from ceinms_torch.workflows.calibrate import calibrate
-from ceinms_torch.workflows.calibration_result import CalibrationResult
-from ceinms_torch.workflows.fit import Fit, MomentFit, moment_fit
-from ceinms_torch.workflows.folder import CalibrationFolder
-from ceinms_torch.workflows.results import fit_dict
-from ceinms_torch.workflows.simulate import simulate
-from ceinms_torch.workflows.synergies.electrodes import (
+from ceinms_torch.synergies.electrodes import (
     normalised_parameters,
     put_back,
     recorded_plan,
@@ -31,8 +31,8 @@ from ceinms_torch.workflows.synergies.electrodes import (
     trial_with_electrodes,
     with_electrodes,
 )
-from ceinms_torch.workflows.synergies.hybrid import calibrate_hybrid
-from ceinms_torch.workflows.synergies.synthesise import synthesise_excitations
+from ceinms_torch.synergies.hybrid import calibrate_hybrid
+from ceinms_torch.synergies.synthesise import synthesise_excitations
 
 EMG_DRIVEN = "EMG-driven"
 HYBRID = "synergy-hybrid"

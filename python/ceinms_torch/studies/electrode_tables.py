@@ -13,7 +13,7 @@ from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
 from ceinms_torch.studies.electrodes import ElectrodeStudy, mean_error, mean_of
 from ceinms_torch.studies.result_file import Cell as TableCell
 from ceinms_torch.studies.result_file import Table, mean_and_spread
-from ceinms_torch.workflows.statistics import GroupComparison, compare_groups
+from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 
 Quantity = Callable[[dict[str, Any]], float]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.studies.cells import CellRunner, Progress
 from ceinms_torch.studies.electrode_cells import (
     EMG_DRIVEN,
@@ -17,9 +18,8 @@ from ceinms_torch.studies.electrode_cells import (
     Cell,
     compute_cell,
 )
-from ceinms_torch.workflows.folder import CalibrationFolder
-from ceinms_torch.workflows.synergies.electrodes import with_electrodes
-from ceinms_torch.workflows.synergies.recording import recorded_channels
+from ceinms_torch.synergies.electrodes import with_electrodes
+from ceinms_torch.synergies.recording import recorded_channels
 
 
 @dataclass(frozen=True, kw_only=True)

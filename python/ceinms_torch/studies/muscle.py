@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ceinms_torch.errors import DataError, wording
 from ceinms_torch.model.subject import Curve, Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.studies.muscle_data import MuscleRecording, read_recording
 from ceinms_torch.studies.muscle_models import (
     MODELS,
@@ -27,7 +28,6 @@ from ceinms_torch.studies.muscle_models import (
     rat_soleus,
     run_muscle,
 )
-from ceinms_torch.workflows.simulate import Simulation
 
 FloatArray = NDArray[np.float64]
 

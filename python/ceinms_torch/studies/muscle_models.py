@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.calibration.calibrate import calibrate
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
@@ -20,11 +21,10 @@ from ceinms_torch.model.options import LevenbergMarquardt
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
 from ceinms_torch.model.subject import Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.legacy.run import simulate_legacy
+from ceinms_torch.simulation.simulate import DAMPED_EQUILIBRIUM, Simulation, simulate
 from ceinms_torch.studies.muscle_curves import millard_curves
 from ceinms_torch.studies.muscle_data import MuscleRecording, full_activation
-from ceinms_torch.workflows.calibrate import calibrate
-from ceinms_torch.workflows.legacy.run import simulate_legacy
-from ceinms_torch.workflows.simulate import DAMPED_EQUILIBRIUM, Simulation, simulate
 
 FloatArray = NDArray[np.float64]
 

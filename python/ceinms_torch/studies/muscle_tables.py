@@ -9,7 +9,7 @@ import numpy as np
 from ceinms_torch.studies.muscle import MuscleStudy
 from ceinms_torch.studies.muscle_models import MODELS, RANGES, ROSENBROCK, STIFF
 from ceinms_torch.studies.result_file import Cell, Table
-from ceinms_torch.workflows.statistics import GroupComparison, compare_groups
+from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 
 UNSEEN = "mean ± SD, unseen"
 

@@ -11,23 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.io.xml_document import root_name
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.workflows.folder import CalibrationFolder
-from ceinms_torch.workflows.synergies.extraction import (
+from ceinms_torch.synergies.extraction import (
     REPLICATES,
     Synergies,
     extract_from_trials,
     total_vaf,
 )
-from ceinms_torch.workflows.synergies.gaussians import fit_gaussians
-from ceinms_torch.workflows.synergies.held_out import HeldOut, held_out_moment_error
-from ceinms_torch.workflows.synergies.number import NumberChoice, Score, choose_n_synergies
-from ceinms_torch.workflows.synergies.recording import Recording, recorded_channels
-from ceinms_torch.workflows.synergies.reliability import Reliability, match_synergies, reliability
-from ceinms_torch.workflows.synergies.vaf import ENOUGH_VAF, vaf
+from ceinms_torch.synergies.gaussians import fit_gaussians
+from ceinms_torch.synergies.held_out import HeldOut, held_out_moment_error
+from ceinms_torch.synergies.number import NumberChoice, Score, choose_n_synergies
+from ceinms_torch.synergies.recording import Recording, recorded_channels
+from ceinms_torch.synergies.reliability import Reliability, match_synergies, reliability
+from ceinms_torch.synergies.vaf import ENOUGH_VAF, vaf
 
 FloatArray = NDArray[np.float64]
 

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.studies.result_file import Table
-from ceinms_torch.studies.synergies import SynergyStudy
-from ceinms_torch.workflows.synergies.extraction import Synergies
-from ceinms_torch.workflows.synergies.files import (
+from ceinms_torch.results.synergies import (
     PRIMITIVES_FILE,
     RECONSTRUCTION_FILE,
     WEIGHTINGS_FILE,
 )
-from ceinms_torch.workflows.synergies.number import RULE_NAMES
-from ceinms_torch.workflows.synergies.recording import Recording
-from ceinms_torch.workflows.synergies.reliability import Reliability
-from ceinms_torch.workflows.time_series import TimeSeries
+from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.studies.result_file import Table
+from ceinms_torch.studies.synergies import SynergyStudy
+from ceinms_torch.synergies.extraction import Synergies
+from ceinms_torch.synergies.number import RULE_NAMES
+from ceinms_torch.synergies.recording import Recording
+from ceinms_torch.synergies.reliability import Reliability
 
 FloatArray = NDArray[np.float64]
 

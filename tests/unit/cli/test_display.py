@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from ceinms_torch.cli.display import bounds_table, fit_table
-from ceinms_torch.workflows.fit import MomentFit
+from ceinms_torch.simulation.fit import MomentFit
 
 
 def shown(table, width):

@@ -4,7 +4,7 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.cli.hybrid import refuse_with_synergies, with_hybrid
-from ceinms_torch.workflows.synergies.hybrid import choose_hybrid_method
+from ceinms_torch.synergies.hybrid import choose_hybrid_method
 
 HYBRID = ct.SynergyHybrid(n_synergy=4, weightings="trial")
 

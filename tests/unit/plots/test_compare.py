@@ -10,8 +10,8 @@ from matplotlib.text import Text
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.plots.compare import comparison_figure
 from ceinms_torch.plots.style import COLOURS, save_figure
+from ceinms_torch.simulation.fit import MomentFit
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
-from ceinms_torch.workflows.fit import MomentFit
 
 DOFS = ("hip_flexion_r", "knee_angle_r")
 KINDS = ("c1", "optimalFibreLength", "tendonSlackLength")

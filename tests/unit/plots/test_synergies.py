@@ -9,10 +9,10 @@ from ceinms_torch.plots.synergies import (
     reliability_figure,
     synergies_figure,
 )
-from ceinms_torch.workflows.synergies.extraction import extract_from_trials
-from ceinms_torch.workflows.synergies.number import choose_n_synergies
-from ceinms_torch.workflows.synergies.reliability import reliability
-from ceinms_torch.workflows.time_series import TimeSeries
+from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.synergies.extraction import extract_from_trials
+from ceinms_torch.synergies.number import choose_n_synergies
+from ceinms_torch.synergies.reliability import reliability
 from synergy_cases import CHANNELS, recordings
 
 

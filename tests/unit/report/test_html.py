@@ -16,7 +16,7 @@ from ceinms_torch.report.tables import (
     parameter_rows,
     provenance_rows,
 )
-from ceinms_torch.workflows.result_reading import read_results
+from ceinms_torch.results.read import read_results
 from helpers import DOF_NAMES
 
 FINDING = {

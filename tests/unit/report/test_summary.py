@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from ceinms_torch.report.summary import dof_fits, r2_word, summarise
-from ceinms_torch.workflows.fit import MomentFit
-from ceinms_torch.workflows.result_reading import read_result
+from ceinms_torch.results.read import read_result
+from ceinms_torch.simulation.fit import MomentFit
 from helpers import DOF_NAMES
 
 

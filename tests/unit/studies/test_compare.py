@@ -8,11 +8,11 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.errors import OptionError
+from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.studies.compare import Candidate, candidates_of, compare, usual_methods
 from ceinms_torch.studies.compare_tables import notes_of, tables_of
 from ceinms_torch.studies.comparison import CONTROL, Comparison
 from ceinms_torch.studies.result_file import plain
-from ceinms_torch.workflows.legacy.run import simulate_legacy
 from helpers import write_tiny_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::ceinms_torch.errors.CeinmsTorchWarning")

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
+from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.plots.electrodes import electrodes_figure
 from ceinms_torch.studies import cells, electrodes
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell, compute_cell
 from ceinms_torch.studies.electrode_tables import distance, notes_of, recommend, rmse, tables_of
 from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy, study_electrodes
-from ceinms_torch.workflows.parameter_space import ParameterSpace
-from ceinms_torch.workflows.synergies.electrodes import (
+from ceinms_torch.synergies.electrodes import (
     normalised_parameters,
     put_back,
     recorded_plan,

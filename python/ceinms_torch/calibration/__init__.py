@@ -1,0 +1,1 @@
+"""From a plan and trials to a calibrated subject."""

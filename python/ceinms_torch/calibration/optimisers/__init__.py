@@ -1,0 +1,1 @@
+"""Searches for the minimum of a problem; they know no problem."""

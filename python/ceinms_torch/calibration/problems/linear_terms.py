@@ -1,0 +1,158 @@
+"""Terms of the objective that know parameters only: priors, and coherence of muscle groups.
+
+Both are linear least squares in the point x of the unit box: squares of ``matrix @ x - offset``.
+They are laid out here once; both engines add them to objective, gradient and normal equations.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.model.calibration import CalibrationStep
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.parameters import PARAMETER_KINDS
+
+FloatArray = NDArray[np.float64]
+
+# Kinds that are always above zero: a change is a share of the start value. Changes of the others
+# are shares of their ranges.
+_RATIOS = frozenset(
+    {
+        "optimalFibreLength",
+        "tendonSlackLength",
+        "maxIsometricForce",
+        "maxContractionVelocity",
+        "strengthCoefficient",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearTerm:
+    """One term: the sum of the squares of ``matrix @ x - offset``.
+
+    Parameters
+    ----------
+    name : str
+        Its name among the terms of the objective.
+    matrix : ndarray (n_row, n)
+        The weight's root is within it.
+    offset : ndarray (n_row,)
+        Likewise.
+    """
+
+    name: str
+    matrix: FloatArray
+    offset: FloatArray
+
+
+def linear_terms(step: CalibrationStep, space: ParameterSpace, n_trial: int) -> list[LinearTerm]:
+    """Return the terms of a step's objective that know parameters only.
+
+    Parameters
+    ----------
+    step : CalibrationStep
+        Weights and muscle groups; terms without a weight are left out.
+    space : ParameterSpace
+        What may change, and from where.
+    n_trial : int
+        Trials that count.
+
+    Returns
+    -------
+    list of LinearTerm
+        Any of "parameter_prior" and "group_coherence".
+
+    Raises
+    ------
+    DataError
+        If the subject lacks an MTU of a muscle group.
+    OptionError
+        If a muscle group has nothing to keep together.
+
+    Notes
+    -----
+    With the normalisation "variance" moment errors are summed over trials and DOFs, else averaged
+    over trials. The weights here follow: what a weight balances does not depend on how many trials
+    and DOFs there are.
+    """
+    objective = step.objective
+    factor = len(step.dofs) * n_trial if objective.normalisation == "variance" else 1
+    terms = []
+    if objective.parameter_prior_weight > 0.0:
+        terms.append(_prior(space, factor * objective.parameter_prior_weight))
+    if objective.group_coherence_weight > 0.0:
+        terms.append(_coherence(objective, space, factor * objective.group_coherence_weight))
+    return terms
+
+
+def _start(space: ParameterSpace) -> FloatArray:
+    """Return where the subject's own values are in the unit box, (n,); C1 and C2 as they are."""
+    start = np.array([one.start for one in space.components])
+    width = space.upper - space.lower
+    return (start - space.lower) / np.where(width > 0.0, width, 1.0)
+
+
+def _prior(space: ParameterSpace, weight: float) -> LinearTerm:
+    root = math.sqrt(weight)
+    return LinearTerm(
+        name="parameter_prior",
+        matrix=root * np.eye(len(space.components)),
+        offset=root * _start(space),
+    )
+
+
+def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> LinearTerm:
+    n = len(space.components)
+    per_range = np.array([_change_per_range(one) for one in space.components])
+    rows = [np.zeros((0, n))]
+    for muscles in objective.group_coherence_muscles:
+        together = _together(space, muscles)
+        if space.components and not together:
+            raise OptionError(
+                wording(
+                    f"groupCoherence of '{' '.join(muscles)}'",
+                    "at least two muscles, each with a calibrated value of its own",
+                    "one or none",
+                    "muscles that share a value are coherent already",
+                )
+            )
+        for members in together:
+            # Each less the mean of all.
+            centred = np.eye(len(members)) - 1.0 / len(members)
+            block = np.zeros((len(members), n))
+            block[:, members] = math.sqrt(weight) * centred * per_range[members]
+            rows.append(block)
+    matrix = np.concatenate(rows)
+    return LinearTerm(name="group_coherence", matrix=matrix, offset=matrix @ _start(space))
+
+
+def _change_per_range(one: Component) -> float:
+    """Return the change of a value over its whole range, relative to its start or to the range."""
+    width = one.upper - one.lower
+    if one.kind in _RATIOS and one.start != 0.0:
+        return width / one.start
+    return 1.0 if width > 0.0 else 0.0  # nothing changes within a range without width
+
+
+def _together(space: ParameterSpace, muscles: tuple[str, ...]) -> list[list[int]]:
+    """Return the components of a group's muscles, kind by kind, where there are two or more."""
+    slots, components = space.slots()
+    n_mtu = len(space.subject.mtus)
+    indices = {space.subject.mtu_index(name) for name in muscles}
+    result = []
+    for row in range(len(PARAMETER_KINDS)):
+        members = {
+            int(component)
+            for slot, component in zip(slots, components, strict=True)
+            if slot // n_mtu == row and slot % n_mtu in indices
+        }
+        if len(members) > 1:
+            result.append(sorted(members))
+    return result

@@ -1,0 +1,77 @@
+"""From the objects of a calibration step to what the fused engine's problem takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ceinms_torch import _kernel
+from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.linear_terms import linear_terms
+from ceinms_torch.model.calibration import CalibrationStep
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.simulation.curves import curve_tables
+from ceinms_torch.simulation.simulate import engine_tendon
+
+
+def problem_settings(
+    subject: Subject,
+    step: CalibrationStep,
+    space: ParameterSpace,
+    *,
+    n_trial: int,
+    tendon: str,
+    filter_start: str,
+) -> dict[str, Any]:
+    """Return what a problem of the fused engine needs but trials, DOFs and threads.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject at the start.
+    step : CalibrationStep
+        DOFs and objective.
+    space : ParameterSpace
+        What may change.
+    n_trial : int
+        Number of trials.
+    tendon : str
+        Tendon by its XML name.
+    filter_start : {"ceinms", "zero"}
+        Start of the activation filter, see `simulate`.
+
+    Returns
+    -------
+    dict of str to object
+        Arguments of ``_kernel.Problem``.
+
+    Raises
+    ------
+    OptionError
+        If a muscle group has nothing to keep together.
+    """
+    objective = step.objective
+    slot, component = space.slots()
+    return {
+        "tables": curve_tables(subject),
+        "start": subject.parameters(),
+        "lower": space.lower,
+        "upper": space.upper,
+        "slot": slot,
+        "component": component,
+        "objective": _kernel.ObjectiveOptions(
+            normalisation=objective.normalisation,
+            fibre_length=_kernel.RangePenalty(
+                *objective.fibre_length_range, objective.fibre_length_weight
+            ),
+            tendon_strain=_kernel.RangePenalty(
+                *objective.tendon_strain_range, objective.tendon_strain_weight
+            ),
+            peak_force_weight=objective.peak_force_weight,
+        ),
+        "linear_terms": [
+            _kernel.LinearTerm(name=one.name, matrix=one.matrix, offset=one.offset)
+            for one in linear_terms(step, space, n_trial)
+        ],
+        "tendon": engine_tendon(tendon),
+        "filter_start": filter_start,
+    }

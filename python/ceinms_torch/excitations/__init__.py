@@ -1,0 +1,1 @@
+"""Excitations that explain measured moments, for muscles that are recorded and that are not."""

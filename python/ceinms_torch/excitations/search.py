@@ -1,0 +1,290 @@
+"""EMG-assisted, hybrid and static optimisation of a whole trial, by its gradient, without torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch import _kernel
+from ceinms_torch.calibration.optimisers.minimum import Minimum, Point
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.model.execution import Hybrid
+from ceinms_torch.model.nms_model import Tendon
+from ceinms_torch.model.options import Lbfgs
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.excitation_targets import ExcitationTargets
+from ceinms_torch.simulation.moments import measured_moments
+from ceinms_torch.simulation.simulate import (
+    Simulation,
+    engine_tendon,
+    simulation_arrays,
+    simulation_of,
+)
+from ceinms_torch.simulation.time_series import TimeSeries
+
+FloatArray = NDArray[np.float64]
+TERM_NAMES = ("moment", "effort", "tracking")
+# Ends about 0.1 % above the minimum (compared with 1e-8, which takes two to three times as long),
+# far less than a change of the weights makes. The size of the gradient says little: scales differ.
+SOLVER = Lbfgs(max_iterations=5000, min_improvement=1e-7, min_gradient=0.0, memory=20)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """The three sums of the objective over a trial, without their weights.
+
+    Parameters
+    ----------
+    moment : float
+        Squared moment errors of the DOFs that count [N^2 m^2].
+    effort : float
+        Squared excitations of all MTUs [-].
+    tracking : float
+        Absolute changes of the adjusted excitations [-].
+    """
+
+    moment: float
+    effort: float
+    tracking: float
+
+    def weighted(self, hybrid: Hybrid) -> dict[str, float]:
+        """Return each term times its weight; they sum to the objective."""
+        weights = (hybrid.alpha, hybrid.beta, hybrid.gamma)
+        values = dataclasses.astuple(self)
+        return {
+            name: weight * value
+            for name, weight, value in zip(TERM_NAMES, weights, values, strict=True)
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExcitationResult:
+    """Excitations that were found, and what the model does with them.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        All quantities.
+    adjusted_excitation : TimeSeries
+        Excitations of all MTUs as they act at each instant, that is, after the delay [-].
+    hybrid : Hybrid
+        The weights that were used, and the MTUs.
+    dofs : tuple of str
+        DOFs whose moment errors counted.
+    terms : Terms
+        Of the objective.
+    iterations : int
+        Of the optimiser.
+    evaluations : int
+        Of the objective and its gradient.
+    seconds : float
+        Inside the optimiser [s].
+    status : str
+        Why it stopped, a key of `STATUS_SENTENCES`.
+    """
+
+    simulation: Simulation
+    adjusted_excitation: TimeSeries
+    hybrid: Hybrid
+    dofs: tuple[str, ...]
+    terms: Terms
+    iterations: int
+    evaluations: int
+    seconds: float
+    status: str
+
+    @property
+    def objective(self) -> float:
+        """The objective, in the unit that the weights give it."""
+        return sum(self.terms.weighted(self.hybrid).values())
+
+
+class TrialSearch:
+    """A trial whose excitations can be searched for, with any weights.
+
+    Variables are the excitations of the searched MTUs as they act at each frame (after the delay,
+    where the activation filter takes them), so that there are as many as the moments can tell
+    apart, whatever the rate of the EMG. All frames are one problem: an excitation also acts
+    through the filter and the tendon on the frames that follow.
+
+    Parameters
+    ----------
+    subject : Subject
+        The model.
+    trial : Trial
+        The data, read with this subject, with measured moments.
+    hybrid : Hybrid
+        MTUs; its weights are those of `solve` unless others are given there.
+    tendon : str or Tendon
+        Tendon model, see `simulate`.
+    dofs : sequence of str
+        DOFs whose moment errors count; all if empty.
+    filter_start : {"ceinms", "zero"}
+        Start of the activation filter, see `simulate`.
+
+    Raises
+    ------
+    DataError
+        If the trial lacks moments or was read with another subject, or an MTU or DOF is unknown or
+        named twice.
+    OptionError
+        If the tendon is not one of the engine's, or alpha is not positive.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        trial: Trial,
+        hybrid: Hybrid,
+        *,
+        tendon: str | Tendon = "rosenbrockElastic",
+        dofs: Sequence[str] = (),
+        filter_start: str = "ceinms",
+    ) -> None:
+        self.subject, self.trial, self.hybrid = subject, trial, hybrid
+        self.searched = ExcitationTargets.of(subject, hybrid, dofs)
+        self.core = _kernel.ExcitationProblem(
+            **simulation_arrays(subject, trial, engine_tendon(tendon), filter_start),
+            measured=measured_moments(trial),
+            searched=self.searched.mtus,
+            dofs=self.searched.dofs,
+        )
+        self.recorded: FloatArray = self.core.recorded
+        others = np.delete(self.recorded, self.searched.mtus, axis=1)
+        self._effort_of_others = float((others**2).sum())
+
+    def solve(
+        self,
+        hybrid: Hybrid | None = None,
+        *,
+        start: FloatArray | None = None,
+        options: Lbfgs = SOLVER,
+        callback: Callable[[Point], None] | None = None,
+    ) -> ExcitationResult:
+        """Search the excitations; a KeyboardInterrupt stops and keeps the best.
+
+        Parameters
+        ----------
+        hybrid : Hybrid, optional
+            Weights; its MTUs are those given at the beginning.
+        start : ndarray (n_step, n_mtu), optional
+            Excitations to start from; those recorded if left out.
+        options : Lbfgs
+            Settings of the optimiser.
+        callback : callable, optional
+            Called with a Point after every iteration; its terms are weighted, over alpha.
+
+        Returns
+        -------
+        ExcitationResult
+        """
+        from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
+
+        hybrid = self.hybrid if hybrid is None else hybrid
+        problem = _UnitBox(self, hybrid)
+        first = self.recorded if start is None else start
+        found = minimise_lbfgs(problem, problem.inside(first), options, callback)
+        excitation, _ = problem.excitation(found.x)
+        return self._result(hybrid, excitation, found)
+
+    def _result(self, hybrid: Hybrid, searched: FloatArray, found: Minimum) -> ExcitationResult:
+        excitation = self.recorded.copy()
+        excitation[:, self.searched.mtus] = searched
+        return ExcitationResult(
+            simulation=simulation_of(self.subject, self.trial, self.core.simulate(searched)),
+            adjusted_excitation=TimeSeries(
+                name="adjusted excitation",
+                units="-",
+                time=self.trial.time,
+                columns=self.subject.mtu_names,
+                values=excitation,
+            ),
+            hybrid=hybrid,
+            dofs=tuple(self.subject.dof_names[i] for i in self.searched.dofs),
+            terms=self.terms(searched),
+            iterations=max(len(found.history) - 1, 0),
+            evaluations=found.evaluations,
+            seconds=found.seconds,
+            status=found.status,
+        )
+
+    def terms(self, searched: FloatArray) -> Terms:
+        """Return the terms at excitations (n_step, n_searched) of the searched MTUs."""
+        square, _ = self.core.square_errors(searched)
+        return self.terms_with(float(square.sum()), searched)
+
+    def terms_with(self, moment: float, searched: FloatArray) -> Terms:
+        """Return the terms, given that of the moments."""
+        n_adjust = len(self.searched.adjust)
+        change = searched[:, :n_adjust] - self.recorded[:, self.searched.adjust]
+        return Terms(
+            moment=moment,
+            effort=float((searched**2).sum()) + self._effort_of_others,
+            tracking=float(np.abs(change).sum()),
+        )
+
+
+class _UnitBox:
+    """The search as a smooth function on the unit box.
+
+    An adjusted excitation is m + p - q, what was recorded and a rise 0 <= p <= 1 - m and a fall
+    0 <= q <= m; at a minimum one of the two is 0, so gamma (p + q) is gamma |e - m|, without its
+    kink. A variable is a share of its range.
+    """
+
+    def __init__(self, search: TrialSearch, hybrid: Hybrid) -> None:
+        if not hybrid.alpha > 0.0:
+            raise OptionError(wording("alpha", "a positive number", str(hybrid.alpha)))
+        self.search = search
+        # Over alpha, so that the path depends on ratios of weights only.
+        beta, gamma = hybrid.beta / hybrid.alpha, hybrid.gamma / hybrid.alpha
+        self.hybrid = dataclasses.replace(hybrid, alpha=1.0, beta=beta, gamma=gamma)
+        self.n_adjust = len(search.searched.adjust)
+        m = search.recorded[:, search.searched.adjust]
+        synth = np.ones((len(m), len(search.searched.synth)))
+        self.rise, self.fall = 1.0 - m, m
+        # Rises, falls and synthesised excitations side by side, each frame a row.
+        self.width = np.concatenate([self.rise, self.fall, synth], axis=1)
+
+    def inside(self, excitation: FloatArray) -> FloatArray:
+        """Return the point of the unit box for excitations (n_step, n_mtu)."""
+        searched = self.search.searched
+        change = excitation[:, searched.adjust] - self.search.recorded[:, searched.adjust]
+        parts = [np.maximum(change, 0.0), np.maximum(-change, 0.0), excitation[:, searched.synth]]
+        share = np.concatenate(parts, axis=1)
+        np.divide(share, self.width, out=share, where=self.width > 0.0)
+        inside: FloatArray = np.clip(share, 0.0, 1.0).ravel()
+        return inside
+
+    def excitation(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return excitations (n_step, n_searched) and the sum of rises and falls."""
+        parts = x.reshape(self.width.shape) * self.width
+        rise, fall = parts[:, : self.n_adjust], parts[:, self.n_adjust : 2 * self.n_adjust]
+        adjusted = np.clip(self.fall + rise - fall, 0.0, 1.0)
+        searched = np.concatenate([adjusted, parts[:, 2 * self.n_adjust :]], axis=1)
+        return searched, rise + fall
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective and its gradient."""
+        hybrid = self.hybrid
+        searched, change = self.excitation(x)
+        square, by_excitation = self.search.core.square_errors(searched)
+        terms = self.search.terms_with(float(square.sum()), searched)
+        weighted = terms.weighted(hybrid) | {"tracking": hybrid.gamma * float(change.sum())}
+        total = by_excitation + 2.0 * hybrid.beta * searched
+        adjusted = total[:, : self.n_adjust]
+        parts = (adjusted + hybrid.gamma, hybrid.gamma - adjusted, total[:, self.n_adjust :])
+        point = Point(
+            iteration=0,
+            evaluations=1,
+            seconds=0.0,
+            objective=sum(weighted.values()),
+            terms=tuple(weighted.values()),
+            rmse=tuple(np.sqrt(square / len(searched)).tolist()),
+        )
+        return point, (np.concatenate(parts, axis=1) * self.width).ravel()

@@ -1,0 +1,1 @@
+"""Folders of CEINMS as a whole, read and checked."""

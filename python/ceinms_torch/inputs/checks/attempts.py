@@ -1,0 +1,164 @@
+"""Call the readers one after the other: what they raise and warn becomes findings."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from ceinms_torch.errors import CeinmsTorchError, CeinmsTorchWarning, FileFormatError
+from ceinms_torch.inputs.checks.findings import Finding, Place, Severity
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What readers warn about and what changes no number in a well-made folder.
+_NOTES = frozenset({"unknown-element", "curve-ignored", "delays-differ", "emg-outside-range"})
+
+_WHY = {
+    "file-missing": "Nothing that needs this file can be computed.",
+    "column-missing": "Columns are matched by their labels; without one there are no data.",
+    "decimal-comma": "A comma is not a decimal point in these files; the number cannot be read.",
+    "not-a-number": "A gap in the data would make everything computed from it a gap, too.",
+    "time-order": "Rows are samples in time; out of order, rates and slopes are wrong.",
+    "row-count": "The file is not what its header says: it may be cut short.",
+    "pennation-unit": "Angles are in radians; 20 rad for 20 degrees turns the fibre round.",
+    "parameter-value": "The muscle model is not defined for this value.",
+    "emg-too-short": "Without EMG, delay included, nothing drives the muscles there.",
+    "emg-uneven": "The activation filter steps from sample to sample; gaps are guessed.",
+    "emg-slow": "EMG between its samples is a guess.",
+    "times-interpolated": "Values between samples are a guess, and a shift in time goes unnoticed.",
+    "times-not-covered": "Lengths, moment arms and moments are needed at the same instants.",
+    "unstable-filter": "Activation would grow without end, whatever the EMG is.",
+    "delay-implausible": "Measured delays are 10 to 100 ms; EMG is looked up that far back.",
+    "parameter-repeated": "Only one of the two ranges counts.",
+    "moment-arm-file-repeated": "Only one of the two files counts.",
+    "moment-arm-file-missing": "A DOF without moment arms has no moments.",
+    "moments-missing": "A calibration compares predicted with measured moments.",
+    "model-not-supported": "The calculation stops before it begins.",
+    "delays-differ": "CEINMS 0.9 gives all MTUs the delay of the first, so its results differ.",
+    "tendon-slack": "A stiff tendon has no length when it is slack: the fibre is made up.",
+    "test-not-unseen": "How well it fits is not how well the model predicts.",
+    "unknown-name": "Nobody knows what is meant.",
+    "group-without-values": "Muscles are kept together by values of their own, which these lack.",
+    "start-outside-range": "The search starts at the subject's values, which must be within.",
+    "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
+    "trial-name-repeated": "Their results would overwrite each other.",
+}
+_WHY_OTHERWISE = "The calculation stops here, or goes on without this."
+_TO_DO_OTHERWISE = "Correct the file and check again."
+
+
+class Attempts:
+    """Calls what may fail, and keeps as findings what it raises and warns.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        Added to.
+    """
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+
+    def __call__(
+        self,
+        code: str,
+        trial: str | None,
+        function: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T | None:
+        """Call a function of the package.
+
+        Parameters
+        ----------
+        code : str
+            Code of a finding whose error has none of its own.
+        trial : str, optional
+            The trial it is about.
+        function : callable
+            What to call.
+        *args, **kwargs
+            Its arguments.
+
+        Returns
+        -------
+        object or None
+            What it returns, or None if it raises an error of the package.
+        """
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", CeinmsTorchWarning)
+            try:
+                result = function(*args, **kwargs)
+            except CeinmsTorchError as error:
+                self.findings.append(_of_error(error, code, trial))
+                result = None
+        for item in caught:
+            if isinstance(item.message, CeinmsTorchWarning):
+                self.findings.append(_of_warning(item.message, trial))
+        return result
+
+
+_MESSAGE = re.compile(
+    r"(?:(?P<where>.*?): )?(?P<what>expected .*?, got .*?\.)(?: (?P<hint>[A-Z].*))?", re.DOTALL
+)
+_WHERE = re.compile(r"(?P<file>.+?\.\w+)(?::(?P<line>\d+))?(?:: (?P<element>.+))?")
+
+
+def _of_error(error: CeinmsTorchError, code: str, trial: str | None) -> Finding:
+    if isinstance(error, FileFormatError):
+        code = error.code or code
+        what, hint = f"expected {error.expected}, got {error.got}.", error.hint
+        place = Place(file=error.path, line=error.line, element=error.element, trial=trial)
+    else:
+        what, hint, place = _parts(str(error), trial)
+    return Finding(
+        severity="error",
+        code=code,
+        where=place,
+        what=what,
+        why=_WHY.get(code, _WHY_OTHERWISE),
+        to_do=_sentence(hint or _TO_DO_OTHERWISE),
+    )
+
+
+def _parts(message: str, trial: str | None) -> tuple[str, str | None, Place]:
+    """Take a message of `errors.wording` apart: what, hint and place."""
+    parts = _MESSAGE.fullmatch(message)
+    if parts is None:
+        return message, None, Place(trial=trial)
+    where = _WHERE.fullmatch(parts["where"] or "")
+    if where is None or not Path(where["file"]).exists():
+        place = Place(element=parts["where"], trial=trial)
+    else:
+        line = None if where["line"] is None else int(where["line"])
+        place = Place(file=Path(where["file"]), line=line, element=where["element"], trial=trial)
+    return parts["what"], parts["hint"], place
+
+
+def _of_warning(warning: CeinmsTorchWarning, trial: str | None) -> Finding:
+    severity: Severity = "note" if warning.code in _NOTES else "warning"
+    where, text = Place(trial=trial), str(warning)
+    prefix, _, rest = text.partition(": ")
+    located = _WHERE.fullmatch(prefix)
+    if located is not None and Path(located["file"]).exists():
+        line = None if located["line"] is None else int(located["line"])
+        where, text = Place(file=Path(located["file"]), line=line, trial=trial), rest
+    return Finding(
+        severity=severity,
+        code=warning.code,
+        where=where,
+        what=text,
+        why=_WHY.get(warning.code, _WHY_OTHERWISE),
+        to_do="Change the file if this is not meant.",
+        source=str(warning),
+    )
+
+
+def _sentence(text: str) -> str:
+    """Return a hint as a sentence, as `errors.wording` does."""
+    text = text.strip()
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")

@@ -1,0 +1,201 @@
+"""Read all that can be read of a folder, past whatever fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ceinms_torch.inputs.checks.attempts import Attempts
+from ceinms_torch.inputs.checks.findings import Finding, Place
+from ceinms_torch.inputs.folder import check_execution, check_model
+from ceinms_torch.io.storage import Storage, read_storage
+from ceinms_torch.io.xml_document import root_name
+from ceinms_torch.model.calibration import CalibrationPlan
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.execution import Execution
+from ceinms_torch.model.input_data import InputData
+from ceinms_torch.model.setup import CalibrationSetup, RunSetup
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.model.trial_files import TrialFiles, read_lengths
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrialInputs:
+    """What could be read of a trial.
+
+    Parameters
+    ----------
+    data : InputData
+        Where its files are.
+    lengths, signals, torques : Storage or None
+        Its files; None if missing, unreadable or not named.
+    arms : dict of str to Storage
+        Moment arms by DOF, as far as they could be read.
+    is_test : bool
+        Whether it is there to test on, not to calibrate on.
+    """
+
+    data: InputData
+    lengths: Storage | None
+    signals: Storage | None
+    torques: Storage | None
+    arms: dict[str, Storage]
+    is_test: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the trial."""
+        return self.data.name
+
+    def place(self, storage: Storage | None = None, column: str | None = None) -> Place:
+        """Return a place in one of its files, or in its inputData.xml."""
+        file = self.data.path if storage is None else storage.path
+        return Place(file=file, column=column, trial=self.name)
+
+    def complete(self, subject: Subject) -> TrialFiles | None:
+        """Return its files if none is missing that the subject needs."""
+        if self.lengths is None or self.signals is None:
+            return None
+        if self.torques is None and self.data.external_torques_file is not None:
+            return None
+        if any(dof not in self.arms for dof in subject.dof_names):
+            return None
+        return TrialFiles(
+            data=self.data,
+            lengths=self.lengths,
+            arms={dof: self.arms[dof] for dof in subject.dof_names},
+            signals=self.signals,
+            torques=self.torques,
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class Inputs:
+    """What could be read of a folder.
+
+    Parameters
+    ----------
+    setup : Path
+        The setup file.
+    subject, generator, plan, execution : optional
+        Its documents; None if missing, faulty or not part of such a setup.
+    trials : list of TrialInputs
+        Its trials, as far as they could be read; those to test on are last.
+    aligned, tests : list of Trial
+        The same, matched to the subject, as far as they fit together: those to calibrate on or to
+        run, and those to test on.
+    legacy : bool
+        Whether the model of CEINMS 0.9 is going to be run.
+    """
+
+    setup: Path
+    subject: Subject | None = None
+    generator: ExcitationGenerator | None = None
+    plan: CalibrationPlan | None = None
+    execution: Execution | None = None
+    trials: list[TrialInputs] = field(default_factory=list)
+    aligned: list[Trial] = field(default_factory=list)
+    tests: list[Trial] = field(default_factory=list)
+    legacy: bool = False
+
+    @property
+    def tendon(self) -> str | None:
+        """The tendon model that is asked for, by its XML name."""
+        document = self.plan or self.execution
+        return None if document is None else document.tendon.kind
+
+
+def read_inputs(
+    setup: Path, tests: Iterable[Path], *, legacy: bool
+) -> tuple[Inputs, list[Finding]]:
+    """Read a setup file and all it points at, past whatever fails.
+
+    Parameters
+    ----------
+    setup : Path
+        A calibration or execution setup file.
+    tests : iterable of Path
+        ``inputData.xml`` of trials to test on.
+    legacy : bool
+        Whether the model of CEINMS 0.9 is going to be run, which knows more activations.
+
+    Returns
+    -------
+    Inputs
+        What could be read.
+    list of Finding
+        What could not, and what is doubtful about what could.
+    """
+    findings: list[Finding] = []
+    attempt = Attempts(findings)
+    inputs = Inputs(setup=setup, legacy=legacy)
+    root = attempt("setup-file", None, root_name, setup)
+    if root is None:
+        return inputs, findings
+    files = (_read_run if root == "ceinms" else _read_calibration)(attempt, inputs)
+    for path, is_test in [*((path, False) for path in files), *((path, True) for path in tests)]:
+        data = attempt("trial-file", None, InputData.read, path, must_exist=False)
+        if data is not None:
+            inputs.trials.append(_read_trial(attempt, data, inputs.subject, is_test=is_test))
+    return inputs, findings
+
+
+def _read_calibration(attempt: Attempts, inputs: Inputs) -> tuple[Path, ...]:
+    setup = attempt("setup-file", None, CalibrationSetup.read, inputs.setup, must_exist=False)
+    if setup is None:
+        return ()
+    _read_model(attempt, inputs, setup)
+    plan = attempt(
+        "calibration-file", None, CalibrationPlan.read, setup.calibration_file, must_exist=False
+    )
+    if plan is None:
+        return ()
+    inputs.plan = plan
+    if not inputs.legacy:
+        attempt("model-not-supported", None, check_model, plan)
+    return plan.trial_files
+
+
+def _read_run(attempt: Attempts, inputs: Inputs) -> tuple[Path, ...]:
+    setup = attempt("setup-file", None, RunSetup.read, inputs.setup, must_exist=False)
+    if setup is None:
+        return ()
+    _read_model(attempt, inputs, setup)
+    execution = attempt("execution-file", None, Execution.read, setup.execution_file)
+    inputs.execution = execution
+    if execution is not None and not inputs.legacy:
+        attempt("model-not-supported", None, check_execution, execution)
+    return (setup.input_data_file,)
+
+
+def _read_model(attempt: Attempts, inputs: Inputs, setup: CalibrationSetup | RunSetup) -> None:
+    inputs.subject = attempt("subject-file", None, Subject.read, setup.subject_file)
+    inputs.generator = attempt(
+        "excitation-map-file", None, ExcitationGenerator.read, setup.excitation_generator_file
+    )
+
+
+def _read_trial(
+    attempt: Attempts, data: InputData, subject: Subject | None, *, is_test: bool
+) -> TrialInputs:
+    def read(code: str, file: Path | None) -> Storage | None:
+        return None if file is None else attempt(code, data.name, read_storage, file)
+
+    arms: dict[str, Storage] = {}
+    for dof in data.moment_arms_files if subject is None else subject.dof_names:
+        if dof not in data.moment_arms_files:
+            attempt("moment-arm-file-missing", data.name, data.moment_arms_file, dof)
+            continue
+        storage = read("moment-arm-file", data.moment_arms_files[dof])
+        if storage is not None:
+            arms[dof] = storage
+    return TrialInputs(
+        data=data,
+        lengths=attempt("lengths-file", data.name, read_lengths, data),
+        arms=arms,
+        signals=read("emg-file", data.excitations_file),
+        torques=read("moments-file", data.external_torques_file),
+        is_test=is_test,
+    )

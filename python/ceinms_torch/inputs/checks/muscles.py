@@ -1,0 +1,178 @@
+"""The subject's own values: fibres and tendons at the lengths of the trials, curves, activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.inputs.checks.attempts import Attempts
+from ceinms_torch.inputs.checks.files import Inputs
+from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.model.subject import Curve, Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.simulate import warn_if_slack
+
+FloatArray = NDArray[np.float64]
+
+# Fibres make no active force beyond these optimal lengths (zeros of CEINMS's curve: 0.40 and
+# 1.62), and a tendon of usual strain does not bring them back.
+_FIBRE_RANGE = (0.2, 2.0)
+# A share of rows that more than a moment of the movement takes.
+_MANY_ROWS = 0.1
+# What fitted shape factors are within, by activation (reference C.1).
+_SHAPE_FACTORS = {"exponential": (-3.0, 0.0), "piecewise": (0.0, 0.12)}
+# Where the peak of active force, and the force at zero velocity, should be (-).
+_PEAK_LENGTH, _PEAK_FORCE, _ISOMETRIC_FORCE = (0.8, 1.25), (0.9, 1.1), (0.95, 1.05)
+# What a curve may fall where it should rise, from rounding of its points (-).
+_ROUNDING = 1e-3
+
+
+def check_muscles(inputs: Inputs) -> list[Finding]:
+    """Check the subject's values, as far as possible at the lengths of its trials.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        What could be read.
+
+    Returns
+    -------
+    list of Finding
+    """
+    subject = inputs.subject
+    if subject is None:
+        return []
+    trials = [*inputs.aligned, *inputs.tests]
+    return [
+        *_check_stiff(inputs, subject, trials),
+        *_check_lengths(subject, trials, stiff=inputs.tendon == "stiff"),
+        *_check_curves(subject),
+        *_check_shape_factors(inputs, subject),
+        *_check_damping(inputs, subject),
+    ]
+
+
+def _check_stiff(inputs: Inputs, subject: Subject, trials: list[Trial]) -> list[Finding]:
+    """Let the model itself say where it breaks down: with a stiff tendon that is slack."""
+    findings: list[Finding] = []
+    attempt = Attempts(findings)
+    for trial in trials if inputs.tendon == "stiff" else ():
+        attempt("tendon-slack", trial.name, warn_if_slack, subject, trial)
+    return findings
+
+
+def _check_lengths(subject: Subject, trials: list[Trial], *, stiff: bool) -> Iterator[Finding]:
+    """Compare MTU lengths with fibres and tendons, as if the tendon did not stretch."""
+    if not trials:
+        return
+    length = np.concatenate([trial.mtu_length for trial in trials])
+    slack = np.array([mtu.tendon_slack_length for mtu in subject.mtus])
+    optimal = np.array([mtu.optimal_fibre_length for mtu in subject.mtus])
+    thickness = optimal * np.sin([mtu.pennation_angle for mtu in subject.mtus])
+    along = length - slack
+    fibre = np.hypot(np.maximum(along, 0.0), thickness) / optimal
+    short = np.mean(((along < 0.0) & (not stiff)) | (fibre < _FIBRE_RANGE[0]), axis=0)
+    long = np.mean(fibre > _FIBRE_RANGE[1], axis=0)
+    yield from _length_findings(
+        subject,
+        short,
+        "tendon-too-long",
+        f"shorter than tendonSlackLength, or leaves the fibre less than {_FIBRE_RANGE[0]:g}",
+        "The tendon is slack: the MTU makes no force, whatever its activation.",
+        "Shorten tendonSlackLength or optimalFibreLength, or check the scaling of the model.",
+    )
+    yield from _length_findings(
+        subject,
+        long,
+        "tendon-too-short",
+        f"so long that the fibre is longer than {_FIBRE_RANGE[1]:g}",
+        "The fibre makes no active force there, and a passive one beyond all measure.",
+        "Lengthen tendonSlackLength or optimalFibreLength, or check the scaling of the model.",
+    )
+
+
+def _length_findings(
+    subject: Subject, shares: FloatArray, code: str, what: str, why: str, to_do: str
+) -> Iterator[Finding]:
+    shared = dict(zip(subject.mtu_names, shares.tolist(), strict=True))
+    concerned = {name: share for name, share in shared.items() if share > 0.0}
+    if not concerned:
+        return
+    most = max(concerned.values())
+    names = listed(sorted(concerned, key=concerned.__getitem__, reverse=True))
+    yield Finding(
+        severity="warning" if most > _MANY_ROWS else "note",
+        code=code,
+        where=Place(file=subject.path, element="<mtu>", column=names),
+        what=f"{names}: in up to {100 * most:.3g} % of the rows of all trials, the MTU is {what} "
+        "times its optimal length.",
+        why=why,
+        to_do=to_do,
+    )
+
+
+def _check_curves(subject: Subject) -> Iterator[Finding]:
+    for curve in subject.curves.values():
+        fault = _fault_of(curve)
+        if fault is not None:
+            yield Finding(
+                severity="warning",
+                code="curve-shape",
+                where=Place(file=subject.path, element="<curve>", column=curve.name),
+                what=f"{curve.name} {fault}.",
+                why="Forces are this curve times maxIsometricForce: points may be mixed up, or not "
+                "normalised.",
+                to_do="Compare the points with those of the CEINMS manual.",
+            )
+
+
+def _fault_of(curve: Curve) -> str | None:
+    x, y = np.array(curve.x), np.array(curve.y)
+    if curve.name == "activeForceLength":
+        peak, at = float(y.max()), float(x[int(np.argmax(y))])
+        if not _within(peak, _PEAK_FORCE) or not _within(at, _PEAK_LENGTH):
+            return f"has its peak of {peak:.3g} at length {at:.3g}, not one of about 1 at about 1"
+        return None
+    if (np.diff(y) < -_ROUNDING).any():
+        return f"falls after x = {float(x[int(np.argmax(np.diff(y) < -_ROUNDING))]):.4g}"
+    isometric = float(np.interp(0.0, x, y))
+    if curve.name == "forceVelocity" and not _within(isometric, _ISOMETRIC_FORCE):
+        return f"is {isometric:.3g} at velocity 0, not 1"
+    return None
+
+
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]
+
+
+def _check_shape_factors(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
+    document = inputs.plan or inputs.execution
+    if document is None:
+        return
+    low, high = _SHAPE_FACTORS[document.activation]
+    outside = [mtu.name for mtu in subject.mtus if not low <= mtu.shape_factor <= high]
+    if outside:
+        yield Finding(
+            severity="warning",
+            code="shape-factor",
+            where=Place(file=subject.path, element="<shapeFactor>", column=listed(outside)),
+            what=f"{listed(outside)}: shapeFactor is outside {low:g} to {high:g}, those of "
+            f"<{document.activation}/> activation.",
+            why="Activation would bend the wrong way or be almost a switch.",
+            to_do="Change shapeFactor, or the activation model.",
+        )
+
+
+def _check_damping(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
+    undamped = [mtu.name for mtu in subject.mtus if mtu.damping == 0.0]
+    if undamped and inputs.tendon not in (None, "stiff"):
+        yield Finding(
+            severity="note",
+            code="no-damping",
+            where=Place(file=subject.path, element="<damping>", column=listed(undamped)),
+            what=f"{listed(undamped)}: damping is 0.",
+            why="With an elastic tendon, fibre velocity has no limit at low activation.",
+            to_do="CEINMS's own value is 0.1.",
+        )

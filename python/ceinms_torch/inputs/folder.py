@@ -1,0 +1,292 @@
+"""Everything a setup file points at, read and checked before anything is computed."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ceinms_torch.calibration.delays import check_delays
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.model.calibration import CalibrationPlan
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.execution import Execution
+from ceinms_torch.model.setup import CalibrationSetup, RunSetup
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.simulate import engine_tendon
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CalibrationFolder:
+    """What ``ceinms-torch calibrate SETUP.xml`` works on.
+
+    Parameters
+    ----------
+    setup : CalibrationSetup
+        The setup file.
+    subject : Subject
+        The subject to calibrate.
+    generator : ExcitationGenerator
+        Which signals drive which MTU.
+    plan : CalibrationPlan
+        What to calibrate.
+    trials : tuple of Trial
+        The trials to calibrate on.
+    """
+
+    setup: CalibrationSetup
+    subject: Subject
+    generator: ExcitationGenerator
+    plan: CalibrationPlan
+    trials: tuple[Trial, ...]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
+        """Read a calibration setup file and all it points at.
+
+        Parameters
+        ----------
+        path : path-like
+            The argument of ``CEINMScalibrate -S``.
+        legacy : bool
+            Whether it is for the legacy annealing, which needs no gradient.
+
+        Returns
+        -------
+        CalibrationFolder
+
+        Raises
+        ------
+        FileFormatError, DataError
+            If anything is missing, faulty, or does not fit together.
+        OptionError
+            If it asks for a tendon or an activation that cannot be calibrated.
+        """
+        setup = CalibrationSetup.read(path)
+        plan = CalibrationPlan.read(setup.calibration_file)
+        if not legacy:
+            check_model(plan)
+        subject = Subject.read(setup.subject_file)
+        generator = ExcitationGenerator.read(setup.excitation_generator_file)
+        plan.check_names(subject)
+        trials = tuple(
+            Trial.read(file, subject, generator, require_moments=True) for file in plan.trial_files
+        )
+        check_trial_names(trials)
+        check_delays(subject, plan, trials)
+        return cls(setup=setup, subject=subject, generator=generator, plan=plan, trials=trials)
+
+    def read_trial(self, path: str | os.PathLike[str]) -> Trial:
+        """Read another trial of the same subject, with measured moments.
+
+        Parameters
+        ----------
+        path : path-like
+            Its ``inputData.xml``.
+
+        Returns
+        -------
+        Trial
+        """
+        return Trial.read(path, self.subject, self.generator, require_moments=True)
+
+    def read_tests(self, paths: Iterable[str | os.PathLike[str]]) -> dict[str, Trial]:
+        """Read the trials that a calibrated subject is tested on.
+
+        Parameters
+        ----------
+        paths : iterable of path-like
+            Their ``inputData.xml`` files.
+
+        Returns
+        -------
+        dict of str to Trial
+            By name.
+
+        Raises
+        ------
+        FileFormatError, DataError
+            If anything is missing, faulty, or does not fit together, or two trials have the same
+            name.
+
+        Warns
+        -----
+        CeinmsTorchWarning
+            If a trial is one of those to calibrate on.
+        """
+        tests = [self.read_trial(path) for path in paths]
+        check_trial_names(tests)
+        check_delays(self.subject, self.plan, tests)
+        warn_if_seen(tests, self.trials)
+        return {trial.name: trial for trial in tests}
+
+    def files(self) -> list[Path]:
+        """Return every input file, in the order they were read."""
+        documents = [self.setup.path, self.subject.path, self.generator.path, self.plan.path]
+        files = [path for path in documents if path is not None]
+        return [*files, *(file for trial in self.trials for file in trial.files)]
+
+
+def check_model(plan: CalibrationPlan) -> None:
+    """Refuse a tendon or an activation that cannot be calibrated by gradient.
+
+    Parameters
+    ----------
+    plan : CalibrationPlan
+        The plan.
+
+    Raises
+    ------
+    OptionError
+        If it asks for one.
+    """
+    try:
+        engine_tendon(plan.tendon)
+    except OptionError as error:
+        raise OptionError(f"{location(plan.path)}: {error}") from error
+    if plan.activation != "exponential":
+        raise OptionError(
+            wording(
+                f"{location(plan.path)}: activation",
+                "<exponential/>",
+                f"<{plan.activation}/>",
+                "calibration by gradient needs an activation that is smooth",
+            )
+        )
+
+
+def check_trial_names(trials: Iterable[Trial]) -> None:
+    """Refuse two trials of one name: their results would overwrite each other.
+
+    Parameters
+    ----------
+    trials : iterable of Trial
+        The trials, read from files.
+
+    Raises
+    ------
+    DataError
+        At the first name that occurs again.
+    """
+    files: dict[str, Path] = {}
+    for trial in trials:
+        file = trial.files[0]  # its inputData.xml
+        if trial.name in files:
+            raise DataError(
+                wording(
+                    os.fspath(file),
+                    "trials with different names",
+                    f"'{trial.name}', as '{files[trial.name]}' has it",
+                    "Trials are named after their file, or after its folder if that is called "
+                    "inputData.xml; name each trial once and give it a name of its own",
+                )
+            )
+        files[trial.name] = file
+
+
+def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
+    """Warn about trials to test on that are calibrated on, whatever they are called.
+
+    Parameters
+    ----------
+    tests, trials : iterable of Trial
+        The trials to test on, and those to calibrate on.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        For each of them.
+    """
+    seen = {_data_files(trial): trial.name for trial in trials}
+    for trial in tests:
+        if _data_files(trial) in seen:
+            text = (
+                f"Test trial '{trial.name}' is calibration trial '{seen[_data_files(trial)]}': how "
+                "well it fits says nothing about unseen trials."
+            )
+            warnings.warn(CeinmsTorchWarning(text, "test-not-unseen"), stacklevel=3)
+
+
+def _data_files(trial: Trial) -> frozenset[Path]:
+    # Without the first, the inputData.xml: two of them may point at the same recording.
+    return frozenset(file.resolve() for file in trial.files[1:])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunFolder:
+    """What ``ceinms-torch run SETUP.xml`` works on.
+
+    Parameters
+    ----------
+    setup : RunSetup
+        The setup file.
+    subject : Subject
+        The model.
+    execution : Execution
+        How to run it.
+    generator : ExcitationGenerator
+        Which signals drive which MTU.
+    trial : Trial
+        The trial to run it on.
+    """
+
+    setup: RunSetup
+    subject: Subject
+    execution: Execution
+    generator: ExcitationGenerator
+    trial: Trial
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:
+        """Read an execution setup file and all it points at.
+
+        Parameters
+        ----------
+        path : path-like
+            The argument of ``CEINMS -S``.
+        legacy : bool
+            Whether it is for the model of CEINMS 0.9, which runs every type and activation.
+
+        Returns
+        -------
+        RunFolder
+
+        Raises
+        ------
+        FileFormatError, DataError
+            If anything is missing, faulty, or does not fit together.
+        OptionError
+            If it asks for another activation than the exponential one, and `legacy` is not set.
+        """
+        setup = RunSetup.read(path)
+        execution = Execution.read(setup.execution_file)
+        if not legacy:
+            check_execution(execution)
+        subject = Subject.read(setup.subject_file)
+        generator = ExcitationGenerator.read(setup.excitation_generator_file)
+        trial = Trial.read(setup.input_data_file, subject, generator)
+        return cls(
+            setup=setup, subject=subject, execution=execution, generator=generator, trial=trial
+        )
+
+
+def check_execution(execution: Execution) -> None:
+    """Refuse what only the model of CEINMS 0.9 runs.
+
+    Parameters
+    ----------
+    execution : Execution
+        How to run a trial.
+
+    Raises
+    ------
+    OptionError
+        If its activation is not exponential.
+    """
+    if execution.activation != "exponential":
+        where = f"{location(execution.path)}: activation"
+        hint = "run it with --legacy, the model of CEINMS 0.9"
+        raise OptionError(wording(where, "<exponential/>", f"<{execution.activation}/>", hint))

@@ -1,0 +1,49 @@
+"""Write results as the program of CEINMS 0.9 does (reference B.3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.simulation.legacy.run import LegacyRun
+from ceinms_torch.simulation.time_series import TimeSeries
+
+# Spelt by the original as on the left; written under both names.
+RESPELT = {"FiberLenghts": "FiberLengths"}
+
+
+def legacy_text(series: TimeSeries) -> str:
+    """Return the text of a storage file of CEINMS: six digits, tabs at the ends of lines.
+
+    Parameters
+    ----------
+    series : TimeSeries
+        What to write.
+
+    Returns
+    -------
+    str
+    """
+    header = ["CEINMS output", f"datacolumns {len(series.columns) + 1}"]
+    header += [f"datarows {len(series.time)}", "endheader"]
+    rows = [("time", *series.columns)]
+    for time, values in zip(series.time.tolist(), series.values.tolist(), strict=True):
+        rows.append(tuple(f"{number:g}" for number in (time, *values)))
+    lines = header + ["".join(f"{cell}\t" for cell in row) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def write_legacy(run: LegacyRun, directory: Path) -> None:
+    """Write what CEINMS writes, one file per quantity, under its names.
+
+    Parameters
+    ----------
+    run : LegacyRun
+        What to write.
+    directory : Path
+        Where; made if needed, files in it are overwritten.
+    """
+    for name, series in run.series().items():
+        data = legacy_text(series).encode()
+        for file in {name, RESPELT.get(name, name)}:
+            write_atomically(directory / f"{file}.sto", data)

@@ -1,0 +1,1 @@
+"""A trial through the model: forces, fibres and joint moments."""

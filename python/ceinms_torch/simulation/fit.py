@@ -1,0 +1,116 @@
+"""How well predicted joint moments match measured ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import DataError, wording
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.simulate import Simulation
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentFit:
+    """Agreement of one DOF's moment in one trial.
+
+    Parameters
+    ----------
+    rmse : float
+        Root mean square error [N m].
+    r2 : float
+        Coefficient of determination, 1 - SSE / SST [-]; at most 1, negative for a prediction
+        worse than the mean. NaN when the measured moment is constant.
+    r2_correlation : float
+        Squared correlation coefficient [-], 0 to 1: the shape alone. NaN when one is constant.
+    """
+
+    rmse: float
+    r2: float
+    r2_correlation: float
+
+    @classmethod
+    def of(cls, measured: FloatArray, predicted: FloatArray) -> MomentFit:
+        """Compare two moments.
+
+        Parameters
+        ----------
+        measured, predicted : ndarray (n_step,)
+            Joint moments [N m].
+
+        Returns
+        -------
+        MomentFit
+        """
+        error = predicted - measured
+        deviation = measured - measured.mean()
+        spread = predicted - predicted.mean()
+        total = float(deviation @ deviation)
+        both = float(np.sqrt(total * (spread @ spread)))
+        return cls(
+            rmse=float(np.sqrt(np.mean(error**2))),
+            r2=1.0 - float(error @ error) / total if total > 0.0 else float("nan"),
+            r2_correlation=(float(deviation @ spread) / both) ** 2 if both > 0.0 else float("nan"),
+        )
+
+
+Fit = dict[str, dict[str, MomentFit]]
+
+
+def moment_fit(trial: Trial, simulation: Simulation) -> dict[str, MomentFit]:
+    """Judge the predicted moments of one trial.
+
+    Parameters
+    ----------
+    trial : Trial
+        With measured moments.
+    simulation : Simulation
+        Of that trial.
+
+    Returns
+    -------
+    dict of str to MomentFit
+        By DOF.
+
+    Raises
+    ------
+    DataError
+        If the trial has no measured moments.
+    """
+    if trial.measured_moment is None:
+        raise DataError(wording(f"trial {trial.name}", "measured moments", "none"))
+    return {
+        dof: MomentFit.of(trial.measured_moment[:, i], simulation.joint_moment[dof])
+        for i, dof in enumerate(trial.dof_names)
+    }
+
+
+def mean_fit(fit: Fit, trials: Iterable[str] | None = None) -> dict[str, MomentFit]:
+    """Average each figure over trials.
+
+    Parameters
+    ----------
+    fit : dict of str to dict of str to MomentFit
+        By trial and DOF; at least one trial.
+    trials : iterable of str, optional
+        The trials to average over; all by default.
+
+    Returns
+    -------
+    dict of str to MomentFit
+        By DOF.
+    """
+    chosen = [fit[name] for name in (fit if trials is None else trials)]
+    return {
+        dof: MomentFit(
+            rmse=float(np.mean([one[dof].rmse for one in chosen])),
+            r2=float(np.mean([one[dof].r2 for one in chosen])),
+            r2_correlation=float(np.mean([one[dof].r2_correlation for one in chosen])),
+        )
+        for dof in chosen[0]
+    }

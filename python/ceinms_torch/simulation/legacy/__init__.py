@@ -1,0 +1,1 @@
+"""The model of CEINMS 0.9."""

@@ -1,0 +1,292 @@
+"""Forces and moments in real time: one instant in, one instant out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ceinms_torch import _kernel
+from ceinms_torch.errors import DataError, OptionError, did_you_mean, wording
+from ceinms_torch.model.nms_model import Tendon
+from ceinms_torch.model.options import check_number
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.simulation.curves import curve_tables
+from ceinms_torch.simulation.simulate import engine_tendon
+
+FloatArray = NDArray[np.float64]
+
+
+class StreamStep(NamedTuple):
+    """What one step of a stream gives.
+
+    Parameters
+    ----------
+    mtu_force : ndarray (n_mtu,)
+        Along the tendon, eq. (3) [N].
+    joint_moment : ndarray (n_dof,)
+        [N m].
+    """
+
+    mtu_force: FloatArray
+    joint_moment: FloatArray
+
+
+def check_dofs(subject: Subject, dofs: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the DOFs asked for, all of the subject's where nobody asked.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject.
+    dofs : sequence of str, optional
+        Names of DOFs, in any order.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    OptionError
+        If the subject has no such DOF, or one is named twice.
+    """
+    names = subject.dof_names if dofs is None else tuple(dofs)
+    for i, name in enumerate(names):
+        if name not in subject.dof_names:
+            hint = did_you_mean(name, subject.dof_names)
+            expected = f"DOFs of the subject, {', '.join(subject.dof_names)}"
+            raise OptionError(wording("dofs", expected, name, hint))
+        if name in names[:i]:
+            raise OptionError(wording("dofs", "every DOF once", f"{name} twice"))
+    return names
+
+
+def acting_mtus(subject: Subject, dofs: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which MTUs act on which DOF.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject.
+    dofs : sequence of str
+        Some of its DOFs.
+
+    Returns
+    -------
+    ndarray of bool (n_dof, n_mtu)
+    """
+    of_dof = {dof.name: dof.mtu_names for dof in subject.dofs}
+    return np.array(
+        [[name in of_dof[dof] for name in subject.mtu_names] for dof in dofs], dtype=bool
+    ).reshape(len(dofs), len(subject.mtus))
+
+
+class Stream:
+    """A simulation that goes on instant by instant, as signals come in.
+
+    A stream over a recorded trial gives what `simulate` gives for the whole of it, if its
+    excitations were recorded together with the lengths; only the stiff tendon's fibre velocity
+    differs, since it follows from the last two lengths, not from a spline through all of them.
+    All memory is taken when the stream is made. For one thread at a time.
+
+    Excitations act later by each MTU's delay. A stream that starts in the middle of a movement
+    should be given what came before (`run_in`): else its muscles start from rest, and the first
+    tenths of a second mean little.
+
+    Parameters
+    ----------
+    subject : Subject
+        The model.
+    dofs : sequence of str, optional
+        The DOFs whose moments are wanted, in the order of the moment arms; all of the subject's,
+        unless given.
+    rate : float
+        Steps per second [Hz], > 0.
+    tendon : {"rosenbrockElastic", "equilibriumElastic", "stiff"} or Tendon
+        Tendon model; the second is solved as the first.
+    filter_start : {"zero", "ceinms"}
+        Whether the activation filter starts from rest, or restarts at its third sample, as that of
+        CEINMS does (reference C.1). A restart without excitations before the first step is a jump
+        that an elastic tendon answers with a swing.
+    longest_delay : float
+        The longest delay that any subject of this stream will have [s], >= 0.
+    instruction_set : str
+        "auto", or one of `_kernel.instruction_sets()`.
+
+    Raises
+    ------
+    OptionError
+        If an option is not one of these.
+    DataError
+        If a delay of the subject is negative, or longer than the longest.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        dofs: Sequence[str] | None = None,
+        *,
+        rate: float,
+        tendon: str | Tendon = "rosenbrockElastic",
+        filter_start: str = "zero",
+        longest_delay: float = 0.25,
+        instruction_set: str = "auto",
+    ) -> None:
+        check_number("rate", rate, above=0.0)
+        check_number("longest_delay", longest_delay, least=0.0)
+        if filter_start not in ("zero", "ceinms"):
+            raise OptionError(wording("filter_start", "zero or ceinms", repr(filter_start)))
+        self._subject = subject
+        self.dof_names = check_dofs(subject, dofs)
+        self.rate = float(rate)
+        self.longest_delay = float(longest_delay)
+        self._check_delays(subject)
+        self._core = _kernel.Stream(
+            tables=curve_tables(subject),
+            parameters=subject.parameters(),
+            acts=acting_mtus(subject, self.dof_names),
+            rate=self.rate,
+            longest_delay=self.longest_delay,
+            tendon=engine_tendon(tendon),
+            filter_start=filter_start,
+            instruction_set=instruction_set,
+        )
+        # Looked up once, not at every step.
+        self._step = self._core.step
+
+    def run_in(self, excitation: ArrayLike) -> None:
+        """Let the activation filter run over the excitations before the first step.
+
+        Parameters
+        ----------
+        excitation : array_like (n_row, n_mtu)
+            At the stream's rate, the last row one step before the first step. Values outside 0 to
+            1 are clamped and counted. Half a second is plenty for most filters.
+
+        Raises
+        ------
+        DataError
+            If the shape is wrong, a number is not finite, or there has been a step.
+        """
+        if self.n_step > 0:
+            hint = "call reset() to begin again"
+            raise DataError(wording("run_in", "a stream before its first step", "one after", hint))
+        try:
+            self._core.run_in(np.asarray(excitation, dtype=np.float64))
+        except ValueError as error:
+            raise DataError(str(error)) from None
+
+    def step(
+        self, excitation: ArrayLike, mtu_length: ArrayLike, moment_arm: ArrayLike
+    ) -> StreamStep:
+        """Go on to the next instant.
+
+        Parameters
+        ----------
+        excitation : array_like (n_mtu,)
+            0 to 1; values outside are clamped and counted (`n_clamped`).
+        mtu_length : array_like (n_mtu,)
+            [m].
+        moment_arm : array_like (n_dof, n_mtu)
+            [m]; what is said of an MTU that does not act on a DOF is ignored.
+
+        Returns
+        -------
+        StreamStep
+            Arrays of its own.
+
+        Raises
+        ------
+        DataError
+            If a shape is wrong or a number not finite; the stream stays where it was.
+        """
+        try:
+            return StreamStep(*self._step(excitation, mtu_length, moment_arm))
+        except ValueError as error:
+            raise DataError(str(error)) from None
+
+    def set_subject(self, subject: Subject) -> None:
+        """Go on with other parameters, such as those of a re-fit; activation and fibres stay.
+
+        Parameters
+        ----------
+        subject : Subject
+            With the same MTUs, DOFs and curves.
+
+        Raises
+        ------
+        DataError
+            If it differs in more than parameters, or a delay is negative or longer than
+            `longest_delay`.
+        """
+        old = self._subject
+        for what, same in (
+            ("MTUs", subject.mtu_names == old.mtu_names),
+            ("DOFs", subject.dofs == old.dofs),
+            ("curves", subject.curves == old.curves),
+        ):
+            if not same:
+                hint = "make another stream"
+                raise DataError(wording("set_subject", f"the same {what}", "others", hint))
+        self._check_delays(subject)
+        self._core.set_parameters(subject.parameters())
+        self._subject = subject
+
+    def reset(self) -> None:
+        """Go back to rest, before the first instant. Parameters stay."""
+        self._core.reset()
+
+    def _check_delays(self, subject: Subject) -> None:
+        for mtu in subject.mtus:
+            if not 0.0 <= mtu.em_delay <= self.longest_delay:
+                raise DataError(
+                    wording(
+                        f"emDelay of {mtu.name}",
+                        f"0 to {self.longest_delay:g} s",
+                        f"{mtu.em_delay:g} s",
+                        "make the stream with a greater longest_delay",
+                    )
+                )
+
+    @property
+    def subject(self) -> Subject:
+        """The model as it is now."""
+        return self._subject
+
+    @property
+    def mtu_names(self) -> tuple[str, ...]:
+        """Names of the MTUs, in the order of every array."""
+        return self._subject.mtu_names
+
+    @property
+    def n_step(self) -> int:
+        """Steps since the beginning or the last reset."""
+        return self._core.n_step
+
+    @property
+    def n_clamped(self) -> int:
+        """How many excitations since then were outside 0 to 1."""
+        return self._core.n_clamped
+
+    @property
+    def activation(self) -> FloatArray:
+        """Activation at the last step (n_mtu,), eq. (2) [-]; like all these, zero before."""
+        return self._core.activation
+
+    @property
+    def fibre_length(self) -> FloatArray:
+        """Fibre length at the last step (n_mtu,) [m]."""
+        return self._core.fibre_length
+
+    @property
+    def fibre_velocity(self) -> FloatArray:
+        """Fibre velocity at the last step (n_mtu,) [m/s], lengthening positive."""
+        return self._core.fibre_velocity
+
+    @property
+    def tendon_strain(self) -> FloatArray:
+        """Tendon strain at the last step (n_mtu,) [-]."""
+        return self._core.tendon_strain

@@ -1,0 +1,99 @@
+"""Where a synergy-hybrid calibration starts: synergies of what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.synergies.channels import Channels
+from ceinms_torch.synergies.extraction import Synergies, extract_synergies
+from ceinms_torch.synergies.problem import HybridSetting
+from ceinms_torch.synergies.vaf import ENOUGH_VAF
+
+FloatArray = NDArray[np.float64]
+
+# The search goes on from what is extracted, so that more starts than this would only cost time.
+_REPLICATES = 5
+
+
+def choose_number(channels: Channels, hybrid: SynergyHybrid, recorded: Sequence[FloatArray]) -> int:
+    """Return the number of synergies that was asked for, or the fewest that suffice.
+
+    Parameters
+    ----------
+    channels : Channels
+        Recorded excitations.
+    hybrid : SynergyHybrid
+        What was asked for.
+    recorded : sequence of ndarray (n_channel, n_node)
+        The recorded excitations of every trial.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    OptionError
+        If there would be more synergies than recorded excitations.
+    """
+    n_channel = channels.n_channel
+    if hybrid.n_synergy == "auto":
+        for n_synergy in range(1, n_channel):
+            if _extract(recorded, n_synergy, seed=0).vaf > ENOUGH_VAF:
+                return n_synergy
+        return n_channel
+    if hybrid.n_synergy > n_channel:
+        names = ", ".join(channels.mtu_names[i] for i in channels.tracked)
+        raise OptionError(
+            wording(
+                "number of synergies",
+                f"at most {n_channel}, one per independent recorded excitation ({names})",
+                str(hybrid.n_synergy),
+                "more than that no recording can tell apart",
+            )
+        )
+    return hybrid.n_synergy
+
+
+def start_points(
+    setting: HybridSetting, parameters: FloatArray, n_start: int, seed: int
+) -> FloatArray:
+    """Return start points: synergies of the recorded excitations, and random weightings.
+
+    Parameters
+    ----------
+    setting : HybridSetting
+        What synergies reconstruct and synthesise.
+    parameters : ndarray (n_parameter,)
+        Where all searches start in the parameter space.
+    n_start : int
+        How many; they differ in the weightings of synthesised MTUs only.
+    seed : int
+        Of these weightings: between zero and the largest one of a recorded excitation.
+
+    Returns
+    -------
+    ndarray (n_start, n)
+    """
+    space = setting.space(len(parameters))
+    synergies = _extract(setting.recorded, setting.n_synergy, seed)
+    own = synergies.weightings
+    primitives = np.split(synergies.primitives, np.cumsum(space.n_node)[:-1], axis=1)
+    random = np.random.default_rng(seed)
+    points = []
+    for _ in range(n_start):
+        shares = random.uniform(size=(space.n_set, space.n_weighted - len(own), len(own.T)))
+        sets = [np.concatenate([own, share * own.max(axis=0)]) for share in shares]
+        points.append(space.join(parameters, np.array(sets), primitives))
+    return np.clip(points, 0.0, 1.0)
+
+
+def _extract(recorded: Sequence[FloatArray], n_synergy: int, seed: int) -> Synergies:
+    """Return synergies of all trials together, from channels (n_channel, n_node) of each."""
+    together = np.concatenate(recorded, axis=1).T
+    return extract_synergies(together, n_synergy, replicates=_REPLICATES, seed=seed)

@@ -1,0 +1,176 @@
+"""Excitations of a new trial from its recordings and known muscle weightings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
+from ceinms_torch.calibration.optimisers.minimum import Point
+from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.errors import DataError, wording
+from ceinms_torch.model.calibration import CalibrationStep
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.nms_model import Tendon
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import Lbfgs
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.moments import check_moments
+from ceinms_torch.simulation.simulate import calibrated_tendon, check_names
+from ceinms_torch.synergies.channels import Channels
+from ceinms_torch.synergies.problem import FusedHybridProblem, HybridSetting
+from ceinms_torch.synergies.result import TrialSynergies, synthesised_trial
+from ceinms_torch.synergies.space import SynergySpace
+from ceinms_torch.synergies.weightings import Weightings
+
+FloatArray = NDArray[np.float64]
+
+
+def synthesise_excitations(
+    subject: Subject,
+    trial: Trial,
+    generator: ExcitationGenerator,
+    weightings: Weightings,
+    *,
+    refine: bool = False,
+    hybrid: SynergyHybrid | None = None,
+    objective: Objective | None = None,
+    dofs: Sequence[str] | None = None,
+    tendon: str | Tendon = "rosenbrockElastic",
+    options: Lbfgs | None = None,
+) -> TrialSynergies:
+    """Synthesise what was not recorded in a trial, with the weightings of a calibration.
+
+    Primitives are those that reconstruct the recorded excitations best, sample by sample by
+    non-negative least squares, and drive the MTUs that had no recording in the calibration.
+
+    Parameters
+    ----------
+    subject : Subject
+        The calibrated subject.
+    trial : Trial
+        As recorded; it may be one that the calibration has not seen.
+    generator : ExcitationGenerator
+        Which MTUs were recorded; all that the weightings call so.
+    weightings : Weightings
+        From the calibration, kept as they are.
+    refine : bool
+        Go on from these primitives to the minimum of eq. (5) with parameters and weightings fixed:
+        the trial's own moments help to find its excitations.
+    hybrid : SynergyHybrid, optional
+        Weights of eq. (5) and rate of the primitives, as in the calibration.
+    objective : Objective, optional
+        Normalisation and penalties, to refine with.
+    dofs : sequence of str, optional
+        DOFs whose moments count in it; all.
+    tendon : str or Tendon
+        Tendon model in it, see `simulate`.
+    options : Lbfgs, optional
+        Settings of the optimiser.
+
+    Returns
+    -------
+    TrialSynergies
+        Its `trial` is ready for `simulate`.
+
+    Raises
+    ------
+    DataError
+        If the trial was read with another subject, an MTU that the weightings call recorded is
+        not, or there are no moments to refine with.
+    """
+    check_names(subject, trial)
+    hybrid = dataclasses.replace(hybrid or SynergyHybrid(), synthesise=weightings.synthesised)
+    step = CalibrationStep(
+        dofs=tuple(dofs or subject.dof_names), objective=objective or Objective(), parameters=()
+    )
+    channels = Channels.of([trial], generator, hybrid, step.dofs)
+    _check_recorded(trial, channels, weightings, generator)
+    setting = HybridSetting.of([trial], channels, hybrid, weightings.values.shape[1])
+    own = weightings.values[[*channels.tracked, *channels.synthesised]]
+    primitives = least_squares_primitives(own[: channels.n_channel], setting.recorded[0])
+    if refine:
+        check_moments(trial, step.dofs)
+        space = ParameterSpace(subject=subject, components=())
+        name = calibrated_tendon(tendon)
+        problem = FusedHybridProblem(
+            subject, [trial], step, space, setting, tendon=name, exact_bounds=False
+        )
+        primitives = _refined(problem, setting.space(0), own, primitives, options or Lbfgs())
+    return synthesised_trial(trial, weightings, setting.nodes[0].to_rows(primitives))
+
+
+def least_squares_primitives(weightings: FloatArray, recorded: FloatArray) -> FloatArray:
+    """Return the primitives that reconstruct excitations best.
+
+    Parameters
+    ----------
+    weightings : ndarray (n_channel, n_synergy)
+        Of the recorded excitations.
+    recorded : ndarray (n_channel, n_sample)
+        The excitations.
+
+    Returns
+    -------
+    ndarray (n_synergy, n_sample)
+        >= 0.
+    """
+    from scipy.optimize import nnls  # noqa: PLC0415  slow to load
+
+    return np.stack([nnls(weightings, sample)[0] for sample in recorded.T], axis=1)
+
+
+class _PrimitivesOnly:
+    """A hybrid problem of which only the primitives change."""
+
+    def __init__(self, problem: FusedHybridProblem, fixed: FloatArray) -> None:
+        self.problem = problem
+        self.fixed = fixed
+
+    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+        """Return the objective and its gradient by the primitives."""
+        point, gradient = self.problem.gradient(np.concatenate([self.fixed, x]))
+        return point, gradient[len(self.fixed) :]
+
+
+def _refined(
+    problem: FusedHybridProblem,
+    space: SynergySpace,
+    weightings: FloatArray,
+    primitives: FloatArray,
+    options: Lbfgs,
+) -> FloatArray:
+    # Primitives exceed 1 where someone works harder than in the calibration. The search is within
+    # 0 to 1, so the weightings take over what is beyond.
+    scale = np.maximum(primitives.max(axis=1), 1.0)
+    weightings, primitives = weightings * scale, primitives / scale[:, np.newaxis]
+    start = space.join(np.zeros(0), weightings, [primitives])
+    fixed = start[: space.first_primitive]
+    minimum = minimise_lbfgs(
+        _PrimitivesOnly(problem, fixed), start[len(fixed) :], options, callback=None
+    )
+    found = space.primitives(np.concatenate([fixed, minimum.x]))[0]
+    return np.asarray(found * scale[:, np.newaxis])
+
+
+def _check_recorded(
+    trial: Trial, channels: Channels, weightings: Weightings, generator: ExcitationGenerator
+) -> None:
+    recorded = np.any(channels.mixing, axis=1)
+    for name, origin, is_recorded in zip(
+        weightings.mtu_names, weightings.origin, recorded, strict=True
+    ):
+        if origin == "recorded" and not is_recorded:
+            raise DataError(
+                wording(
+                    f"trial {trial.name}: excitation of {name}",
+                    "a recording, as in the calibration that the weightings are from",
+                    "none",
+                    f"compare its <excitation> in {generator.path or 'the excitation generator'}",
+                )
+            )

@@ -1,1 +1,0 @@
-"""What users do: simulate a trial, calibrate a subject, judge the fit, write the results."""

@@ -1,1 +1,0 @@
-"""What is wrong or doubtful in a folder, found before anything is run."""

@@ -2,8 +2,8 @@
 
 #include "bind_torch.hpp"
 #include "callback.hpp"
-#include "ceinms_torch/calibration/adamw.hpp"
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/tensor/adamw.hpp"
+#include "ceinms_torch/tensor/hybrid_problem.hpp"
 
 #include <string>
 #include <utility>

@@ -1,7 +1,7 @@
 /// Calibration for Python: the problems and their terms.
 
 #include "bind_torch.hpp"
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/tensor/hybrid_problem.hpp"
 #include "names.hpp"
 
 #include <string>

@@ -1,4 +1,4 @@
-#include "ceinms_torch/calibration/problem.hpp"
+#include "ceinms_torch/tensor/problem.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>

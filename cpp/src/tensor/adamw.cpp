@@ -1,4 +1,4 @@
-#include "ceinms_torch/calibration/adamw.hpp"
+#include "ceinms_torch/tensor/adamw.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/optim/adamw.h>

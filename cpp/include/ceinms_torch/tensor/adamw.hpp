@@ -2,7 +2,7 @@
 /// Calibration by gradient descent: torch's AdamW in the unit box.
 #pragma once
 
-#include "ceinms_torch/calibration/objective.hpp"
+#include "ceinms_torch/tensor/objective.hpp"
 
 #include <ATen/core/Tensor.h>
 

@@ -2,7 +2,7 @@
 /// The synergy-hybrid calibration, eq. (5), on tensors: the reference for fused/hybrid_problem.hpp.
 #pragma once
 
-#include "ceinms_torch/calibration/problem.hpp"
+#include "ceinms_torch/tensor/problem.hpp"
 
 #include <ATen/core/Tensor.h>
 

@@ -1,4 +1,4 @@
-#include "ceinms_torch/calibration/objective.hpp"
+#include "ceinms_torch/tensor/objective.hpp"
 
 #include <ATen/ATen.h>
 

@@ -2,8 +2,8 @@
 /// A calibration as an optimiser sees it: a vector in the unit box and its objective.
 #pragma once
 
-#include "ceinms_torch/calibration/objective.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
+#include "ceinms_torch/tensor/objective.hpp"
 
 #include <ATen/core/Tensor.h>
 

@@ -1,7 +1,7 @@
 /// The annealing of CEINMS 0.9 for Python.
 
 #include "bind_kernel.hpp"
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/legacy/calibration.hpp"
 #include "legacy_arrays.hpp"
 

@@ -1,7 +1,7 @@
 /// A trial as a function of its excitations, for Python.
 
 #include "bind_kernel.hpp"
-#include "ceinms_torch/fused/excitation_problem.hpp"
+#include "ceinms_torch/engine/excitation_problem.hpp"
 #include "names.hpp"
 #include "simulated_trial.hpp"
 

@@ -3,7 +3,7 @@
 #include "arrays.hpp"
 #include "bind_kernel.hpp"
 #include "callback.hpp"
-#include "ceinms_torch/fused/optimisers.hpp"
+#include "ceinms_torch/calibration/optimisers.hpp"
 #include "names.hpp"
 #include "simulated_trial.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "arrays.hpp"
 #include "bind_kernel.hpp"
-#include "ceinms_torch/fused/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/hybrid_problem.hpp"
 #include "names.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "arrays.hpp"
 #include "bind_kernel.hpp"
-#include "ceinms_torch/fused/stream.hpp"
+#include "ceinms_torch/engine/stream.hpp"
 #include "names.hpp"
 
 #include <span>

@@ -1,7 +1,7 @@
 /// Options that Python spells as words.
 #pragma once
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 

@@ -6,7 +6,7 @@
 /// longest is mostly what else the machine does. Moving: a gait-like cycle. Resting: no excitation
 /// and no movement, when states fade towards the smallest numbers there are.
 
-#include "ceinms_torch/fused/stream.hpp"
+#include "ceinms_torch/engine/stream.hpp"
 #include "measuring.hpp"
 #include "synthetic.hpp"
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../cpp/manual_curves.hpp"
-#include "ceinms_torch/fused/problem.hpp"
+#include "ceinms_torch/calibration/problem.hpp"
 
 #include <cmath>
 #include <cstddef>

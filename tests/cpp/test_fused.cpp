@@ -1,6 +1,6 @@
 /// The fused engine, on every instruction set of this build and machine: its numbers are those of
 /// simulate_mtu, its reverse sweep and sensitivities are derivatives, its threads share the work.
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 #include "helpers.hpp"
 
 #include <algorithm>

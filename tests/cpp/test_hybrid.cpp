@@ -1,6 +1,6 @@
 /// Excitations searched for by gradients: derivatives of forces, the convex step, whole frames.
 
-#include "ceinms_torch/fused/excitation_problem.hpp"
+#include "ceinms_torch/engine/excitation_problem.hpp"
 #include "ceinms_torch/legacy/gradient_search.hpp"
 #include "ceinms_torch/legacy/hybrid.hpp"
 #include "ceinms_torch/legacy/proximal_step.hpp"

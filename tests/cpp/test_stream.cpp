@@ -1,5 +1,5 @@
 /// Instants one by one: the stepper, and streams against whole trials.
-#include "ceinms_torch/fused/stream.hpp"
+#include "ceinms_torch/engine/stream.hpp"
 #include "ceinms_torch/kernel/trial.hpp"
 #include "helpers.hpp"
 

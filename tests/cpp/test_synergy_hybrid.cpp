@@ -1,6 +1,6 @@
 /// The synergy-hybrid problem: its gradient is the derivative of its objective.
 
-#include "ceinms_torch/fused/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/hybrid_problem.hpp"
 #include "helpers.hpp"
 
 #include <algorithm>

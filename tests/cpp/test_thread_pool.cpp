@@ -1,6 +1,6 @@
 /// The threads of the fused engine.
 
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -125,9 +125,10 @@ def ours(*layers):
 
 CPP_LAYERS = {
     "kernel": (STANDARD, ours("kernel")),
-    "fused": (STANDARD, ours("kernel", "fused")),
+    "engine": (STANDARD, ours("kernel", "engine")),
+    "calibration": (STANDARD, ours("kernel", "engine", "calibration")),
     "legacy": (STANDARD, ours("kernel", "legacy")),
-    "tensor": (STANDARD, ours("kernel", "fused", "tensor"), TORCH),
+    "tensor": (STANDARD, ours("kernel", "engine", "tensor"), TORCH),
     "bindings": (STANDARD, ours(r"\w+"), TORCH, PYBIND, r'"\w+\.hpp"'),
 }
 # The compiler's header of vector instructions, where the processor has them.

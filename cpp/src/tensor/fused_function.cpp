@@ -1,6 +1,6 @@
 #include "ceinms_torch/tensor/fused_function.hpp"
 
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>

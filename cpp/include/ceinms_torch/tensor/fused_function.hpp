@@ -2,7 +2,7 @@
 /// The fused engine as one node of torch's graph.
 #pragma once
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
 
 #include <ATen/core/Tensor.h>

@@ -1,5 +1,6 @@
 /// @file hybrid_problem.hpp
-/// The synergy-hybrid calibration, eq. (5), on tensors: the reference for fused/hybrid_problem.hpp.
+/// The synergy-hybrid calibration, eq. (5), on tensors: the reference for
+/// calibration/hybrid_problem.hpp.
 #pragma once
 
 #include "ceinms_torch/tensor/problem.hpp"

@@ -27,7 +27,7 @@ struct ParameterMap {
   at::Tensor parameters(const at::Tensor& x) const;
 };
 
-/// |matrix x - offset|^2, on points of the unit box; see fused/linear_terms.hpp.
+/// |matrix x - offset|^2, on points of the unit box; see calibration/linear_terms.hpp.
 struct LinearTerm {
   std::string name;
   at::Tensor matrix;  ///< (n_row, n)

@@ -1,4 +1,4 @@
-#include "ceinms_torch/fused/stream.hpp"
+#include "ceinms_torch/engine/stream.hpp"
 
 #include <algorithm>
 #include <bit>

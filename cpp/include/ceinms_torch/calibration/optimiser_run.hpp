@@ -2,7 +2,7 @@
 /// What every optimiser of this layer keeps while it runs.
 #pragma once
 
-#include "ceinms_torch/fused/optimisers.hpp"
+#include "ceinms_torch/calibration/optimisers.hpp"
 
 #include <chrono>
 #include <cmath>

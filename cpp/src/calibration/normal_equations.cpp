@@ -1,6 +1,6 @@
 /// The linearised residuals of a problem: Gauss-Newton matrix, Jacobian.
 
-#include "ceinms_torch/fused/problem.hpp"
+#include "ceinms_torch/calibration/problem.hpp"
 
 #include <algorithm>
 #include <cmath>

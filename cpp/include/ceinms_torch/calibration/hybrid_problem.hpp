@@ -2,7 +2,7 @@
 /// The synergy-hybrid calibration, eq. (5): model parameters, primitives and weightings at once.
 #pragma once
 
-#include "ceinms_torch/fused/problem.hpp"
+#include "ceinms_torch/calibration/problem.hpp"
 
 #include <array>
 #include <cstddef>

@@ -2,7 +2,7 @@
 /// Minimisers of a fused problem in the unit box: Levenberg-Marquardt and AdamW.
 #pragma once
 
-#include "ceinms_torch/fused/problem.hpp"
+#include "ceinms_torch/calibration/problem.hpp"
 
 #include <functional>
 #include <string_view>

@@ -2,7 +2,7 @@
 /// A whole trial as a function of the excitations of some MTUs at all steps.
 #pragma once
 
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/kernel/trial.hpp"
 
 #include <cstddef>

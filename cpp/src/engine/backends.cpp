@@ -1,6 +1,6 @@
 /// Which of the compiled backends this machine runs.
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 
 namespace ceinms_torch::fused {
 

@@ -3,9 +3,9 @@
 /// objective, its gradient, or its linearised residuals out.
 #pragma once
 
-#include "ceinms_torch/fused/linear_terms.hpp"
-#include "ceinms_torch/fused/simulation.hpp"
-#include "ceinms_torch/fused/smooth_problem.hpp"
+#include "ceinms_torch/calibration/linear_terms.hpp"
+#include "ceinms_torch/calibration/smooth_problem.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/kernel/dual.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
 

@@ -4,7 +4,7 @@
 /// Only templates on packs may be instantiated here: whatever else this file emitted could be
 /// merged with the same function of another instruction set by the linker.
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 
 #include "ceinms_torch/kernel/adjoint.hpp"
 #include "ceinms_torch/kernel/pack.hpp"

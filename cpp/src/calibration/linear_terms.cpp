@@ -1,4 +1,4 @@
-#include "ceinms_torch/fused/linear_terms.hpp"
+#include "ceinms_torch/calibration/linear_terms.hpp"
 
 #include <numeric>
 

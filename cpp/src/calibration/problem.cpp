@@ -1,4 +1,4 @@
-#include "ceinms_torch/fused/problem.hpp"
+#include "ceinms_torch/calibration/problem.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "ceinms_torch/fused/excitation_problem.hpp"
+#include "ceinms_torch/engine/excitation_problem.hpp"
 
 #include <algorithm>
 #include <utility>

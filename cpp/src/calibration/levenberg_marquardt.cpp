@@ -1,4 +1,4 @@
-#include "ceinms_torch/fused/optimiser_run.hpp"
+#include "ceinms_torch/calibration/optimiser_run.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 /// Forces and moments in real time: one instant in, one instant out, no allocation in between.
 #pragma once
 
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,7 +2,7 @@
 /// A set of trials laid out in lanes: simulate all of it, with gradients or sensitivities.
 #pragma once
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 #include "ceinms_torch/kernel/trial.hpp"
 
 #include <cstddef>

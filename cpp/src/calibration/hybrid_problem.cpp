@@ -1,4 +1,4 @@
-#include "ceinms_torch/fused/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/hybrid_problem.hpp"
 
 #include <algorithm>
 #include <numeric>

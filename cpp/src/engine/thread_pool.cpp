@@ -1,4 +1,4 @@
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <atomic>
 #include <condition_variable>

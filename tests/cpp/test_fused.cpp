@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 namespace {
 
 using namespace kernel::testing;
@@ -370,4 +370,4 @@ TEST_CASE("products of rows") {
 }
 
 }  // namespace
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 std::string_view name_of(Status status) noexcept {
   switch (status) {
@@ -60,4 +60,4 @@ Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
   }
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

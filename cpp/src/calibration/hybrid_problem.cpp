@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 namespace {
 
 /// Calls f(row, node below, share of the node above) for every row of a trial.
@@ -192,4 +192,4 @@ void HybridProblem::add_bounds(const double* value, std::size_t n,
   }
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

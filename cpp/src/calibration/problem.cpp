@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 namespace {
 
 using kernel::Normalisation;
@@ -15,10 +15,12 @@ constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
-Problem::Problem(const Backend& backend, const std::vector<kernel::TrialInput>& trials,
-                 std::shared_ptr<const CurveTables> curves, ProblemData data, std::size_t n_thread)
+Problem::Problem(const engine::Backend& backend, const std::vector<kernel::TrialInput>& trials,
+                 std::shared_ptr<const engine::CurveTables> curves, ProblemData data,
+                 std::size_t n_thread)
     : data_(std::make_shared<const ProblemData>(std::move(data))),
-      workspace_(LaneLayout(backend, trials), std::move(curves), data_->simulation, n_thread),
+      workspace_(engine::LaneLayout(backend, trials), std::move(curves), data_->simulation,
+                 n_thread),
       sizes_{static_cast<double>(data_->dofs.size()), static_cast<double>(trials.size())},
       own_(workspace_.layout().n_mtu()),
       column_of_(kernel::n_parameter_kind, none),
@@ -149,12 +151,12 @@ double Problem::error_weight(const Joint& joint) const {
 /// Moment errors of a joint after a forward pass.
 void Problem::measure(Joint& joint) const {
   if (joint.dof == no_dof) return measure_peak(joint);
-  const LaneLayout& layout = workspace_.layout();
+  const engine::LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
   const std::size_t n_step = joint.error.size();
   std::copy(joint.measured.begin(), joint.measured.end(), joint.error.begin());
   for (std::size_t m = 0; m < joint.mtus.size(); ++m) {
-    const Lane& lane = layout.lane(joint.trial, joint.mtus[m]);
+    const engine::Lane& lane = layout.lane(joint.trial, joint.mtus[m]);
     const double* force = workspace_.trace(lane.block).mtu_force + lane.place;
     const double* arm = joint.moment_arm.data() + m * n_step;
     for (std::size_t k = 0; k < n_step; ++k) joint.error[k] -= arm[k] * force[k * width];
@@ -171,13 +173,13 @@ void Problem::measure(Joint& joint) const {
 /// it is. So w / (sum of F0) is the moment arm of every MTU at this point, and least squares
 /// follow: the rows weigh the steps near the peak, and the peak's own are not the only ones.
 void Problem::measure_peak(Joint& joint) const {
-  const LaneLayout& layout = workspace_.layout();
+  const engine::LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
   const std::size_t n_step = joint.error.size();
   std::vector<double>& error = joint.error;
   std::fill(error.begin(), error.end(), 0.0);
   for (const std::size_t mtu : joint.mtus) {
-    const Lane& lane = layout.lane(joint.trial, mtu);
+    const engine::Lane& lane = layout.lane(joint.trial, mtu);
     const double* force = workspace_.trace(lane.block).mtu_force + lane.place;
     for (std::size_t k = 0; k < n_step; ++k) error[k] -= force_scale_ * force[k * width];
   }
@@ -204,11 +206,11 @@ void Problem::add_up_penalties(std::size_t block) {
   BlockPenalties& sums = penalties_[block];
   sums.fibre_length = 0.0;
   sums.tendon_strain = 0.0;
-  visit_penalties(block,
-                  [&](const Lane&, std::size_t, Term term, double weight, double distance, double) {
-                    (term == Term::fibre_length ? sums.fibre_length : sums.tendon_strain) +=
-                        weight * distance * distance;
-                  });
+  visit_penalties(block, [&](const engine::Lane&, std::size_t, Term term, double weight,
+                             double distance, double) {
+    (term == Term::fibre_length ? sums.fibre_length : sums.tendon_strain) +=
+        weight * distance * distance;
+  });
 }
 
 /// The evaluation from what joints and blocks have measured, always in the same order: results do
@@ -248,10 +250,10 @@ const Evaluation& Problem::evaluate(const double* x) {
 
 /// Derivatives of the objective by what a block's simulation gave out.
 void Problem::fill_seeds(std::size_t block) {
-  const LaneLayout& layout = workspace_.layout();
+  const engine::LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
   workspace_.clear_seeds(block);
-  for (const Lane& lane : layout.lanes_of(block)) {
+  for (const engine::Lane& lane : layout.lanes_of(block)) {
     for (const Action& action : actions_[lane.trial * layout.n_mtu() + lane.mtu]) {
       const Joint& joint = joints_[action.joint];
       const std::size_t n_step = joint.error.size();
@@ -263,7 +265,7 @@ void Problem::fill_seeds(std::size_t block) {
   }
   std::vector<double>& direct = penalties_[block].by_optimal_length;
   direct.assign(width, 0.0);
-  visit_penalties(block, [&](const Lane& lane, std::size_t k, Term term, double weight,
+  visit_penalties(block, [&](const engine::Lane& lane, std::size_t k, Term term, double weight,
                              double distance, double slope) {
     const std::size_t at = k * width + lane.place;
     const double by_quantity = 2.0 * weight * distance * slope;
@@ -280,11 +282,11 @@ void Problem::fill_seeds(std::size_t block) {
 const Evaluation& Problem::gradient(const double* x, double* gradient) {
   evaluate(x);
   workspace_.reverse(matrix_gradient_.data(), [&](std::size_t block) { fill_seeds(block); });
-  const LaneLayout& layout = workspace_.layout();
+  const engine::LaneLayout& layout = workspace_.layout();
   double* by_lmo = matrix_gradient_.data() +
                    static_cast<std::size_t>(ParameterKind::optimal_fibre_length) * layout.n_mtu();
   for (std::size_t block = 0; block < layout.n_block(); ++block)
-    for (const Lane& lane : layout.lanes_of(block))
+    for (const engine::Lane& lane : layout.lanes_of(block))
       by_lmo[lane.mtu] += penalties_[block].by_optimal_length[lane.place];
   std::fill(gradient, gradient + n_component(), 0.0);
   const ParameterMap& map = data_->map;
@@ -294,4 +296,4 @@ const Evaluation& Problem::gradient(const double* x, double* gradient) {
   return evaluation_;
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

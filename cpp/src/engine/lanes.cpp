@@ -11,7 +11,7 @@
 
 #include <type_traits>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 namespace {
 
 using kernel::Dual;
@@ -317,4 +317,4 @@ const Backend& CEINMS_TORCH_BACKEND() {
   return backend;
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

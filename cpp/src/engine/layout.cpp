@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 AlignedBuffer::AlignedBuffer(std::size_t size, double value)
     : data_(static_cast<double*>(
@@ -185,4 +185,4 @@ void LaneLayout::add_to_rows(const Lane& lane, const double* by_sample, double* 
   }
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

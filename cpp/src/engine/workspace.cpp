@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 using kernel::n_parameter_kind;
 using kernel::ParameterKind;
@@ -129,4 +129,4 @@ void Workspace::reverse(double* gradient, const BlockWork& before) {
             buffers_[i].gradient[kind * width + lane.place];
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cmath>
 
-namespace ceinms_torch::calibration {
+namespace ceinms_torch::tensor {
 namespace {
 
 /// Stops when the best objective has improved too little for too long.
@@ -113,4 +113,4 @@ Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_boxed, const at
   return best;
 }
 
-}  // namespace ceinms_torch::calibration
+}  // namespace ceinms_torch::tensor

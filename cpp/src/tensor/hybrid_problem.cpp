@@ -4,11 +4,8 @@
 
 #include <cmath>
 
-namespace ceinms_torch::calibration {
+namespace ceinms_torch::tensor {
 namespace {
-
-using tensor::check_numbers;
-using tensor::check_shape;
 
 /// Residuals of one term, collected trial by trial.
 class Collected {
@@ -125,4 +122,4 @@ Evaluation HybridProblem::evaluate(const at::Tensor& x) const {
   return result;
 }
 
-}  // namespace ceinms_torch::calibration
+}  // namespace ceinms_torch::tensor

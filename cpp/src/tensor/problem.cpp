@@ -3,12 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
-namespace ceinms_torch::calibration {
+namespace ceinms_torch::tensor {
 namespace {
-
-using tensor::check_device;
-using tensor::check_numbers;
-using tensor::check_shape;
 
 /// Indices (n) of something of which there are `size`.
 void check_indices(const char* name, const at::Tensor& indices, std::int64_t size) {
@@ -25,7 +21,7 @@ void check_unique(const char* name, const at::Tensor& indices) {
                     ": expected different indices, got one twice.");
 }
 
-void check(const Target& target, const tensor::TrialBatch& batch) {
+void check_target(const Target& target, const TrialBatch& batch) {
   const auto& arm = batch.moment_arm;
   check_shape("measured_moment", target.measured_moment, {arm.size(0), arm.size(1), arm.size(3)});
   check_shape("variance", target.variance, {arm.size(1), arm.size(3)});
@@ -43,8 +39,8 @@ void check(const Target& target, const tensor::TrialBatch& batch) {
                     "variance: expected positive numbers, got one that is not.");
 }
 
-void check(const ParameterMap& map, const tensor::TrialBatch& batch) {
-  tensor::check_parameters(map.start, batch);
+void check_map(const ParameterMap& map, const TrialBatch& batch) {
+  check_parameters(map.start, batch);
   TORCH_CHECK_VALUE(map.lower.dim() == 1, "lower: expected one dimension, got ", map.lower.dim(),
                     ".");
   check_shape("upper", map.upper, map.lower.sizes());
@@ -73,8 +69,8 @@ at::Tensor ParameterMap::parameters(const at::Tensor& x) const {
 
 void Problem::check() const {
   tensor::check(batch);
-  calibration::check(target, batch);
-  calibration::check(map, batch);
+  check_target(target, batch);
+  check_map(map, batch);
   for (const LinearTerm& term : linear_terms) {
     check_shape("matrix", term.matrix, {term.offset.numel(), n_component()});
     check_shape("offset", term.offset, {term.offset.numel()});
@@ -94,17 +90,17 @@ void Problem::check_point(const at::Tensor& x) const {
 }
 
 Evaluation Problem::evaluate(const at::Tensor& x, const at::Tensor& excitation) const {
-  tensor::TrialBatch driven = batch;
+  TrialBatch driven = batch;
   driven.excitation = excitation;
-  return measure(x, tensor::simulate(curves, map.parameters(x), driven, simulation));
+  return measure(x, simulate(curves, map.parameters(x), driven, simulation));
 }
 
-Evaluation Problem::measure(const at::Tensor& x, const tensor::Simulation& result) const {
-  Evaluation evaluation = calibration::evaluate(result, map.parameters(x), map.start, batch, target,
-                                                objective, simulation.tendon);
+Evaluation Problem::measure(const at::Tensor& x, const Simulation& result) const {
+  Evaluation evaluation = tensor::evaluate(result, map.parameters(x), map.start, batch, target,
+                                           objective, simulation.tendon);
   for (const LinearTerm& term : linear_terms)
     evaluation.terms.push_back({term.name, at::mv(term.matrix, x) - term.offset});
   return evaluation;
 }
 
-}  // namespace ceinms_torch::calibration
+}  // namespace ceinms_torch::tensor

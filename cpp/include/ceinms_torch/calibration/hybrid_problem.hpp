@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 /// Recorded excitations of one trial at the nodes of its primitives: node j is at row
 /// min(j * rows_per_node, n_row - 1) of the trial's excitations.
@@ -99,4 +99,4 @@ class HybridProblem final : public SmoothProblem {
   Evaluation evaluation_;
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

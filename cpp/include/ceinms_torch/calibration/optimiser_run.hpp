@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 /// Clock, history and best point.
 class OptimiserRun {
@@ -66,4 +66,4 @@ class EarlyStopping {
   int since_ = 0;
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

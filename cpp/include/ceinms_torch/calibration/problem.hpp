@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 /// From a point of the unit box to the parameters of every MTU: component i is mapped to
 /// lower[i] + x[i] (upper[i] - lower[i]) and written to every slot that names it.
@@ -57,12 +57,13 @@ constexpr bool only_scales(kernel::ParameterKind kind) noexcept {
 /// are added in a fixed order, so that no result depends on the number of threads.
 class Problem final : public SmoothProblem {
  public:
-  Problem(const Backend& backend, const std::vector<kernel::TrialInput>& trials,
-          std::shared_ptr<const CurveTables> curves, ProblemData data, std::size_t n_thread);
+  Problem(const engine::Backend& backend, const std::vector<kernel::TrialInput>& trials,
+          std::shared_ptr<const engine::CurveTables> curves, ProblemData data,
+          std::size_t n_thread);
 
   std::size_t n_component() const noexcept override { return data_->map.n_component(); }
   std::vector<std::string> term_names() const override;
-  const LaneLayout& layout() const noexcept { return workspace_.layout(); }
+  const engine::LaneLayout& layout() const noexcept { return workspace_.layout(); }
   const kernel::ObjectiveSizes& sizes() const noexcept { return sizes_; }
   kernel::Normalisation normalisation() const noexcept { return data_->objective.normalisation; }
 
@@ -82,7 +83,7 @@ class Problem final : public SmoothProblem {
   }
   /// After `gradient`: add the derivatives of the objective by those rows to by_row (n_row).
   void add_excitation_gradient(std::size_t trial, std::size_t mtu, double* by_row) const {
-    const Lane& lane = workspace_.layout().lane(trial, mtu);
+    const engine::Lane& lane = workspace_.layout().lane(trial, mtu);
     workspace_.layout().add_to_rows(lane, workspace_.by_sample(lane.block), by_row, 1);
   }
 
@@ -98,8 +99,8 @@ class Problem final : public SmoothProblem {
     std::vector<std::size_t> components;  ///< that act on one of the MTUs
     std::vector<double> error;            ///< measured - predicted (n_step)
     double square_sum = 0.0;
-    AlignedBuffer rows;        ///< derivatives of the errors, and the errors, scaled
-    std::vector<double> gram;  ///< their products
+    engine::AlignedBuffer rows;  ///< derivatives of the errors, and the errors, scaled
+    std::vector<double> gram;    ///< their products
   };
   /// Where a lane acts: on the MTU number `mtu` of a joint.
   struct Action {
@@ -154,7 +155,7 @@ class Problem final : public SmoothProblem {
   void penalty_rows(std::size_t block, const Row& row) const;
 
   std::shared_ptr<const ProblemData> data_;
-  Workspace workspace_;
+  engine::Workspace workspace_;
   kernel::ObjectiveSizes sizes_;
   std::vector<std::vector<OwnParameter>> own_;  ///< by MTU
   std::vector<kernel::ParameterKind> kinds_;    ///< that shape trajectories and are calibrated
@@ -175,12 +176,12 @@ class Problem final : public SmoothProblem {
 template <class Visit>
 void Problem::visit_penalties(std::size_t block, const Visit& visit) const {
   using Number = kernel::Dual<double, 1>;
-  const LaneLayout& layout = workspace_.layout();
+  const engine::LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
-  const LaneTrace trace = workspace_.trace(block);
+  const engine::LaneTrace trace = workspace_.trace(block);
   const kernel::ObjectiveOptions& options = data_->objective;
   const bool elastic = data_->simulation.tendon != kernel::TendonModel::stiff;
-  for (const Lane& lane : layout.lanes_of(block)) {
+  for (const engine::Lane& lane : layout.lanes_of(block)) {
     const std::size_t n_step = layout.n_step(lane.trial);
     const auto look = [&](Term term, const kernel::RangePenalty& range, const double* table,
                           double scale) {
@@ -199,4 +200,4 @@ void Problem::visit_penalties(std::size_t block, const Visit& visit) const {
   }
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

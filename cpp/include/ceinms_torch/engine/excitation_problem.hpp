@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 /// What excitations are searched for, and what for.
 struct ExcitationTarget {
@@ -67,4 +67,4 @@ class ExcitationProblem {
   std::vector<double> by_parameter_;
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -12,7 +12,7 @@
 #include <new>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 /// Numbers that begin on a cache line, as packs like them.
 class AlignedBuffer {
@@ -247,4 +247,4 @@ class Workspace {
   std::unique_ptr<ThreadPool> pool_;
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 /// What a stream is set up from.
 struct StreamSetup {
@@ -114,4 +114,4 @@ class Stream {
   std::size_t last_third_ = 0;  ///< no filter restarts after this sample
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

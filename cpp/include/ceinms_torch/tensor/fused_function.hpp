@@ -19,7 +19,7 @@ std::shared_ptr<FusedCache> make_fused_cache();
 /// How to run the fused engine.
 struct FusedOptions {
   kernel::SimulationOptions simulation;
-  const fused::Backend* backend = fused::backends().front();
+  const engine::Backend* backend = engine::backends().front();
   std::size_t n_thread = 1;  ///< >= 1
 };
 

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace ceinms_torch::calibration {
+namespace ceinms_torch::tensor {
 
 /// A calibration step whose unrecorded excitations are sums of synergies.
 ///
@@ -41,4 +41,4 @@ struct HybridProblem {
   Evaluation evaluate(const at::Tensor& x) const;
 };
 
-}  // namespace ceinms_torch::calibration
+}  // namespace ceinms_torch::tensor

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace ceinms_torch::calibration {
+namespace ceinms_torch::tensor {
 
 /// From a point of the unit box to the parameters of every MTU.
 ///
@@ -36,8 +36,8 @@ struct LinearTerm {
 
 /// Everything that stays the same while an optimiser looks for x.
 struct Problem {
-  tensor::Curves curves;
-  tensor::TrialBatch batch;
+  Curves curves;
+  TrialBatch batch;
   Target target;
   ParameterMap map;
   kernel::ObjectiveOptions objective;
@@ -54,7 +54,7 @@ struct Problem {
   /// The same with other excitations (n_row, n_mtu, n_trial).
   Evaluation evaluate(const at::Tensor& x, const at::Tensor& excitation) const;
   /// The objective of a simulation with the parameters of x, whichever engine made it.
-  Evaluation measure(const at::Tensor& x, const tensor::Simulation& result) const;
+  Evaluation measure(const at::Tensor& x, const Simulation& result) const;
 };
 
-}  // namespace ceinms_torch::calibration
+}  // namespace ceinms_torch::tensor

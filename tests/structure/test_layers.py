@@ -41,7 +41,6 @@ COMPILED_OF = {
 }
 # Order inside rooms, lowest first: folders and modules that come before all others of the room.
 INSIDE = {
-    "calibration": ("parameter_space", "problems"),
     "inputs": ("folder", "checks"),
 }
 LARGEST_ROOM = 5000  # lines: above that, a room is several subjects

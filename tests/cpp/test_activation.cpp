@@ -1,6 +1,7 @@
 /// Electromechanical delay, recursive filter (eq. 1) and exponential activation (eq. 2).
 #include "ceinms_torch/kernel/activation.hpp"
 #include "ceinms_torch/kernel/dual.hpp"
+#include "ceinms_torch/kernel/sampling.hpp"
 #include "helpers.hpp"
 
 #include <algorithm>

@@ -97,16 +97,6 @@ void LaneLayout::fill(Block& block, const std::vector<kernel::TrialInput>& trial
   block.view.time_step = block.time_step.data();
 }
 
-double LaneLayout::row_of(const Lane& lane, std::size_t sample) const noexcept {
-  const Signal& signal = signals_[lane.trial];
-  const std::size_t n_run_in = blocks_[lane.block].view.n_run_in;
-  const std::size_t step =
-      sample < n_run_in ? 0 : std::min(sample - n_run_in, n_step_[lane.trial] - 1);
-  const double row =
-      kernel::excitation_row(signal.time[step], em_delay_[lane.mtu], signal.start, signal.rate);
-  return sample < n_run_in ? row - static_cast<double>(n_run_in - sample) : row;
-}
-
 void LaneLayout::load_excitation(std::size_t trial, std::size_t mtu, const double* excitation,
                                  std::size_t row_stride) {
   Signal& signal = signals_[trial];
@@ -127,38 +117,28 @@ void LaneLayout::sample(Block& block) {
   const std::size_t width = backend_->width;
   LaneBlock& view = block.view;
   view.n_run_in = 0;
-  std::size_t n_run_in = 0;
   for (const Lane& lane : block.lanes)
-    n_run_in =
-        std::max(n_run_in, kernel::run_in_samples(row_of(lane, 0), signals_[lane.trial].rate));
-  view.n_run_in = n_run_in;
-  const std::size_t n_sample = n_run_in + view.n_step;
-  for (AlignedBuffer* table : {&block.excitation, &block.excitation_by_delay}) {
-    if (table->size() == n_sample * width)
-      std::fill(table->data(), table->data() + table->size(), 0.0);
-    else
-      *table = AlignedBuffer(n_sample * width);
-  }
+    view.n_run_in =
+        std::max(view.n_run_in, kernel::Sampling(times_of(lane), em_delay_[lane.mtu]).n_run_in());
+  const std::size_t n_sample = view.n_run_in + view.n_step;
+  for (AlignedBuffer* table : {&block.excitation, &block.excitation_by_delay})
+    if (table->size() != n_sample * width) *table = AlignedBuffer(n_sample * width);
   block.third_sample.assign(width, -1);
   block.any_third.assign(n_sample, 0);
   for (std::size_t place = 0; place < width; ++place) {
     const Lane& lane = block.lanes[std::min(place, block.lanes.size() - 1)];
     const Signal& signal = signals_[lane.trial];
-    const kernel::ExcitationSignal rows{{signal.excitation.data() + lane.mtu * signal.n_row, 1},
-                                        signal.n_row};
-    std::size_t n_started = 0;
+    const double* rows = signal.excitation.data() + lane.mtu * signal.n_row;
+    const kernel::Sampling sampling(times_of(lane), em_delay_[lane.mtu], view.n_run_in);
     for (std::size_t sample = 0; sample < n_sample; ++sample) {
-      using Row = kernel::Dual<double, 1>;
-      const double row = row_of(lane, sample);
-      if (!kernel::has_started(row, signal.rate)) continue;
-      const Row e = kernel::excitation_at(rows, Row::variable(row, 1.0, 0));
-      block.excitation[sample * width + place] = e.value;
-      block.excitation_by_delay[sample * width + place] = -signal.rate * e.partial[0];
-      if (++n_started == 3) {
-        block.third_sample[place] = static_cast<std::int64_t>(sample);
-        block.any_third[sample] = 1;
-      }
+      const kernel::Sampling::Sample e = sampling.take(rows, sample);
+      block.excitation[sample * width + place] = e.excitation;
+      block.excitation_by_delay[sample * width + place] = e.by_delay;
     }
+    const std::size_t third = sampling.third_sample();
+    if (third == sampling.n_sample()) continue;
+    block.third_sample[place] = static_cast<std::int64_t>(third);
+    block.any_third[third] = 1;
   }
   view.excitation = block.excitation.data();
   view.excitation_by_delay = block.excitation_by_delay.data();
@@ -169,20 +149,10 @@ void LaneLayout::sample(Block& block) {
 void LaneLayout::add_to_rows(const Lane& lane, const double* by_sample, double* by_row,
                              std::size_t row_stride) const {
   const std::size_t width = backend_->width;
-  const double last = static_cast<double>(signals_[lane.trial].n_row - 1);
-  const std::size_t n_sample = n_run_in(lane) + n_step_[lane.trial];
-  for (std::size_t sample = 0; sample < n_sample; ++sample) {
-    const double derivative = by_sample[sample * width + lane.place];
-    const double place = row_of(lane, sample);
-    if (!kernel::has_started(place, signals_[lane.trial].rate)) continue;
-    const double row = std::min(place, last);
-    const double below = std::floor(row);
-    const double share = row - below;
-    if (below >= 0.0)
-      by_row[static_cast<std::size_t>(below) * row_stride] += (1.0 - share) * derivative;
-    if (below + 1.0 <= last)
-      by_row[static_cast<std::size_t>(below + 1.0) * row_stride] += share * derivative;
-  }
+  const kernel::Sampling sampling(times_of(lane), em_delay_[lane.mtu], n_run_in(lane));
+  const kernel::Column<double> rows{by_row, row_stride};
+  for (std::size_t sample = 0; sample < sampling.n_sample(); ++sample)
+    sampling.add_to_rows(rows, sample, by_sample[sample * width + lane.place]);
 }
 
 }  // namespace ceinms_torch::engine

@@ -96,7 +96,7 @@ void Stream::set_delay(std::size_t lane) noexcept {
   // The ramp up from zero counts if it is more than rounding.
   const bool ramp_counts = whole > 0.0 && kernel::has_started(whole - 1.0 - shift, rate_);
   delays_[lane] = {n_whole, whole - shift, ramp_counts ? n_whole - 1 : n_whole};
-  last_third_ = std::max(last_third_, delays_[lane].first + 2);
+  last_third_ = std::max(last_third_, delays_[lane].first + kernel::n_before_restart);
 }
 
 void Stream::set_parameters(const double* parameters) {
@@ -111,7 +111,7 @@ void Stream::set_parameters(const double* parameters) {
       column[kind * width] = parameters[kind * n_mtu_ + mtu];
     // A filter that has restarted does not do so again for a longer delay.
     const std::size_t first = delays_[lane].first;
-    const bool has_restarted = n_sample_ > first + 2;
+    const bool has_restarted = n_sample_ > first + kernel::n_before_restart;
     set_delay(lane);
     if (has_restarted) delays_[lane].first = std::min(delays_[lane].first, first);
   }
@@ -147,7 +147,7 @@ void Stream::run_lanes(bool with_lengths) noexcept {
       options_.filter_start == kernel::FilterStart::ceinms && n_sample_ <= last_third_;
   if (restarts)
     for (std::size_t lane = 0; lane < n_lane_; ++lane)
-      is_third_[lane] = n_sample_ == delays_[lane].first + 2 ? -1 : 0;
+      is_third_[lane] = n_sample_ == delays_[lane].first + kernel::n_before_restart ? -1 : 0;
   for (std::size_t lane = 0; lane < n_lane_; lane += backend_->width) {
     const LaneInstant instant{.excitation = excitation_.data() + lane,
                               .is_third = restarts ? is_third_.data() + lane : nullptr,

@@ -1,6 +1,6 @@
 #include "ceinms_torch/legacy/timing.hpp"
 
-#include "ceinms_torch/kernel/activation.hpp"
+#include "ceinms_torch/kernel/sampling.hpp"
 #include "ceinms_torch/kernel/spline_system.hpp"
 
 #include <algorithm>

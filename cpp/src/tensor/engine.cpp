@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -15,65 +16,88 @@ using kernel::MtuParameters;
 using kernel::ParameterKind;
 using kernel::TendonModel;
 
-/// Fractional excitation row acting at each filter sample: the run-in samples of the trial that
-/// has most of them, then the steps. (n_sample, n_mtu, n_trial)
-at::Tensor sample_rows(const at::Tensor& em_delay, const TrialBatch& batch) {
-  // kernel::excitation_row with time, delay and rate broadcast to (n_step, n_mtu, n_trial).
-  const at::Tensor rows =
-      ((batch.time - batch.excitation_start) * batch.excitation_rate).unsqueeze(1) -
-      em_delay * batch.excitation_rate;
-  const at::Tensor first = rows.select(0, 0);
-  const at::Tensor first_values = first.detach().to(at::kCPU).contiguous();
-  const at::Tensor rates = batch.excitation_rate.to(at::kCPU).expand_as(first_values).contiguous();
-  std::size_t n_run_in = 0;
-  for (std::int64_t i = 0; i < first_values.numel(); ++i)
-    n_run_in = std::max(n_run_in, kernel::run_in_samples(first_values.data_ptr<double>()[i],
-                                                         rates.data_ptr<double>()[i]));
-  // Samples that an MTU or trial does not need have not started: zeros into a filter at rest.
-  const at::Tensor back =
-      at::arange(static_cast<double>(n_run_in), 0.0, -1.0, rows.options()).view({-1, 1, 1});
-  return at::cat({first.unsqueeze(0) - back, rows});
-}
+/// The filter's samples: the run-in of the trial that has most of it, then the steps. Tensors are
+/// (n_sample, n_mtu, n_trial).
+struct Samples {
+  at::Tensor excitation;
+  at::Tensor is_third;          ///< bool, kernel::Sampling::third_sample
+  std::vector<bool> any_third;  ///< (n_sample)
+  std::size_t n_run_in;
+};
 
-/// Excitation at fractional rows, as kernel::excitation_at.
-at::Tensor excitation_at(const at::Tensor& excitation, const at::Tensor& rows) {
-  const std::int64_t n_row = excitation.size(0);
-  const at::Tensor position = rows.clamp(-1.0, static_cast<double>(n_row - 1));
-  const at::Tensor below = position.detach().floor();
+/// kernel::Sampling says where samples are; excitations, delays and times carry their derivatives.
+Samples sample_excitations(const at::Tensor& em_delay, const TrialBatch& batch) {
+  const auto numbers = [](const at::Tensor& tensor) {
+    return tensor.detach().to(at::kCPU).contiguous();
+  };
+  const at::Tensor time = numbers(batch.time.t());
+  const at::Tensor start = numbers(batch.excitation_start);
+  const at::Tensor rate = numbers(batch.excitation_rate);
+  const at::Tensor delay = numbers(em_delay);
+  const std::int64_t n_step = batch.time.size(0);
+  const std::int64_t n_row = batch.excitation.size(0);
+  const std::int64_t n_mtu = batch.excitation.size(1);
+  const std::int64_t n_trial = batch.excitation.size(2);
+  const auto times = [&](std::int64_t trial) {
+    return kernel::SignalTimes{time.const_data_ptr<double>() + trial * n_step,
+                               static_cast<std::size_t>(n_step), static_cast<std::size_t>(n_row),
+                               start.const_data_ptr<double>()[trial],
+                               rate.const_data_ptr<double>()[trial]};
+  };
+  const double* delays = delay.const_data_ptr<double>();
+  Samples result{};
+  for (std::int64_t trial = 0; trial < n_trial; ++trial)
+    for (std::int64_t mtu = 0; mtu < n_mtu; ++mtu)
+      result.n_run_in =
+          std::max(result.n_run_in, kernel::Sampling(times(trial), delays[mtu]).n_run_in());
+
+  const auto n_run_in = static_cast<std::int64_t>(result.n_run_in);
+  result.any_third.resize(result.n_run_in + static_cast<std::size_t>(n_step));
+  at::Tensor table = at::zeros({4, n_run_in + n_step, n_mtu, n_trial}, at::kDouble);
+  auto put = table.accessor<double, 4>();
+  for (std::int64_t trial = 0; trial < n_trial; ++trial) {
+    for (std::int64_t mtu = 0; mtu < n_mtu; ++mtu) {
+      const kernel::Sampling sampling(times(trial), delays[mtu], result.n_run_in);
+      const std::size_t third = sampling.third_sample();
+      for (std::size_t i = 0; i < sampling.n_sample(); ++i) {
+        const kernel::Sampling::Place place = sampling.place(i);
+        const auto sample = static_cast<std::int64_t>(i);
+        put[0][sample][mtu][trial] = static_cast<double>(place.below);
+        put[1][sample][mtu][trial] = place.share;
+        put[2][sample][mtu][trial] = place.moves ? 1.0 : 0.0;
+        put[3][sample][mtu][trial] = i == third ? 1.0 : 0.0;
+        if (i == third) result.any_third[i] = true;
+      }
+    }
+  }
+  table = table.to(batch.device());
+  const at::Tensor above = table[0].to(at::kLong) + 1;
+  result.is_third = table[3] != 0.0;
+
+  const at::Tensor steps = kernel::excitation_row(batch.time.unsqueeze(1), em_delay,
+                                                  batch.excitation_start, batch.excitation_rate);
+  const at::Tensor rows = at::cat({steps.slice(0, 0, 1).expand({n_run_in, -1, -1}), steps});
   // A row of zeros in front stands for row -1.
-  const at::Tensor padded = at::cat({at::zeros_like(excitation.slice(0, 0, 1)), excitation});
-  const at::Tensor index = below.to(at::kLong) + 1;
-  const at::Tensor e0 = padded.gather(0, index);
-  const at::Tensor e1 = padded.gather(0, (index + 1).clamp_max(n_row));
-  return kernel::interpolate(e0, e1, position - below);
-}
-
-/// kernel::has_started at every sample. (n_sample, n_mtu, n_trial)
-at::Tensor started_samples(const at::Tensor& rows, const at::Tensor& rate) {
-  const at::Tensor tolerance = (kernel::time_tolerance * rate).clamp_max(0.5);
-  return rows.detach() > -1.0 + tolerance;
+  const at::Tensor signal =
+      at::cat({at::zeros_like(batch.excitation.slice(0, 0, 1)), batch.excitation});
+  result.excitation =
+      kernel::interpolate(signal.gather(0, above), signal.gather(0, (above + 1).clamp_max(n_row)),
+                          table[1] + table[2] * (rows - rows.detach()));
+  return result;
 }
 
 /// Neural activation at every step. (n_step, n_mtu, n_trial)
 at::Tensor neural_activation(const MtuParameters<at::Tensor>& p, const TrialBatch& batch,
                              kernel::FilterStart start) {
-  const at::Tensor rows = sample_rows(p.em_delay, batch);
-  const at::Tensor started = started_samples(rows, batch.excitation_rate);
-  const std::vector<at::Tensor> samples =
-      (excitation_at(batch.excitation, rows) * started).unbind(0);
-  const at::Tensor third = at::logical_and(started, started.cumsum(0) == 3);
-  const at::Tensor any_third = third.flatten(1).any(1).to(at::kCPU).contiguous();
-
-  const std::size_t n_step = static_cast<std::size_t>(batch.time.size(0));
-  const std::size_t n_run_in = samples.size() - n_step;
-  kernel::ActivationFilter<at::Tensor> filter(p.c1, p.c2, at::zeros_like(samples.front()));
+  const Samples samples = sample_excitations(p.em_delay, batch);
+  const std::vector<at::Tensor> excitation = samples.excitation.unbind(0);
+  kernel::ActivationFilter<at::Tensor> filter(p.c1, p.c2, at::zeros_like(excitation.front()));
   std::vector<at::Tensor> result;
-  result.reserve(n_step);
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (start == kernel::FilterStart::ceinms && any_third.data_ptr<bool>()[i])
-      filter.restart_where(third.select(0, static_cast<std::int64_t>(i)));
-    const at::Tensor& u = filter.next(samples[i]);
-    if (i >= n_run_in) result.push_back(u);
+  for (std::size_t i = 0; i < excitation.size(); ++i) {
+    if (start == kernel::FilterStart::ceinms && samples.any_third[i])
+      filter.restart_where(samples.is_third.select(0, static_cast<std::int64_t>(i)));
+    const at::Tensor& u = filter.next(excitation[i]);
+    if (i >= samples.n_run_in) result.push_back(u);
   }
   return at::stack(result);
 }

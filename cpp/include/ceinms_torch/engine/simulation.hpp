@@ -121,7 +121,10 @@ class LaneLayout {
   };
   void fill(Block& block, const std::vector<kernel::TrialInput>& trials);
   void sample(Block& block);
-  double row_of(const Lane& lane, std::size_t sample) const noexcept;
+  kernel::SignalTimes times_of(const Lane& lane) const noexcept {
+    const Signal& signal = signals_[lane.trial];
+    return {signal.time.data(), signal.time.size(), signal.n_row, signal.start, signal.rate};
+  }
   std::size_t place_of(const Lane& lane, std::size_t step) const noexcept {
     return (blocks_[lane.block].view.n_run_in + step) * backend_->width + lane.place;
   }

@@ -1,58 +1,34 @@
 /// @file activation.hpp
-/// Excitation to activation: sampling with the electromechanical delay, eqs. (1) and (2).
+/// Excitation to activation, eqs. (1) and (2).
 #pragma once
 
 #include "ceinms_torch/kernel/number.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <utility>
 
 namespace ceinms_torch::kernel {
-
-/// Tolerance with which CEINMS compares times [s] (reference B.2).
-inline constexpr double time_tolerance = 1e-4;
-
-/// `time_tolerance` in rows of a signal sampled at `rate` [Hz]; never more than half a row.
-inline double row_tolerance(double rate) noexcept {
-  return std::min(time_tolerance * rate, 0.5);
-}
-
-/// Row (fractional) of the excitation signal that acts at `time`: e(t - d^em) of eq. (1).
-///
-/// @param time        instant [s]
-/// @param em_delay    electromechanical delay [s]
-/// @param first_time  time of row 0 [s]
-/// @param rate        rows per second [Hz]
-template <class T>
-T excitation_row(double time, const T& em_delay, double first_time, double rate) {
-  return (time - first_time) * rate - em_delay * rate;
-}
-
-/// How many samples the filter takes before the first step of the trial (reference B.2): the
-/// rows of the signal that lie before `first_row`, the row acting at the first step.
-inline std::size_t run_in_samples(double first_row, double rate) noexcept {
-  return static_cast<std::size_t>(std::max(0.0, std::ceil(first_row - row_tolerance(rate))));
-}
-
-/// True when a sample at `row` is the start of the signal or later. Before row 0 the signal
-/// ramps up from zero at row -1, so that a run-in sample more or less is a jump of at most the
-/// tolerance times e(0).
-inline bool has_started(double row, double rate) noexcept {
-  return row > -1.0 + row_tolerance(rate);
-}
-
-/// Between two rows: e0 at fraction 0, e1 at fraction 1.
-template <class E, class F>
-auto interpolate(const E& e0, const E& e1, const F& fraction) {
-  return e0 + fraction * (e1 - e0);
-}
 
 /// What happens to the filter at the third sample of the signal.
 enum class FilterStart {
   zero,    ///< nothing: the filter starts from rest, as eq. (1) says
   ceinms,  ///< u(1) and u(0) both become (e(0) + e(1)) / 2 (reference C.1)
+};
+
+/// What both past neural activations become where the filter restarts, of the last excitations. It
+/// is their mean.
+template <class E>
+E restart_value(const E& e1, const E& e2) {
+  return 0.5 * (e1 + e2);
+}
+
+/// The coefficients of eq. (1).
+template <class T>
+struct FilterCoefficients {
+  T beta1;
+  T beta2;
+  T gain;  ///< derivative of a neural activation by the excitation it is made of
+  FilterCoefficients(const T& c1, const T& c2)
+      : beta1(c1 + c2), beta2(c1 * c2), gain(1.0 + beta1 + beta2) {}
 };
 
 /// What the filter of eq. (1) remembers.
@@ -75,15 +51,14 @@ class ActivationFilter {
       : ActivationFilter(
             c1, c2, FilterState<T, E>{T(0.0 * (c1 + zero)), T(0.0 * (c1 + zero)), zero, zero}) {}
   ActivationFilter(const T& c1, const T& c2, const FilterState<T, E>& state)
-      : beta1_(c1 + c2), beta2_(c1 * c2), gain_(1.0 + beta1_ + beta2_), state_(state) {}
+      : by_(c1, c2), state_(state) {}
 
   const FilterState<T, E>& state() const { return state_; }
-  /// Derivative of a neural activation by the excitation it is made of.
-  const T& gain() const { return gain_; }
+  const T& gain() const { return by_.gain; }
 
   /// Eq. (1): neural activation after one more excitation sample.
   const T& next(const E& excitation) {
-    T u = gain_ * excitation - beta1_ * state_.u1 - beta2_ * state_.u2;
+    T u = by_.gain * excitation - by_.beta1 * state_.u1 - by_.beta2 * state_.u2;
     state_.u2 = std::exchange(state_.u1, std::move(u));
     state_.e2 = std::exchange(state_.e1, excitation);
     return state_.u1;
@@ -94,15 +69,13 @@ class ActivationFilter {
   /// excitations.
   template <class Condition>
   void restart_where(const Condition& is_third) {
-    const T mean = 0.0 * state_.u1 + 0.5 * (state_.e1 + state_.e2);
+    const T mean = 0.0 * state_.u1 + restart_value(state_.e1, state_.e2);
     state_.u1 = math::select(is_third, mean, state_.u1);
     state_.u2 = math::select(is_third, mean, state_.u2);
   }
 
  private:
-  T beta1_;
-  T beta2_;
-  T gain_;
+  FilterCoefficients<T> by_;
   FilterState<T, E> state_;
 };
 

@@ -100,9 +100,9 @@ struct MtuAdjoint {
     gradient.c1 += beta1 + p.c2 * beta2;
     gradient.c2 += beta1 + p.c1 * beta2;
     gradient.shape_factor += shape_factor;
-    gradient.optimal_fibre_length += optimal_length + share * 0.01 * p.optimal_fibre_length +
-                                     of_thickness * math::sin(p.pennation_angle) +
-                                     peak_velocity * p.max_contraction_velocity;
+    gradient.optimal_fibre_length +=
+        optimal_length + share * least_share_squared * p.optimal_fibre_length +
+        of_thickness * math::sin(p.pennation_angle) + peak_velocity * p.max_contraction_velocity;
     gradient.pennation_angle +=
         of_thickness * p.optimal_fibre_length * math::sin(R(p.pennation_angle + half_pi));
     gradient.tendon_slack_length += slack_length;
@@ -125,9 +125,7 @@ class ActivationAdjoint {
         sink_(sink),
         adjoint_(adjoint),
         restarts_(start == FilterStart::ceinms),
-        beta1_(mtu.parameters.c1 + mtu.parameters.c2),
-        beta2_(mtu.parameters.c1 * mtu.parameters.c2),
-        gain_(1.0 + beta1_ + beta2_),
+        filter_(mtu.parameters.c1, mtu.parameters.c2),
         activation_at_(variable<0, 2>(mtu.parameters.shape_factor, R(1.0))) {}
 
   /// Eq. (2) at a step with the adjoint of its activation, then eq. (1).
@@ -150,12 +148,12 @@ class ActivationAdjoint {
     if (restarts_ && n >= 2) {
       // A restart replaces both past values at its own sample and the older one at the next.
       if (input_.any_third(n)) {
-        const R mean = 0.5 * (input_.excitation(n - 1) + input_.excitation(n - 2));
+        const R mean = restart_value(input_.excitation(n - 1), input_.excitation(n - 2));
         u1 = math::select(input_.is_third(n), mean, u1);
         u2 = math::select(input_.is_third(n), mean, u2);
       }
       if (n >= 3 && input_.any_third(n - 1)) {
-        const R mean = 0.5 * (input_.excitation(n - 2) + input_.excitation(n - 3));
+        const R mean = restart_value(input_.excitation(n - 2), input_.excitation(n - 3));
         u2 = math::select(input_.is_third(n - 1), mean, u2);
       }
     }
@@ -163,9 +161,9 @@ class ActivationAdjoint {
     const R e = input_.excitation(n);
     adjoint_.beta1 += of_u * (e - u1);
     adjoint_.beta2 += of_u * (e - u2);
-    sink_.excitation(n, gain_ * of_u + of_e1_);
-    of_u1_ = of_u2_ - beta1_ * of_u;
-    of_u2_ = -(beta2_ * of_u);
+    sink_.excitation(n, filter_.gain * of_u + of_e1_);
+    of_u1_ = of_u2_ - filter_.beta1 * of_u;
+    of_u2_ = -(filter_.beta2 * of_u);
     of_e1_ = of_e2_;
     of_e2_ = R(0.0);
     if (restarts_ && input_.any_third(n)) {
@@ -183,9 +181,7 @@ class ActivationAdjoint {
   Sink& sink_;
   MtuAdjoint<R>& adjoint_;
   bool restarts_;
-  R beta1_;
-  R beta2_;
-  R gain_;
+  FilterCoefficients<R> filter_;
   ExponentialActivation<Dual<R, 2, 1U>> activation_at_;
   R of_u1_ = 0.0;
   R of_u2_ = 0.0;
@@ -199,7 +195,6 @@ StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& 
                             std::size_t k, const R& of_length, const R& of_velocity,
                             MtuAdjoint<R>& adjoint) {
   const R h = input.time_step(k + 1);
-  const R& lmo = mtu.parameters.optimal_fibre_length;
   const R total = of_length + of_velocity / h;
   const R length = trace.fibre_length(k + 1);
   const auto moved = length > mtu.least_fibre_length;
@@ -208,14 +203,15 @@ StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& 
   StepAdjoint<R> step;
   step.of_length = math::select(moved, total, R(0.0));
   const R denominator = trace.denominator(k);
-  const R limit = -0.1 / lmo;
+  const R limit = denominator_limit(mtu);
   const auto unlimited = denominator < limit;
   step.inverse_denominator = 1.0 / denominator;
   const R scaled = step.of_length * step.inverse_denominator;
   // (l1 - l0) d(denominator): by f_l and f_v, or, where it was limited, by lmo.
   const R by_denominator = -(scaled * (length - trace.fibre_length(k)));
   const R free = math::select(unlimited, by_denominator, R(0.0));
-  adjoint.optimal_length += (by_denominator - free) * (0.1 / (lmo * lmo));
+  adjoint.optimal_length +=
+      (by_denominator - free) * -(limit / mtu.parameters.optimal_fibre_length);
   step.w = -scaled;
   step.w_length = free;
   step.w_velocity = scaled * trace.fibre_velocity(k) + free / h;

@@ -6,10 +6,9 @@
 /// a Dual over R, which carries derivatives through the whole trajectory.
 #pragma once
 
+#include "ceinms_torch/kernel/sampling.hpp"
 #include "ceinms_torch/kernel/stepper.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <type_traits>
 
@@ -100,26 +99,6 @@ struct MtuOutput {
   Column<T> mtu_force;        ///< [N], along the tendon
 };
 
-/// One MTU's excitation, row by row.
-struct ExcitationSignal {
-  Column<const double> row;
-  std::size_t n_row = 0;  ///< >= 1
-};
-
-/// Excitation at a fractional row: linear between rows, a ramp from zero before row 0 (see
-/// has_started), the last row's value after the end.
-template <class T>
-T excitation_at(const ExcitationSignal& signal, const T& row) {
-  const T position = math::clamp(row, -1.0, static_cast<double>(signal.n_row - 1));
-  const double below = std::floor(math::detach(position));
-  const auto value = [&](double index) {
-    if (index < 0.0) return 0.0;
-    return signal.row[std::min(static_cast<std::size_t>(index), signal.n_row - 1)];
-  };
-  return interpolate(math::lift<T>(value(below)), math::lift<T>(value(below + 1.0)),
-                     T(position - below));
-}
-
 namespace detail {
 
 /// simulate_lanes's input for one MTU whose excitation is sampled on the way.
@@ -128,21 +107,21 @@ class SampledInput {
  public:
   SampledInput(const MtuInput& input, const T& em_delay)
       : input_(input),
-        em_delay_(em_delay),
-        n_run_in_(run_in_samples(math::detach(row(0)), input.excitation_rate)) {
-    third_ = n_run_in_ + input.n_step;
-    std::size_t n_started = 0;
-    for (std::size_t sample = 0; sample < third_; ++sample)
-      if (has_started(math::detach(row_of(sample)), input.excitation_rate) && ++n_started == 3)
-        third_ = sample;
-  }
+        // Zero, with what em_delay carries.
+        shift_(em_delay - math::lift<T>(math::detach(em_delay))),
+        sampling_({.time = input.time,
+                   .n_step = input.n_step,
+                   .n_row = input.n_row,
+                   .start = input.excitation_start,
+                   .rate = input.excitation_rate},
+                  math::detach(em_delay)),
+        third_(sampling_.third_sample()) {}
 
-  std::size_t n_run_in() const { return n_run_in_; }
+  std::size_t n_run_in() const { return sampling_.n_run_in(); }
   std::size_t n_step() const { return input_.n_step; }
   T excitation(std::size_t sample) const {
-    const T row = row_of(sample);
-    if (!has_started(math::detach(row), input_.excitation_rate)) return T(0.0 * row);
-    return excitation_at(ExcitationSignal{input_.excitation, input_.n_row}, row);
+    const Sampling::Sample e = sampling_.take(input_.excitation, sample);
+    return e.excitation + e.by_delay * shift_;
   }
   bool any_third(std::size_t sample) const { return sample == third_; }
   bool is_third(std::size_t) const { return true; }
@@ -151,18 +130,9 @@ class SampledInput {
   double time_step(std::size_t k) const { return input_.time[k] - input_.time[k - 1]; }
 
  private:
-  T row(std::size_t step) const {
-    return excitation_row(input_.time[step], em_delay_, input_.excitation_start,
-                          input_.excitation_rate);
-  }
-  T row_of(std::size_t sample) const {
-    if (sample >= n_run_in_) return row(sample - n_run_in_);
-    return row(0) - static_cast<double>(n_run_in_ - sample);
-  }
-
   const MtuInput& input_;
-  const T& em_delay_;
-  std::size_t n_run_in_;
+  T shift_;
+  Sampling sampling_;
   std::size_t third_;
 };
 

@@ -29,19 +29,20 @@ std::vector<double> columns_of(const Array& array) {
   return result;
 }
 
-std::unique_ptr<legacy::Problem> make_problem(
-    const std::array<TableArrays, 4>& tables, const legacy::Model& model,
-    const std::vector<LegacyTrial>& arrays, const std::vector<Array>& measured, const Indices& dofs,
-    const Array& start, const Indices& slot, const Indices& component, std::size_t threads) {
+std::unique_ptr<legacy::Problem> make_problem(const std::array<TableArrays, 4>& tables,
+                                              const legacy::Model& model,
+                                              const std::vector<LegacyTrial>& arrays,
+                                              const std::vector<Array>& measured,
+                                              const Indices& dofs, const kernel::ParameterMap& map,
+                                              std::size_t threads) {
   if (arrays.empty() || measured.size() != arrays.size())
     throw std::invalid_argument("measured: expected one array per trial, of at least one trial.");
-  if (slot.size() != component.size())
-    throw std::invalid_argument("component: expected one per slot.");
   std::vector<legacy::Trial> trials;
   std::vector<std::vector<double>> moments;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     trials.push_back(arrays[i].trial(model.online));
-    check_parameters(start, trials.back());
+    if (map.start.size() != kernel::n_parameter_kind * trials.back().n_mtu)
+      throw std::invalid_argument("map: expected parameters of the trials' MTUs, got of others.");
     if (trials.back().n_dof != trials.front().n_dof)
       throw std::invalid_argument("moment_arm: expected the same DOFs in all trials.");
     check_shape("measured", measured[i],
@@ -51,13 +52,9 @@ std::unique_ptr<legacy::Problem> make_problem(
     moments.push_back(columns_of(measured[i]));
   }
   const auto n_dof = static_cast<py::ssize_t>(trials.front().n_dof);
-  return std::make_unique<legacy::Problem>(
-      legacy_curves(tables), model, std::move(trials), std::move(moments),
-      to_indices("dofs", dofs, n_dof),
-      legacy::ParameterMap{{start.data(), start.data() + start.size()},
-                           to_indices("slot", slot, start.size()),
-                           to_indices("component", component, start.size())},
-      parallel_on(threads));
+  return std::make_unique<legacy::Problem>(legacy_curves(tables), model, std::move(trials),
+                                           std::move(moments), to_indices("dofs", dofs, n_dof), map,
+                                           parallel_on(threads));
 }
 
 /// The state after a temperature, for Python.
@@ -148,8 +145,8 @@ void bind_annealing(py::module_& module) {
   py::class_<legacy::Problem>(module, "LegacyProblem",
                               "A calibration step of CEINMS. Use it from one thread at a time.")
       .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("model"),
-           py::arg("trials"), py::arg("measured"), py::arg("dofs"), py::arg("start"),
-           py::arg("slot"), py::arg("component"), py::arg("threads") = 1)
+           py::arg("trials"), py::arg("measured"), py::arg("dofs"), py::arg("map"),
+           py::arg("threads") = 1)
       .def(
           "evaluate",
           [](legacy::Problem& problem, const Array& x) {

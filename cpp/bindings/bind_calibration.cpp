@@ -12,11 +12,11 @@ namespace {
 
 using kernel::HybridOptions;
 using kernel::ObjectiveOptions;
+using kernel::ParameterMap;
 using kernel::RangePenalty;
 using tensor::Evaluation;
 using tensor::HybridProblem;
 using tensor::LinearTerm;
-using tensor::ParameterMap;
 using tensor::Problem;
 using tensor::Target;
 using tensor::Term;
@@ -37,12 +37,6 @@ void bind_parts(py::module_& module) {
       .def(py::init<at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
            py::arg("measured_moment"), py::arg("variance"), py::arg("dofs"))
       .def_readonly("measured_moment", &Target::measured_moment);
-  py::class_<ParameterMap>(module, "ParameterMap", "From the unit box to MTU parameters.")
-      .def(py::init<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
-           py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
-           py::arg("component"))
-      .def("parameters", &ParameterMap::parameters, py::arg("x"),
-           "x (n) in [0, 1] -> (12, n_mtu); differentiable.");
 }
 
 void bind_problem(py::module_& module) {
@@ -87,7 +81,13 @@ void bind_problem(py::module_& module) {
           "The same for a simulation of batch with the parameters of x, by either engine.")
       .def_readonly("batch", &Problem::batch)
       .def_readonly("target", &Problem::target)
-      .def_readonly("map", &Problem::map);
+      .def(
+          "parameters",
+          [](const Problem& problem, const at::Tensor& x) {
+            problem.check_point(x);
+            return problem.parameters(x);
+          },
+          py::arg("x"), "x (n) in [0, 1] -> (12, n_mtu); differentiable.");
 }
 
 void bind_hybrid_problem(py::module_& module) {

@@ -23,6 +23,7 @@ using calibration::ProblemData;
 using calibration::SmoothProblem;
 using engine::Backend;
 using engine::CurveTables;
+using kernel::ParameterMap;
 
 /// One trial and what its moments are compared with, kept alive while they are copied.
 struct TrialArrays : SimulatedTrial {
@@ -51,21 +52,13 @@ LinearTerm make_linear_term(std::string name, const Array& matrix, const Array& 
   return {std::move(name), to_vector(matrix), to_vector(offset)};
 }
 
-/// A Problem with the lock that keeps two Python threads from using it at once.
-std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
-                                      const std::vector<TrialArrays>& trials, const Array& start,
-                                      const Array& lower, const Array& upper, const Indices& slot,
-                                      const Indices& component, const Indices& dofs,
-                                      const kernel::ObjectiveOptions& objective,
-                                      const std::string& tendon, const std::string& filter_start,
-                                      std::size_t threads, const std::string& instruction_set,
-                                      const std::vector<LinearTerm>& linear_terms) {
-  if (trials.empty()) throw std::invalid_argument("trials: expected at least one, got none.");
+ParameterMap make_parameter_map(const Array& start, const Array& lower, const Array& upper,
+                                const Indices& slot, const Indices& component) {
   if (start.ndim() != 2 || start.shape(1) == 0)
     throw std::invalid_argument("start: expected shape (12, n_mtu), not empty, got " +
                                 std::to_string(start.size()) + " numbers.");
-  const py::ssize_t n_mtu = start.shape(1);
-  check_shape("start", start, {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
+  check_shape("start", start, {static_cast<py::ssize_t>(kernel::n_parameter_kind), start.shape(1)});
+  check_shape("lower", lower, {lower.size()});
   check_shape("upper", upper, {lower.size()});
   check_finite("start", start);
   check_finite("lower", lower);
@@ -77,9 +70,21 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
     throw std::invalid_argument("component: expected one per slot, got " +
                                 std::to_string(component.size()) + " for " +
                                 std::to_string(slot.size()) + ".");
-  check_indices("slot", slot, start.size());
-  check_indices("component", component, lower.size());
   check_unique("slot", slot);
+  return {to_vector(start), to_vector(lower), to_vector(upper),
+          to_indices("slot", slot, start.size()), to_indices("component", component, lower.size())};
+}
+
+/// A Problem with the lock that keeps two Python threads from using it at once.
+std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
+                                      const std::vector<TrialArrays>& trials,
+                                      const ParameterMap& map, const Indices& dofs,
+                                      const kernel::ObjectiveOptions& objective,
+                                      const std::string& tendon, const std::string& filter_start,
+                                      std::size_t threads, const std::string& instruction_set,
+                                      const std::vector<LinearTerm>& linear_terms) {
+  if (trials.empty()) throw std::invalid_argument("trials: expected at least one, got none.");
+  const auto n_mtu = static_cast<py::ssize_t>(map.start.size() / kernel::n_parameter_kind);
   if (trials.front().moment_arm.ndim() != 3)
     throw std::invalid_argument("moment_arm: expected shape (n_step, n_dof, n_mtu), got " +
                                 std::to_string(trials.front().moment_arm.ndim()) + " dimensions.");
@@ -89,17 +94,16 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
   check_unique("dofs", dofs);
   if (threads == 0) throw std::invalid_argument("threads: expected at least 1, got 0.");
 
-  ProblemData data{.map = {to_vector(start), to_vector(lower), to_vector(upper), to_indices(slot),
-                           to_indices(component)},
+  ProblemData data{.map = map,
                    .measured = {},
                    .dofs = to_indices(dofs),
                    .objective = objective,
                    .simulation = simulation_options(tendon, filter_start),
                    .linear_terms = linear_terms};
   for (const LinearTerm& term : linear_terms)
-    if (term.matrix.size() != term.offset.size() * data.map.n_component())
+    if (term.matrix.size() != term.offset.size() * map.n_component())
       throw std::invalid_argument("linear_terms: expected matrices of " +
-                                  std::to_string(data.map.n_component()) +
+                                  std::to_string(map.n_component()) +
                                   " columns, got another number.");
   std::vector<kernel::TrialInput> inputs;
   for (const TrialArrays& trial : trials) {
@@ -222,6 +226,33 @@ void bind_smooth_problem(py::module_& module) {
           py::arg("x"), "Objective and its gradient (n) at x (n).");
 }
 
+void bind_parameter_map(py::module_& module) {
+  py::class_<ParameterMap>(module, "ParameterMap",
+                           "From a point of the unit box to the parameters of every MTU.")
+      .def(py::init(&make_parameter_map), py::kw_only(), py::arg("start"), py::arg("lower"),
+           py::arg("upper"), py::arg("slot"), py::arg("component"))
+      .def(
+          "values",
+          [](const ParameterMap& map, const Array& x) {
+            check_shape("x", x, {static_cast<py::ssize_t>(map.n_component())});
+            Array values(x.size());
+            map.values(x.data(), values.mutable_data());
+            return values;
+          },
+          py::arg("x"), "Values (n) at x (n) in [0, 1]: those that every engine takes.")
+      .def(
+          "parameters",
+          [](const ParameterMap& map, const Array& values) {
+            check_shape("values", values, {static_cast<py::ssize_t>(map.n_component())});
+            Array parameters(
+                {kernel::n_parameter_kind, map.start.size() / kernel::n_parameter_kind});
+            std::copy(map.start.begin(), map.start.end(), parameters.mutable_data());
+            map.place(values.data(), parameters.mutable_data());
+            return parameters;
+          },
+          py::arg("values"), "Parameters (12, n_mtu) with these values (n).");
+}
+
 void bind_problem(py::module_& module) {
   py::class_<TrialArrays>(module, "TrialArrays", "One trial's data and measured moments.")
       .def(py::init<Array, Array, Array, Array, Array, double, double, Array, Array>(),
@@ -244,8 +275,7 @@ void bind_problem(py::module_& module) {
       module, "Problem",
       "A calibration step on the fused engine. Use it from one thread at a time.")
       .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("trials"),
-           py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
-           py::arg("component"), py::arg("dofs"), py::arg("objective"), py::arg("tendon"),
+           py::arg("map"), py::arg("dofs"), py::arg("objective"), py::arg("tendon"),
            py::arg("filter_start"), py::arg("threads"), py::arg("instruction_set") = "auto",
            py::arg("linear_terms") = std::vector<LinearTerm>{})
       .def(
@@ -305,6 +335,7 @@ void bind_problem(py::module_& module) {
 void bind_fused(py::module_& module) {
   bind_results(module);
   bind_smooth_problem(module);
+  bind_parameter_map(module);
   bind_problem(module);
   bind_optimisers(module);
 }

@@ -31,6 +31,8 @@ void translate_torch_errors(std::exception_ptr pointer) {
 PYBIND11_MODULE(_torch, module) {
   module.doc() =
       "Tensor and calibration layers of ceinms_torch. Import through ceinms_torch._backend.";
+  // What both modules take, such as maps of parameters, is bound there.
+  py::module_::import("ceinms_torch._kernel");
   module.attr("torch_version") = TORCH_VERSION;
   // The translator registered last is asked first: exceptions of our own are registered below.
   py::register_local_exception_translator(&translate_torch_errors);

@@ -24,6 +24,7 @@ __all__: list[str] = [
     "LinearTerm",
     "Minimum",
     "ObjectiveOptions",
+    "ParameterMap",
     "Problem",
     "RangePenalty",
     "SmoothProblem",
@@ -112,6 +113,32 @@ class SmoothProblem:
     @property
     def term_names(self) -> list[str]: ...
 
+class ParameterMap:
+    """
+    From a point of the unit box to the parameters of every MTU.
+    """
+    def __init__(
+        self,
+        *,
+        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    ) -> None: ...
+    def parameters(
+        self, values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Parameters (12, n_mtu) with these values (n).
+        """
+    def values(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Values (n) at x (n) in [0, 1]: those that every engine takes.
+        """
+
 class TrialArrays:
     """
     One trial's data and measured moments.
@@ -183,11 +210,7 @@ class Problem(SmoothProblem):
             "FixedSize(4)",
         ],
         trials: collections.abc.Sequence[TrialArrays],
-        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        map: ParameterMap,
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         objective: ObjectiveOptions,
         tendon: str,
@@ -471,9 +494,7 @@ class LegacyProblem:
         trials: collections.abc.Sequence[LegacyTrial],
         measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        map: ParameterMap,
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
     ) -> None: ...
     def evaluate(

@@ -3,6 +3,7 @@ Tensor and calibration layers of ceinms_torch. Import through ceinms_torch._back
 """
 
 from __future__ import annotations
+import ceinms_torch._kernel
 import collections.abc
 import torch
 import typing
@@ -16,7 +17,6 @@ __all__: list[str] = [
     "LinearTerm",
     "Minimum",
     "ObjectiveOptions",
-    "ParameterMap",
     "Problem",
     "RangePenalty",
     "Simulation",
@@ -135,24 +135,6 @@ class Target:
     @property
     def measured_moment(self) -> torch.Tensor: ...
 
-class ParameterMap:
-    """
-    From the unit box to MTU parameters.
-    """
-    def __init__(
-        self,
-        *,
-        start: torch.Tensor,
-        lower: torch.Tensor,
-        upper: torch.Tensor,
-        slot: torch.Tensor,
-        component: torch.Tensor,
-    ) -> None: ...
-    def parameters(self, x: torch.Tensor) -> torch.Tensor:
-        """
-        x (n) in [0, 1] -> (12, n_mtu); differentiable.
-        """
-
 class Term:
     """
     One term of the objective; its value is sum(residuals ** 2).
@@ -185,7 +167,7 @@ class Problem:
         curves: Curves,
         batch: TrialBatch,
         target: Target,
-        map: ParameterMap,
+        map: ceinms_torch._kernel.ParameterMap,
         objective: ObjectiveOptions,
         tendon: str,
         filter_start: str,
@@ -199,10 +181,12 @@ class Problem:
         """
         The same for a simulation of batch with the parameters of x, by either engine.
         """
+    def parameters(self, x: torch.Tensor) -> torch.Tensor:
+        """
+        x (n) in [0, 1] -> (12, n_mtu); differentiable.
+        """
     @property
     def batch(self) -> TrialBatch: ...
-    @property
-    def map(self) -> ParameterMap: ...
     @property
     def target(self) -> Target: ...
 

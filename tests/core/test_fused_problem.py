@@ -200,16 +200,11 @@ def test_single_mtu_and_single_step():
         "variance": np.ones(2),
     }
     space = space_of(subject, step)
-    slot, component = space.slots()
     penalty = _kernel.RangePenalty(0.5, 1.5, 100.0)
     problem = _kernel.Problem(
         tables=_kernel.default_tables(),
         trials=[_kernel.TrialArrays(**arrays)],
-        start=subject.parameters(),
-        lower=space.lower,
-        upper=space.upper,
-        slot=slot,
-        component=component,
+        map=space.map(),
         dofs=np.array([0, 1]),
         objective=_kernel.ObjectiveOptions(
             normalisation="variance",

@@ -17,7 +17,6 @@ import torch
 from ceinms_torch._backend import _torch
 from ceinms_torch.calibration.calibrate import build_problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.eq4 import _parameter_map
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
@@ -217,7 +216,7 @@ def test_objective_by_excitation(normalisation, tendon):
                 variance=torch.full((2, 2), 400.0, dtype=torch.float64),
                 dofs=torch.tensor([0]),
             ),
-            map=_parameter_map(space, torch.device("cpu")),
+            map=space.map(),
             objective=_torch.ObjectiveOptions(
                 normalisation=normalisation,
                 fibre_length=_torch.RangePenalty(0.97, 1.01, 100.0),

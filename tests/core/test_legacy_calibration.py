@@ -75,16 +75,13 @@ def read(path, **options):
 
 
 def problem_of(folder, space, threads=1):
-    slot, component = space.slots()
     return _kernel.LegacyProblem(
         tables=legacy_tables(folder.subject),
         model=legacy_model(folder.plan.tendon, folder.plan.activation, online=False),
         trials=[legacy_trial(folder.subject, trial) for trial in folder.trials],
         measured=[trial.measured_moment for trial in folder.trials],
         dofs=np.arange(len(folder.subject.dofs)),
-        start=folder.subject.parameters(),
-        slot=slot,
-        component=component,
+        map=space.map(),
         threads=threads,
     )
 
@@ -117,14 +114,12 @@ def test_objective_after_any_sequence_of_points_is_what_it_says(tmp_path, tendon
     problem, threaded = problem_of(folder, space), problem_of(folder, space, threads=2)
     random = np.random.default_rng(1)
     x = np.array([component.start for component in space.components])
-    slot, component = space.slots()
     for number in range(40):
         proposal = x.copy()
         k = random.integers(len(x))
         proposal[k] = random.uniform(space.lower[k], space.upper[k])
         got = problem.evaluate(proposal)
-        matrix = folder.subject.parameters()
-        matrix.flat[slot] = proposal[component]
+        matrix = space.map().parameters(proposal)
         expected = objective_of_outputs(folder, folder.subject.with_parameters(matrix))
         assert got.objective == pytest.approx(expected, rel=1e-12)
         assert got.moment + got.penalty == pytest.approx(got.objective, rel=1e-12)

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.eq4 import _parameter_map
+from ceinms_torch.calibration.problems.eq4 import FusedProblem, TensorProblem
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
-from engine_cases import make_subject
+from engine_cases import make_subject, make_trial
 from helpers import DOF_MTUS, MTU_NAMES, edit, line_with
 
 # mtu0..mtu4; all on the knee, 0, 2 and 4 on the ankle.
@@ -101,17 +101,41 @@ def test_mtu_in_two_groups_belongs_to_the_later():
     np.testing.assert_array_equal(got, [0.5, 2.5, 2.5, 1.3, 1.4])
 
 
-def test_tensor_engine_gets_the_same_parameters():
+def test_what_is_written_is_what_both_engines_score():
+    """Bit for bit, and the derivatives are the widths."""
     groups = (("mtu0", "mtu1"), ("mtu1", "mtu2"))
-    space = space_of(
+    specs = (
         relative("c1", 0.9, 1.1),
+        relative("tendonSlackLength", 0.99, 1.03),
         spec("strengthCoefficient", 0.5, 2.5, scope="muscleGroups", groups=groups),
         relative("percentageChange", 0.5, 1.5, scope="global"),
     )
-    for seed in range(3):
+    step = CalibrationStep(dofs=("knee",), parameters=specs)
+    space = space_of(*specs)
+    trial = make_trial(SUBJECT, "trial", n_step=5)
+    fused = FusedProblem(SUBJECT, [trial], step, space, tendon="stiff")
+    tensor = TensorProblem(SUBJECT, [trial], step, space, tendon="stiff", device="cpu")
+    for seed in range(20):
         (x,) = space.starts(1, seed, random=True)
-        got = _parameter_map(space, torch.device("cpu")).parameters(torch.from_numpy(x)).numpy()
-        np.testing.assert_allclose(got, space.subject_at(x).parameters(), rtol=1e-15)
+        variable = torch.tensor(x, requires_grad=True)
+        got = tensor.core.parameters(variable)
+        written = space.subject_at(x)
+        np.testing.assert_array_equal(got.detach().numpy(), written.parameters())
+        (slope,) = torch.autograd.grad(got.sum(), variable)
+        _, component = space.slots()
+        n_slot = np.bincount(component, minlength=len(x))
+        np.testing.assert_allclose(slope.numpy(), n_slot * (space.upper - space.lower), rtol=1e-14)
+        # The fused engine with nothing to change scores the written subject alike.
+        nothing = dataclasses.replace(space, subject=written, components=())
+        again = FusedProblem(written, [trial], step, nothing, tendon="stiff")
+        assert fused.core.evaluate(x).objective == again.core.evaluate(np.zeros(0)).objective
+
+
+@pytest.mark.parametrize("bound", [0.0, 1.0])
+def test_bounds_are_exact(bound):
+    space = space_of(relative("tendonSlackLength", 0.9, 1.1), spec("shapeFactor", -3.0, -0.1))
+    exact = space.upper if bound else space.lower
+    np.testing.assert_array_equal(space.values(np.full(len(exact), bound)), exact)
 
 
 def test_what_is_not_calibrated_keeps_its_value():

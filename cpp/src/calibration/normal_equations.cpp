@@ -24,7 +24,7 @@ void Problem::fill_rows(const Joint& joint, double scale, std::size_t stride, do
           std::lower_bound(joint.components.begin(), joint.components.end(), own.component) -
           joint.components.begin();
       double* row = rows + static_cast<std::size_t>(place) * stride;
-      double factor = -scale * width_[own.component];
+      double factor = -scale * data_->map.width(own.component);
       const double* derivative = nullptr;  // of the force, at every `pitch`-th place
       std::size_t pitch = width;
       if (only_scales(own.kind)) {
@@ -87,7 +87,7 @@ void Problem::penalty_rows(std::size_t block, const Row& row) const {
       }
       if (term == Term::fibre_length && own[i].kind == ParameterKind::optimal_fibre_length)
         value -= length[k * width + lane.place] / (lmo * lmo);
-      derivative[i] = slope * value * width_[own[i].component];
+      derivative[i] = slope * value * data_->map.width(own[i].component);
     }
     row(lane, weight, distance, derivative);
   });

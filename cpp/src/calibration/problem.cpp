@@ -25,13 +25,13 @@ Problem::Problem(const engine::Backend& backend, const std::vector<kernel::Trial
       own_(workspace_.layout().n_mtu()),
       column_of_(kernel::n_parameter_kind, none),
       actions_(trials.size() * workspace_.layout().n_mtu()),
+      values_(data_->map.n_component()),
       parameters_(data_->map.start),
       matrix_gradient_(data_->map.start.size()),
       penalties_(workspace_.layout().n_block()),
       linear_(data_->linear_terms, data_->map.n_component()) {
-  const ParameterMap& map = data_->map;
+  const kernel::ParameterMap& map = data_->map;
   const std::size_t n_mtu = workspace_.layout().n_mtu();
-  for (std::size_t i = 0; i < map.n_component(); ++i) width_.push_back(map.upper[i] - map.lower[i]);
   for (std::size_t i = 0; i < map.slot.size(); ++i) {
     const auto kind = static_cast<ParameterKind>(map.slot[i] / n_mtu);
     own_[map.slot[i] % n_mtu].push_back({kind, map.component[i]});
@@ -121,16 +121,14 @@ std::vector<std::string> Problem::term_names() const {
 }
 
 void Problem::set_point(const double* x) {
-  const ParameterMap& map = data_->map;
+  const kernel::ParameterMap& map = data_->map;
   const std::size_t n_mtu = workspace_.layout().n_mtu();
-  for (std::size_t i = 0; i < map.slot.size(); ++i) {
-    const std::size_t c = map.component[i];
-    double& value = parameters_[map.slot[i]];
-    value = map.lower[c] + x[c] * width_[c];
-    // The derivative by a scale is the force over it, which a scale of exactly zero would lose.
-    if (value == 0.0 && only_scales(static_cast<ParameterKind>(map.slot[i] / n_mtu)))
-      value = 1e-100;
-  }
+  map.values(x, values_.data());
+  map.place(values_.data(), parameters_.data());
+  // The derivative by a scale is the force over it, which a scale of exactly zero would lose.
+  for (const std::size_t slot : map.slot)
+    if (parameters_[slot] == 0.0 && only_scales(static_cast<ParameterKind>(slot / n_mtu)))
+      parameters_[slot] = 1e-100;
   linear_.measure(x);
 }
 
@@ -289,9 +287,9 @@ const Evaluation& Problem::gradient(const double* x, double* gradient) {
     for (const engine::Lane& lane : layout.lanes_of(block))
       by_lmo[lane.mtu] += penalties_[block].by_optimal_length[lane.place];
   std::fill(gradient, gradient + n_component(), 0.0);
-  const ParameterMap& map = data_->map;
+  const kernel::ParameterMap& map = data_->map;
   for (std::size_t i = 0; i < map.slot.size(); ++i)
-    gradient[map.component[i]] += matrix_gradient_[map.slot[i]] * width_[map.component[i]];
+    gradient[map.component[i]] += matrix_gradient_[map.slot[i]] * map.width(map.component[i]);
   linear_.add_gradient(gradient);
   return evaluation_;
 }

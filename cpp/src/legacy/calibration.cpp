@@ -50,7 +50,7 @@ double sample_variance(std::span<const double> values) noexcept {
 
 Problem::Problem(Curves curves, Model model, std::vector<Trial> trials,
                  std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
-                 ParameterMap map, ParallelFor parallel)
+                 kernel::ParameterMap map, ParallelFor parallel)
     : curves_(std::move(curves)),
       model_(model),
       dofs_(std::move(dofs)),
@@ -72,8 +72,7 @@ Problem::Problem(Curves curves, Model model, std::vector<Trial> trials,
 }
 
 void Problem::set_parameters(std::span<const double> x) {
-  for (std::size_t i = 0; i < map_.slot.size(); ++i)
-    parameters_[map_.slot[i]] = x[map_.component[i]];
+  map_.place(x.data(), parameters_.data());
   const std::size_t n_mtu = peak_force_.size();
   for (std::size_t m = 0; m < n_mtu; ++m)
     peak_force_[m] = Mtu(parameters_of(parameters_.data(), n_mtu, m)).peak_force;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <numeric>
 
 namespace ceinms_torch::tensor {
 namespace {
@@ -44,10 +45,12 @@ at::Tensor moment_residuals(const at::Tensor& scaled_error, Normalisation normal
 }
 
 /// The peak of every trial's summed force over that of all MTUs at the start. (n_trial)
-at::Tensor peak_force(const Simulation& simulation, const at::Tensor& start,
+at::Tensor peak_force(const Simulation& simulation, const std::vector<double>& start,
                       const at::Tensor& valid, const at::Tensor& n_valid) {
-  const at::Tensor capacity =
-      start.select(0, static_cast<std::int64_t>(kernel::ParameterKind::max_isometric_force)).sum();
+  const auto n_mtu = static_cast<std::ptrdiff_t>(start.size() / kernel::n_parameter_kind);
+  const auto force = start.begin() + n_mtu * static_cast<std::ptrdiff_t>(
+                                                 kernel::ParameterKind::max_isometric_force);
+  const double capacity = std::accumulate(force, force + n_mtu, 0.0);
   const at::Tensor sum =
       at::where(valid, simulation.mtu_force.sum(1) / capacity, 0.0).abs();  // (n_step, n_trial)
   // Over the greatest, so that no power is too small. Without any force there is no derivative;
@@ -66,7 +69,7 @@ at::Tensor Evaluation::objective() const {
 }
 
 Evaluation evaluate(const Simulation& simulation, const at::Tensor& parameters,
-                    const at::Tensor& start, const TrialBatch& batch, const Target& target,
+                    const std::vector<double>& start, const TrialBatch& batch, const Target& target,
                     const kernel::ObjectiveOptions& options, kernel::TendonModel tendon) {
   const at::Tensor valid = batch.is_valid.unsqueeze(1);  // (n_step, 1, n_trial)
   const at::Tensor n_valid = batch.is_valid.to(at::kCPU).sum(0, false, at::kDouble);  // (n_trial)

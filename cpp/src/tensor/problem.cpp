@@ -39,38 +39,20 @@ void check_target(const Target& target, const TrialBatch& batch) {
                     "variance: expected positive numbers, got one that is not.");
 }
 
-void check_map(const ParameterMap& map, const TrialBatch& batch) {
-  check_parameters(map.start, batch);
-  TORCH_CHECK_VALUE(map.lower.dim() == 1, "lower: expected one dimension, got ", map.lower.dim(),
-                    ".");
-  check_shape("upper", map.upper, map.lower.sizes());
-  check_device("lower", map.lower, batch.device());
-  check_device("upper", map.upper, batch.device());
-  check_device("slot", map.slot, batch.device());
-  check_device("component", map.component, batch.device());
-  check_numbers("lower", map.lower);
-  check_numbers("upper", map.upper);
-  TORCH_CHECK_VALUE((map.upper >= map.lower).all().item<bool>(),
-                    "upper: expected to be at or above lower, got less.");
-  TORCH_CHECK_VALUE(map.slot.numel() == map.component.numel(),
-                    "component: expected one per slot, got ", map.component.numel(), " for ",
-                    map.slot.numel(), ".");
-  check_indices("slot", map.slot, map.start.numel());
-  check_indices("component", map.component, map.lower.numel());
-  check_unique("slot", map.slot);
+/// Numbers as a tensor on the CPU.
+template <class To, class From>
+at::Tensor to_tensor(const std::vector<From>& numbers) {
+  return at::tensor(std::vector<To>(numbers.begin(), numbers.end()));
 }
 
 }  // namespace
 
-at::Tensor ParameterMap::parameters(const at::Tensor& x) const {
-  const at::Tensor values = lower + x * (upper - lower);
-  return start.flatten().index_copy(0, slot, values.index_select(0, component)).view(start.sizes());
-}
-
 void Problem::check() const {
   tensor::check(batch);
   check_target(target, batch);
-  check_map(map, batch);
+  TORCH_CHECK_VALUE(map.start.size() == kernel::n_parameter_kind *
+                                            static_cast<std::size_t>(batch.mtu_length.size(1)),
+                    "map: expected parameters of the batch's MTUs, got of others.");
   for (const LinearTerm& term : linear_terms) {
     check_shape("matrix", term.matrix, {term.offset.numel(), n_component()});
     check_shape("offset", term.offset, {term.offset.numel()});
@@ -89,14 +71,32 @@ void Problem::check_point(const at::Tensor& x) const {
                     "x: expected numbers from 0 to 1, got one outside.");
 }
 
+at::Tensor Problem::parameters(const at::Tensor& x) const {
+  const at::Tensor point = x.detach().to(at::kCPU).contiguous();
+  std::vector<double> values(map.n_component());
+  std::vector<double> matrix = map.start;
+  std::vector<double> width;
+  for (std::size_t i = 0; i < values.size(); ++i) width.push_back(map.width(i));
+  map.values(point.const_data_ptr<double>(), values.data());
+  map.place(values.data(), matrix.data());
+  const at::Device device = batch.device();
+  // Zero, with the derivatives: the kernel has computed the values.
+  const at::Tensor change = (x - x.detach()) * to_tensor<double>(width).to(device);
+  return to_tensor<double>(matrix)
+      .to(device)
+      .index_add(0, to_tensor<std::int64_t>(map.slot).to(device),
+                 change.index_select(0, to_tensor<std::int64_t>(map.component).to(device)))
+      .view({static_cast<std::int64_t>(kernel::n_parameter_kind), -1});
+}
+
 Evaluation Problem::evaluate(const at::Tensor& x, const at::Tensor& excitation) const {
   TrialBatch driven = batch;
   driven.excitation = excitation;
-  return measure(x, simulate(curves, map.parameters(x), driven, simulation));
+  return measure(x, simulate(curves, parameters(x), driven, simulation));
 }
 
 Evaluation Problem::measure(const at::Tensor& x, const Simulation& result) const {
-  Evaluation evaluation = tensor::evaluate(result, map.parameters(x), map.start, batch, target,
+  Evaluation evaluation = tensor::evaluate(result, parameters(x), map.start, batch, target,
                                            objective, simulation.tendon);
   for (const LinearTerm& term : linear_terms)
     evaluation.terms.push_back({term.name, at::mv(term.matrix, x) - term.offset});

@@ -262,16 +262,13 @@ def _problem(
     plan: CalibrationPlan,
     threads: int,
 ) -> _kernel.LegacyProblem:
-    slot, component = space.slots()
     return _kernel.LegacyProblem(
         tables=legacy_tables(subject),
         model=legacy_model(plan.tendon, plan.activation, online=False),
         trials=[legacy_trial(subject, trial) for trial in trials],
         measured=[measured_moments(trial) for trial in trials],
         dofs=np.array([subject.dof_names.index(name) for name in step.dofs], dtype=np.int64),
-        start=subject.parameters(),
-        slot=slot,
-        component=component,
+        map=space.map(),
         threads=min(threads, len(trials)),
     )
 
@@ -351,9 +348,7 @@ def _run_step(
             )
         )
     _warn_of_failures(subject, problem.failures)
-    slot, taken = space.slots()
-    matrix = subject.parameters()
-    matrix.flat[slot] = found.x[taken]
+    matrix = space.map().parameters(found.x)
     iterations = [_iteration(number, step, item) for item in found.history]
     return _step_result(step, space, found), iterations, subject.with_parameters(matrix)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch import _kernel
 from ceinms_torch.errors import DataError, OptionError, location, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
@@ -219,10 +220,20 @@ class ParameterSpace:
         slots = np.array(sorted(taken), dtype=np.int64)
         return slots, np.array([taken[int(slot)] for slot in slots], dtype=np.int64)
 
+    def map(self) -> _kernel.ParameterMap:
+        """Return what both engines, too, take their parameters from."""
+        slot, component = self.slots()
+        return _kernel.ParameterMap(
+            start=self.subject.parameters(),
+            lower=self.lower,
+            upper=self.upper,
+            slot=slot,
+            component=component,
+        )
+
     def values(self, x: FloatArray) -> FloatArray:
         """Return the value of every component at a point of the unit box, (n,)."""
-        # lower + x (upper - lower) could be beyond the upper bound by its rounding.
-        return np.clip((1.0 - x) * self.lower + x * self.upper, self.lower, self.upper)
+        return self.map().values(x)
 
     def at_bound(self, x: FloatArray) -> list[str]:
         """Return which bound each component is at.
@@ -253,10 +264,8 @@ class ParameterSpace:
         -------
         Subject
         """
-        matrix = self.subject.parameters()
-        slots, component = self.slots()
-        matrix.flat[slots] = self.values(x)[component]
-        return self.subject.with_parameters(matrix)
+        space = self.map()
+        return self.subject.with_parameters(space.parameters(space.values(x)))
 
 
 def groups_of(

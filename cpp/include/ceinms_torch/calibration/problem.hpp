@@ -8,6 +8,7 @@
 #include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/kernel/dual.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
+#include "ceinms_torch/kernel/parameter_map.hpp"
 
 #include <array>
 #include <cstddef>
@@ -17,18 +18,6 @@
 
 namespace ceinms_torch::calibration {
 
-/// From a point of the unit box to the parameters of every MTU: component i is mapped to
-/// lower[i] + x[i] (upper[i] - lower[i]) and written to every slot that names it.
-struct ParameterMap {
-  std::vector<double> start;           ///< (n_parameter_kind, n_mtu)
-  std::vector<double> lower;           ///< (n)
-  std::vector<double> upper;           ///< (n), >= lower
-  std::vector<std::size_t> slot;       ///< index into `start`, unique
-  std::vector<std::size_t> component;  ///< which component each slot takes
-
-  std::size_t n_component() const noexcept { return lower.size(); }
-};
-
 /// Measured moments of one trial, (n_step, n_dof) row-major [N m].
 struct MeasuredMoments {
   std::vector<double> moment;
@@ -37,7 +26,7 @@ struct MeasuredMoments {
 
 /// What a calibration step minimises and may change.
 struct ProblemData {
-  ParameterMap map;
+  kernel::ParameterMap map;
   std::vector<MeasuredMoments> measured;  ///< per trial
   std::vector<std::size_t> dofs;          ///< indices of the DOFs that count
   kernel::ObjectiveOptions objective;
@@ -160,7 +149,7 @@ class Problem final : public SmoothProblem {
   std::vector<std::vector<OwnParameter>> own_;  ///< by MTU
   std::vector<kernel::ParameterKind> kinds_;    ///< that shape trajectories and are calibrated
   std::vector<std::size_t> column_of_;          ///< by kind: its place in kinds_, or none
-  std::vector<double> width_;                   ///< upper - lower
+  std::vector<double> values_;                  ///< of the components
   std::vector<Joint> joints_;
   std::vector<std::vector<Action>> actions_;  ///< by lane: trial, then MTU
   std::vector<double> parameters_;

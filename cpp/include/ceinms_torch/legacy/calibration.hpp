@@ -2,6 +2,7 @@
 /// CEINMS's calibration objective, fast enough for a hundred thousand evaluations (reference D).
 #pragma once
 
+#include "ceinms_torch/kernel/parameter_map.hpp"
 #include "ceinms_torch/legacy/annealing.hpp"
 #include "ceinms_torch/legacy/trial.hpp"
 
@@ -12,13 +13,6 @@
 #include <vector>
 
 namespace ceinms_torch::legacy {
-
-/// Which entries of the parameter matrix take which component of x.
-struct ParameterMap {
-  std::vector<double> start;           ///< (n_parameter_kind, n_mtu)
-  std::vector<std::size_t> slot;       ///< index into `start`, unique
-  std::vector<std::size_t> component;  ///< which component each slot takes
-};
 
 /// Runs f(i) for i in [0, n), on one thread or several; f touches nothing that other i touch.
 using ParallelFor = std::function<void(std::size_t, const std::function<void(std::size_t)>&)>;
@@ -43,9 +37,9 @@ class Problem {
   /// @param dofs      indices of the DOFs that count
   Problem(Curves curves, Model model, std::vector<Trial> trials,
           std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
-          ParameterMap map, ParallelFor parallel);
+          kernel::ParameterMap map, ParallelFor parallel);
 
-  /// Objective at x (n_component). Not safe for use by several threads.
+  /// Objective at values x (n_component). Not safe for use by several threads.
   double objective(std::span<const double> x);
   /// The same with its parts.
   Evaluation evaluate(std::span<const double> x);
@@ -93,7 +87,7 @@ class Problem {
   Curves curves_;
   Model model_;
   std::vector<std::size_t> dofs_;
-  ParameterMap map_;
+  kernel::ParameterMap map_;
   ParallelFor parallel_;
   std::vector<double> parameters_;
   std::vector<double> peak_force_;

@@ -44,7 +44,7 @@ struct Evaluation {
 /// @param parameters  (n_parameter_kind, n_mtu) with which `simulation` was made
 /// @param start  the same at the start of the step, by which forces are made dimensionless
 Evaluation evaluate(const Simulation& simulation, const at::Tensor& parameters,
-                    const at::Tensor& start, const TrialBatch& batch, const Target& target,
+                    const std::vector<double>& start, const TrialBatch& batch, const Target& target,
                     const kernel::ObjectiveOptions& options, kernel::TendonModel tendon);
 
 }  // namespace ceinms_torch::tensor

@@ -2,6 +2,7 @@
 /// A calibration as an optimiser sees it: a vector in the unit box and its objective.
 #pragma once
 
+#include "ceinms_torch/kernel/parameter_map.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
 #include "ceinms_torch/tensor/objective.hpp"
 
@@ -12,20 +13,6 @@
 #include <vector>
 
 namespace ceinms_torch::tensor {
-
-/// From a point of the unit box to the parameters of every MTU.
-///
-/// Component i is mapped to lower[i] + x[i] (upper[i] - lower[i]) and written to every slot of
-/// the parameter matrix that names i; slots that nothing names keep their start value.
-struct ParameterMap {
-  at::Tensor start;      ///< (n_parameter_kind, n_mtu)
-  at::Tensor lower;      ///< (n)
-  at::Tensor upper;      ///< (n), >= lower
-  at::Tensor slot;       ///< (n_slot) int64 index into the flattened matrix, unique
-  at::Tensor component;  ///< (n_slot) int64 which component of x the slot takes
-
-  at::Tensor parameters(const at::Tensor& x) const;
-};
 
 /// |matrix x - offset|^2, on points of the unit box; see calibration/linear_terms.hpp.
 struct LinearTerm {
@@ -39,17 +26,19 @@ struct Problem {
   Curves curves;
   TrialBatch batch;
   Target target;
-  ParameterMap map;
+  kernel::ParameterMap map;
   kernel::ObjectiveOptions objective;
   kernel::SimulationOptions simulation;
   std::vector<LinearTerm> linear_terms;
 
-  std::int64_t n_component() const { return map.lower.numel(); }
+  std::int64_t n_component() const { return static_cast<std::int64_t>(map.n_component()); }
   std::int64_t n_boxed() const { return n_component(); }  ///< all stay in the unit box
   /// Throws c10::ValueError or c10::TypeError if the parts do not fit together.
   void check() const;
   /// The same for a point x (n) in [0, 1].
   void check_point(const at::Tensor& x) const;
+  /// The parameters (n_parameter_kind, n_mtu) at x: the map's values, with their derivatives.
+  at::Tensor parameters(const at::Tensor& x) const;
   Evaluation evaluate(const at::Tensor& x) const { return evaluate(x, batch.excitation); }
   /// The same with other excitations (n_row, n_mtu, n_trial).
   Evaluation evaluate(const at::Tensor& x, const at::Tensor& excitation) const;

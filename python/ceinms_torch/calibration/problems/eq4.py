@@ -32,8 +32,6 @@ from ceinms_torch.simulation.moments import measured_moments, moment_variance
 from ceinms_torch.simulation.simulate import engine_tendon, excitation_rate, mtu_velocity
 
 if TYPE_CHECKING:
-    import torch
-
     from ceinms_torch import _torch
 
 FloatArray = NDArray[np.float64]
@@ -205,7 +203,7 @@ class TensorProblem:
                 variance=torch.from_numpy(moment_variance(trials, step.dofs)).to(place),
                 dofs=torch.tensor(dofs, device=place),
             ),
-            map=_parameter_map(space, place),
+            map=space.map(),
             objective=_torch.ObjectiveOptions(
                 normalisation=objective.normalisation,
                 fibre_length=_torch.RangePenalty(
@@ -279,18 +277,3 @@ def tensor_gradient(
     terms = [float(term.residuals.detach().square().sum()) for term in evaluation.terms]
     rmse = evaluation.rmse.mean(1).tolist()
     return as_point(float(objective.detach()), terms, rmse), gradient.cpu().numpy()
-
-
-def _parameter_map(space: ParameterSpace, device: torch.device) -> _torch.ParameterMap:
-    import torch  # noqa: PLC0415  slow to load
-
-    from ceinms_torch._backend import _torch  # noqa: PLC0415
-
-    slots, component = space.slots()
-    return _torch.ParameterMap(
-        start=torch.from_numpy(space.subject.parameters()).to(device),
-        lower=torch.from_numpy(space.lower).to(device),
-        upper=torch.from_numpy(space.upper).to(device),
-        slot=torch.from_numpy(slots).to(device),
-        component=torch.from_numpy(component).to(device),
-    )

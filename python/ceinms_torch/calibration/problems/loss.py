@@ -244,7 +244,7 @@ class LossProblem:
     def _state(
         self, x: torch.Tensor, trials: tuple[Trial, ...], core: _torch.Problem
     ) -> ModelState:
-        parameters = core.map.parameters(x)
+        parameters = core.parameters(x)
         simulation = simulate_tensors(self._subject, core.batch, parameters, **self._settings)
         return ModelState(
             trials=trials,

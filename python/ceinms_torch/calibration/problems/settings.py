@@ -50,14 +50,9 @@ def problem_settings(
         If a muscle group has nothing to keep together.
     """
     objective = step.objective
-    slot, component = space.slots()
     return {
         "tables": curve_tables(subject),
-        "start": subject.parameters(),
-        "lower": space.lower,
-        "upper": space.upper,
-        "slot": slot,
-        "component": component,
+        "map": space.map(),
         "objective": _kernel.ObjectiveOptions(
             normalisation=objective.normalisation,
             fibre_length=_kernel.RangePenalty(

@@ -100,9 +100,9 @@ struct MtuAdjoint {
     gradient.c1 += beta1 + p.c2 * beta2;
     gradient.c2 += beta1 + p.c1 * beta2;
     gradient.shape_factor += shape_factor;
-    gradient.optimal_fibre_length +=
-        optimal_length + share * least_share_squared * p.optimal_fibre_length +
-        of_thickness * math::sin(p.pennation_angle) + peak_velocity * p.max_contraction_velocity;
+    gradient.optimal_fibre_length += optimal_length + share * 0.01 * p.optimal_fibre_length +
+                                     of_thickness * math::sin(p.pennation_angle) +
+                                     peak_velocity * p.max_contraction_velocity;
     gradient.pennation_angle +=
         of_thickness * p.optimal_fibre_length * math::sin(R(p.pennation_angle + half_pi));
     gradient.tendon_slack_length += slack_length;
@@ -195,6 +195,7 @@ StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& 
                             std::size_t k, const R& of_length, const R& of_velocity,
                             MtuAdjoint<R>& adjoint) {
   const R h = input.time_step(k + 1);
+  const R& lmo = mtu.parameters.optimal_fibre_length;
   const R total = of_length + of_velocity / h;
   const R length = trace.fibre_length(k + 1);
   const auto moved = length > mtu.least_fibre_length;
@@ -203,15 +204,14 @@ StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& 
   StepAdjoint<R> step;
   step.of_length = math::select(moved, total, R(0.0));
   const R denominator = trace.denominator(k);
-  const R limit = denominator_limit(mtu);
+  const R limit = -0.1 / lmo;
   const auto unlimited = denominator < limit;
   step.inverse_denominator = 1.0 / denominator;
   const R scaled = step.of_length * step.inverse_denominator;
   // (l1 - l0) d(denominator): by f_l and f_v, or, where it was limited, by lmo.
   const R by_denominator = -(scaled * (length - trace.fibre_length(k)));
   const R free = math::select(unlimited, by_denominator, R(0.0));
-  adjoint.optimal_length +=
-      (by_denominator - free) * -(limit / mtu.parameters.optimal_fibre_length);
+  adjoint.optimal_length += (by_denominator - free) * (0.1 / (lmo * lmo));
   step.w = -scaled;
   step.w_length = free;
   step.w_velocity = scaled * trace.fibre_velocity(k) + free / h;

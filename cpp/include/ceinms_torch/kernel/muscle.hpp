@@ -10,9 +10,6 @@
 
 namespace ceinms_torch::kernel {
 
-/// Square of the least share that a fibre has along the tendon, over lmo.
-inline constexpr double least_share_squared = 0.01;
-
 /// An MTU's parameters with what follows from them alone, computed once per simulation.
 template <class P>
 struct Mtu {
@@ -28,8 +25,7 @@ struct Mtu {
         peak_force(p.max_isometric_force * p.strength_coefficient),
         peak_velocity(p.optimal_fibre_length * p.max_contraction_velocity),
         least_fibre_length(
-            math::sqrt(P(math::square(thickness) +
-                         least_share_squared * math::square(p.optimal_fibre_length)))) {}
+            math::sqrt(P(math::square(thickness) + 0.01 * math::square(p.optimal_fibre_length)))) {}
 };
 
 /// The same MTU without the derivatives its parameters carry.

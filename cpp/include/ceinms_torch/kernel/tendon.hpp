@@ -151,21 +151,14 @@ auto forces_with_partials(const MtuCurves<Table>& curves, const M& mtu,
                    variable<by_mtu_length, 4>(state.mtu_length, one));
 }
 
-/// The limit that keeps the denominator of eq. (A5) away from zero [1/m]. It is proportional to
-/// 1 / lmo.
-template <class M>
-auto denominator_limit(const M& mtu) {
-  return -0.1 / mtu.parameters.optimal_fibre_length;
-}
-
-/// The denominator of eq. (A5), f_l + f_v / h.
+/// The denominator of eq. (A5), f_l + f_v / h, and the limit that keeps it away from zero.
 ///
 /// In a muscle that holds its tendon it is negative; where it would not be (a slack tendon on
-/// the descending limb) it is kept at its limit.
+/// the descending limb) it is kept at -0.1 / lmo.
 template <class T, class M, class H>
 T rosenbrock_denominator(const M& mtu, const Dual<T, 4>& f, const H& h) {
   const T denominator = f.partial[by_length] + f.partial[by_velocity] / h;
-  const T limit = denominator_limit(mtu);
+  const T limit = -0.1 / mtu.parameters.optimal_fibre_length;
   return math::select(denominator < limit, denominator, limit);
 }
 

@@ -24,6 +24,11 @@ enum class ParameterKind : std::size_t {
 
 inline constexpr std::size_t n_parameter_kind = 12;
 
+/// Maximum isometric force and strength coefficient only scale the force.
+constexpr bool only_scales(ParameterKind kind) noexcept {
+  return kind == ParameterKind::max_isometric_force || kind == ParameterKind::strength_coefficient;
+}
+
 /// Parameters of one MTU (or, for tensors, of all MTUs at once).
 template <class T>
 struct MtuParameters {

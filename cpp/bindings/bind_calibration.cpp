@@ -10,10 +10,7 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using kernel::HybridOptions;
-using kernel::ObjectiveOptions;
 using kernel::ParameterMap;
-using kernel::RangePenalty;
 using tensor::Evaluation;
 using tensor::HybridProblem;
 using tensor::LinearTerm;
@@ -22,14 +19,6 @@ using tensor::Target;
 using tensor::Term;
 
 void bind_parts(py::module_& module) {
-  py::class_<RangePenalty>(module, "RangePenalty", py::module_local(),
-                           "weight * distance^2 outside a range.")
-      .def(py::init<double, double, double>(), py::arg("lowest"), py::arg("highest"),
-           py::arg("weight"));
-  py::class_<ObjectiveOptions>(module, "ObjectiveOptions", py::module_local(),
-                               "Normalisation and penalties of eq. 4, weight of the peak force.")
-      .def(py::init(&objective_options), py::kw_only(), py::arg("normalisation"),
-           py::arg("fibre_length"), py::arg("tendon_strain"), py::arg("peak_force_weight"));
   py::class_<LinearTerm>(module, "LinearTerm", "A term |matrix x - offset|^2 of a point x.")
       .def(py::init<std::string, at::Tensor, at::Tensor>(), py::kw_only(), py::arg("name"),
            py::arg("matrix"), py::arg("offset"));
@@ -40,17 +29,18 @@ void bind_parts(py::module_& module) {
 }
 
 void bind_problem(py::module_& module) {
-  py::class_<Term>(module, "Term", "One term of the objective; its value is sum(residuals ** 2).")
+  py::class_<Term>(module, "Term", "One term of the objective, a scalar with a graph.")
       .def_readonly("name", &Term::name)
-      .def_readonly("residuals", &Term::residuals);
+      .def_readonly("value", &Term::value);
   py::class_<Evaluation>(module, "Evaluation", "The objective at one point, term by term.")
       .def_readonly("terms", &Evaluation::terms)
       .def_readonly("rmse", &Evaluation::rmse)
-      .def("objective", &Evaluation::objective, "Sum of all squared residuals; differentiable.");
+      .def("objective", &Evaluation::objective, "Sum of all terms; differentiable.");
   py::class_<Problem>(module, "Problem", "A calibration step as an optimiser sees it.")
       .def(py::init([](tensor::Curves curves, tensor::TrialBatch batch, Target target,
-                       ParameterMap map, ObjectiveOptions objective, const std::string& tendon,
-                       const std::string& filter_start, std::vector<LinearTerm> linear_terms) {
+                       ParameterMap map, const terms::Objective& objective,
+                       const std::string& tendon, const std::string& filter_start,
+                       std::vector<LinearTerm> linear_terms) {
              Problem problem{
                  std::move(curves),      std::move(batch), std::move(target),
                  std::move(map),         objective,        simulation_options(tendon, filter_start),
@@ -79,6 +69,7 @@ void bind_problem(py::module_& module) {
           },
           py::arg("x"), py::arg("simulation"), py::call_guard<py::gil_scoped_release>(),
           "The same for a simulation of batch with the parameters of x, by either engine.")
+      .def_property_readonly("term_names", &Problem::term_names)
       .def_readonly("batch", &Problem::batch)
       .def_readonly("target", &Problem::target)
       .def(
@@ -91,17 +82,13 @@ void bind_problem(py::module_& module) {
 }
 
 void bind_hybrid_problem(py::module_& module) {
-  py::class_<HybridOptions>(module, "HybridOptions", py::module_local(),
-                            "Weights of what eq. 5 adds.")
-      .def(py::init(&hybrid_options), py::kw_only(), py::arg("excitation_weight"),
-           py::arg("synthesised_weight"), py::arg("bounds_weight"), py::arg("smoothness_weight"));
   py::class_<HybridProblem>(module, "HybridProblem",
                             "A calibration step whose unrecorded excitations are sums of "
                             "synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.")
       .def(py::init([](Problem problem, std::int64_t n_synergy, at::Tensor synthesised,
                        std::vector<at::Tensor> recorded, std::vector<at::Tensor> interpolation,
                        std::vector<at::Tensor> interval, bool shared_weightings, bool exact_bounds,
-                       const HybridOptions& options) {
+                       const terms::SynergyObjective& objective) {
              HybridProblem hybrid{std::move(problem),
                                   n_synergy,
                                   std::move(synthesised),
@@ -110,14 +97,15 @@ void bind_hybrid_problem(py::module_& module) {
                                   std::move(interval),
                                   shared_weightings,
                                   exact_bounds,
-                                  options};
+                                  objective};
              hybrid.check();
              return hybrid;
            }),
            py::kw_only(), py::arg("problem"), py::arg("n_synergy"), py::arg("synthesised"),
            py::arg("recorded"), py::arg("interpolation"), py::arg("interval"),
-           py::arg("shared_weightings"), py::arg("exact_bounds"), py::arg("options"))
+           py::arg("shared_weightings"), py::arg("exact_bounds"), py::arg("objective"))
       .def_property_readonly("n_component", &HybridProblem::n_component)
+      .def_property_readonly("term_names", &HybridProblem::term_names)
       .def(
           "evaluate",
           [](const HybridProblem& problem, const at::Tensor& x) {

@@ -8,6 +8,7 @@
 #include "simulated_trial.hpp"
 
 #include <string>
+#include <tuple>
 
 namespace ceinms_torch::bindings {
 namespace {
@@ -79,9 +80,9 @@ ParameterMap make_parameter_map(const Array& start, const Array& lower, const Ar
 std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                                       const std::vector<TrialArrays>& trials,
                                       const ParameterMap& map, const Indices& dofs,
-                                      const kernel::ObjectiveOptions& objective,
-                                      const std::string& tendon, const std::string& filter_start,
-                                      std::size_t threads, const std::string& instruction_set,
+                                      const terms::Objective& objective, const std::string& tendon,
+                                      const std::string& filter_start, std::size_t threads,
+                                      const std::string& instruction_set,
                                       const std::vector<LinearTerm>& linear_terms) {
   if (trials.empty()) throw std::invalid_argument("trials: expected at least one, got none.");
   const auto n_mtu = static_cast<py::ssize_t>(map.start.size() / kernel::n_parameter_kind);
@@ -226,6 +227,61 @@ void bind_smooth_problem(py::module_& module) {
           py::arg("x"), "Objective and its gradient (n) at x (n).");
 }
 
+/// An option of a term from Python's keyword arguments, of which it is taken out.
+void take(py::dict& options, const std::string& name, double& value) {
+  value = options.attr("pop")(name).cast<double>();
+}
+void take(py::dict& options, const std::string& name, terms::Range& value) {
+  std::tie(value.lowest, value.highest) =
+      options.attr("pop")(name).cast<std::pair<double, double>>();
+}
+
+/// An objective with all options of its terms: each is asked for, and no other.
+template <class AnyObjective>
+AnyObjective with_options(AnyObjective objective, py::dict options) {
+  terms::for_each_option(objective, [&](const std::string& name, auto& value) {
+    if (!options.contains(name)) throw py::type_error(name + ": expected a value, got none.");
+    take(options, name, value);
+  });
+  for (const auto& [name, value] : options)
+    throw py::type_error(std::string(py::str(name)) + ": expected options of terms, got another.");
+  return objective;
+}
+
+template <class AnyObjective>
+std::vector<std::string> option_names() {
+  std::vector<std::string> names;
+  AnyObjective objective;
+  terms::for_each_option(objective, [&](const std::string& name, auto&) { names.push_back(name); });
+  return names;
+}
+
+void bind_objectives(py::module_& module) {
+  using terms::Normalisation;
+  py::class_<terms::Objective>(module, "Objective",
+                               "Terms of eq. 4 and preferences, with their options.")
+      .def(py::init([](const std::string& normalisation, const py::kwargs& options) {
+             constexpr std::array<std::pair<std::string_view, Normalisation>, 3> words{
+                 {{"variance", Normalisation::variance},
+                  {"meanSquare", Normalisation::mean_square},
+                  {"rmse", Normalisation::rmse}}};
+             return with_options(terms::Objective{named("normalisation", normalisation, words), {}},
+                                 options);
+           }),
+           py::kw_only(), py::arg("normalisation"))
+      .def_property_readonly_static(
+          "options", [](const py::object&) { return option_names<terms::Objective>(); },
+          "Names of the other arguments.");
+  py::class_<terms::SynergyObjective>(module, "SynergyObjective",
+                                      "What eq. 5 adds, with its options.")
+      .def(py::init([](const py::kwargs& options) {
+        return with_options(terms::SynergyObjective{}, options);
+      }))
+      .def_property_readonly_static(
+          "options", [](const py::object&) { return option_names<terms::SynergyObjective>(); },
+          "Names of the arguments.");
+}
+
 void bind_parameter_map(py::module_& module) {
   py::class_<ParameterMap>(module, "ParameterMap",
                            "From a point of the unit box to the parameters of every MTU.")
@@ -259,15 +315,6 @@ void bind_problem(py::module_& module) {
            py::kw_only(), py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"),
            py::arg("moment_arm"), py::arg("excitation"), py::arg("excitation_start"),
            py::arg("excitation_rate"), py::arg("measured_moment"), py::arg("variance"));
-  py::class_<kernel::RangePenalty>(module, "RangePenalty", py::module_local(),
-                                   "weight * distance^2 outside a range.")
-      .def(py::init<double, double, double>(), py::arg("lowest"), py::arg("highest"),
-           py::arg("weight"));
-  py::class_<kernel::ObjectiveOptions>(module, "ObjectiveOptions", py::module_local(),
-                                       "Normalisation and penalties of eq. 4, weight of the peak "
-                                       "force.")
-      .def(py::init(&objective_options), py::kw_only(), py::arg("normalisation"),
-           py::arg("fibre_length"), py::arg("tendon_strain"), py::arg("peak_force_weight"));
   py::class_<LinearTerm>(module, "LinearTerm", "A term |matrix x - offset|^2 of a point x.")
       .def(py::init(&make_linear_term), py::kw_only(), py::arg("name"), py::arg("matrix"),
            py::arg("offset"));
@@ -301,7 +348,8 @@ void bind_problem(py::module_& module) {
             return std::pair(to_array(residual), matrix);
           },
           py::arg("x"),
-          "Residuals (n_row), whose squares sum to the objective, and their derivatives "
+          "Residuals (n_row), whose squares sum to the objective (but for roots), and their "
+          "derivatives "
           "(n_row, n); penalties have rows only where they are not zero.")
       .def(
           "normal_equations",
@@ -338,6 +386,7 @@ void bind_problem(py::module_& module) {
 void bind_fused(py::module_& module) {
   bind_results(module);
   bind_smooth_problem(module);
+  bind_objectives(module);
   bind_parameter_map(module);
   bind_problem(module);
   bind_optimisers(module);

@@ -50,7 +50,7 @@ std::shared_ptr<HybridProblem> make_hybrid_problem(
     std::shared_ptr<Problem> problem, std::size_t n_synergy, const Indices& synthesised,
     const std::vector<Array>& recorded, const std::vector<std::size_t>& rows_per_node,
     const std::vector<double>& row_interval, bool shared_weightings, bool exact_bounds,
-    const kernel::HybridOptions& options) {
+    const terms::SynergyObjective& objective) {
   check_synergies(problem->layout(), n_synergy, synthesised, recorded, rows_per_node, row_interval);
   SynergyData data{.n_synergy = n_synergy,
                    .n_channel = static_cast<std::size_t>(recorded.front().shape(0)),
@@ -58,7 +58,7 @@ std::shared_ptr<HybridProblem> make_hybrid_problem(
                    .trials = {},
                    .shared_weightings = shared_weightings,
                    .exact_bounds = exact_bounds,
-                   .options = options};
+                   .objective = objective};
   for (std::size_t trial = 0; trial < recorded.size(); ++trial)
     data.trials.push_back({static_cast<std::size_t>(recorded[trial].shape(1)), rows_per_node[trial],
                            row_interval[trial], to_vector(recorded[trial])});
@@ -68,10 +68,6 @@ std::shared_ptr<HybridProblem> make_hybrid_problem(
 }  // namespace
 
 void bind_hybrid(py::module_& module) {
-  py::class_<kernel::HybridOptions>(module, "HybridOptions", py::module_local(),
-                                    "Weights of what eq. 5 adds.")
-      .def(py::init(&hybrid_options), py::kw_only(), py::arg("excitation_weight"),
-           py::arg("synthesised_weight"), py::arg("bounds_weight"), py::arg("smoothness_weight"));
   py::class_<HybridProblem, calibration::SmoothProblem, std::shared_ptr<HybridProblem>>(
       module, "HybridProblem",
       "A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is "
@@ -80,7 +76,7 @@ void bind_hybrid(py::module_& module) {
       .def(py::init(&make_hybrid_problem), py::kw_only(), py::arg("problem"), py::arg("n_synergy"),
            py::arg("synthesised"), py::arg("recorded"), py::arg("rows_per_node"),
            py::arg("row_interval"), py::arg("shared_weightings"), py::arg("exact_bounds"),
-           py::arg("options"));
+           py::arg("objective"));
 }
 
 }  // namespace ceinms_torch::bindings

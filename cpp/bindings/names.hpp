@@ -2,7 +2,6 @@
 #pragma once
 
 #include "ceinms_torch/engine/lanes.hpp"
-#include "ceinms_torch/kernel/objective.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
 #include <array>
@@ -35,29 +34,6 @@ inline kernel::SimulationOptions simulation_options(std::string_view tendon,
   constexpr std::array<std::pair<std::string_view, FilterStart>, 2> starts{
       {{"zero", FilterStart::zero}, {"ceinms", FilterStart::ceinms}}};
   return {named("tendon", tendon, tendons), named("filter_start", filter_start, starts)};
-}
-
-inline kernel::ObjectiveOptions objective_options(std::string_view normalisation,
-                                                  kernel::RangePenalty fibre_length,
-                                                  kernel::RangePenalty tendon_strain,
-                                                  double peak_force_weight) {
-  using kernel::Normalisation;
-  constexpr std::array<std::pair<std::string_view, Normalisation>, 3> words{
-      {{"variance", Normalisation::variance},
-       {"meanSquare", Normalisation::mean_square},
-       {"rmse", Normalisation::rmse}}};
-  return {named("normalisation", normalisation, words), fibre_length, tendon_strain,
-          peak_force_weight};
-}
-
-inline kernel::HybridOptions hybrid_options(double excitation_weight, double synthesised_weight,
-                                            double bounds_weight, double smoothness_weight) {
-  kernel::HybridOptions options;
-  options.excitation_weight = excitation_weight;
-  options.synthesised_weight = synthesised_weight;
-  options.bounds.weight = bounds_weight;
-  options.smoothness_weight = smoothness_weight;
-  return options;
 }
 
 /// The fused engine's code for an instruction set; the best that this machine runs for "auto".

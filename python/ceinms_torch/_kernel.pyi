@@ -12,7 +12,6 @@ __all__: list[str] = [
     "AnnealingOptions",
     "Evaluation",
     "ExcitationProblem",
-    "HybridOptions",
     "HybridProblem",
     "Iteration",
     "LegacyEvaluation",
@@ -23,12 +22,12 @@ __all__: list[str] = [
     "LegacyTrial",
     "LinearTerm",
     "Minimum",
-    "ObjectiveOptions",
+    "Objective",
     "ParameterMap",
     "Problem",
-    "RangePenalty",
     "SmoothProblem",
     "Stream",
+    "SynergyObjective",
     "TrialArrays",
     "default_tables",
     "instruction_sets",
@@ -113,6 +112,33 @@ class SmoothProblem:
     @property
     def term_names(self) -> list[str]: ...
 
+class Objective:
+    """
+    Terms of eq. 4 and preferences, with their options.
+    """
+
+    options: typing.ClassVar[list] = [
+        "fibre_length_range",
+        "fibre_length_weight",
+        "tendon_strain_range",
+        "tendon_strain_weight",
+        "peak_force_weight",
+    ]
+    def __init__(self, *, normalisation: str, **kwargs) -> None: ...
+
+class SynergyObjective:
+    """
+    What eq. 5 adds, with its options.
+    """
+
+    options: typing.ClassVar[list] = [
+        "excitation_weight",
+        "synthesised_weight",
+        "bounds_weight",
+        "smoothness_weight",
+    ]
+    def __init__(self, **kwargs) -> None: ...
+
 class ParameterMap:
     """
     From a point of the unit box to the parameters of every MTU.
@@ -157,30 +183,6 @@ class TrialArrays:
         variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     ) -> None: ...
 
-class RangePenalty:
-    """
-    weight * distance^2 outside a range.
-    """
-    def __init__(
-        self,
-        lowest: typing.SupportsFloat | typing.SupportsIndex,
-        highest: typing.SupportsFloat | typing.SupportsIndex,
-        weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
-class ObjectiveOptions:
-    """
-    Normalisation and penalties of eq. 4, weight of the peak force.
-    """
-    def __init__(
-        self,
-        *,
-        normalisation: str,
-        fibre_length: RangePenalty,
-        tendon_strain: RangePenalty,
-        peak_force_weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
 class LinearTerm:
     """
     A term |matrix x - offset|^2 of a point x.
@@ -212,7 +214,7 @@ class Problem(SmoothProblem):
         trials: collections.abc.Sequence[TrialArrays],
         map: ParameterMap,
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        objective: ObjectiveOptions,
+        objective: Objective,
         tendon: str,
         filter_start: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
@@ -233,7 +235,7 @@ class Problem(SmoothProblem):
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
     ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
         """
-        Residuals (n_row), whose squares sum to the objective, and their derivatives (n_row, n); penalties have rows only where they are not zero.
+        Residuals (n_row), whose squares sum to the objective (but for roots), and their derivatives (n_row, n); penalties have rows only where they are not zero.
         """
 
 class ExcitationProblem:
@@ -285,19 +287,6 @@ class ExcitationProblem:
         Excitations as recorded, as they act at the steps (n_step, n_mtu).
         """
 
-class HybridOptions:
-    """
-    Weights of what eq. 5 adds.
-    """
-    def __init__(
-        self,
-        *,
-        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
-        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
-        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
-        smoothness_weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
 class HybridProblem(SmoothProblem):
     """
     A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then primitives (n_synergy, n_node) of every trial. Takes over the problem.
@@ -313,7 +302,7 @@ class HybridProblem(SmoothProblem):
         row_interval: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         shared_weightings: bool,
         exact_bounds: bool,
-        options: HybridOptions,
+        objective: SynergyObjective,
     ) -> None: ...
 
 class Stream:

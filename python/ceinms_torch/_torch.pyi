@@ -11,14 +11,11 @@ import typing
 __all__: list[str] = [
     "Curves",
     "Evaluation",
-    "HybridOptions",
     "HybridProblem",
     "Iteration",
     "LinearTerm",
     "Minimum",
-    "ObjectiveOptions",
     "Problem",
-    "RangePenalty",
     "Simulation",
     "Target",
     "Term",
@@ -95,30 +92,6 @@ class Simulation:
     @property
     def tendon_strain(self) -> torch.Tensor: ...
 
-class RangePenalty:
-    """
-    weight * distance^2 outside a range.
-    """
-    def __init__(
-        self,
-        lowest: typing.SupportsFloat | typing.SupportsIndex,
-        highest: typing.SupportsFloat | typing.SupportsIndex,
-        weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
-class ObjectiveOptions:
-    """
-    Normalisation and penalties of eq. 4, weight of the peak force.
-    """
-    def __init__(
-        self,
-        *,
-        normalisation: str,
-        fibre_length: RangePenalty,
-        tendon_strain: RangePenalty,
-        peak_force_weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
 class LinearTerm:
     """
     A term |matrix x - offset|^2 of a point x.
@@ -137,12 +110,12 @@ class Target:
 
 class Term:
     """
-    One term of the objective; its value is sum(residuals ** 2).
+    One term of the objective, a scalar with a graph.
     """
     @property
     def name(self) -> str: ...
     @property
-    def residuals(self) -> torch.Tensor: ...
+    def value(self) -> torch.Tensor: ...
 
 class Evaluation:
     """
@@ -150,7 +123,7 @@ class Evaluation:
     """
     def objective(self) -> torch.Tensor:
         """
-        Sum of all squared residuals; differentiable.
+        Sum of all terms; differentiable.
         """
     @property
     def rmse(self) -> torch.Tensor: ...
@@ -168,7 +141,7 @@ class Problem:
         batch: TrialBatch,
         target: Target,
         map: ceinms_torch._kernel.ParameterMap,
-        objective: ObjectiveOptions,
+        objective: ceinms_torch._kernel.Objective,
         tendon: str,
         filter_start: str,
         linear_terms: collections.abc.Sequence[LinearTerm] = [],
@@ -189,19 +162,8 @@ class Problem:
     def batch(self) -> TrialBatch: ...
     @property
     def target(self) -> Target: ...
-
-class HybridOptions:
-    """
-    Weights of what eq. 5 adds.
-    """
-    def __init__(
-        self,
-        *,
-        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
-        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
-        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
-        smoothness_weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
+    @property
+    def term_names(self) -> list[str]: ...
 
 class HybridProblem:
     """
@@ -218,7 +180,7 @@ class HybridProblem:
         interval: collections.abc.Sequence[torch.Tensor],
         shared_weightings: bool,
         exact_bounds: bool,
-        options: HybridOptions,
+        objective: ceinms_torch._kernel.SynergyObjective,
     ) -> None: ...
     def evaluate(self, x: torch.Tensor) -> Evaluation:
         """
@@ -226,6 +188,8 @@ class HybridProblem:
         """
     @property
     def n_component(self) -> int: ...
+    @property
+    def term_names(self) -> list[str]: ...
 
 class Iteration:
     """

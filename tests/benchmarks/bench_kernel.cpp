@@ -77,7 +77,7 @@ std::vector<Timing> time_simulation(const Case& one, const Backend& backend, std
   const std::size_t n_block = workspace.layout().n_block();
   for (std::size_t b = 0; b < n_block; ++b) {
     const std::size_t size = workspace.layout().block(b).n_step * backend.width;
-    std::fill_n(workspace.seed_force(b), size, 1.0);
+    std::fill_n(workspace.seed(b, kernel::Quantity::mtu_force), size, 1.0);
     by_strength.emplace_back(size);
   }
   const auto jacobian = [&] {

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
+from ceinms_torch.calibration.problems.settings import core_objective
 from ceinms_torch.simulation.batch import batch_arrays
 from engine_cases import kernel_arguments, make_subject, make_trial, torch_curves
 
@@ -61,12 +63,7 @@ def problem(*, target=None, map=None, **changes):  # noqa: A002  as the module s
         batch=batch(**changes),
         target=_torch.Target(**{**targets, **(target or {})}),
         map=map or parameter_map(),
-        objective=_torch.ObjectiveOptions(
-            normalisation="variance",
-            fibre_length=_torch.RangePenalty(0.5, 1.5, 100.0),
-            tendon_strain=_torch.RangePenalty(0.0, 0.5, 100.0),
-            peak_force_weight=0.0,
-        ),
+        objective=core_objective(ct.Objective()),
         tendon="stiff",
         filter_start="ceinms",
     )
@@ -238,12 +235,25 @@ def test_problem_refuses_a_map_of_other_mtus():
         fused_problem(map=other)
 
 
+def objective_options(**changes):
+    options = {name: 1.0 for name in _kernel.Objective.options if name.endswith("weight")}
+    ranges = {name: (0.0, 1.0) for name in _kernel.Objective.options if name.endswith("range")}
+    return {"normalisation": "variance", **options, **ranges, **changes}
+
+
 def test_objective_knows_its_normalisations():
-    penalty = _torch.RangePenalty(0.5, 1.5, 100.0)
     with pytest.raises(ValueError, match=r"^normalisation: expected one of 'variance', 'meanSqu"):
-        _torch.ObjectiveOptions(
-            normalisation="mean", fibre_length=penalty, tendon_strain=penalty, peak_force_weight=0.0
-        )
+        _kernel.Objective(**objective_options(normalisation="mean"))
+
+
+def test_objective_asks_for_every_option_and_no_other():
+    assert _kernel.Objective(**objective_options())
+    options = objective_options()
+    del options["tendon_strain_weight"]
+    with pytest.raises(TypeError, match=r"^tendon_strain_weight: expected a value, got none"):
+        _kernel.Objective(**options)
+    with pytest.raises(TypeError, match=r"^beauty_weight: expected options of terms, got another"):
+        _kernel.Objective(**objective_options(beauty_weight=1.0))
 
 
 # ---- numbers of the right kind at the right place, and still wrong
@@ -321,18 +331,12 @@ def fused_problem(*, trial=None, **changes):
     names = (*NUMBERS, "excitation_start", "excitation_rate")
     arrays = {name: arguments[name] for name in names}
     arrays |= {"measured_moment": TRIAL.measured_moment, "variance": np.ones(2)}
-    penalty = _kernel.RangePenalty(0.5, 1.5, 100.0)
     parts = {
         "tables": arguments["tables"],
         "trials": [_kernel.TrialArrays(**{**arrays, **(trial or {})})],
         "map": parameter_map(),
         "dofs": np.array([0, 1]),
-        "objective": _kernel.ObjectiveOptions(
-            normalisation="variance",
-            fibre_length=penalty,
-            tendon_strain=penalty,
-            peak_force_weight=0.0,
-        ),
+        "objective": core_objective(ct.Objective()),
         "tendon": "rosenbrock",
         "filter_start": "ceinms",
         "threads": 1,

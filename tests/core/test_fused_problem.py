@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import ceinms_torch as ct
 from ceinms_torch import _kernel
+from ceinms_torch.calibration.problems.settings import core_objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS, make_subject, make_trial, run_kernel
 from engine_strategies import cases
@@ -200,18 +201,12 @@ def test_single_mtu_and_single_step():
         "variance": np.ones(2),
     }
     space = space_of(subject, step)
-    penalty = _kernel.RangePenalty(0.5, 1.5, 100.0)
     problem = _kernel.Problem(
         tables=_kernel.default_tables(),
         trials=[_kernel.TrialArrays(**arrays)],
         map=space.map(),
         dofs=np.array([0, 1]),
-        objective=_kernel.ObjectiveOptions(
-            normalisation="variance",
-            fibre_length=penalty,
-            tendon_strain=penalty,
-            peak_force_weight=0.0,
-        ),
+        objective=core_objective(ct.Objective()),
         tendon="rosenbrock",
         filter_start="ceinms",
         threads=2,

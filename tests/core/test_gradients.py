@@ -17,6 +17,7 @@ import torch
 from ceinms_torch._backend import _torch
 from ceinms_torch.calibration.calibrate import build_problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.settings import core_objective
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
@@ -155,7 +156,7 @@ def make_problem(kinds, *, tendon, penalties, normalisation="variance"):
 
 def check_problem(problem, x, *, penalties):
     evaluation = problem.evaluate(x)
-    values = {term.name: float(term.residuals.detach().square().sum()) for term in evaluation.terms}
+    values = {term.name: float(term.value.detach()) for term in evaluation.terms}
     assert values.pop("moment") > 0.0
     assert all((value > 0.0) == penalties for value in values.values()), values
     scale = float(evaluation.objective().detach())
@@ -197,7 +198,11 @@ def test_objective_by_excitation(normalisation, tendon):
     )
     step = CalibrationStep(
         dofs=("knee",),
-        objective=Objective(normalisation=normalisation, fibre_length_range=(0.97, 1.01)),
+        objective=Objective(
+            normalisation=normalisation,
+            fibre_length_range=(0.97, 1.01),
+            tendon_strain_range=(0.0, 0.01),
+        ),
         parameters=(ParameterSpec(kind="strengthCoefficient", low=0.5, high=2.5),),
     )
     plan = CalibrationPlan(algorithm=AdamW(), tendon=Tendon(kind="stiff"), steps=(step,))
@@ -217,12 +222,7 @@ def test_objective_by_excitation(normalisation, tendon):
                 dofs=torch.tensor([0]),
             ),
             map=space.map(),
-            objective=_torch.ObjectiveOptions(
-                normalisation=normalisation,
-                fibre_length=_torch.RangePenalty(0.97, 1.01, 100.0),
-                tendon_strain=_torch.RangePenalty(0.0, 0.01, 100.0),
-                peak_force_weight=0.0,
-            ),
+            objective=core_objective(step.objective),
             tendon=tendon,
             filter_start="zero",
         )

@@ -62,8 +62,11 @@ struct Case {
     ProblemData data{.map = {.start = start, .lower = {}, .upper = {}, .slot = {}, .component = {}},
                      .measured = {},
                      .dofs = {0},
-                     .objective = {.peak_force_weight = 0.4},
+                     .objective = {},
                      .simulation = {tendon, kernel::FilterStart::ceinms}};
+    std::get<terms::FibreLength>(data.objective.list) = {{100.0}, {0.5, 1.5}};
+    std::get<terms::TendonStrain>(data.objective.list) = {{100.0}, {0.0, 0.5}};
+    std::get<terms::PeakForce>(data.objective.list).weight = 0.4;
     for (const ParameterKind kind :
          {ParameterKind::shape_factor, ParameterKind::optimal_fibre_length})
       for (std::size_t mtu = 0; mtu < n_mtu; ++mtu) {
@@ -101,7 +104,11 @@ struct Case {
                      .trials = {},
                      .shared_weightings = shared,
                      .exact_bounds = false,
-                     .options = {.smoothness_weight = 0.01}};
+                     .objective = {}};
+    std::get<terms::Excitation>(data.objective.list).weight = 1000.0;
+    std::get<terms::Synthesised>(data.objective.list).weight = 1.0;
+    std::get<terms::Bounds>(data.objective.list).weight = 100.0;
+    std::get<terms::Smoothness>(data.objective.list).weight = 0.01;
     for (const Vector& rows : excitation) {
       RecordedChannels recorded{n_node, rows_per_node, 1.0 / 200.0, {}};
       for (std::size_t node = 0; node < n_node; ++node)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ceinms_torch import AdamW, Lbfgs, LevenbergMarquardt, Objective, SynergyHybrid, simulate
+from ceinms_torch import (
+    AdamW,
+    Lbfgs,
+    LevenbergMarquardt,
+    Objective,
+    SynergyHybrid,
+    _kernel,
+    simulate,
+)
 from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
 from ceinms_torch.model.trial_files import TIME_TOLERANCE
@@ -78,36 +86,19 @@ def test_names_in_the_xml_are_those_of_the_options(options):
     assert options.from_dict(names) == options()
 
 
-def test_objective_options():
-    text = body(header_with("struct ObjectiveOptions"), "struct ObjectiveOptions")
-    penalties = {
-        name: tuple(float(number) for number in values.split(","))
-        for name, values in re.findall(r"RangePenalty\s+(\w+)\s*\{([^}]*)\}", text)
-    }
-    python = Objective()
-    assert penalties == {
-        "fibre_length": (*python.fibre_length_range, python.fibre_length_weight),
-        "tendon_strain": (*python.tendon_strain_range, python.tendon_strain_weight),
-    }
-    assert numbers_of(header_with("struct ObjectiveOptions"), "ObjectiveOptions") == {
-        "peak_force_weight": python.peak_force_weight
-    }
-    chosen = re.search(r"Normalisation\s+\w+\s*=\s*Normalisation::(\w+)", text)
-    assert chosen[1] == python.normalisation
-
-
-def test_hybrid_options():
-    # Another struct of this name belongs to CEINMS's own hybrid, which has nothing to do with it.
-    (text,) = [one for one in headers_with("struct HybridOptions") if "RangePenalty" in one]
-    penalty = re.search(r"RangePenalty\s+bounds\s*\{([^}]*)\}", body(text, "struct HybridOptions"))
-    python = SynergyHybrid()
-    assert numbers_of(text, "HybridOptions") == {
-        "excitation_weight": python.excitation_weight,
-        "synthesised_weight": python.synthesised_weight,
-        "smoothness_weight": python.smoothness_weight,
-    }
-    bounds = tuple(float(number) for number in penalty[1].split(","))
-    assert bounds == (0.0, 1.0, python.bounds_weight)
+@pytest.mark.parametrize(
+    ("core", "python", "elsewhere"),
+    [
+        (_kernel.Objective, Objective, {"parameter_prior_weight", "group_coherence_weight"}),
+        (_kernel.SynergyObjective, SynergyHybrid, set()),
+    ],
+)
+def test_terms_take_their_options_from_python(core, python, elsewhere):
+    """Every term has a weight; those elsewhere are in problems/linear_terms.py."""
+    attributes = [field.name for field in dataclasses.fields(python)]
+    assert set(core.options) <= set(attributes)
+    weights = {name for name in attributes if name.endswith("_weight")}
+    assert weights - set(core.options) == elsewhere
 
 
 def test_simulation_options():

@@ -215,9 +215,10 @@ def ours(*layers):
 CPP_LAYERS = {
     "kernel": (STANDARD, ours("kernel")),
     "engine": (STANDARD, ours("kernel", "engine")),
-    "calibration": (STANDARD, ours("kernel", "engine", "calibration")),
+    "terms": (STANDARD, ours("kernel", "terms")),
+    "calibration": (STANDARD, ours("kernel", "engine", "terms", "calibration")),
     "legacy": (STANDARD, ours("kernel", "legacy")),
-    "tensor": (STANDARD, ours("kernel", "engine", "tensor"), TORCH),
+    "tensor": (STANDARD, ours("kernel", "engine", "terms", "tensor"), TORCH),
     "bindings": (STANDARD, ours(r"\w+"), TORCH, PYBIND, r'"\w+\.hpp"'),
 }
 # The compiler's header of vector instructions, where the processor has them.

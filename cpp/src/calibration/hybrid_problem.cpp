@@ -23,33 +23,17 @@ void for_each_row(std::size_t n_row, std::size_t rows_per_node, std::size_t n_no
 
 HybridProblem::HybridProblem(std::shared_ptr<Problem> problem, SynergyData data)
     : problem_(std::move(problem)), data_(std::move(data)) {
-  const auto weight = [&](std::size_t n_node, std::size_t n_excitation, double each) {
-    return kernel::excitation_weight(problem_->normalisation(), problem_->sizes(),
-                                     static_cast<double>(n_node), static_cast<double>(n_excitation),
-                                     each);
-  };
-  const auto range = [&](std::size_t n_node) {
-    kernel::RangePenalty result = data_.options.bounds;
-    result.weight = weight(n_node, 1, result.weight);
-    return result;
-  };
   const std::size_t n_trial = data_.trials.size();
   const std::size_t n_set = data_.shared_weightings ? 1 : n_trial;
   first_.push_back(problem_->n_component() + n_set * data_.n_weighted() * data_.n_synergy);
-  for (std::size_t trial = 0; trial < n_trial; ++trial) {
-    const std::size_t n_node = data_.trials[trial].n_node;
-    weights_.push_back({weight(n_node, data_.n_channel, data_.options.excitation_weight),
-                        weight(n_node, data_.synthesised.size(), data_.options.synthesised_weight),
-                        range(n_node), range(1)});
-    first_.push_back(first_.back() + data_.n_synergy * n_node);
-  }
+  for (const RecordedChannels& trial : data_.trials)
+    first_.push_back(first_.back() + data_.n_synergy * trial.n_node);
 }
 
 std::vector<std::string> HybridProblem::term_names() const {
   std::vector<std::string> names = problem_->term_names();
-  constexpr std::array<const char*, n_term> own{"excitation", "synthesised", "bounds",
-                                                "smoothness"};
-  names.insert(names.end(), own.begin(), own.begin() + n_sum());
+  for (const std::string& name : terms::names_of(data_.objective, problem_->tendon()))
+    names.push_back(name);
   return names;
 }
 
@@ -97,7 +81,7 @@ const Evaluation& HybridProblem::gradient(const double* x, double* gradient) {
   sums_.fill(0.0);
   for (std::size_t trial = 0; trial < data_.trials.size(); ++trial)
     add_terms(synergies(x, gradient, trial), trial);
-  evaluation_.terms.insert(evaluation_.terms.end(), sums_.begin(), sums_.begin() + n_sum());
+  terms::append_values(data_.objective, problem_->tendon(), sums_, evaluation_.terms);
   evaluation_.objective += std::accumulate(sums_.begin(), sums_.end(), 0.0);
   return evaluation_;
 }
@@ -106,13 +90,20 @@ const Evaluation& HybridProblem::gradient(const double* x, double* gradient) {
 void HybridProblem::add_terms(const Synergies& synergies, std::size_t trial) {
   const std::size_t n_node = data_.trials[trial].n_node;
   const std::size_t n_synergy = data_.n_synergy;
+  const double per_trial = problem_->balance().per_trial();
+  const double per_node = per_trial / static_cast<double>(n_node);
   for (std::size_t weighted = 0; weighted < data_.n_weighted(); ++weighted) {
     reconstruct(synergies, trial, weighted);
     by_node_.assign(n_node, 0.0);
     if (weighted < data_.n_channel)
-      add_tracking(trial, weighted);
+      add({.observed = terms::Node::recorded,
+           .value = node_.data(),
+           .other = data_.trials[trial].excitation.data() + weighted * n_node,
+           .n = n_node,
+           .share = per_node / static_cast<double>(data_.n_channel),
+           .by_value = by_node_.data()});
     else
-      add_synthesised(trial, data_.synthesised[weighted - data_.n_channel]);
+      add_driven(trial, data_.synthesised[weighted - data_.n_channel], per_node);
     for (std::size_t k = 0; k < n_synergy; ++k) {
       const double weighting = synergies.weighting[weighted * n_synergy + k];
       const double* primitive = synergies.primitive + k * n_node;
@@ -125,71 +116,63 @@ void HybridProblem::add_terms(const Synergies& synergies, std::size_t trial) {
       synergies.by_weighting[weighted * n_synergy + k] += by_weighting;
     }
   }
-  add_bounds(synergies.primitive, n_synergy * n_node, weights_[trial].node, synergies.by_primitive);
-  add_bounds(synergies.weighting, data_.n_weighted() * n_synergy, weights_[trial].weighting,
-             synergies.by_weighting);
+  const auto add_factors = [&](const double* value, std::size_t n, double share, double* by_value) {
+    add({terms::Node::factor, value, value, n, share, by_value});
+  };
+  add_factors(synergies.primitive, n_synergy * n_node, per_node, synergies.by_primitive);
+  add_factors(synergies.weighting, data_.n_weighted() * n_synergy, per_trial,
+              synergies.by_weighting);
 }
 
-/// The difference of node_ from what was recorded.
-void HybridProblem::add_tracking(std::size_t trial, std::size_t channel) {
-  const double* recorded = data_.trials[trial].excitation.data() + channel * node_.size();
-  const double weight = weights_[trial].excitation;
-  for (std::size_t node = 0; node < node_.size(); ++node) {
-    const double error = node_[node] - recorded[node];
-    sums_[Term::excitation] += weight * error * error;
-    by_node_[node] += 2.0 * weight * error;
-  }
-}
-
-/// The size of node_, which drives an MTU, and what comes back from that MTU's moments.
-void HybridProblem::add_synthesised(std::size_t trial, std::size_t mtu) {
+/// What an MTU is driven by, node_, and what comes back from that MTU's moments.
+void HybridProblem::add_driven(std::size_t trial, std::size_t mtu, double per_node) {
   const RecordedChannels& recorded = data_.trials[trial];
-  const double weight = weights_[trial].synthesised;
-  row_.assign(problem_->layout().n_row(trial), 0.0);
+  const std::size_t n_node = recorded.n_node;
+  const std::size_t n_row = problem_->layout().n_row(trial);
+  row_.assign(n_row, 0.0);
   problem_->add_excitation_gradient(trial, mtu, row_.data());
-  for_each_row(row_.size(), recorded.rows_per_node, recorded.n_node,
+  for_each_row(n_row, recorded.rows_per_node, n_node,
                [&](std::size_t row, std::size_t node, double share) {
                  const double value = at_row(node, share);
                  if (value < 0.0 || value > 1.0) return;
                  by_node_[node] += (1.0 - share) * row_[row];
                  by_node_[node + 1] += share * row_[row];
                });
-  for (std::size_t node = 0; node < node_.size(); ++node) {
-    sums_[Term::synthesised] += weight * node_[node] * node_[node];
-    by_node_[node] += 2.0 * weight * node_[node];
-  }
-  add_bounds(node_.data(), node_.size(), weights_[trial].node, by_node_.data());
-  if (data_.options.smoothness_weight > 0.0) add_smoothness(trial);
-}
-
-/// How fast node_ changes.
-void HybridProblem::add_smoothness(std::size_t trial) {
-  const RecordedChannels& recorded = data_.trials[trial];
-  const std::size_t n_row = problem_->layout().n_row(trial);
+  const double n_excitation = static_cast<double>(data_.synthesised.size());
+  const double* value = node_.data();
+  double* by_value = by_node_.data();
+  add({terms::Node::synthesised, value, value, n_node, per_node / n_excitation, by_value});
+  add({terms::Node::factor, value, value, n_node, per_node, by_value});
   const double duration = static_cast<double>(n_row - 1) * recorded.row_interval;
-  for (std::size_t node = 0; node + 1 < recorded.n_node; ++node) {
+  for (std::size_t node = 0; node + 1 < n_node; ++node) {
     const std::size_t begin = node * recorded.rows_per_node;
     const std::size_t end = std::min(begin + recorded.rows_per_node, n_row - 1);
-    const double weight = kernel::smoothness_weight(
-        problem_->normalisation(), problem_->sizes(),
-        static_cast<double>(end - begin) * recorded.row_interval, duration,
-        static_cast<double>(data_.synthesised.size()), data_.options.smoothness_weight);
-    const double difference = node_[node + 1] - node_[node];
-    sums_[Term::smoothness] += weight * difference * difference;
-    by_node_[node + 1] += 2.0 * weight * difference;
-    by_node_[node] -= 2.0 * weight * difference;
+    const double interval = static_cast<double>(end - begin) * recorded.row_interval;
+    add({.observed = terms::Node::change,
+         .value = value + node,
+         .other = value + node + 1,
+         .n = 1,
+         .share = problem_->balance().per_trial() / (interval * duration) / n_excitation,
+         .by_value = by_value + node,
+         .by_other = by_value + node + 1});
   }
 }
 
-/// The penalty on numbers outside a range.
-void HybridProblem::add_bounds(const double* value, std::size_t n,
-                               const kernel::RangePenalty& range, double* gradient) {
-  for (std::size_t i = 0; i < n; ++i) {
-    const double distance = kernel::distance_outside(value[i], range);
-    if (distance == 0.0) continue;
-    sums_[Term::bounds] += range.weight * distance * distance;
-    gradient[i] += 2.0 * range.weight * (value[i] > range.highest ? distance : -distance);
-  }
+/// The terms that observe such nodes.
+void HybridProblem::add(const ObservedNodes& nodes) {
+  using Number = kernel::Dual<double, 2>;
+  terms::for_each(data_.objective, [&](const auto& term, std::size_t place) {
+    if (term.observes != nodes.observed || term.weight == 0.0) return;
+    const double weight = term.weight * nodes.share;
+    for (std::size_t i = 0; i < nodes.n; ++i) {
+      const Number residual = term.residual(Number::variable(nodes.value[i], 1.0, 0),
+                                            Number::variable(nodes.other[i], 1.0, 1));
+      sums_[place] += weight * residual.value * residual.value;
+      const double by_residual = 2.0 * weight * residual.value;
+      nodes.by_value[i] += by_residual * residual.partial[0];
+      if (nodes.by_other != nullptr) nodes.by_other[i] += by_residual * residual.partial[1];
+    }
+  });
 }
 
 }  // namespace ceinms_torch::calibration

@@ -54,7 +54,7 @@ const std::vector<double>& ExcitationProblem::square_errors(const double* x, dou
   workspace_.clear_seeds();
   for (const std::size_t m : target_.searched) {
     const Lane& lane = layout.lane(0, m);
-    double* seed = workspace_.seed_force(lane.block) + lane.place;
+    double* seed = workspace_.seed(lane.block, kernel::Quantity::mtu_force) + lane.place;
     for (std::size_t k = 0; k < n_step(); ++k)
       for (const std::size_t dof : target_.dofs)
         seed[k * width] -= 2.0 * error(k, dof) * moment_arm(k, dof, m);

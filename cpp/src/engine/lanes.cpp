@@ -33,6 +33,9 @@ Pack at_or_zero(const double* table, std::size_t row) {
 void put(double* table, std::size_t row, Pack value) {
   value.store(table + row * pack_width);
 }
+void put_if_asked(double* table, std::size_t row, Pack value) {
+  if (table != nullptr) put(table, row, value);
+}
 
 MtuCurves<PackTable> pack_curves(const CurveViews& views) {
   const auto table = [](const TableView& view) {
@@ -108,9 +111,11 @@ struct SensitivityOutput {
                                 step.mtu_force.value});
     for (std::size_t i = 0; i < n_kind; ++i) {
       const std::size_t row = (k - first) * n_kind + i;
-      put(result.fibre_length, row, step.state.fibre_length.partial[i]);
-      put(result.tendon_strain, row, step.tendon_strain.partial[i]);
-      put(result.mtu_force, row, step.mtu_force.partial[i]);
+      put_if_asked(result.activation, row, step.state.activation.partial[i]);
+      put_if_asked(result.fibre_length, row, step.state.fibre_length.partial[i]);
+      put_if_asked(result.fibre_velocity, row, step.state.fibre_velocity.partial[i]);
+      put_if_asked(result.tendon_strain, row, step.tendon_strain.partial[i]);
+      put_if_asked(result.mtu_force, row, step.mtu_force.partial[i]);
     }
   }
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace ceinms_torch::engine {
 
@@ -72,13 +73,10 @@ Stream::Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves
   history_ = AlignedBuffer(n_history_ * n_lane_);
   for (AlignedBuffer* buffer : {&excitation_, &mtu_length_, &mtu_velocity_})
     *buffer = AlignedBuffer(n_lane_);
-  results_ = AlignedBuffer(5 * n_lane_);
+  results_ = AlignedBuffer(kernel::all_quantities.size() * n_lane_);
   double* next = results_.data();
-  for (double** table : {&now_.activation, &now_.fibre_length, &now_.fibre_velocity,
-                         &now_.tendon_strain, &now_.mtu_force}) {
-    *table = next;
-    next += n_lane_;
-  }
+  for (const kernel::Quantity quantity : kernel::all_quantities)
+    now_[quantity] = std::exchange(next, next + n_lane_);
   set_parameters(setup.parameters.data());
 }
 
@@ -151,11 +149,9 @@ void Stream::run_lanes(bool with_lengths) noexcept {
                               .mtu_velocity = mtu_velocity_.data() + lane,
                               .time_step = 1.0 / rate_,
                               .is_first = n_step_ == 0};
-    const LaneTrace now{.activation = now_.activation + lane,
-                        .fibre_length = now_.fibre_length + lane,
-                        .fibre_velocity = now_.fibre_velocity + lane,
-                        .tendon_strain = now_.tendon_strain + lane,
-                        .mtu_force = now_.mtu_force + lane};
+    LaneTrace now;
+    for (const kernel::Quantity quantity : kernel::all_quantities)
+      now[quantity] = now_[quantity] + lane;
     backend_->step(curves_->views(), parameters_.data() + lane * n_parameter_kind, instant,
                    options_.tendon, state_.data() + lane * n_state_row, now);
   }

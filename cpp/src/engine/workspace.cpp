@@ -9,6 +9,7 @@ namespace ceinms_torch::engine {
 
 using kernel::n_parameter_kind;
 using kernel::ParameterKind;
+using kernel::Quantity;
 
 Workspace::Workspace(LaneLayout layout, std::shared_ptr<const CurveTables> curves,
                      kernel::SimulationOptions options, std::size_t n_thread)
@@ -32,13 +33,9 @@ void Workspace::allocate() {
     b.values = AlignedBuffer(sample_size + 6 * step_size);
     double* next = b.values.data();
     const auto take = [&](std::size_t size) { return std::exchange(next, next + size); };
-    b.trace = {.sample = take(sample_size),
-               .denominator = take(step_size),
-               .activation = take(step_size),
-               .fibre_length = take(step_size),
-               .fibre_velocity = take(step_size),
-               .tendon_strain = take(step_size),
-               .mtu_force = take(step_size)};
+    b.trace.sample = take(sample_size);
+    b.trace.denominator = take(step_size);
+    for (const Quantity quantity : kernel::all_quantities) b.trace[quantity] = take(step_size);
   }
 }
 
@@ -73,6 +70,7 @@ void Workspace::forward(const double* parameters, const BlockWork& after) {
 }
 
 void Workspace::sensitivities(const double* parameters, const std::vector<ParameterKind>& kinds,
+                              const std::vector<Quantity>& quantities,
                               const WindowBlockWork& after_block, const WindowWork& after) {
   if (kinds.size() > max_sensitivities)
     throw std::invalid_argument("kinds: expected at most " + std::to_string(max_sensitivities) +
@@ -86,10 +84,11 @@ void Workspace::sensitivities(const double* parameters, const std::vector<Parame
     n_step = std::max(n_step, layout_.block(i).n_step);
     load_parameters(parameters, i);
     const std::size_t size = std::min(layout_.block(i).n_step, window) * width * kinds.size();
-    if (b.derivatives.size() != 3 * size) b.derivatives = AlignedBuffer(3 * size);
-    double* data = b.derivatives.data();
-    b.sensitivities = {
-        .fibre_length = data, .tendon_strain = data + size, .mtu_force = data + 2 * size};
+    if (b.derivatives.size() != quantities.size() * size)
+      b.derivatives = AlignedBuffer(quantities.size() * size);
+    b.sensitivities = {};
+    for (std::size_t q = 0; q < quantities.size(); ++q)
+      b.sensitivities[quantities[q]] = b.derivatives.data() + q * size;
     b.state = AlignedBuffer(n_sensitivity_row * width);
     // Its values are those of the plain pass but for rounding; nobody shall see which pass it was.
     b.is_current = false;
@@ -110,8 +109,8 @@ void Workspace::sensitivities(const double* parameters, const std::vector<Parame
   }
 }
 
-double* Workspace::seed(std::size_t block, Seed Buffers::*which) {
-  Seed& one = buffers_[block].*which;
+double* Workspace::seed(std::size_t block, Quantity quantity) {
+  Seed& one = buffers_[block].seeds[quantity];
   const std::size_t size = layout_.block(block).n_step * layout_.backend().width;
   if (one.table.size() != size) one.table = AlignedBuffer(size);
   one.in_use = true;
@@ -123,11 +122,10 @@ void Workspace::clear_seeds() noexcept {
 }
 
 void Workspace::clear_seeds(std::size_t block) noexcept {
-  Buffers& b = buffers_[block];
-  for (Seed* one : {&b.seed_force, &b.seed_fibre_length, &b.seed_tendon_strain,
-                    &b.seed_fibre_velocity, &b.seed_activation}) {
-    if (one->in_use) std::fill(one->table.data(), one->table.data() + one->table.size(), 0.0);
-    one->in_use = false;
+  for (const Quantity quantity : kernel::all_quantities) {
+    Seed& one = buffers_[block].seeds[quantity];
+    if (one.in_use) std::fill(one.table.data(), one.table.data() + one.table.size(), 0.0);
+    one.in_use = false;
   }
 }
 
@@ -139,12 +137,9 @@ void Workspace::reverse(double* gradient, const BlockWork& before) {
     const LaneBlock& block = layout_.block(i);
     const std::size_t sample_size = (block.n_run_in + block.n_step) * width;
     if (b.by_sample.size() != sample_size) b.by_sample = AlignedBuffer(sample_size);
-    const auto table = [](const Seed& one) { return one.in_use ? one.table.data() : nullptr; };
-    const LaneSeeds seeds{.activation = table(b.seed_activation),
-                          .fibre_length = table(b.seed_fibre_length),
-                          .fibre_velocity = table(b.seed_fibre_velocity),
-                          .tendon_strain = table(b.seed_tendon_strain),
-                          .mtu_force = table(b.seed_force)};
+    LaneSeeds seeds;
+    for (const Quantity quantity : kernel::all_quantities)
+      if (b.seeds[quantity].in_use) seeds[quantity] = b.seeds[quantity].table.data();
     layout_.backend().reverse(curves_->views(), b.parameters.data(), block, options_, b.trace,
                               seeds, b.gradient.data(), b.by_sample.data());
   });

@@ -31,8 +31,7 @@ class EarlyStopping {
 
 std::vector<double> term_values(const Evaluation& evaluation) {
   std::vector<double> result;
-  for (const Term& term : evaluation.terms)
-    result.push_back(term.residuals.square().sum().item<double>());
+  for (const Term& term : evaluation.terms) result.push_back(term.value.item<double>());
   return result;
 }
 

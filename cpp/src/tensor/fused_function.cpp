@@ -20,25 +20,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-/// Quantities that the engine gives out, in this order.
-enum : std::size_t {
-  activation,
-  fibre_length,
-  fibre_velocity,
-  tendon_strain,
-  mtu_force,
-  n_quantity
-};
-
-/// Where they are in a lane's trace, and where their derivatives go.
-constexpr std::array<double * engine::LaneTrace::*, n_quantity> columns{
-    &engine::LaneTrace::activation, &engine::LaneTrace::fibre_length,
-    &engine::LaneTrace::fibre_velocity, &engine::LaneTrace::tendon_strain,
-    &engine::LaneTrace::mtu_force};
-constexpr std::array<double* (engine::Workspace::*)(std::size_t) noexcept, n_quantity> seeds{
-    &engine::Workspace::seed_activation, &engine::Workspace::seed_fibre_length,
-    &engine::Workspace::seed_fibre_velocity, &engine::Workspace::seed_tendon_strain,
-    &engine::Workspace::seed_force};
+constexpr std::size_t n_quantity = kernel::all_quantities.size();
 
 std::size_t extent(const at::Tensor& tensor, std::int64_t axis) {
   return static_cast<std::size_t>(tensor.size(axis));
@@ -143,7 +125,8 @@ class FusedEngine : public torch::CustomClassHolder {
     }
     for_each_lane([&](const Lane& lane) {
       const engine::LaneTrace trace = workspace_.trace(lane.block);
-      for (std::size_t i = 0; i < n_quantity; ++i) copy_out(lane, trace.*columns[i], out[i]);
+      for (std::size_t i = 0; i < n_quantity; ++i)
+        copy_out(lane, trace[kernel::all_quantities[i]], out[i]);
     });
     return result;
   }
@@ -162,7 +145,8 @@ class FusedEngine : public torch::CustomClassHolder {
       if (by_quantity[i].defined()) given[i] = by_quantity[i].contiguous();
     for_each_lane([&](const Lane& lane) {
       for (std::size_t i = 0; i < n_quantity; ++i)
-        if (given[i].defined()) copy_in(lane, given[i], (workspace_.*seeds[i])(lane.block));
+        if (given[i].defined())
+          copy_in(lane, given[i], workspace_.seed(lane.block, kernel::all_quantities[i]));
     });
     at::Tensor by_parameter = at::empty(parameters.sizes(), excitation_.options());
     workspace_.reverse(by_parameter.mutable_data_ptr<double>());
@@ -320,13 +304,9 @@ Simulation simulate_fused(const Curves& curves, const at::Tensor& parameters,
   const variable_list out = FusedFunction::apply(parameters, batch.excitation, engine);
   const kernel::Mtu<at::Tensor> mtu(split_parameters(parameters));
   Simulation result;
-  result.activation = out[activation];
-  result.fibre_length = out[fibre_length];
-  result.fibre_velocity = out[fibre_velocity];
-  result.pennation_angle = kernel::pennation_angle(mtu, out[fibre_length]);
-  result.tendon_strain = out[tendon_strain];
-  result.mtu_force = out[mtu_force];
-  result.joint_moment = joint_moments(batch, out[mtu_force]);
+  for (std::size_t i = 0; i < n_quantity; ++i) result[kernel::all_quantities[i]] = out[i];
+  result.pennation_angle = kernel::pennation_angle(mtu, result.fibre_length);
+  result.joint_moment = joint_moments(batch, result.mtu_force);
   return result;
 }
 

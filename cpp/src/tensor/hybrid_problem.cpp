@@ -2,25 +2,9 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
+#include <array>
 
 namespace ceinms_torch::tensor {
-namespace {
-
-/// Residuals of one term, collected trial by trial.
-class Collected {
- public:
-  void add(const at::Tensor& difference, double weight) {
-    parts_.push_back((difference * std::sqrt(weight)).flatten());
-  }
-  at::Tensor residuals() const { return at::cat(parts_); }
-
- private:
-  std::vector<at::Tensor> parts_;
-};
-
-}  // namespace
-
 std::int64_t HybridProblem::first_primitive() const {
   return problem.n_component() + (shared_weightings ? 1 : n_trial()) * n_weighted() * n_synergy;
 }
@@ -65,15 +49,26 @@ void HybridProblem::check_point(const at::Tensor& x) const {
                     "x: expected numbers from 0 to 1, got one outside.");
 }
 
+std::vector<std::string> HybridProblem::term_names() const {
+  std::vector<std::string> names = problem.term_names();
+  for (std::string& name : terms::names_of(objective, problem.simulation.tendon))
+    names.push_back(std::move(name));
+  return names;
+}
+
 Evaluation HybridProblem::evaluate(const at::Tensor& x) const {
   const std::int64_t n_channel = recorded.front().size(0);
-  const kernel::Normalisation normalisation = problem.objective.normalisation;
-  const kernel::ObjectiveSizes sizes{static_cast<double>(problem.target.dofs.numel()),
-                                     static_cast<double>(n_trial())};
-  Collected tracking;
-  Collected size;
-  Collected outside;
-  Collected change;
+  const double per_trial = balance_of(problem.objective, problem.target).per_trial();
+  std::array<at::Tensor, terms::n_term<terms::SynergyObjective>> sums;
+  sums.fill(at::zeros({}, x.options()));
+  const auto add = [&](terms::Node seen, const at::Tensor& value, const at::Tensor& other,
+                       const auto& share) {
+    terms::for_each(objective, [&](const auto& term, std::size_t place) {
+      if (term.observes == seen)
+        sums[place] =
+            sums[place] + term.weight * (term.residual(value, other).square() * share).sum();
+    });
+  };
   std::vector<at::Tensor> rows;
   std::int64_t set = problem.n_component();
   std::int64_t primitive = first_primitive();
@@ -89,36 +84,24 @@ Evaluation HybridProblem::evaluate(const at::Tensor& x) const {
     const at::Tensor made = reconstructed.slice(0, n_channel);
     rows.push_back(at::matmul(interpolation[trial], made.t()).clamp(0.0, 1.0));
 
-    const auto weight = [&](std::int64_t n_step, std::int64_t n_excitation, double each) {
-      return kernel::excitation_weight(normalisation, sizes, static_cast<double>(n_step),
-                                       static_cast<double>(n_excitation), each);
-    };
-    tracking.add(reconstructed.slice(0, 0, n_channel) - recorded[trial],
-                 weight(n_node, n_channel, options.excitation_weight));
-    size.add(made, weight(n_node, made.size(0), options.synthesised_weight));
-    const auto penalty = [&](const at::Tensor& values, std::int64_t n_step) {
-      outside.add(kernel::distance_outside(values, options.bounds),
-                  weight(n_step, 1, options.bounds.weight));
-    };
-    if (options.smoothness_weight > 0.0) {
-      // As kernel::smoothness_weight, of which the intervals are a factor.
-      const double duration = interval[trial].sum().item<double>();
-      change.add(
-          (made.slice(1, 1) - made.slice(1, 0, n_node - 1)) / interval[trial].sqrt(),
-          kernel::smoothness_weight(normalisation, sizes, 1.0, duration,
-                                    static_cast<double>(made.size(0)), options.smoothness_weight));
-    }
-    penalty(made, n_node);
-    penalty(primitives, n_node);
-    penalty(weightings, 1);
+    const double per_node = per_trial / static_cast<double>(n_node);
+    const double n_made = static_cast<double>(made.size(0));
+    add(terms::Node::recorded, reconstructed.slice(0, 0, n_channel), recorded[trial],
+        per_node / static_cast<double>(n_channel));
+    add(terms::Node::synthesised, made, made, per_node / n_made);
+    add(terms::Node::change, made.slice(1, 0, n_node - 1), made.slice(1, 1),
+        per_trial / (interval[trial] * interval[trial].sum()) / n_made);
+    add(terms::Node::factor, made, made, per_node);
+    add(terms::Node::factor, primitives, primitives, per_node);
+    add(terms::Node::factor, weightings, weightings, per_trial);
   }
   Evaluation result =
       problem.evaluate(x.narrow(0, 0, problem.n_component()),
                        problem.batch.excitation.index_copy(1, synthesised, at::stack(rows, 2)));
-  result.terms.push_back({"excitation", tracking.residuals()});
-  result.terms.push_back({"synthesised", size.residuals()});
-  result.terms.push_back({"bounds", outside.residuals()});
-  if (options.smoothness_weight > 0.0) result.terms.push_back({"smoothness", change.residuals()});
+  terms::for_each(objective, [&](const auto& term, std::size_t place) {
+    if (term.counts(problem.simulation.tendon))
+      result.terms.push_back({std::string(term.name), sums[place]});
+  });
   return result;
 }
 

@@ -2,111 +2,61 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-#include <numeric>
-
 namespace ceinms_torch::tensor {
 namespace {
 
-using kernel::Normalisation;
-using kernel::ObjectiveSizes;
-
-// Weights are scalar functions of a trial, so they are computed on the CPU and sent to the device.
-
-/// Roots of kernel::moment_weight. (n_dof, n_trial)
-at::Tensor moment_scale(Normalisation normalisation, const ObjectiveSizes& sizes,
-                        const at::Tensor& n_valid, const at::Tensor& variance) {
-  const at::Tensor result = at::empty_like(variance);
-  for (std::int64_t dof = 0; dof < variance.size(0); ++dof)
-    for (std::int64_t trial = 0; trial < variance.size(1); ++trial)
-      result[dof][trial] =
-          std::sqrt(kernel::moment_weight(normalisation, sizes, n_valid[trial].item<double>(),
-                                          variance[dof][trial].item<double>()));
+/// (n_step, n_mtu, n_trial)
+at::Tensor observed(const terms::Observable& what, const Simulation& simulation,
+                    const at::Tensor& parameters) {
+  at::Tensor result = simulation[what.quantity];
+  for (std::size_t i = 0; i < what.n_over; ++i)
+    result = result / parameters.select(0, static_cast<std::int64_t>(what.over[i])).unsqueeze(1);
   return result;
-}
-
-/// Roots of kernel::penalty_weight. (n_trial)
-at::Tensor penalty_scale(Normalisation normalisation, const ObjectiveSizes& sizes,
-                         const at::Tensor& n_valid, const kernel::RangePenalty& range) {
-  const at::Tensor result = at::empty_like(n_valid);
-  for (std::int64_t trial = 0; trial < n_valid.numel(); ++trial)
-    result[trial] = std::sqrt(
-        kernel::penalty_weight(normalisation, sizes, n_valid[trial].item<double>(), range));
-  return result;
-}
-
-/// Residuals whose squares sum to the moment term.
-at::Tensor moment_residuals(const at::Tensor& scaled_error, Normalisation normalisation,
-                            const ObjectiveSizes& sizes) {
-  if (normalisation != Normalisation::rmse) return scaled_error;
-  // One residual per DOF and trial, the root of its share of the sum. A perfect fit has no
-  // derivative; the smallest representable error keeps it finite.
-  return (scaled_error.square().sum(0) + 1e-24).pow(0.25) / std::sqrt(sizes.n_trial);
-}
-
-/// The peak of every trial's summed force over that of all MTUs at the start. (n_trial)
-at::Tensor peak_force(const Simulation& simulation, const std::vector<double>& start,
-                      const at::Tensor& valid, const at::Tensor& n_valid) {
-  const auto n_mtu = static_cast<std::ptrdiff_t>(start.size() / kernel::n_parameter_kind);
-  const auto force = start.begin() + n_mtu * static_cast<std::ptrdiff_t>(
-                                                 kernel::ParameterKind::max_isometric_force);
-  const double capacity = std::accumulate(force, force + n_mtu, 0.0);
-  const at::Tensor sum =
-      at::where(valid, simulation.mtu_force.sum(1) / capacity, 0.0).abs();  // (n_step, n_trial)
-  // Over the greatest, so that no power is too small. Without any force there is no derivative;
-  // the smallest power keeps it finite.
-  const at::Tensor greatest = sum.detach().amax(0).clamp_min(1e-300);
-  const at::Tensor mean = (sum / greatest).pow(kernel::peak_exponent).sum(0) / n_valid;
-  return greatest * (mean + 1e-24).pow(1.0 / kernel::peak_exponent);
 }
 
 }  // namespace
 
 at::Tensor Evaluation::objective() const {
-  at::Tensor sum = terms.front().residuals.square().sum();
-  for (std::size_t i = 1; i < terms.size(); ++i) sum = sum + terms[i].residuals.square().sum();
+  at::Tensor sum = terms.front().value;
+  for (std::size_t i = 1; i < terms.size(); ++i) sum = sum + terms[i].value;
   return sum;
 }
 
-Evaluation evaluate(const Simulation& simulation, const at::Tensor& parameters,
-                    const std::vector<double>& start, const TrialBatch& batch, const Target& target,
-                    const kernel::ObjectiveOptions& options, kernel::TendonModel tendon) {
-  const at::Tensor valid = batch.is_valid.unsqueeze(1);  // (n_step, 1, n_trial)
-  const at::Tensor n_valid = batch.is_valid.to(at::kCPU).sum(0, false, at::kDouble);  // (n_trial)
-  // Not a product with zero: the padding of a measured moment may hold anything, also NaN.
-  const at::Tensor error = at::where(valid,
-                                     target.measured_moment.index_select(1, target.dofs) -
-                                         simulation.joint_moment.index_select(1, target.dofs),
-                                     0.0);
-  const ObjectiveSizes sizes{static_cast<double>(target.dofs.numel()),
-                             static_cast<double>(n_valid.numel())};
-  const at::Tensor moment_scales =
-      moment_scale(options.normalisation, sizes, n_valid,
-                   target.variance.index_select(0, target.dofs).to(at::kCPU))
-          .to(batch.device());
-  const auto penalty = [&](const at::Tensor& x, const kernel::RangePenalty& range) {
-    const at::Tensor scale =
-        penalty_scale(options.normalisation, sizes, n_valid, range).to(batch.device());
-    return at::where(valid, kernel::distance_outside(x, range) * scale, 0.0);
-  };
+terms::Balance balance_of(const terms::Objective& objective, const Target& target) {
+  return {objective.normalisation, static_cast<double>(target.dofs.numel()),
+          static_cast<double>(target.variance.size(1))};
+}
 
-  const at::Tensor optimal_fibre_length =
-      parameters.select(0, static_cast<std::int64_t>(kernel::ParameterKind::optimal_fibre_length))
-          .unsqueeze(1);
+Evaluation evaluate(const Simulation& simulation, const at::Tensor& parameters,
+                    const kernel::ParameterMap& map, const TrialBatch& batch, const Target& target,
+                    const terms::Objective& objective, kernel::TendonModel tendon) {
+  // Not a product with zero: the padding of a measured moment may hold anything, also NaN.
+  const auto valid = [&](const at::Tensor& x) {
+    return at::where(batch.is_valid.unsqueeze(1), x, 0.0);
+  };
+  const at::Tensor n_valid = batch.is_valid.sum(0, false, at::kDouble);  // (n_trial)
+  const auto mean = [&](const at::Tensor& x) { return x.sum(0) / n_valid; };
+  const at::Tensor error = valid(target.measured_moment.index_select(1, target.dofs) -
+                                 simulation.joint_moment.index_select(1, target.dofs));
+  const at::Tensor variance = target.variance.index_select(0, target.dofs);
+  const terms::Balance balance = balance_of(objective, target);
+
   Evaluation result;
-  result.rmse = (error.detach().square().sum(0) / n_valid.to(batch.device())).sqrt();
-  result.terms.push_back(
-      {"moment", moment_residuals(error * moment_scales, options.normalisation, sizes)});
-  result.terms.push_back({"fibre_length", penalty(simulation.fibre_length / optimal_fibre_length,
-                                                  options.fibre_length)});
-  if (tendon != kernel::TendonModel::stiff)
-    result.terms.push_back(
-        {"tendon_strain", penalty(simulation.tendon_strain, options.tendon_strain)});
-  if (options.peak_force_weight > 0.0)
-    result.terms.push_back(
-        {"peak_force", peak_force(simulation, start, batch.is_valid, n_valid.to(batch.device())) *
-                           std::sqrt(kernel::peak_weight(options.normalisation, sizes,
-                                                         options.peak_force_weight))});
+  result.rmse = mean(error.detach().square()).sqrt();
+  terms::for_each(objective, [&](const auto& term, std::size_t) {
+    if (!term.counts(tendon)) return;
+    at::Tensor value;  // of everything that is observed
+    if constexpr (terms::Observes<decltype(term), terms::ForceSum>) {
+      const at::Tensor sum = term.observes == terms::ForceSum::moment_error
+                                 ? error
+                                 : valid(simulation.mtu_force.sum(1, true) / map.total_force());
+      value = term.of_mean(mean(term.of_square(sum.square())), variance, balance);
+    } else {
+      value = term.weight * balance.per_trial() *
+              mean(valid(term.residual(observed(term.observes, simulation, parameters))).square());
+    }
+    result.terms.push_back({std::string(term.name), value.sum()});
+  });
   return result;
 }
 

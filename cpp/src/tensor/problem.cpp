@@ -71,6 +71,12 @@ void Problem::check_point(const at::Tensor& x) const {
                     "x: expected numbers from 0 to 1, got one outside.");
 }
 
+std::vector<std::string> Problem::term_names() const {
+  std::vector<std::string> names = terms::names_of(objective, simulation.tendon);
+  for (const LinearTerm& term : linear_terms) names.push_back(term.name);
+  return names;
+}
+
 at::Tensor Problem::parameters(const at::Tensor& x) const {
   const at::Tensor point = x.detach().to(at::kCPU).contiguous();
   std::vector<double> values(map.n_component());
@@ -96,10 +102,10 @@ Evaluation Problem::evaluate(const at::Tensor& x, const at::Tensor& excitation) 
 }
 
 Evaluation Problem::measure(const at::Tensor& x, const Simulation& result) const {
-  Evaluation evaluation = tensor::evaluate(result, parameters(x), map.start, batch, target,
-                                           objective, simulation.tendon);
+  Evaluation evaluation =
+      tensor::evaluate(result, parameters(x), map, batch, target, objective, simulation.tendon);
   for (const LinearTerm& term : linear_terms)
-    evaluation.terms.push_back({term.name, at::mv(term.matrix, x) - term.offset});
+    evaluation.terms.push_back({term.name, (at::mv(term.matrix, x) - term.offset).square().sum()});
   return evaluation;
 }
 

@@ -84,14 +84,10 @@ class HybridSetting:
             n_node=tuple(len(one) for one in self.nodes),
         )
 
-    def weights(self) -> dict[str, float]:
-        """Return the arguments of the engines' HybridOptions."""
-        return {
-            "excitation_weight": self.hybrid.excitation_weight,
-            "synthesised_weight": self.hybrid.synthesised_weight,
-            "bounds_weight": self.hybrid.bounds_weight,
-            "smoothness_weight": self.hybrid.smoothness_weight,
-        }
+    def objective(self) -> _kernel.SynergyObjective:
+        """Return the terms of the core, with their options."""
+        names = _kernel.SynergyObjective.options
+        return _kernel.SynergyObjective(**{name: getattr(self.hybrid, name) for name in names})
 
 
 class FusedHybridProblem:
@@ -133,7 +129,7 @@ class FusedHybridProblem:
             row_interval=[one.row_interval for one in setting.nodes],
             shared_weightings=setting.hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
-            options=_kernel.HybridOptions(**setting.weights()),
+            objective=setting.objective(),
         )
         self.term_names = tuple(self.core.term_names)
 
@@ -206,12 +202,9 @@ class TensorHybridProblem:
             interval=[there(np.diff(one.rows) * one.row_interval) for one in setting.nodes],
             shared_weightings=setting.hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
-            options=_torch.HybridOptions(**setting.weights()),
+            objective=setting.objective(),
         )
-        # As the core declares its terms.
-        smooth_ones = ["smoothness"] if setting.hybrid.smoothness_weight > 0.0 else []
-        own = ("excitation", "synthesised", "bounds", *smooth_ones)
-        self.term_names = (*recorded_only.term_names, *own)
+        self.term_names = tuple(self.core.term_names)
 
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
         """Return the objective and its gradient (n,) at x (n,)."""

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ceinms_torch/calibration/problem.hpp"
+#include "ceinms_torch/terms/terms.hpp"
 
 #include <array>
 #include <cstddef>
@@ -29,7 +30,7 @@ struct SynergyData {
   std::vector<RecordedChannels> trials;
   bool shared_weightings;  ///< one set of weightings for all trials, or one for each
   bool exact_bounds;       ///< primitives and weightings stay in 0..1; else a penalty keeps them
-  kernel::HybridOptions options;
+  terms::SynergyObjective objective;
 
   std::size_t n_weighted() const noexcept { return n_channel + synthesised.size(); }
 };
@@ -48,26 +49,28 @@ class HybridProblem final : public SmoothProblem {
   std::size_t n_boxed() const noexcept override {
     return data_.exact_bounds ? n_component() : problem_->n_component();
   }
-  /// Those of the problem, then "excitation", "synthesised", "bounds" and, if it has a weight,
-  /// "smoothness".
+  /// Those of the problem, then those of terms::SynergyObjective.
   std::vector<std::string> term_names() const override;
   const Evaluation& gradient(const double* x, double* gradient) override;
 
  private:
-  enum Term : std::size_t { excitation, synthesised, bounds, smoothness, n_term };
-  /// Weights of squares in one trial.
-  struct Weights {
-    double excitation;
-    double synthesised;
-    kernel::RangePenalty node;       ///< of an excitation or a primitive
-    kernel::RangePenalty weighting;  ///< of each weighting
-  };
   /// A trial's part of a point, and of the gradient there.
   struct Synergies {
     const double* weighting;  ///< (n_weighted, n_synergy)
     const double* primitive;  ///< (n_synergy, n_node)
     double* by_weighting;
     double* by_primitive;
+  };
+
+  /// Values that terms observe, and their derivatives.
+  struct ObservedNodes {
+    terms::Node observed;
+    const double* value;  ///< (n)
+    const double* other;  ///< (n), the number beside each; or the value itself
+    std::size_t n;
+    double share;                ///< of a squared residual in a term without its weight
+    double* by_value;            ///< added to
+    double* by_other = nullptr;  ///< added to, where it is not the same
   };
 
   Synergies synergies(const double* x, double* gradient, std::size_t trial) const noexcept;
@@ -78,24 +81,16 @@ class HybridProblem final : public SmoothProblem {
   void reconstruct(const Synergies& synergies, std::size_t trial, std::size_t weighted);
   void load_excitations(const double* x, double* gradient);
   void add_terms(const Synergies& synergies, std::size_t trial);
-  void add_tracking(std::size_t trial, std::size_t channel);
-  void add_synthesised(std::size_t trial, std::size_t mtu);
-  void add_smoothness(std::size_t trial);
-  void add_bounds(const double* value, std::size_t n, const kernel::RangePenalty& range,
-                  double* gradient);
-
-  std::size_t n_sum() const noexcept {
-    return data_.options.smoothness_weight > 0.0 ? n_term : Term::smoothness;
-  }
+  void add_driven(std::size_t trial, std::size_t mtu, double per_node);
+  void add(const ObservedNodes& nodes);
 
   std::shared_ptr<Problem> problem_;
   SynergyData data_;
-  std::vector<Weights> weights_;    ///< by trial
   std::vector<std::size_t> first_;  ///< where each trial's primitives begin; last: where they end
   std::vector<double> node_;        ///< an excitation at the nodes of a trial
   std::vector<double> by_node_;     ///< derivatives by it
   std::vector<double> row_;         ///< the same excitation, or derivatives, at the rows
-  std::array<double, n_term> sums_{};
+  std::array<double, terms::n_term<terms::SynergyObjective>> sums_{};
   Evaluation evaluation_;
 };
 

@@ -7,8 +7,8 @@
 #include "ceinms_torch/calibration/smooth_problem.hpp"
 #include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/kernel/dual.hpp"
-#include "ceinms_torch/kernel/objective.hpp"
 #include "ceinms_torch/kernel/parameter_map.hpp"
+#include "ceinms_torch/terms/terms.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,15 +30,21 @@ struct ProblemData {
   kernel::ParameterMap map;
   std::vector<MeasuredMoments> measured;  ///< per trial
   std::vector<std::size_t> dofs;          ///< indices of the DOFs that count
-  kernel::ObjectiveOptions objective;
+  terms::Objective objective;
   kernel::SimulationOptions simulation;
   std::vector<LinearTerm> linear_terms = {};  ///< on points of the unit box
 };
 
 /// See the file's comment. Not safe for use by several threads.
 ///
-/// Blocks of lanes and joints are worked on by several threads, each with sums of its own; these
-/// are added in a fixed order, so that no result depends on the number of threads.
+/// A term of summed forces is least squares with weights of its own: with m the mean over n steps
+/// of of_square(e^2), d(of_mean(m)) = sum_k w_k d(e_k^2), where w_k = of_mean'(m) of_square'(e_k^2)
+/// / n. So sqrt(w_k) e_k are residuals whose gradient is exact; their Gauss-Newton matrix takes w_k
+/// as it is. Their squares sum to the term where that is homogeneous in e^2, as all are but the
+/// roots of Normalisation::rmse, of which they are a half.
+///
+/// Blocks of lanes and summed forces are worked on by several threads, each with sums of its own;
+/// these are added in a fixed order, so that no result depends on the number of threads.
 class Problem final : public SmoothProblem {
  public:
   Problem(const engine::Backend& backend, const std::vector<kernel::TrialInput>& trials,
@@ -48,8 +54,8 @@ class Problem final : public SmoothProblem {
   std::size_t n_component() const noexcept override { return data_->map.n_component(); }
   std::vector<std::string> term_names() const override;
   const engine::LaneLayout& layout() const noexcept { return workspace_.layout(); }
-  const kernel::ObjectiveSizes& sizes() const noexcept { return sizes_; }
-  kernel::Normalisation normalisation() const noexcept { return data_->objective.normalisation; }
+  const terms::Balance& balance() const noexcept { return balance_; }
+  kernel::TendonModel tendon() const noexcept { return data_->simulation.tendon; }
 
   /// Objective at x (n).
   const Evaluation& evaluate(const double* x);
@@ -57,8 +63,8 @@ class Problem final : public SmoothProblem {
   /// Objective, gradient (n) and the upper triangle of the Gauss-Newton matrix (n, n): twice the
   /// sum over all residuals of the products of their derivatives.
   const Evaluation& normal_equations(const double* x, double* gradient, double* matrix);
-  /// Residuals, whose squares sum to the objective, and their derivatives: resized to (n_row) and
-  /// (n_row, n): moments, peak forces, penalties where they are not zero, linear terms.
+  /// Residuals and their derivatives: resized to (n_row) and (n_row, n). Those of summed forces,
+  /// step by step, then of trajectories where they are not zero, then linear terms.
   void residuals(const double* x, std::vector<double>& residual, std::vector<double>& jacobian);
 
   /// Replace the excitation of one MTU in one trial, (n_row), from the next evaluation on.
@@ -72,39 +78,44 @@ class Problem final : public SmoothProblem {
   }
 
  private:
-  /// One DOF of one trial; or the summed force of a trial, as if all MTUs acted on one more DOF.
-  struct Joint {
+  /// Forces of a trial's MTUs times their arms, summed at every step: what a term observes.
+  struct SummedForces {
+    std::size_t term;   ///< its place among all
+    std::size_t group;  ///< whose rows it shares: its DOF, or all forces
     std::size_t trial;
-    std::size_t dof;                 ///< place among the DOFs that count, or `no_dof`
-    double weight;                   ///< of the squared errors: kernel::moment_weight
-    std::vector<std::size_t> mtus;   ///< whose moment arm is not zero throughout
-    std::vector<double> moment_arm;  ///< (n_mtus, n_step); of a summed force see `measure_peak`
-    std::vector<double> measured;    ///< (n_step)
-    std::vector<double> error;       ///< measured - predicted (n_step)
-    double square_sum = 0.0;
-    double scale = 0.0;      ///< of the errors as residuals
-    std::size_t column = 0;  ///< where its steps are in the DOF's rows
+    double variance;                 ///< of `measured`
+    std::vector<double> measured;    ///< (n_step); zeros for all forces
+    std::vector<double> error;       ///< e = measured less sum (n_step)
+    std::vector<double> weight;      ///< w, the derivative of the term by e^2 (n_step)
+    std::vector<double> by_error;    ///< 2 w e, the derivative by e (n_step)
+    std::vector<double> scale;       ///< its root (n_step)
+    std::vector<double> scaled_arm;  ///< of one MTU (n_step)
+    std::vector<std::size_t> mtus;   ///< whose arm is not zero throughout
+    std::vector<double> arm;         ///< (n_mtus, n_step)
+    double mean_square = 0.0;        ///< of the errors
+    double value = 0.0;              ///< share of the term
+    std::size_t column = 0;          ///< where its steps are in the group's rows
   };
-  /// What the joints of one DOF, or the summed forces, have in common in all trials.
-  struct DofEquations {
-    std::vector<std::size_t> joints;
+  /// What the sums of one DOF, or of all forces, have in common in all trials.
+  struct Group {
+    std::vector<std::size_t> sums;
     std::vector<std::size_t> components;  ///< that act on one of the MTUs
     /// Derivatives of the residuals by the components, and the residuals: (components + 1, stride),
-    /// the steps of a window of all joints, `length` in whole packs.
+    /// the steps of a window of all sums, `length` in whole packs.
     engine::AlignedBuffer rows;
     std::size_t stride = 0;
     std::size_t length = 0;
     std::vector<double> gram;  ///< products of the rows: (components + 1, components + 1), upper
   };
-  /// Some rows of a DOF's products: what one thread computes at a time.
+  /// Some rows of a group's products: what one thread computes at a time.
   struct Band {
-    std::size_t dof;
+    std::size_t group;
     std::size_t first;
     std::size_t end;
   };
-  /// Where a lane acts: on the MTU number `mtu` of a joint.
+  /// Where a lane acts: as MTU number `mtu` of a sum.
   struct Action {
-    std::size_t joint;
+    std::size_t sum;
     std::size_t mtu;
   };
   /// One of an MTU's parameters that a component sets.
@@ -112,30 +123,35 @@ class Problem final : public SmoothProblem {
     kernel::ParameterKind kind;
     std::size_t component;
   };
-  enum class Term { fibre_length, tendon_strain };
-  /// Penalties of a block's lanes.
-  struct BlockPenalties {
-    double fibre_length = 0.0;
-    double tendon_strain = 0.0;
-    std::vector<double> by_optimal_length;  ///< (width) derivative that bypasses the simulation
-    std::vector<double> gradient;           ///< (lanes, n_parameter_kind) by own parameters
-    std::vector<double> matrix;             ///< (lanes, n_parameter_kind, n_parameter_kind)
+  using Values = std::array<double, terms::n_term<terms::Objective>>;  ///< by place of the term
+  /// Terms of a block's trajectories.
+  struct BlockTerms {
+    Values values{};
+    std::vector<double> direct;    ///< (n_parameter_kind, width) derivatives beside the simulation
+    std::vector<double> gradient;  ///< (lanes, n_parameter_kind) by own parameters
+    std::vector<double> matrix;    ///< (lanes, n_parameter_kind, n_parameter_kind)
+  };
+  /// A residual of a term of trajectories that is not zero.
+  struct Residual {
+    const engine::Lane& lane;
+    const terms::Observable& observes;
+    std::size_t term;  ///< its place among all
+    std::size_t step;
+    double x;         ///< what is observed
+    double per_unit;  ///< x over the quantity
+    double weight;    ///< of its square
+    double value;
+    double slope;  ///< derivative by x
   };
 
-  static constexpr std::size_t no_dof = static_cast<std::size_t>(-1);
   static constexpr kernel::StepRange all_steps{0, static_cast<std::size_t>(-1)};
 
-  void add_joints(const std::vector<kernel::TrialInput>& trials);
-  void add_peaks(const std::vector<kernel::TrialInput>& trials);
-  void let_act(std::size_t mtu, Joint& joint);
-  void add(Joint joint);
+  void add_sums(terms::ForceSum observed, std::size_t term,
+                const std::vector<kernel::TrialInput>& trials);
   void set_point(const double* x);
-  void measure(Joint& joint, const kernel::StepRange& steps) const;
-  void measure_peak(Joint& joint) const;
+  void measure(SummedForces& sum, const kernel::StepRange& steps) const;
+  void weigh(SummedForces& sum) const;
   void sum_up();
-  bool has_peaks() const noexcept { return data_->objective.peak_force_weight > 0.0; }
-  double joint_term(const Joint& joint) const;
-  double error_weight(const Joint& joint) const;
   double parameter(kernel::ParameterKind kind, std::size_t mtu) const {
     return parameters_[static_cast<std::size_t>(kind) * workspace_.layout().n_mtu() + mtu];
   }
@@ -143,76 +159,76 @@ class Problem final : public SmoothProblem {
   std::size_t column_of(kernel::ParameterKind kind) const {
     return column_of_[static_cast<std::size_t>(kind)];
   }
-  DofEquations& equations_of(const Joint& joint) {
-    return equations_[joint.dof == no_dof ? data_->dofs.size() : joint.dof];
-  }
   template <class Visit>
-  void visit_penalties(std::size_t block, const Visit& visit,
-                       const kernel::StepRange& steps = all_steps) const;
-  void add_up_penalties(std::size_t block, const kernel::StepRange& steps);
+  void visit_residuals(std::size_t block, const kernel::StepRange& steps, const Visit& visit) const;
+  void add_up(std::size_t block, const kernel::StepRange& steps);
   void fill_seeds(std::size_t block);
-  /// Those of some steps that a joint's trial has.
-  static kernel::StepRange within(const Joint& joint, const kernel::StepRange& steps) noexcept {
-    return {std::min(steps.first, joint.error.size()), std::min(steps.end, joint.error.size())};
+  /// Those of some steps that a sum's trial has.
+  static kernel::StepRange within(const SummedForces& sum,
+                                  const kernel::StepRange& steps) noexcept {
+    return {std::min(steps.first, sum.error.size()), std::min(steps.end, sum.error.size())};
   }
   void linearise(const double* x, const engine::Workspace::WindowBlockWork& after_block,
                  const engine::Workspace::WindowWork& after);
   void place_rows(const kernel::StepRange& steps);
-  void fill_rows(const Joint& joint, const kernel::StepRange& steps);
+  void fill_rows(SummedForces& sum, const kernel::StepRange& steps);
   void add_products(const Band& band, const kernel::StepRange& steps);
-  void add_penalty_products(std::size_t block, const kernel::StepRange& steps);
-  void add_dof_equations(const DofEquations& dof, double* gradient, double* matrix) const;
-  void add_penalty_equations(std::size_t block, double* gradient, double* matrix) const;
+  void add_block_products(std::size_t block, const kernel::StepRange& steps);
+  void add_group_equations(const Group& group, double* gradient, double* matrix) const;
+  void add_block_equations(std::size_t block, double* gradient, double* matrix) const;
   template <class Row>
-  void penalty_rows(std::size_t block, const kernel::StepRange& steps, const Row& row) const;
+  void block_rows(std::size_t block, const kernel::StepRange& steps, const Row& row) const;
 
   std::shared_ptr<const ProblemData> data_;
   engine::Workspace workspace_;
-  kernel::ObjectiveSizes sizes_;
+  terms::Balance balance_;
   std::vector<std::vector<OwnParameter>> own_;  ///< by MTU
   std::vector<kernel::ParameterKind> kinds_;    ///< that shape trajectories and are calibrated
   std::vector<std::size_t> column_of_;          ///< by kind: its place in kinds_, or none
-  std::vector<double> values_;                  ///< of the components
-  std::vector<Joint> joints_;
-  std::vector<DofEquations> equations_;  ///< by DOF, at last those of summed forces
+  std::vector<kernel::Quantity> quantities_;    ///< that terms observe
+  /// Weights depend on the errors of trials longer than a window of sensitivities.
+  bool is_weighed_first_ = false;
+  std::vector<double> values_;  ///< of the components
+  std::vector<SummedForces> sums_;
+  std::vector<Group> groups_;  ///< by DOF, at last all forces
   std::vector<Band> bands_;
-  std::size_t row_stride_ = 0;                ///< steps of a window, in whole packs
   std::vector<std::vector<Action>> actions_;  ///< by lane: trial, then MTU
   std::vector<double> parameters_;
   std::vector<double> matrix_gradient_;  ///< (n_parameter_kind, n_mtu)
-  std::vector<BlockPenalties> penalties_;
+  std::vector<BlockTerms> blocks_;
   LinearTerms linear_;
-  double force_scale_ = 0.0;  ///< 1 / sum of the maximum isometric forces at the start [1/N]
   Evaluation evaluation_;
 };
 
-/// Calls visit(lane, step, term, weight, distance, slope) at those of some steps where a penalty is
-/// not zero: distance outside the range and its derivative by the penalised quantity.
+/// Calls visit(Residual) at those of some steps where a residual of a block's trajectories is not
+/// zero.
 template <class Visit>
-void Problem::visit_penalties(std::size_t block, const Visit& visit,
-                              const kernel::StepRange& steps) const {
+void Problem::visit_residuals(std::size_t block, const kernel::StepRange& steps,
+                              const Visit& visit) const {
   using Number = kernel::Dual<double, 1>;
   const engine::LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
   const engine::LaneTrace trace = workspace_.trace(block);
-  const kernel::ObjectiveOptions& options = data_->objective;
-  const bool elastic = data_->simulation.tendon != kernel::TendonModel::stiff;
   for (const engine::Lane& lane : layout.lanes_of(block)) {
     const std::size_t n_step = layout.n_step(lane.trial);
-    const auto look = [&](Term term, const kernel::RangePenalty& range, const double* table,
-                          double scale) {
-      const double weight =
-          kernel::penalty_weight(options.normalisation, sizes_, static_cast<double>(n_step), range);
-      for (std::size_t k = steps.first; k < std::min(steps.end, n_step); ++k) {
-        const double x = table[k * width + lane.place] * scale;
-        if (x >= range.lowest && x <= range.highest) continue;
-        const Number outside = kernel::distance_outside(Number::variable(x, 1.0, 0), range);
-        visit(lane, k, term, weight, outside.value, outside.partial[0]);
+    terms::for_each(data_->objective, [&](const auto& term, std::size_t place) {
+      if constexpr (terms::Observes<decltype(term), terms::Observable>) {
+        if (!term.counts(tendon())) return;
+        constexpr const terms::Observable& observes = std::remove_cvref_t<decltype(term)>::observes;
+        const double* table = trace[observes.quantity];
+        double per_unit = 1.0;
+        for (std::size_t i = 0; i < observes.n_over; ++i)
+          per_unit /= parameter(observes.over[i], lane.mtu);
+        const double weight = term.weight * balance_.per_trial() / static_cast<double>(n_step);
+        for (std::size_t k = steps.first; k < std::min(steps.end, n_step); ++k) {
+          const double x = table[k * width + lane.place] * per_unit;
+          if (term.residual(x) == 0.0) continue;
+          const Number residual = term.residual(Number::variable(x, 1.0, 0));
+          visit(Residual{lane, observes, place, k, x, per_unit, weight, residual.value,
+                         residual.partial[0]});
+        }
       }
-    };
-    const double lmo = parameter(kernel::ParameterKind::optimal_fibre_length, lane.mtu);
-    look(Term::fibre_length, options.fibre_length, trace.fibre_length, 1.0 / lmo);
-    if (elastic) look(Term::tendon_strain, options.tendon_strain, trace.tendon_strain, 1.0);
+    });
   }
 }
 

@@ -44,32 +44,17 @@ struct LaneBlock {
 };
 
 /// What a simulation leaves; tables are (n_step, width) but for sample (n_run_in + n_step, width).
-struct LaneTrace {
+struct LaneTrace : kernel::PerQuantity<double*> {
   double* sample = nullptr;       ///< neural activation
   double* denominator = nullptr;  ///< of the Rosenbrock step from k to k + 1
-  double* activation = nullptr;
-  double* fibre_length = nullptr;    ///< [m]
-  double* fibre_velocity = nullptr;  ///< [m/s]
-  double* tendon_strain = nullptr;
-  double* mtu_force = nullptr;  ///< [N]
 };
 
 /// Derivatives of a scalar by the outputs of a simulation, (n_step, width) each; null for zero.
-struct LaneSeeds {
-  const double* activation = nullptr;
-  const double* fibre_length = nullptr;
-  const double* fibre_velocity = nullptr;
-  const double* tendon_strain = nullptr;
-  const double* mtu_force = nullptr;
-};
+using LaneSeeds = kernel::PerQuantity<const double*>;
 
 /// Derivatives of the outputs of some steps by some of a lane's own parameters, (steps, n_kind,
-/// width) each.
-struct LaneSensitivities {
-  double* fibre_length = nullptr;
-  double* tendon_strain = nullptr;
-  double* mtu_force = nullptr;
-};
+/// width) each; null where nobody asks.
+using LaneSensitivities = kernel::PerQuantity<double*>;
 
 /// One instant of a stream for one pack of lanes; tables are (width).
 struct LaneInstant {

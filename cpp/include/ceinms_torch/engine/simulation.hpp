@@ -192,12 +192,13 @@ class Workspace {
   /// Work on some steps of all blocks; those of a block that is shorter end before.
   using WindowWork = std::function<void(const kernel::StepRange& steps)>;
 
-  /// `forward` with derivatives by `kinds` of each lane's MTU, `window` steps at a time, after
-  /// which every block is worked on, and then all of them together. Only then are there
-  /// sensitivities: memory does not grow with the length of trials.
+  /// `forward` with derivatives of some quantities by `kinds` of each lane's MTU, `window` steps at
+  /// a time, after which every block is worked on, and then all of them together. Only then are
+  /// there sensitivities: memory does not grow with the length of trials.
   ///
   /// @throws std::invalid_argument  where there are more than max_sensitivities kinds
   void sensitivities(const double* parameters, const std::vector<kernel::ParameterKind>& kinds,
+                     const std::vector<kernel::Quantity>& quantities,
                      const WindowBlockWork& after_block, const WindowWork& after);
   static constexpr std::size_t window = 256;  ///< rows of so many steps stay in a core's cache
 
@@ -210,15 +211,7 @@ class Workspace {
 
   /// Seeds of a block for `reverse`, (n_step, width) each, zero until the caller adds to them.
   /// Those that nobody asked for since the last clear_seeds cost nothing.
-  double* seed_force(std::size_t block) { return seed(block, &Buffers::seed_force); }
-  double* seed_fibre_length(std::size_t block) { return seed(block, &Buffers::seed_fibre_length); }
-  double* seed_tendon_strain(std::size_t block) {
-    return seed(block, &Buffers::seed_tendon_strain);
-  }
-  double* seed_fibre_velocity(std::size_t block) {
-    return seed(block, &Buffers::seed_fibre_velocity);
-  }
-  double* seed_activation(std::size_t block) { return seed(block, &Buffers::seed_activation); }
+  double* seed(std::size_t block, kernel::Quantity quantity);
   void clear_seeds() noexcept;
   void clear_seeds(std::size_t block) noexcept;
 
@@ -239,12 +232,11 @@ class Workspace {
   };
   struct Buffers {
     AlignedBuffer parameters, gradient, values, by_sample, derivatives, state;
-    Seed seed_force, seed_fibre_length, seed_tendon_strain, seed_fibre_velocity, seed_activation;
+    kernel::PerQuantity<Seed> seeds;
     LaneTrace trace;
     LaneSensitivities sensitivities;
     bool is_current = false;  ///< the trace belongs to `parameters`
   };
-  double* seed(std::size_t block, Seed Buffers::*which);
   void allocate();
   bool load_parameters(const double* parameters, std::size_t block);
 

@@ -22,6 +22,8 @@ struct ParameterMap {
   /// The values (n) at x (n) of the unit box: lower at 0, upper at 1, never beyond. Compiled once,
   /// so that what was scored and what is written are the same, bit for bit.
   void values(const double* x, double* value) const noexcept;
+  /// Sum of all MTUs' maximum isometric forces at the start [N].
+  double total_force() const noexcept;
   /// Write values (n) to their slots of parameters (n_parameter_kind, n_mtu).
   void place(const double* value, double* parameters) const noexcept;
 };

@@ -9,6 +9,7 @@
 #include "ceinms_torch/kernel/sampling.hpp"
 #include "ceinms_torch/kernel/stepper.hpp"
 
+#include <array>
 #include <cstddef>
 #include <type_traits>
 
@@ -17,6 +18,39 @@ namespace ceinms_torch::kernel {
 struct SimulationOptions {
   TendonModel tendon = TendonModel::rosenbrock;
   FilterStart filter_start = FilterStart::ceinms;
+};
+
+/// What a simulation says of an MTU at every step.
+enum class Quantity : std::size_t {
+  activation,
+  fibre_length,
+  fibre_velocity,
+  tendon_strain,
+  mtu_force
+};
+inline constexpr std::array all_quantities{Quantity::activation, Quantity::fibre_length,
+                                           Quantity::fibre_velocity, Quantity::tendon_strain,
+                                           Quantity::mtu_force};
+
+/// A V for every quantity.
+template <class V>
+struct PerQuantity {
+  V activation{};
+  V fibre_length{};
+  V fibre_velocity{};
+  V tendon_strain{};
+  V mtu_force{};
+
+  V& operator[](Quantity quantity) noexcept { return this->*member(quantity); }
+  const V& operator[](Quantity quantity) const noexcept { return this->*member(quantity); }
+
+ private:
+  static constexpr V PerQuantity::*member(Quantity quantity) noexcept {
+    constexpr std::array members{&PerQuantity::activation, &PerQuantity::fibre_length,
+                                 &PerQuantity::fibre_velocity, &PerQuantity::tendon_strain,
+                                 &PerQuantity::mtu_force};
+    return members[static_cast<std::size_t>(quantity)];
+  }
 };
 
 /// Some steps of a trial in a row.

@@ -36,13 +36,8 @@ struct TrialBatch {
 
 /// What every MTU did in every trial; (n_step, n_mtu, n_trial) unless said otherwise.
 /// Values in the padding mean nothing.
-struct Simulation {
-  at::Tensor activation;       ///< [-]
-  at::Tensor fibre_length;     ///< [m]
-  at::Tensor fibre_velocity;   ///< [m/s]
+struct Simulation : kernel::PerQuantity<at::Tensor> {
   at::Tensor pennation_angle;  ///< [rad]
-  at::Tensor tendon_strain;    ///< [-]
-  at::Tensor mtu_force;        ///< [N]
   at::Tensor joint_moment;     ///< (n_step, n_dof, n_trial) [N m]
 };
 

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace ceinms_torch::tensor {
@@ -26,7 +27,7 @@ struct HybridProblem {
   std::vector<at::Tensor> interval;       ///< per trial, (n_node - 1): between nodes [s], > 0
   bool shared_weightings;
   bool exact_bounds;
-  kernel::HybridOptions options;
+  terms::SynergyObjective objective;
 
   std::int64_t n_trial() const { return static_cast<std::int64_t>(recorded.size()); }
   std::int64_t n_weighted() const { return recorded.front().size(0) + synthesised.numel(); }
@@ -36,8 +37,8 @@ struct HybridProblem {
   /// Throws c10::ValueError or c10::TypeError if the parts do not fit together.
   void check() const;
   void check_point(const at::Tensor& x) const;
-  /// The terms of the problem, then "excitation", "synthesised", "bounds" and, if it has a weight,
-  /// "smoothness".
+  /// Those of the problem, then those of terms::SynergyObjective.
+  std::vector<std::string> term_names() const;
   Evaluation evaluate(const at::Tensor& x) const;
 };
 

@@ -1,13 +1,10 @@
 /// @file objective.hpp
-/// What a calibration minimises: the terms of eq. (4), each declared as residuals.
-///
-/// Every term is a sum of squares, so it is declared once as its residuals and every optimiser
-/// is fed from the same declaration: gradient descent takes the sum of squares, least-squares
-/// methods the residuals themselves.
+/// What a calibration minimises: the terms of eq. (4), each a differentiable number.
 #pragma once
 
-#include "ceinms_torch/kernel/objective.hpp"
+#include "ceinms_torch/kernel/parameter_map.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
+#include "ceinms_torch/terms/terms.hpp"
 
 #include <ATen/core/Tensor.h>
 
@@ -23,10 +20,10 @@ struct Target {
   at::Tensor dofs;             ///< indices of the DOFs that count, int64
 };
 
-/// One term of the objective: its value is the sum of the squares of its residuals.
+/// One term of the objective.
 struct Term {
   std::string name;
-  at::Tensor residuals;  ///< any shape; zero in the padding
+  at::Tensor value;  ///< ()
 };
 
 /// The objective at one point, term by term, and the moment errors behind it.
@@ -34,17 +31,19 @@ struct Evaluation {
   std::vector<Term> terms;
   at::Tensor rmse;  ///< (n_dof that count, n_trial) [N m], without graph
 
-  /// Sum of the squares of all residuals: a differentiable scalar.
+  /// Sum of all terms: a differentiable scalar.
   at::Tensor objective() const;
 };
 
-/// The terms "moment", "fibre_length", for elastic tendons "tendon_strain", and "peak_force" if it
-/// has a weight.
+/// What the weights of terms depend on.
+terms::Balance balance_of(const terms::Objective& objective, const Target& target);
+
+/// The terms that count.
 ///
 /// @param parameters  (n_parameter_kind, n_mtu) with which `simulation` was made
-/// @param start  the same at the start of the step, by which forces are made dimensionless
+/// @param map  where the step starts: by these forces forces are made dimensionless
 Evaluation evaluate(const Simulation& simulation, const at::Tensor& parameters,
-                    const std::vector<double>& start, const TrialBatch& batch, const Target& target,
-                    const kernel::ObjectiveOptions& options, kernel::TendonModel tendon);
+                    const kernel::ParameterMap& map, const TrialBatch& batch, const Target& target,
+                    const terms::Objective& objective, kernel::TendonModel tendon);
 
 }  // namespace ceinms_torch::tensor

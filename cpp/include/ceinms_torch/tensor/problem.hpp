@@ -27,7 +27,7 @@ struct Problem {
   TrialBatch batch;
   Target target;
   kernel::ParameterMap map;
-  kernel::ObjectiveOptions objective;
+  terms::Objective objective;
   kernel::SimulationOptions simulation;
   std::vector<LinearTerm> linear_terms;
 
@@ -37,6 +37,7 @@ struct Problem {
   void check() const;
   /// The same for a point x (n) in [0, 1].
   void check_point(const at::Tensor& x) const;
+  std::vector<std::string> term_names() const;
   /// The parameters (n_parameter_kind, n_mtu) at x: the map's values, with their derivatives.
   at::Tensor parameters(const at::Tensor& x) const;
   Evaluation evaluate(const at::Tensor& x) const { return evaluate(x, batch.excitation); }

@@ -19,7 +19,7 @@ from ceinms_torch.calibration.optimisers.minimum import (
 )
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
-from ceinms_torch.calibration.problems.settings import problem_settings
+from ceinms_torch.calibration.problems.settings import core_objective, problem_settings
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
@@ -189,8 +189,6 @@ class TensorProblem:
 
         from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-        objective = step.objective
-        linear = linear_terms(step, space, len(trials))
         dofs = [subject.dof_names.index(name) for name in step.dofs]
         place = tensor_device(device)
         measured = side_by_side([measured_moments(trial) for trial in trials])
@@ -204,35 +202,23 @@ class TensorProblem:
                 dofs=torch.tensor(dofs, device=place),
             ),
             map=space.map(),
-            objective=_torch.ObjectiveOptions(
-                normalisation=objective.normalisation,
-                fibre_length=_torch.RangePenalty(
-                    *objective.fibre_length_range, objective.fibre_length_weight
-                ),
-                tendon_strain=_torch.RangePenalty(
-                    *objective.tendon_strain_range, objective.tendon_strain_weight
-                ),
-                peak_force_weight=objective.peak_force_weight,
-            ),
+            objective=core_objective(step.objective),
             linear_terms=[
                 _torch.LinearTerm(
                     name=one.name,
                     matrix=torch.from_numpy(one.matrix).to(place),
                     offset=torch.from_numpy(one.offset).to(place),
                 )
-                for one in linear
+                for one in linear_terms(step, space, len(trials))
             ],
             tendon=engine_tendon(tendon),
             filter_start=filter_start,
         )
-        # As the core declares its terms.
-        self.term_names = (
-            "moment",
-            "fibre_length",
-            *(["tendon_strain"] if engine_tendon(tendon) != "stiff" else []),
-            *(["peak_force"] if objective.peak_force_weight > 0.0 else []),
-            *(one.name for one in linear),
-        )
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the objective's terms."""
+        return tuple(self.core.term_names)
 
     def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
         """Return the objective and its gradient (n,) at x (n,)."""
@@ -274,6 +260,6 @@ def tensor_gradient(
     evaluation = core.evaluate(variable)
     objective = evaluation.objective()
     (gradient,) = torch.autograd.grad(objective, variable)
-    terms = [float(term.residuals.detach().square().sum()) for term in evaluation.terms]
+    terms = [float(term.value.detach()) for term in evaluation.terms]
     rmse = evaluation.rmse.mean(1).tolist()
     return as_point(float(objective.detach()), terms, rmse), gradient.cpu().numpy()

@@ -182,7 +182,7 @@ class LossProblem:
             raise independent_loss()
         value = float(loss.detach())
         evaluation = state.evaluation or state.measure(state.simulation)
-        terms = [float(one.residuals.detach().square().sum()) for one in evaluation.terms]
+        terms = [float(one.value.detach()) for one in evaluation.terms]
         if state.evaluation is None:  # a loss that has nothing to do with them
             terms = [0.0] * len(terms)
         rmse = evaluation.rmse.mean(1).tolist()

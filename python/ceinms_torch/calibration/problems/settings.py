@@ -8,9 +8,16 @@ from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.model.calibration import CalibrationStep
+from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.simulate import engine_tendon
+
+
+def core_objective(objective: Objective) -> _kernel.Objective:
+    """Return the terms that the core knows, with their options."""
+    options = {name: getattr(objective, name) for name in _kernel.Objective.options}
+    return _kernel.Objective(normalisation=objective.normalisation, **options)
 
 
 def problem_settings(
@@ -49,20 +56,10 @@ def problem_settings(
     OptionError
         If a muscle group has nothing to keep together.
     """
-    objective = step.objective
     return {
         "tables": curve_tables(subject),
         "map": space.map(),
-        "objective": _kernel.ObjectiveOptions(
-            normalisation=objective.normalisation,
-            fibre_length=_kernel.RangePenalty(
-                *objective.fibre_length_range, objective.fibre_length_weight
-            ),
-            tendon_strain=_kernel.RangePenalty(
-                *objective.tendon_strain_range, objective.tendon_strain_weight
-            ),
-            peak_force_weight=objective.peak_force_weight,
-        ),
+        "objective": core_objective(step.objective),
         "linear_terms": [
             _kernel.LinearTerm(name=one.name, matrix=one.matrix, offset=one.offset)
             for one in linear_terms(step, space, n_trial)

@@ -1,0 +1,117 @@
+/// @file term.hpp
+/// What the terms of an objective are made of: their weights, and what they observe.
+///
+/// A term is a struct in a header of its own: its name, what it observes, its options, and its
+/// formula as templates on the number type, so that the fused engine takes values and derivatives
+/// from the same text as the tensor engine. terms.hpp lists them.
+#pragma once
+
+#include "ceinms_torch/kernel/number.hpp"
+#include "ceinms_torch/kernel/parameters.hpp"
+#include "ceinms_torch/kernel/trajectory.hpp"
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+namespace ceinms_torch::terms {
+
+/// How moment errors of different trials and DOFs are made comparable; see moment.hpp.
+enum class Normalisation { variance, mean_square, rmse };
+
+/// What weights depend on, so that no balance of terms depends on how much data there are.
+struct Balance {
+  Normalisation normalisation = Normalisation::variance;
+  double n_dof = 1.0;    ///< DOFs that count
+  double n_trial = 1.0;  ///< trials
+
+  /// Factor on what a trial adds: once per DOF, as moment errors are summed (CEINMS), or averaged
+  /// over trials.
+  double per_trial() const noexcept {
+    return normalisation == Normalisation::variance ? n_dof : 1.0 / n_trial;
+  }
+};
+
+// ---- What a term observes
+
+/// A quantity of an MTU at every step over some of its own parameters, so that it has no unit. Such
+/// a term is a `residual(x)`: per_trial() times its weight times the mean over steps of the squared
+/// residual, summed over MTUs and trials.
+struct Observable {
+  kernel::Quantity quantity;
+  std::array<kernel::ParameterKind, 2> over{};
+  std::size_t n_over = 0;
+
+  constexpr Observable(kernel::Quantity of, std::same_as<kernel::ParameterKind> auto... parameters)
+      : quantity(of), over{parameters...}, n_over(sizeof...(parameters)) {}
+};
+inline constexpr Observable activation{kernel::Quantity::activation};
+inline constexpr Observable norm_fibre_length{kernel::Quantity::fibre_length,
+                                              kernel::ParameterKind::optimal_fibre_length};
+inline constexpr Observable norm_fibre_velocity{kernel::Quantity::fibre_velocity,
+                                                kernel::ParameterKind::optimal_fibre_length,
+                                                kernel::ParameterKind::max_contraction_velocity};
+inline constexpr Observable tendon_strain{kernel::Quantity::tendon_strain};
+
+/// A sum of MTU forces at every step of a trial. Such a term is `of_mean(mean, ...)` of the mean
+/// over steps of `of_square(s^2)`, summed over DOFs and trials, where of_square(0) is 0 and neither
+/// falls: so it is least squares with weights of its own (see calibration/problem.hpp).
+enum class ForceSum {
+  moment_error,  ///< measured less predicted joint moment, of every DOF that counts [N m]
+  total,         ///< all MTU forces over the sum of F0 at the start, per trial [-]
+};
+
+/// Excitations that synergies make, at the nodes of their primitives, and a number beside each.
+/// Such a term is a `residual(value, other)`: per_trial() times its weight times the mean of the
+/// squared residual over nodes and excitations, summed over trials.
+enum class Node {
+  recorded,     ///< reconstructed and recorded excitation, channel by channel
+  synthesised,  ///< synthesised excitation
+  change,       ///< synthesised excitation at a node, and at the next: the mean is that over time
+                ///< of the squared (residual / interval)
+  factor,       ///< synthesised excitation, primitives and weightings, each for itself: means over
+                ///< nodes, of which a weighting has one, are summed
+};
+
+template <class Term, class Of>
+concept Observes =
+    std::same_as<std::remove_cvref_t<decltype(std::remove_cvref_t<Term>::observes)>, Of>;
+
+// ---- Parts of terms
+
+struct Range {
+  double lowest = 0.0;
+  double highest = 0.0;
+};
+
+/// How far x is outside a range: the root of P in eq. (4), without its weight and sign.
+template <class T>
+T distance_outside(const T& x, const Range& range) {
+  return kernel::math::at_least(T(x - range.highest), 0.0) +
+         kernel::math::at_least(T(range.lowest - x), 0.0);
+}
+
+/// A term with nothing to choose but a weight. Without one it does not count.
+struct Weighted {
+  double weight = 0.0;
+
+  void options(const auto& set) { set("weight", weight); }
+  bool counts(kernel::TendonModel /*tendon*/) const noexcept { return weight > 0.0; }
+};
+
+/// Penalty P of eq. (4): weight * distance^2 outside a range.
+struct Penalty : Weighted {
+  Range range;
+
+  void options(const auto& set) {
+    set("range", range);
+    set("weight", weight);
+  }
+  template <class T>
+  T residual(const T& x) const {
+    return distance_outside(x, range);
+  }
+};
+
+}  // namespace ceinms_torch::terms

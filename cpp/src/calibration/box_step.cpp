@@ -23,7 +23,9 @@ BoxStep::BoxStep(const engine::Backend& backend, std::size_t n)
       is_free_(n),
       factor_(n * stride_),
       border_((most_fixed(n) + 1) * stride_),
-      solution_(stride_) {}
+      solution_(stride_),
+      products_((most_fixed(n) + 1) * (most_fixed(n) + 1)),
+      force_(most_fixed(n)) {}
 
 bool BoxStep::solve(const QuadraticModel& model, const std::vector<double>& damping) {
   for (std::size_t i = 0; i < n_; ++i) {
@@ -87,10 +89,9 @@ bool BoxStep::move() {
   const std::size_t n_row = fixed_.size() + 1;
   std::copy(border_.data(), border_.data() + stride_, solution_.data());
   if (n_row > 1) {
-    products_.assign(n_row * n_row, 0.0);
+    std::fill(products_.data(), products_.data() + n_row * n_row, 0.0);
     algebra_->add_gram(border_.data(), n_row, stride_, backend_->in_whole_packs(n), 0, n_row,
                        products_.data());
-    force_.resize(n_row - 1);
     for (std::size_t i = 1; i < n_row; ++i)
       force_[i - 1] = step_[factored_[fixed_[i - 1]]] - products_[i];
     double* square = products_.data() + n_row + 1;

@@ -29,7 +29,7 @@ Minimum minimise_levenberg_marquardt(Problem& problem, const std::vector<double>
   std::vector<double> x = start;
   std::vector<double> candidate(n);
   std::vector<double> gradient(n);
-  std::vector<double> matrix(n * n);
+  engine::AlignedBuffer matrix(n * n);
   std::vector<double> diagonal(n);
   std::vector<double> damped(n);
   double damping = options.damping;

@@ -9,6 +9,9 @@
 
 #include "ceinms_torch/kernel/pack.hpp"
 
+#if !defined(Eigen)
+#error "define Eigen as a name for the instruction set"
+#endif
 #include <Eigen/Cholesky>
 #include <type_traits>
 

@@ -13,7 +13,7 @@ namespace ceinms_torch::calibration {
 struct QuadraticModel {
   const double* x;         ///< (n)
   const double* gradient;  ///< g (n)
-  const double* matrix;    ///< the upper triangle of H (n, n)
+  const double* matrix;    ///< the upper triangle of H (n, n), on a cache line: see DenseAlgebra
 };
 
 /// Minimises g.p + p.(H + diag(damping)).p / 2 with x + p in the box: components that would leave
@@ -29,7 +29,7 @@ class BoxStep {
 
   /// False if the damped matrix is not positive definite.
   bool solve(const QuadraticModel& model, const std::vector<double>& damping);
-  const std::vector<double>& step() const noexcept { return step_; }
+  const engine::AlignedBuffer& step() const noexcept { return step_; }
   /// By how much the model, without damping, falls along the step.
   double fall(const QuadraticModel& model);
 
@@ -43,16 +43,16 @@ class BoxStep {
   const engine::DenseAlgebra* algebra_;
   std::size_t n_;
   std::size_t stride_;
-  std::vector<double> step_;
-  std::vector<double> product_;  ///< of H and some components of the step
+  engine::AlignedBuffer step_;
+  engine::AlignedBuffer product_;  ///< of H and some components of the step
   std::vector<char> is_free_;
   std::vector<std::size_t> factored_;  ///< components that the factor is of
   std::vector<std::size_t> fixed_;     ///< those of them, by place, that are fixed since
   engine::AlignedBuffer factor_;       ///< U of A = U^T U, in rows of stride_
   engine::AlignedBuffer border_;       ///< U^-T (-g), then U^-T e_i of the fixed, in rows
   engine::AlignedBuffer solution_;
-  std::vector<double> products_;  ///< of the border's rows
-  std::vector<double> force_;     ///< c, of the fixed
+  engine::AlignedBuffer products_;  ///< of the border's rows
+  engine::AlignedBuffer force_;     ///< c, of the fixed
 };
 
 }  // namespace ceinms_torch::calibration

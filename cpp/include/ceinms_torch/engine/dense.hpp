@@ -6,7 +6,8 @@
 
 namespace ceinms_torch::engine {
 
-/// For one instruction set. Matrices are stored row by row in memory of the caller's.
+/// For one instruction set. Matrices are stored row by row in memory of the caller's. Where that
+/// begins on a cache line (AlignedBuffer), rounding does not depend on where it is.
 struct DenseAlgebra {
   /// gram[i * n + j] += sum_k rows[i * stride + k] rows[j * stride + k] for first <= i < end,
   /// i <= j < n and k < length: the upper triangle, with parts of tiles below it. `first` is a

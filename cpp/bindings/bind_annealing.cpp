@@ -3,6 +3,7 @@
 #include "bind_kernel.hpp"
 #include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/legacy/calibration.hpp"
+#include "ceinms_torch/terms/terms.hpp"
 #include "legacy_arrays.hpp"
 
 #include <memory>
@@ -126,8 +127,14 @@ std::string status_name(legacy::AnnealingStatus status) {
 void bind_annealing(py::module_& module) {
   py::class_<legacy::Evaluation>(module, "LegacyEvaluation", "CEINMS's objective at one point.")
       .def_readonly("objective", &legacy::Evaluation::objective)
-      .def_readonly("moment", &legacy::Evaluation::moment)
-      .def_readonly("penalty", &legacy::Evaluation::penalty)
+      .def_property_readonly(
+          "terms",
+          [](const legacy::Evaluation& evaluation) {
+            return std::vector<std::pair<std::string_view, double>>{
+                {terms::Moment::name, evaluation.moment},
+                {terms::FibreLength::name, evaluation.penalty}};
+          },
+          "Named as those of the other methods.")
       .def_readonly("rmse", &legacy::Evaluation::rmse);
   py::class_<LegacyIteration>(module, "LegacyIteration", "The annealing after a temperature.")
       .def_readonly("iteration", &LegacyIteration::iteration)

@@ -13,15 +13,12 @@ namespace {
 using kernel::ParameterMap;
 using tensor::Evaluation;
 using tensor::HybridProblem;
-using tensor::LinearTerm;
 using tensor::Problem;
 using tensor::Target;
 using tensor::Term;
+using terms::LinearTerm;
 
 void bind_parts(py::module_& module) {
-  py::class_<LinearTerm>(module, "LinearTerm", "A term |matrix x - offset|^2 of a point x.")
-      .def(py::init<std::string, at::Tensor, at::Tensor>(), py::kw_only(), py::arg("name"),
-           py::arg("matrix"), py::arg("offset"));
   py::class_<Target>(module, "Target", "Measured moments and which DOFs count.")
       .def(py::init<at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
            py::arg("measured_moment"), py::arg("variance"), py::arg("dofs"))

@@ -17,7 +17,6 @@ using calibration::AdamWOptions;
 using calibration::Evaluation;
 using calibration::Iteration;
 using calibration::LevenbergMarquardtOptions;
-using calibration::LinearTerm;
 using calibration::Minimum;
 using calibration::Problem;
 using calibration::ProblemData;
@@ -25,6 +24,7 @@ using calibration::SmoothProblem;
 using engine::Backend;
 using engine::CurveTables;
 using kernel::ParameterMap;
+using terms::LinearTerm;
 
 /// One trial and what its moments are compared with, kept alive while they are copied.
 struct TrialArrays : SimulatedTrial {
@@ -50,7 +50,8 @@ LinearTerm make_linear_term(std::string name, const Array& matrix, const Array& 
   check_shape("offset", offset, {matrix.shape(0)});
   check_finite("matrix", matrix);
   check_finite("offset", offset);
-  return {std::move(name), to_vector(matrix), to_vector(offset)};
+  return {std::move(name), static_cast<std::size_t>(matrix.shape(1)), to_vector(matrix),
+          to_vector(offset)};
 }
 
 ParameterMap make_parameter_map(const Array& start, const Array& lower, const Array& upper,
@@ -102,7 +103,7 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                    .simulation = simulation_options(tendon, filter_start),
                    .linear_terms = linear_terms};
   for (const LinearTerm& term : linear_terms)
-    if (term.matrix.size() != term.offset.size() * map.n_component())
+    if (term.n != map.n_component())
       throw std::invalid_argument("linear_terms: expected matrices of " +
                                   std::to_string(map.n_component()) +
                                   " columns, got another number.");
@@ -227,59 +228,40 @@ void bind_smooth_problem(py::module_& module) {
           py::arg("x"), "Objective and its gradient (n) at x (n).");
 }
 
-/// An option of a term from Python's keyword arguments, of which it is taken out.
-void take(py::dict& options, const std::string& name, double& value) {
-  value = options.attr("pop")(name).cast<double>();
+void set(double& option, const py::object& value) {
+  option = value.cast<double>();
 }
-void take(py::dict& options, const std::string& name, terms::Range& value) {
-  std::tie(value.lowest, value.highest) =
-      options.attr("pop")(name).cast<std::pair<double, double>>();
+void set(terms::Range& option, const py::object& value) {
+  std::tie(option.lowest, option.highest) = value.cast<std::pair<double, double>>();
 }
 
-/// An objective with all options of its terms: each is asked for, and no other.
+/// An objective whose terms have their options from the attributes of a Python object.
 template <class AnyObjective>
-AnyObjective with_options(AnyObjective objective, py::dict options) {
-  terms::for_each_option(objective, [&](const std::string& name, auto& value) {
-    if (!options.contains(name)) throw py::type_error(name + ": expected a value, got none.");
-    take(options, name, value);
+AnyObjective with_options_of(const py::object& source, AnyObjective objective = {}) {
+  terms::for_each_option(objective, [&](const std::string& name, auto& option) {
+    set(option, source.attr(name.c_str()));
   });
-  for (const auto& [name, value] : options)
-    throw py::type_error(std::string(py::str(name)) + ": expected options of terms, got another.");
   return objective;
-}
-
-template <class AnyObjective>
-std::vector<std::string> option_names() {
-  std::vector<std::string> names;
-  AnyObjective objective;
-  terms::for_each_option(objective, [&](const std::string& name, auto&) { names.push_back(name); });
-  return names;
 }
 
 void bind_objectives(py::module_& module) {
   using terms::Normalisation;
-  py::class_<terms::Objective>(module, "Objective",
-                               "Terms of eq. 4 and preferences, with their options.")
-      .def(py::init([](const std::string& normalisation, const py::kwargs& options) {
+  py::class_<terms::Objective>(module, "Objective", "Terms of eq. 4 and preferences.")
+      .def(py::init([](const py::object& options) {
              constexpr std::array<std::pair<std::string_view, Normalisation>, 3> words{
                  {{"variance", Normalisation::variance},
                   {"meanSquare", Normalisation::mean_square},
                   {"rmse", Normalisation::rmse}}};
-             return with_options(terms::Objective{named("normalisation", normalisation, words), {}},
-                                 options);
+             const auto word = options.attr("normalisation").cast<std::string>();
+             return with_options_of<terms::Objective>(options,
+                                                      {named("normalisation", word, words), {}});
            }),
-           py::kw_only(), py::arg("normalisation"))
-      .def_property_readonly_static(
-          "options", [](const py::object&) { return option_names<terms::Objective>(); },
-          "Names of the other arguments.");
-  py::class_<terms::SynergyObjective>(module, "SynergyObjective",
-                                      "What eq. 5 adds, with its options.")
-      .def(py::init([](const py::kwargs& options) {
-        return with_options(terms::SynergyObjective{}, options);
-      }))
-      .def_property_readonly_static(
-          "options", [](const py::object&) { return option_names<terms::SynergyObjective>(); },
-          "Names of the arguments.");
+           py::arg("options"), "options: an object with the attributes of model.Objective.");
+  py::class_<terms::SynergyObjective>(module, "SynergyObjective", "What eq. 5 adds.")
+      .def(py::init([](const py::object& options) {
+             return with_options_of<terms::SynergyObjective>(options);
+           }),
+           py::arg("options"), "options: an object with the attributes of model.SynergyHybrid.");
 }
 
 void bind_parameter_map(py::module_& module) {
@@ -317,7 +299,17 @@ void bind_problem(py::module_& module) {
            py::arg("excitation_rate"), py::arg("measured_moment"), py::arg("variance"));
   py::class_<LinearTerm>(module, "LinearTerm", "A term |matrix x - offset|^2 of a point x.")
       .def(py::init(&make_linear_term), py::kw_only(), py::arg("name"), py::arg("matrix"),
-           py::arg("offset"));
+           py::arg("offset"))
+      .def_readonly("name", &LinearTerm::name)
+      .def_property_readonly("matrix",
+                             [](const LinearTerm& term) {
+                               Array matrix({term.offset.size(), term.n});
+                               std::copy(term.matrix.begin(), term.matrix.end(),
+                                         matrix.mutable_data());
+                               return matrix;
+                             })
+      .def_property_readonly("offset",
+                             [](const LinearTerm& term) { return to_array(term.offset); });
   py::class_<Problem, SmoothProblem, std::shared_ptr<Problem>>(
       module, "Problem",
       "A calibration step on the fused engine. Use it from one thread at a time.")

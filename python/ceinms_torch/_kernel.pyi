@@ -114,30 +114,50 @@ class SmoothProblem:
 
 class Objective:
     """
-    Terms of eq. 4 and preferences, with their options.
+    Terms of eq. 4 and preferences.
     """
-
-    options: typing.ClassVar[list] = [
-        "fibre_length_range",
-        "fibre_length_weight",
-        "tendon_strain_range",
-        "tendon_strain_weight",
-        "peak_force_weight",
-    ]
-    def __init__(self, *, normalisation: str, **kwargs) -> None: ...
+    @staticmethod
+    def option_names() -> list[str]:
+        """
+        Options of all terms, numbers or ranges.
+        """
+    def __init__(
+        self,
+        *,
+        normalisation: str,
+        options: collections.abc.Mapping[
+            str,
+            typing.SupportsFloat
+            | typing.SupportsIndex
+            | tuple[
+                typing.SupportsFloat | typing.SupportsIndex,
+                typing.SupportsFloat | typing.SupportsIndex,
+            ],
+        ],
+    ) -> None: ...
 
 class SynergyObjective:
     """
-    What eq. 5 adds, with its options.
+    What eq. 5 adds.
     """
-
-    options: typing.ClassVar[list] = [
-        "excitation_weight",
-        "synthesised_weight",
-        "bounds_weight",
-        "smoothness_weight",
-    ]
-    def __init__(self, **kwargs) -> None: ...
+    @staticmethod
+    def option_names() -> list[str]:
+        """
+        Options of all terms, numbers or ranges.
+        """
+    def __init__(
+        self,
+        *,
+        options: collections.abc.Mapping[
+            str,
+            typing.SupportsFloat
+            | typing.SupportsIndex
+            | tuple[
+                typing.SupportsFloat | typing.SupportsIndex,
+                typing.SupportsFloat | typing.SupportsIndex,
+            ],
+        ],
+    ) -> None: ...
 
 class ParameterMap:
     """

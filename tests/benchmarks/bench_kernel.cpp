@@ -82,7 +82,9 @@ std::vector<Timing> time_simulation(const Case& one, const Backend& backend, std
   }
   const auto jacobian = [&] {
     const double* now = parameters.next();
-    workspace.sensitivities(now, kinds, [](std::size_t, const auto&) {}, [](const auto&) {});
+    workspace.sensitivities(
+        now, kinds, {kernel::Quantity::mtu_force}, [](std::size_t, const auto&) {},
+        [](const auto&) {});
     // The sixth parameter scales the force.
     const double strength =
         now[static_cast<std::size_t>(ParameterKind::strength_coefficient) * one.size().n_mtu];

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 import ceinms_torch as ct
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.problems.settings import core_objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS, make_subject, make_trial, run_kernel
 from engine_strategies import cases
@@ -284,7 +283,7 @@ def test_single_mtu_and_single_step():
         trials=[_kernel.TrialArrays(**arrays)],
         map=space.map(),
         dofs=np.array([0, 1]),
-        objective=core_objective(ct.Objective()),
+        objective=_kernel.Objective(ct.Objective()),
         tendon="rosenbrock",
         filter_start="ceinms",
         threads=2,

@@ -292,7 +292,7 @@ def test_faulty_arrays_are_refused(changes, message):
         "row_interval": [one.row_interval for one in setting.nodes],
         "shared_weightings": True,
         "exact_bounds": True,
-        "objective": setting.objective(),
+        "objective": _kernel.SynergyObjective(setting.hybrid),
     }
     with pytest.raises(ValueError, match=message):
         _kernel.HybridProblem(**{**arguments, **changes})

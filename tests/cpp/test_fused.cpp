@@ -14,6 +14,7 @@ namespace ceinms_torch::engine {
 namespace {
 
 using namespace kernel::testing;
+using kernel::all_quantities;
 using kernel::FilterStart;
 using kernel::n_parameter_kind;
 using kernel::ParameterKind;
@@ -83,11 +84,7 @@ struct Case {
   }
 };
 
-/// The columns of a lane.
-constexpr double* LaneTrace::*columns[] = {&LaneTrace::activation, &LaneTrace::fibre_length,
-                                           &LaneTrace::fibre_velocity, &LaneTrace::tendon_strain,
-                                           &LaneTrace::mtu_force};
-/// What they are judged against.
+/// What the quantities of a lane are judged against.
 constexpr double sizes[] = {1.0, 0.05, 5.0, 1.0, 4000.0};
 
 /// What simulate_mtu makes of a lane: the same columns, (n_step) each.
@@ -157,13 +154,11 @@ struct Functional {
       for (std::size_t mtu = 0; mtu < n_mtu; ++mtu) {
         const Lane& lane = workspace.layout().lane(t, mtu);
         const std::size_t n_step = data.trials[t].time.size();
-        double* seeds[] = {
-            workspace.seed_activation(lane.block), workspace.seed_fibre_length(lane.block),
-            workspace.seed_fibre_velocity(lane.block), workspace.seed_tendon_strain(lane.block),
-            workspace.seed_force(lane.block)};
-        for (std::size_t c = 0; c < 5; ++c)
+        for (std::size_t c = 0; c < 5; ++c) {
+          double* seed = workspace.seed(lane.block, all_quantities[c]);
           for (std::size_t k = 0; k < n_step; ++k)
-            seeds[c][k * width + lane.place] = weights[t * n_mtu + mtu][c * n_step + k];
+            seed[k * width + lane.place] = weights[t * n_mtu + mtu][c * n_step + k];
+        }
       }
     Vector result(n_parameter_kind * n_mtu);
     workspace.reverse(result.data());
@@ -196,7 +191,7 @@ void check_against_simulate_mtu(const Case& data) {
         const std::vector<Vector> expected = reference(data, data.trials[t], mtu, options);
         for (std::size_t c = 0; c < 5; ++c)
           for (std::size_t k = 0; k < expected[c].size(); ++k) {
-            const double got = (trace.*columns[c])[k * backend.width + lane.place];
+            const double got = trace[all_quantities[c]][k * backend.width + lane.place];
             REQUIRE(std::abs(got - expected[c][k]) <= 1e-12 * sizes[c]);
           }
       }
@@ -290,12 +285,6 @@ TEST_CASE("sensitivities and the reverse sweep are one derivative") {
   for_each_backend([&](const Backend& backend, SimulationOptions options) {
     Workspace workspace = data.workspace(backend, options);
     Functional functional(data);
-    // Sensitivities are of these three columns.
-    for (Vector& one : functional.weights) {
-      const std::size_t n_step = one.size() / 5;
-      for (const std::size_t c : {std::size_t{0}, std::size_t{2}})
-        std::fill_n(one.begin() + static_cast<std::ptrdiff_t>(c * n_step), n_step, 0.0);
-    }
     const Vector expected = functional.gradient(data, workspace);
     for (const std::vector<Kind>& kinds : choices) {
       Vector got(n_parameter_kind * n_mtu);
@@ -308,15 +297,15 @@ TEST_CASE("sensitivities and the reverse sweep are one derivative") {
             for (std::size_t k = steps.first; k < std::min(steps.end, n_step); ++k) {
               const std::size_t at =
                   ((k - steps.first) * kinds.size() + i) * backend.width + lane.place;
-              got[index_of(kinds[i]) * n_mtu + lane.mtu] +=
-                  weights[n_step + k] * by.fibre_length[at] +
-                  weights[3 * n_step + k] * by.tendon_strain[at] +
-                  weights[4 * n_step + k] * by.mtu_force[at];
+              for (std::size_t c = 0; c < 5; ++c)
+                got[index_of(kinds[i]) * n_mtu + lane.mtu] +=
+                    weights[c * n_step + k] * by[all_quantities[c]][at];
             }
         }
       };
       std::vector<std::size_t> starts;
-      workspace.sensitivities(data.parameters.data(), kinds, add,
+      const std::vector<kernel::Quantity> all(all_quantities.begin(), all_quantities.end());
+      workspace.sensitivities(data.parameters.data(), kinds, all, add,
                               [&](const auto& steps) { starts.push_back(steps.first); });
       REQUIRE(starts == std::vector<std::size_t>{0, Workspace::window});
       for (const Kind kind : kinds)
@@ -337,7 +326,7 @@ TEST_CASE("no more kinds are differentiated by than there is room for") {
     const std::vector<ParameterKind> kinds(max_sensitivities + 1, ParameterKind::c1);
     REQUIRE_THROWS_AS(
         workspace.sensitivities(
-            data.parameters.data(), kinds, [](std::size_t, const auto&) {}, [](const auto&) {}),
+            data.parameters.data(), kinds, {}, [](std::size_t, const auto&) {}, [](const auto&) {}),
         std::invalid_argument);
   });
 }
@@ -360,9 +349,9 @@ TEST_CASE("other excitations can be loaded, and nothing is left of those before"
     fresh.forward(data.parameters.data());
     for (std::size_t block = 0; block < fresh.layout().n_block(); ++block) {
       const std::size_t size = fresh.layout().block(block).n_step * backend.width;
-      for (double* LaneTrace::*column : columns)
-        REQUIRE(std::equal(workspace.trace(block).*column, workspace.trace(block).*column + size,
-                           fresh.trace(block).*column));
+      for (const kernel::Quantity quantity : all_quantities)
+        REQUIRE(std::equal(workspace.trace(block)[quantity],
+                           workspace.trace(block)[quantity] + size, fresh.trace(block)[quantity]));
     }
   });
 }

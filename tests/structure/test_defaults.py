@@ -13,7 +13,6 @@ from ceinms_torch import (
     LevenbergMarquardt,
     Objective,
     SynergyHybrid,
-    _kernel,
     simulate,
 )
 from ceinms_torch.calibration.result import STATUS_SENTENCES
@@ -84,21 +83,6 @@ def test_names_in_the_xml_are_those_of_the_options(options):
     assert attributes == list(dataclasses.asdict(options()))
     assert list(names.values()) == list(dataclasses.asdict(options()).values())
     assert options.from_dict(names) == options()
-
-
-@pytest.mark.parametrize(
-    ("core", "python", "elsewhere"),
-    [
-        (_kernel.Objective, Objective, {"parameter_prior_weight", "group_coherence_weight"}),
-        (_kernel.SynergyObjective, SynergyHybrid, set()),
-    ],
-)
-def test_terms_take_their_options_from_python(core, python, elsewhere):
-    """Every term has a weight; those elsewhere are in problems/linear_terms.py."""
-    attributes = [field.name for field in dataclasses.fields(python)]
-    assert set(core.options) <= set(attributes)
-    weights = {name for name in attributes if name.endswith("_weight")}
-    assert weights - set(core.options) == elsewhere
 
 
 def test_simulation_options():

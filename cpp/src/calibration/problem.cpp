@@ -113,7 +113,7 @@ void Problem::add_sums(terms::ForceSum observed, std::size_t term,
 
 std::vector<std::string> Problem::term_names() const {
   std::vector<std::string> names = terms::names_of(data_->objective, tendon());
-  for (const LinearTerm& term : linear_.terms()) names.push_back(term.name);
+  for (const terms::LinearTerm& term : linear_.terms()) names.push_back(term.name);
   return names;
 }
 
@@ -151,10 +151,12 @@ void Problem::weigh(SummedForces& sum) const {
     double mean = 0.0;
     sum.mean_square = 0.0;
     for (const double error : sum.error) {
-      sum.mean_square += error * error / n_step;
-      mean += term.of_square(error * error) / n_step;
+      sum.mean_square += error * error;
+      mean += term.of_square(error * error);
     }
-    const Number value = term.of_mean(Number::variable(mean, 1.0, 0), sum.variance, balance_);
+    sum.mean_square /= n_step;
+    const Number value =
+        term.of_mean(Number::variable(mean / n_step, 1.0, 0), sum.variance, balance_);
     sum.value = value.value;
     for (std::size_t k = 0; k < sum.error.size(); ++k) {
       const Number square = Number::variable(sum.error[k] * sum.error[k], 1.0, 0);

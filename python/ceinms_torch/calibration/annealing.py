@@ -273,10 +273,6 @@ def _problem(
     )
 
 
-def _terms(best: _kernel.LegacyEvaluation) -> dict[str, float]:
-    return {"moment": best.moment, "fibre_length": best.penalty}
-
-
 def _iteration(number: int, step: CalibrationStep, item: _kernel.LegacyIteration) -> Iteration:
     return Iteration(
         step=number,
@@ -285,7 +281,7 @@ def _iteration(number: int, step: CalibrationStep, item: _kernel.LegacyIteration
         evaluations=item.evaluations,
         seconds=item.seconds,
         objective=item.best.objective,
-        terms=_terms(item.best),
+        terms=dict(item.best.terms),
         rmse=dict(zip(step.dofs, item.best.rmse, strict=True)),
     )
 
@@ -306,7 +302,7 @@ def _step_result(
         space=space,
         x=(found.x - space.lower) / width,
         objective=found.best.objective,
-        terms=_terms(found.best),
+        terms=dict(found.best.terms),
         iterations=iterations,
         evaluations=found.evaluations,
         seconds=found.seconds,

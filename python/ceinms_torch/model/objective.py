@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -21,6 +22,9 @@ _ELEMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "parameterPrior": ("parameter_prior", ("weight",)),
     "groupCoherence": ("group_coherence", ("weight", "muscles")),
 }
+
+# Least numbers that ranges may hold, where a quantity has one.
+_LEAST = {"fibre_length": 0.0, "tendon_strain": -1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,17 +91,16 @@ class Objective:
                     did_you_mean(str(self.normalisation), allowed),
                 )
             )
-        _check_range("fibreLengthPenalty range", self.fibre_length_range, least=0.0)
-        _check_range("tendonStrainPenalty range", self.tendon_strain_range, least=-1.0)
-        for name, (prefix, _) in _ELEMENTS.items():
+        for name, (prefix, parts) in _ELEMENTS.items():
             check_number(f"{name} weight", getattr(self, f"{prefix}_weight"), least=0.0)
+            if "range" in parts:
+                value = getattr(self, f"{prefix}_range")
+                _check_range(f"{name} range", value, least=_LEAST.get(prefix, -math.inf))
         _check_groups(self.group_coherence_muscles, self.group_coherence_weight)
 
     def without_preferences(self) -> Objective:
         """Return moment errors and penalties alone."""
-        default = Objective()
-        names = ("peak_force", "parameter_prior", "group_coherence")
-        weights = {f"{name}_weight": getattr(default, f"{name}_weight") for name in names}
+        weights = {f"{name}_weight": 0.0 for name in preferences(Objective)}
         return dataclasses.replace(self, group_coherence_muscles=(), **weights)
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,6 +149,12 @@ class Objective:
             for part, one in value.items():
                 chosen[f"{prefix}_{part}"] = _groups(one) if part == "muscles" else _frozen(one)
         return cls(**chosen)
+
+
+def preferences(options: type[Any]) -> tuple[str, ...]:
+    """Return the names of the terms that have no weight by default, of a class of options."""
+    weights = [one for one in dataclasses.fields(options) if one.name.endswith("_weight")]
+    return tuple(one.name.removesuffix("_weight") for one in weights if one.default == 0.0)
 
 
 def read_objective(node: XmlNode) -> Objective:

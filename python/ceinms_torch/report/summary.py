@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 
 from ceinms_torch.calibration.result import STATUS_SENTENCES
+from ceinms_torch.model.objective import Objective, preferences
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.results.saved import SavedResult, SavedTrial
 
 # What a coefficient of determination is called here. There is no agreement in the field; a report
@@ -327,7 +329,7 @@ def _penalty_points(result: SavedResult) -> Iterator[Point]:
 
 def _preference_points(result: SavedResult) -> Iterator[Point]:
     objective, terms = result.summary["objective"], result.summary["terms"]
-    names = ("peak_force", "parameter_prior", "group_coherence", "smoothness")
+    names = (*preferences(Objective), *preferences(SynergyHybrid))
     shares = {name: terms[name] / objective for name in names if terms.get(name, 0.0) > 0.0}
     if shares:
         listing = ", ".join(f"{name} {100 * share:.2g} %" for name, share in shares.items())

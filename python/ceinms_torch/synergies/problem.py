@@ -84,11 +84,6 @@ class HybridSetting:
             n_node=tuple(len(one) for one in self.nodes),
         )
 
-    def objective(self) -> _kernel.SynergyObjective:
-        """Return the terms of the core, with their options."""
-        names = _kernel.SynergyObjective.options
-        return _kernel.SynergyObjective(**{name: getattr(self.hybrid, name) for name in names})
-
 
 class FusedHybridProblem:
     """A synergy-hybrid calibration step on the fused engine.
@@ -129,7 +124,7 @@ class FusedHybridProblem:
             row_interval=[one.row_interval for one in setting.nodes],
             shared_weightings=setting.hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
-            objective=setting.objective(),
+            objective=_kernel.SynergyObjective(setting.hybrid),
         )
         self.term_names = tuple(self.core.term_names)
 
@@ -202,7 +197,7 @@ class TensorHybridProblem:
             interval=[there(np.diff(one.rows) * one.row_interval) for one in setting.nodes],
             shared_weightings=setting.hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
-            objective=setting.objective(),
+            objective=_kernel.SynergyObjective(setting.hybrid),
         )
         self.term_names = tuple(self.core.term_names)
 

@@ -32,7 +32,7 @@ struct ProblemData {
   std::vector<std::size_t> dofs;          ///< indices of the DOFs that count
   terms::Objective objective;
   kernel::SimulationOptions simulation;
-  std::vector<LinearTerm> linear_terms = {};  ///< on points of the unit box
+  std::vector<terms::LinearTerm> linear_terms = {};  ///< on points of the unit box
 };
 
 /// See the file's comment. Not safe for use by several threads.
@@ -88,7 +88,7 @@ class Problem final : public SmoothProblem {
     std::vector<double> error;       ///< e = measured less sum (n_step)
     std::vector<double> weight;      ///< w, the derivative of the term by e^2 (n_step)
     std::vector<double> by_error;    ///< 2 w e, the derivative by e (n_step)
-    std::vector<double> scale;       ///< its root (n_step)
+    std::vector<double> scale;       ///< the root of w (n_step)
     std::vector<double> scaled_arm;  ///< of one MTU (n_step)
     std::vector<std::size_t> mtus;   ///< whose arm is not zero throughout
     std::vector<double> arm;         ///< (n_mtus, n_step)

@@ -5,6 +5,7 @@
 #include "ceinms_torch/kernel/parameter_map.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
 #include "ceinms_torch/tensor/objective.hpp"
+#include "ceinms_torch/terms/linear_term.hpp"
 
 #include <ATen/core/Tensor.h>
 
@@ -14,13 +15,6 @@
 
 namespace ceinms_torch::tensor {
 
-/// |matrix x - offset|^2, on points of the unit box; see calibration/linear_terms.hpp.
-struct LinearTerm {
-  std::string name;
-  at::Tensor matrix;  ///< (n_row, n)
-  at::Tensor offset;  ///< (n_row)
-};
-
 /// Everything that stays the same while an optimiser looks for x.
 struct Problem {
   Curves curves;
@@ -29,7 +23,7 @@ struct Problem {
   kernel::ParameterMap map;
   terms::Objective objective;
   kernel::SimulationOptions simulation;
-  std::vector<LinearTerm> linear_terms;
+  std::vector<terms::LinearTerm> linear_terms;
 
   std::int64_t n_component() const { return static_cast<std::int64_t>(map.n_component()); }
   std::int64_t n_boxed() const { return n_component(); }  ///< all stay in the unit box

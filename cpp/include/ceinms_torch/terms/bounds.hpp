@@ -9,8 +9,6 @@
 
 #include "ceinms_torch/terms/term.hpp"
 
-#include <string_view>
-
 namespace ceinms_torch::terms {
 
 struct Bounds : Weighted {

@@ -1,17 +1,14 @@
 /// @file moment.hpp
 /// Moment errors, eq. (4). With e = measured less predicted moment of step k, DOF d, trial t:
 ///
-///   variance     sum_td mean_k(e^2) / s_td^2, s^2 being the sample variance of the measured
-///   moment:
-///                as CEINMS has it (reference D.3)
+///   variance     sum_td mean_k(e^2) / s_td^2 as CEINMS has it (reference D.3), s^2 being the
+///                sample variance of the measured moment
 ///   mean_square  mean over trials, DOFs and steps of e^2 [N^2 m^2]. (As printed, eq. (4) does not
 ///                divide by the number of steps, which would let long trials weigh more.)
 ///   rmse         sum_d mean_t sqrt(mean_k(e^2)) [N m]
 #pragma once
 
 #include "ceinms_torch/terms/term.hpp"
-
-#include <string_view>
 
 namespace ceinms_torch::terms {
 
@@ -21,7 +18,8 @@ struct Moment {
 
   void options(const auto& /*set*/) {}
   bool counts(kernel::TendonModel /*tendon*/) const noexcept { return true; }
-  /// Whether of_mean and of_square are proportional to what they take, so that weights are constant.
+  /// Whether of_mean and of_square are proportional to what they take, so that weights are
+  /// constant.
   static bool is_plain(const Balance& balance) noexcept {
     return balance.normalisation != Normalisation::rmse;
   }

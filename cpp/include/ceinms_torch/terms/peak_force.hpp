@@ -1,16 +1,13 @@
 /// @file peak_force.hpp
 /// Preference for a low peak of force (the paper's section V, which has no equation):
 ///
-///   w sum_t P_t^2,  P_t = (mean_k s_k^8)^(1/8),  s = sum of all MTU forces / sum of F0 at the
-///   start,
+///   w sum_t P_t^2,  P_t = (mean_k s_k^8)^(1/8),  s = sum of MTU forces / sum of F0 at the start,
 ///
 /// once per DOF with `variance`, averaged over trials otherwise. P is smooth, and nearly the
 /// greatest s, whatever the sampling rate.
 #pragma once
 
 #include "ceinms_torch/terms/term.hpp"
-
-#include <string_view>
 
 namespace ceinms_torch::terms {
 

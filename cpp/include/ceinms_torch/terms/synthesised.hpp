@@ -5,8 +5,6 @@
 
 #include "ceinms_torch/terms/term.hpp"
 
-#include <string_view>
-
 namespace ceinms_torch::terms {
 
 struct Synthesised : Weighted {

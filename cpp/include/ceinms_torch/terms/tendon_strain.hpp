@@ -8,8 +8,6 @@
 
 #include "ceinms_torch/terms/term.hpp"
 
-#include <string_view>
-
 namespace ceinms_torch::terms {
 
 struct TendonStrain : Penalty {

@@ -13,6 +13,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <string_view>
 #include <type_traits>
 
 namespace ceinms_torch::terms {
@@ -43,8 +44,10 @@ struct Observable {
   std::array<kernel::ParameterKind, 2> over{};
   std::size_t n_over = 0;
 
-  constexpr Observable(kernel::Quantity of, std::same_as<kernel::ParameterKind> auto... parameters)
-      : quantity(of), over{parameters...}, n_over(sizeof...(parameters)) {}
+  consteval Observable(kernel::Quantity of, std::same_as<kernel::ParameterKind> auto... parameters)
+      : quantity(of), over{parameters...}, n_over(sizeof...(parameters)) {
+    if (of == kernel::Quantity::mtu_force) throw "kinds that only scale it have no sensitivities";
+  }
 };
 inline constexpr Observable activation{kernel::Quantity::activation};
 inline constexpr Observable norm_fibre_length{kernel::Quantity::fibre_length,

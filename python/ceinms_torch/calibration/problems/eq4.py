@@ -19,7 +19,7 @@ from ceinms_torch.calibration.optimisers.minimum import (
 )
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
-from ceinms_torch.calibration.problems.settings import core_objective, problem_settings
+from ceinms_torch.calibration.problems.settings import problem_settings
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
@@ -202,15 +202,8 @@ class TensorProblem:
                 dofs=torch.tensor(dofs, device=place),
             ),
             map=space.map(),
-            objective=core_objective(step.objective),
-            linear_terms=[
-                _torch.LinearTerm(
-                    name=one.name,
-                    matrix=torch.from_numpy(one.matrix).to(place),
-                    offset=torch.from_numpy(one.offset).to(place),
-                )
-                for one in linear_terms(step, space, len(trials))
-            ],
+            objective=_kernel.Objective(step.objective),
+            linear_terms=linear_terms(step, space, len(trials)),
             tendon=engine_tendon(tendon),
             filter_start=filter_start,
         )

@@ -7,11 +7,11 @@ They are laid out here once; both engines add them to objective, gradient and no
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.calibration import CalibrationStep
@@ -33,26 +33,9 @@ _RATIOS = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LinearTerm:
-    """One term: the sum of the squares of ``matrix @ x - offset``.
-
-    Parameters
-    ----------
-    name : str
-        Its name among the terms of the objective.
-    matrix : ndarray (n_row, n)
-        The weight's root is within it.
-    offset : ndarray (n_row,)
-        Likewise.
-    """
-
-    name: str
-    matrix: FloatArray
-    offset: FloatArray
-
-
-def linear_terms(step: CalibrationStep, space: ParameterSpace, n_trial: int) -> list[LinearTerm]:
+def linear_terms(
+    step: CalibrationStep, space: ParameterSpace, n_trial: int
+) -> list[_kernel.LinearTerm]:
     """Return the terms of a step's objective that know parameters only.
 
     Parameters
@@ -99,16 +82,16 @@ def _start(space: ParameterSpace) -> FloatArray:
     return (start - space.lower) / np.where(width > 0.0, width, 1.0)
 
 
-def _prior(space: ParameterSpace, weight: float) -> LinearTerm:
+def _prior(space: ParameterSpace, weight: float) -> _kernel.LinearTerm:
     root = math.sqrt(weight)
-    return LinearTerm(
+    return _kernel.LinearTerm(
         name="parameter_prior",
         matrix=root * np.eye(len(space.components)),
         offset=root * _start(space),
     )
 
 
-def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> LinearTerm:
+def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> _kernel.LinearTerm:
     n = len(space.components)
     per_range = np.array([_change_per_range(one) for one in space.components])
     rows = [np.zeros((0, n))]
@@ -130,7 +113,7 @@ def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> Li
             block[:, members] = math.sqrt(weight) * centred * per_range[members]
             rows.append(block)
     matrix = np.concatenate(rows)
-    return LinearTerm(name="group_coherence", matrix=matrix, offset=matrix @ _start(space))
+    return _kernel.LinearTerm(name="group_coherence", matrix=matrix, offset=matrix @ _start(space))
 
 
 def _change_per_range(one: Component) -> float:

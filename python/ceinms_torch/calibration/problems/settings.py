@@ -8,16 +8,9 @@ from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.simulate import engine_tendon
-
-
-def core_objective(objective: Objective) -> _kernel.Objective:
-    """Return the terms that the core knows, with their options."""
-    options = {name: getattr(objective, name) for name in _kernel.Objective.options}
-    return _kernel.Objective(normalisation=objective.normalisation, **options)
 
 
 def problem_settings(
@@ -59,11 +52,8 @@ def problem_settings(
     return {
         "tables": curve_tables(subject),
         "map": space.map(),
-        "objective": core_objective(step.objective),
-        "linear_terms": [
-            _kernel.LinearTerm(name=one.name, matrix=one.matrix, offset=one.offset)
-            for one in linear_terms(step, space, n_trial)
-        ],
+        "objective": _kernel.Objective(step.objective),
+        "linear_terms": linear_terms(step, space, n_trial),
         "tendon": engine_tendon(tendon),
         "filter_start": filter_start,
     }

@@ -32,7 +32,7 @@ from ceinms_torch.cli.hybrid import (
     synthesised_tests,
     with_hybrid,
 )
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_is_no_folder, check_writable
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def _changed(
     for setting in settings:
         name, _, text = setting.partition("=")
         if not text.strip():
-            raise OptionError(wording("--set", "NAME=VALUE", repr(setting)))
+            raise OptionError(where="--set", expected="NAME=VALUE", got=repr(setting))
         values[name.strip()] = _number_or_word(text.strip())
     return type(options).from_dict(values)
 

@@ -10,7 +10,7 @@ import typer
 from ceinms_torch.cli.calibrate import INTERRUPTED
 from ceinms_torch.cli.display import shown_warnings
 from ceinms_torch.cli.study_display import StudyProgress, show_study
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def compare_command(
 
 
 def _wrong(got: str) -> OptionError:
-    return OptionError(wording("compare", "a setup file, or --from with a folder", got))
+    return OptionError(where="compare", expected="a setup file, or --from with a folder", got=got)
 
 
 def _words(text: str) -> list[str]:
@@ -129,7 +129,9 @@ def _words(text: str) -> list[str]:
 def _seeds(text: str) -> list[int]:
     words = _words(text)
     if not all(word.isdecimal() for word in words):
-        raise OptionError(wording("--seeds", "whole numbers >= 0, such as 1,2,3", repr(text)))
+        raise OptionError(
+            where="--seeds", expected="whole numbers >= 0, such as 1,2,3", got=repr(text)
+        )
     return [int(word) for word in words]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from ceinms_torch.cli.display import note, shown_warnings, stdout
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
 EXAMPLES = """
@@ -56,9 +55,10 @@ def convert_command(
         for file in (out, generator_file):
             if file.exists():
                 raise OptionError(
-                    wording(
-                        os.fspath(file), "a new file", "one that exists", "choose another --out"
-                    )
+                    where=file,
+                    expected="a new file",
+                    got="one that exists",
+                    hint="choose another --out",
                 )
         check_writable(out.parent)
         delay = DEFAULT_DELAY if em_delay is None else em_delay

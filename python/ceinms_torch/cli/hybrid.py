@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import CalibrationFolder
@@ -44,7 +44,9 @@ def with_hybrid(
     from ceinms_torch.model.synergy_hybrid import SynergyHybrid  # noqa: PLC0415
 
     if asked_for is False and n_synergy is not None:
-        raise OptionError(wording("--synergies", "no such option with --no-hybrid", n_synergy))
+        raise OptionError(
+            where="--synergies", expected="no such option with --no-hybrid", got=n_synergy
+        )
     if asked_for is False:
         return dataclasses.replace(plan, hybrid=None)
     if asked_for is None and n_synergy is None:
@@ -52,7 +54,9 @@ def with_hybrid(
     hybrid = plan.hybrid or SynergyHybrid()
     if n_synergy is not None:
         if n_synergy != "auto" and not n_synergy.isdecimal():
-            raise OptionError(wording("--synergies", "a whole number or auto", repr(n_synergy)))
+            raise OptionError(
+                where="--synergies", expected="a whole number or auto", got=repr(n_synergy)
+            )
         hybrid = dataclasses.replace(
             hybrid, n_synergy="auto" if n_synergy == "auto" else int(n_synergy)
         )
@@ -77,7 +81,9 @@ def refuse_with_synergies(*, polish: bool, start: str) -> None:
     for name, is_asked_for in (("--polish", polish), ("--start", start != "subject")):
         if is_asked_for:
             hint = "starts differ in the random weightings of MTUs without a recording"
-            raise OptionError(wording(name, "the default, with synergies", "another", hint))
+            raise OptionError(
+                where=name, expected="the default, with synergies", got="another", hint=hint
+            )
 
 
 def synthesised_tests(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ceinms_torch.cli.display import shown_warnings, stdout
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
@@ -64,14 +63,18 @@ def preoptimise_command(
     volumes = _both(height, mass, ("--height", "--mass"))
     if not (ranges or volumes):
         raise OptionError(
-            wording("preoptimise", "lengths of both models, or height and mass, or all", "neither")
+            where="preoptimise",
+            expected="lengths of both models, or height and mass, or all",
+            got="neither",
         )
     if not volumes and (specific_tension is not None or keep_force):
         expected = "--height and --mass, too"
-        raise OptionError(wording("--specific-tension, --keep-force", expected, "neither"))
+        raise OptionError(
+            where="--specific-tension, --keep-force", expected=expected, got="neither"
+        )
     if out.exists():
         raise OptionError(
-            wording(os.fspath(out), "a new file", "one that exists", "choose another --out")
+            where=out, expected="a new file", got="one that exists", hint="choose another --out"
         )
     check_writable(out.parent)
 
@@ -118,7 +121,7 @@ def _both(first: object, second: object, names: tuple[str, str]) -> bool:
     """Tell whether both options were given; one without the other is an error."""
     if (first is None) != (second is None):
         given, lacking = names if second is None else names[::-1]
-        raise OptionError(wording(lacking, f"a value, as {given} has", "none"))
+        raise OptionError(where=lacking, expected=f"a value, as {given} has", got="none")
     return first is not None
 
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ceinms_torch.cli.display import fit_table, note, shown_warnings, stdout
 from ceinms_torch.cli.excitations import search_excitations
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
@@ -163,15 +163,19 @@ def _check_options(
 ) -> None:
     """Refuse options that do not fit together, whatever the files say."""
     if legacy and tendon is not None:
-        raise OptionError(wording("--tendon", "the execution file's, with --legacy", tendon.value))
+        raise OptionError(
+            where="--tendon", expected="the execution file's, with --legacy", got=tendon.value
+        )
     if not legacy and solver is SolverName.annealing:
-        raise OptionError(wording("--solver", "gradient, without --legacy", solver.value))
+        raise OptionError(where="--solver", expected="gradient, without --legacy", got=solver.value)
     if legacy and weights is WeightsFrom.auto:
-        raise OptionError(wording("--weights", "file, with --legacy", weights.value))
+        raise OptionError(where="--weights", expected="file, with --legacy", got=weights.value)
     if legacy and synergies is not None:
-        raise OptionError(wording("--synergies", "no such option with --legacy", f"'{synergies}'"))
+        raise OptionError(
+            where="--synergies", expected="no such option with --legacy", got=f"'{synergies}'"
+        )
     if refine and synergies is None:
-        raise OptionError(wording("--refine", "--synergies WEIGHTINGS.csv, too", "none"))
+        raise OptionError(where="--refine", expected="--synergies WEIGHTINGS.csv, too", got="none")
 
 
 def _check_type(
@@ -181,10 +185,10 @@ def _check_type(
     hybrid = folder.execution.hybrid
     if hybrid is None and (solver is not None or weights is WeightsFrom.auto):
         expected = "an execution file with <hybrid>"
-        raise OptionError(wording("--solver and --weights", expected, "<openLoop/>"))
+        raise OptionError(where="--solver and --weights", expected=expected, got="<openLoop/>")
     if hybrid is not None and synergies is not None:
         expected = "an execution file with <openLoop/>"
-        raise OptionError(wording("--synergies", expected, "<hybrid>"))
+        raise OptionError(where="--synergies", expected=expected, got="<hybrid>")
 
 
 def _engine_kind(folder: RunFolder, tendon: TendonName | None) -> str:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
 from ceinms_torch.cli.display import note, stderr, stdout
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
@@ -155,6 +155,6 @@ def study_folder(
         directory, result = out or setup.parent / f"{setup.stem}_{study}", None
     else:
         got = "neither" if setup is None else "both"
-        raise OptionError(wording(study, "a setup file, or --from with a folder", got))
+        raise OptionError(where=study, expected="a setup file, or --from with a folder", got=got)
     check_writable(directory)
     return directory, result

@@ -10,7 +10,7 @@ import typer
 
 from ceinms_torch.cli.display import note, shown_warnings
 from ceinms_torch.cli.study_display import StudyProgress, show_study, study_folder
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.electrodes import ElectrodeOptions
@@ -85,7 +85,9 @@ def electrodes_command(
 
     if recommend is not None and source is None and not test:
         hint = "Name trials that the calibration has not seen"
-        raise OptionError(wording("--recommend", "unseen trials, with --test", "none", hint))
+        raise OptionError(
+            where="--recommend", expected="unseen trials, with --test", got="none", hint=hint
+        )
     options = ElectrodeOptions(
         counts=_counts(counts),
         seeds=tuple(range(seeds)),
@@ -156,5 +158,5 @@ def _run(
 def _counts(text: str) -> tuple[int, ...] | None:
     words = text.replace(",", " ").split()
     if not all(word.isdecimal() for word in words):
-        raise OptionError(wording("--counts", "whole numbers, such as 5,3,2", repr(text)))
+        raise OptionError(where="--counts", expected="whole numbers, such as 5,3,2", got=repr(text))
     return tuple(int(word) for word in words) or None

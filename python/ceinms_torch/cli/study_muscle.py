@@ -10,7 +10,7 @@ import typer
 
 from ceinms_torch.cli.display import note, shown_warnings
 from ceinms_torch.cli.study_display import StudyProgress, show_study
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def muscle_command(
 
     if (not recordings) == (source is None):
         got = "neither" if not recordings else "both"
-        raise OptionError(wording("muscle", "recordings, or --from with a folder", got))
+        raise OptionError(where="muscle", expected="recordings, or --from with a folder", got=got)
     if reference_force == 0.0:
-        raise OptionError(wording("--reference-force", "a force above zero [N]", "0"))
+        raise OptionError(where="--reference-force", expected="a force above zero [N]", got="0")
     if source is not None:
         out = source if source.is_dir() else source.parent
         result = StudyResult.read(source, STUDY)

@@ -10,7 +10,7 @@ import typer
 
 from ceinms_torch.cli.display import shown_warnings
 from ceinms_torch.cli.study_display import StudyProgress, show_study
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _number(text: str) -> int | None:
     if text == "auto":
         return None
     if not text.isdecimal() or int(text) == 0:
-        raise OptionError(wording("--number", "a whole number >= 1, or auto", repr(text)))
+        raise OptionError(where="--number", expected="a whole number >= 1, or auto", got=repr(text))
     return int(text)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ceinms_torch.calibration.delays import check_delays
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
@@ -146,15 +146,13 @@ def check_model(plan: CalibrationPlan) -> None:
     try:
         engine_tendon(plan.tendon)
     except OptionError as error:
-        raise OptionError(f"{location(plan.path)}: {error}") from error
+        raise error.within(file=plan.path) from error
     if plan.activation != "exponential":
         raise OptionError(
-            wording(
-                f"{location(plan.path)}: activation",
-                "<exponential/>",
-                f"<{plan.activation}/>",
-                "calibration by gradient needs an activation that is smooth",
-            )
+            where=Place(plan.path, element="activation"),
+            expected="<exponential/>",
+            got=f"<{plan.activation}/>",
+            hint="calibration by gradient needs an activation that is smooth",
         )
 
 
@@ -176,13 +174,11 @@ def check_trial_names(trials: Iterable[Trial]) -> None:
         file = trial.files[0]  # its inputData.xml
         if trial.name in files:
             raise DataError(
-                wording(
-                    os.fspath(file),
-                    "trials with different names",
-                    f"'{trial.name}', as '{files[trial.name]}' has it",
-                    "Trials are named after their file, or after its folder if that is called "
-                    "inputData.xml; name each trial once and give it a name of its own",
-                )
+                where=file,
+                expected="trials with different names",
+                got=f"'{trial.name}', as '{files[trial.name]}' has it",
+                hint="Trials are named after their file, or after its folder if that is called "
+                "inputData.xml; name each trial once and give it a name of its own",
             )
         files[trial.name] = file
 
@@ -287,6 +283,8 @@ def check_execution(execution: Execution) -> None:
         If its activation is not exponential.
     """
     if execution.activation != "exponential":
-        where = f"{location(execution.path)}: activation"
+        where = Place(execution.path, element="activation")
         hint = "run it with --legacy, the model of CEINMS 0.9"
-        raise OptionError(wording(where, "<exponential/>", f"<{execution.activation}/>", hint))
+        raise OptionError(
+            where=where, expected="<exponential/>", got=f"<{execution.activation}/>", hint=hint
+        )

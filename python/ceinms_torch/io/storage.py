@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ceinms_torch.errors import DataError, FileFormatError, did_you_mean, wording
+from ceinms_torch.errors import DataError, FileFormatError, Place, did_you_mean
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.storage_text import (
     FloatArray,
@@ -123,9 +123,7 @@ class Storage:
         except ValueError:
             listing = ", ".join(self.columns[:12]) + (" ..." if len(self.columns) > 12 else "")
             raise FileFormatError(
-                self.path,
-                line=self.label_line,
-                element=name,
+                where=Place(self.path, self.label_line, name),
                 expected=f"a column with the label '{name}'",
                 got=f"the labels {listing}" if listing else "no columns but time",
                 hint=did_you_mean(name, self.columns),
@@ -221,7 +219,9 @@ def write_storage(
     _check_table(path, times, columns, table)
     for key, text in (("name", name), ("units", units)):
         if len(text.splitlines()) > 1 or text.strip().casefold() == "endheader":
-            raise DataError(wording(f"{os.fspath(path)}: {key}", "one line of text", repr(text)))
+            raise DataError(
+                where=Place(Path(path), element=key), expected="one line of text", got=repr(text)
+            )
     lines = [
         name.strip() or Path(path).stem,
         "version=1",
@@ -239,19 +239,23 @@ def write_storage(
 def _check_table(
     path: str | os.PathLike[str], time: FloatArray, columns: Sequence[str], table: FloatArray
 ) -> None:
-    where = os.fspath(path)
+    def where(element: str) -> Place:
+        return Place(Path(path), element=element)
+
     if time.ndim != 1 or len(time) == 0 or table.shape != (len(time), len(columns)):
         shape = f"({len(time) or 'at least 1'}, {len(columns)})" if time.ndim == 1 else "(n_row,)"
         got = f"time {time.shape}, values {table.shape}"
-        raise DataError(wording(f"{where}: values", f"the shape {shape}", got))
+        raise DataError(where=where("values"), expected=f"the shape {shape}", got=got)
     for i, label in enumerate(columns):
         if not label or re.search(r"[\s,]", label) or label in columns[:i]:
             expected = "different labels without white space and commas"
-            raise DataError(wording(f"{where}: columns", expected, repr(label)))
+            raise DataError(where=where("columns"), expected=expected, got=repr(label))
     finite = np.isfinite(table)
     if not finite.all():
         row, column = (int(i) for i in np.argwhere(~finite)[0])
         got = f"{table[row, column]} at time {time[row]:.6g} s"
-        raise DataError(wording(f"{where}: {columns[column]}", "finite numbers", got))
+        raise DataError(where=where(columns[column]), expected="finite numbers", got=got)
     if not np.isfinite(time).all() or (np.diff(time) <= 0).any():
-        raise DataError(wording(f"{where}: time", "finite, increasing times", "times that are not"))
+        raise DataError(
+            where=where("time"), expected="finite, increasing times", got="times that are not"
+        )

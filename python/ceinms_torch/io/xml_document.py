@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, did_you_mean, location
+from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, Place, did_you_mean
 from ceinms_torch.io.grammar import Element, Grammar, is_element, line_of, load_grammar, validate
 from ceinms_torch.io.paths import missing_file_hint, write_atomically
 from ceinms_torch.io.xml_node import XmlNode
@@ -108,9 +108,7 @@ def read_document(
         hints = (did_you_mean(str(node.tag), grammar.names) for node in unknown)
         advice = next(filter(None, hints), "They are kept on writing.")
         text = f"elements that CEINMS does not know are ignored: {named}. {advice}"
-        warnings.warn(
-            CeinmsTorchWarning(f"{location(path)}: {text}", "unknown-element"), stacklevel=3
-        )
+        warnings.warn(CeinmsTorchWarning(text, "unknown-element", path), stacklevel=3)
     return XmlDocument(path, schema, XmlNode(root, path))
 
 
@@ -138,13 +136,13 @@ def _parse(path: Path) -> Element:
     """Parse a file, without reaching for any other."""
     if path.is_dir():
         raise FileFormatError(
-            path, expected="an XML file", got="a folder", hint="Name the file inside it"
+            where=path, expected="an XML file", got="a folder", hint="Name the file inside it"
         )
     try:
         data = path.read_bytes()
     except OSError as error:
         raise FileFormatError(
-            path,
+            where=path,
             expected="an XML file",
             got=f"no readable file ({error.strerror})",
             hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
@@ -156,16 +154,14 @@ def _parse(path: Path) -> Element:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise FileFormatError(
-            path,
-            line=error.lineno,
-            element="XML",
+            where=Place(path, error.lineno, "XML"),
             expected="a well-formed XML document",
             got=f"'{error.msg}'",
             hint="Check the tags around this line",
         ) from error
     for entity in root.iter(etree.Entity):
         raise FileFormatError(
-            path, line=line_of(entity), element="XML", expected="plain text", got=f"'{entity.text}'"
+            where=Place(path, line_of(entity), "XML"), expected="plain text", got=f"'{entity.text}'"
         )
     return root
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, FileFormatError, did_you_mean, wording
+from ceinms_torch.errors import DataError, FileFormatError, Place, did_you_mean
 from ceinms_torch.io.storage import Storage, read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -131,13 +130,11 @@ def check_coverage(signals: Storage, lengths: Storage, subject: Subject) -> None
         begin, end = lengths.time[0] - mtu.em_delay, lengths.time[-1] - mtu.em_delay
         if first > begin + TIME_TOLERANCE or last < end - TIME_TOLERANCE:
             raise DataError(
-                wording(
-                    os.fspath(signals.path),
-                    f"signals from {begin:g} to {end:g} s (the times of '{lengths.path}' less the "
-                    f"emDelay of {mtu.name}, {mtu.em_delay:g} s)",
-                    f"{first:g} to {last:g} s",
-                    "The EMG is too short: export it from earlier to later, or shorten the trial",
-                )
+                where=signals.path,
+                expected=f"signals from {begin:g} to {end:g} s (the times of '{lengths.path}' less "
+                f"the emDelay of {mtu.name}, {mtu.em_delay:g} s)",
+                got=f"{first:g} to {last:g} s",
+                hint="The EMG is too short: export it from earlier to later, or shorten the trial",
             )
 
 
@@ -165,9 +162,7 @@ def moment_columns(torques: Storage, dof_names: Iterable[str]) -> list[str]:
         labels = [name for name in (f"{dof}_moment", dof) if name in torques.columns]
         if not labels:
             raise FileFormatError(
-                torques.path,
-                line=torques.label_line,
-                element=f"{dof}_moment",
+                where=Place(torques.path, torques.label_line, f"{dof}_moment"),
                 expected=f"a column with the label '{dof}_moment' or '{dof}'",
                 got=f"the labels {', '.join(torques.columns)}",
                 hint=did_you_mean(f"{dof}_moment", torques.columns),
@@ -206,19 +201,15 @@ def read_lengths(data: InputData) -> Storage:
     slack = float(np.diff(time).max()) + TIME_TOLERANCE
     if start < time[0] - slack or stop > time[-1] + slack:
         raise DataError(
-            wording(
-                f"{data.path or data.name}: <startStopTime>",
-                f"times within those of '{lengths.path}', {time[0]:g} to {time[-1]:g} s",
-                f"{start:g} to {stop:g} s",
-            )
+            where=data.place("<startStopTime>"),
+            expected=f"times within those of '{lengths.path}', {time[0]:g} to {time[-1]:g} s",
+            got=f"{start:g} to {stop:g} s",
         )
     rows = (time >= start - TIME_TOLERANCE) & (time <= stop + TIME_TOLERANCE)
     if rows.sum() < 2:
         raise DataError(
-            wording(
-                f"{data.path or data.name}: <startStopTime>",
-                f"at least two rows of '{lengths.path}' between start and stop",
-                str(int(rows.sum())),
-            )
+            where=data.place("<startStopTime>"),
+            expected=f"at least two rows of '{lengths.path}' between start and stop",
+            got=str(int(rows.sum())),
         )
     return dataclasses.replace(lengths, time=time[rows], values=lengths.values[rows])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.trial import Trial
@@ -234,7 +234,9 @@ def _validator(candidates: Sequence[Candidate]) -> Candidate:
     gradient = [one for one in candidates if one.method != "annealing"]
     if not gradient:
         hint = "Add lm, or leave validation out"
-        raise OptionError(wording("validation", "a method with gradients", "annealing", hint))
+        raise OptionError(
+            where="validation", expected="a method with gradients", got="annealing", hint=hint
+        )
     return next((one for one in gradient if one.method == "lm"), gradient[-1])
 
 

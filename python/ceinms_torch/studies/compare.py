@@ -14,7 +14,7 @@ from ceinms_torch.calibration.calibrate import build_problem, calibrate
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
-from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, did_you_mean
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
@@ -99,15 +99,17 @@ def _check_names(option: str, names: Sequence[str], known: tuple[str, ...]) -> N
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise OptionError(wording(option, f"some of {', '.join(known)}", repr(name), hint))
+            raise OptionError(
+                where=option, expected=f"some of {', '.join(known)}", got=repr(name), hint=hint
+            )
     if not names:
-        raise OptionError(wording(option, "at least one", "none"))
+        raise OptionError(where=option, expected="at least one", got="none")
     _check_differ(option, names)
 
 
 def _check_differ(option: str, values: Sequence[object]) -> None:
     if len(set(values)) < len(values):
-        raise OptionError(wording(option, "different ones", ", ".join(map(str, values))))
+        raise OptionError(where=option, expected="different ones", got=", ".join(map(str, values)))
 
 
 def compare(

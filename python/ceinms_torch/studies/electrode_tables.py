@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
 from ceinms_torch.studies.electrodes import ElectrodeStudy, mean_error, mean_of
 from ceinms_torch.studies.result_file import Cell as TableCell
@@ -204,7 +204,9 @@ def recommend(study: ElectrodeStudy, margin: float) -> Recommendation:
     }
     if not table:
         hint = "Name trials that the calibration has not seen"
-        raise OptionError(wording("--recommend", "unseen trials, with --test", "none", hint))
+        raise OptionError(
+            where="--recommend", expected="unseen trials, with --test", got="none", hint=hint
+        )
     n_all = len(study.electrodes)
     best = min(error for (count, _), error in table.items() if count == n_all)
     enough = [(count, error, way) for (count, way), error in table.items()]

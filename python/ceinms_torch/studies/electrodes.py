@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.studies.cells import CellRunner, Progress
 from ceinms_torch.studies.electrode_cells import (
@@ -245,12 +245,14 @@ def _methods(
 ) -> dict[int, list[str]]:
     """Return how to calibrate at every count, largest first."""
     if n_electrode < 2:
-        raise DataError(wording("study of electrodes", "at least two electrodes", str(n_electrode)))
+        raise DataError(
+            where="study of electrodes", expected="at least two electrodes", got=str(n_electrode)
+        )
     counts = options.counts or tuple(range(1, n_electrode + 1))
     for count in counts:
         if not 1 <= count <= n_electrode:
             expected = f"numbers of electrodes from 1 to {n_electrode}"
-            raise OptionError(wording("counts", expected, str(count)))
+            raise OptionError(where="counts", expected=expected, got=str(count))
     # Where every MTU is recorded there is nothing to synthesise.
     is_complete = all(folder.generator.recorded(folder.subject.mtu_names))
     # The model with all electrodes is what all others are compared with.

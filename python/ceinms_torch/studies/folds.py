@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +59,14 @@ def trial_folds(trials: Sequence[str], n_fold: int | None = None, seed: int = 0)
     """
     if len(trials) < 2:
         hint = "Name more with --test, or leave validation out"
-        raise DataError(wording("validation", "at least two trials", str(len(trials)), hint))
+        raise DataError(
+            where="validation", expected="at least two trials", got=str(len(trials)), hint=hint
+        )
     if n_fold is None:
         return [_without(trials, (trial,), trial) for trial in trials]
     if not 2 <= n_fold <= len(trials):
         expected = f"2 to {len(trials)}, the number of trials"
-        raise OptionError(wording("folds", expected, str(n_fold)))
+        raise OptionError(where="folds", expected=expected, got=str(n_fold))
     order = np.random.default_rng(seed).permutation(len(trials))
     return [
         _without(trials, [trials[i] for i in sorted(part)], f"fold {number}")
@@ -100,7 +102,9 @@ def conditions_of(trials: Sequence[str], pattern: str | None = None) -> dict[str
         expression = None if pattern is None else re.compile(pattern)
     except re.error as error:
         expected = "a regular expression"
-        raise OptionError(wording("conditions", expected, repr(pattern), str(error))) from error
+        raise OptionError(
+            where="conditions", expected=expected, got=repr(pattern), hint=str(error)
+        ) from error
     for trial in trials:
         if expression is None:
             name = re.sub(r"(?<=.)([_-][^_-]*|\d+)$", "", trial)
@@ -109,7 +113,7 @@ def conditions_of(trials: Sequence[str], pattern: str | None = None) -> dict[str
             name = "" if match is None else match[1 if expression.groups else 0] or ""
             if not name:
                 expected = "a pattern with a match in the name of every trial"
-                raise OptionError(wording("conditions", expected, f"none in '{trial}'"))
+                raise OptionError(where="conditions", expected=expected, got=f"none in '{trial}'")
         conditions[name] = (*conditions.get(name, ()), trial)
     return conditions
 
@@ -136,7 +140,7 @@ def condition_folds(trials: Sequence[str], pattern: str | None = None) -> list[F
     if len(conditions) < 2:
         if pattern is not None:
             got = f"only '{next(iter(conditions))}'"
-            raise OptionError(wording("conditions", "at least two conditions", got))
+            raise OptionError(where="conditions", expected="at least two conditions", got=got)
         return []
     return [_without(trials, names, condition) for condition, names in conditions.items()]
 

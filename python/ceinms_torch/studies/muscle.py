@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError
 from ceinms_torch.model.subject import Curve, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.simulate import Simulation
@@ -162,7 +162,7 @@ def _read_subject(path: str | os.PathLike[str] | None) -> Subject:
     source = Subject.read(path)
     if len(source.mtus) != 1:
         hint = "keep the muscle that was recorded"
-        raise DataError(wording(os.fspath(path), "one MTU", f"{len(source.mtus)}", hint))
+        raise DataError(where=Path(path), expected="one MTU", got=f"{len(source.mtus)}", hint=hint)
     return muscle_subject(source.mtus[0], source)
 
 
@@ -170,9 +170,11 @@ def _check_recordings(recordings: Sequence[MuscleRecording]) -> None:
     names = [recording.name for recording in recordings]
     if len(names) < 2:
         hint = "one is fitted, the others are predicted"
-        raise DataError(wording("recordings", "at least two", f"{len(names)}", hint))
+        raise DataError(where="recordings", expected="at least two", got=f"{len(names)}", hint=hint)
     if len(set(names)) < len(names):
-        raise DataError(wording("recordings", "files of different names", ", ".join(names)))
+        raise DataError(
+            where="recordings", expected="files of different names", got=", ".join(names)
+        )
 
 
 def _of_trial(

@@ -82,7 +82,7 @@ def read_recording(path: Path, zero_length: float) -> MuscleRecording:
     has_length, has_displacement = "length_m" in header, "displacement_mm" in header
     if has_length == has_displacement:
         raise FileFormatError(
-            path,
+            where=path,
             expected="a column length_m or displacement_mm",
             got="both" if has_length else f"columns {', '.join(header)}",
             hint="Names carry units: length_m in m, displacement_mm in mm",
@@ -107,24 +107,28 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FileFormatError(path, expected="a CSV file", got=str(error)) from error
+        raise FileFormatError(where=path, expected="a CSV file", got=str(error)) from error
     header = [cell.strip() for cell in lines[0]] if lines else []
     rows = lines[1:]
     if len(rows) < FEWEST_ROWS:
         raise FileFormatError(
-            path, expected=f"a header and at least {FEWEST_ROWS} rows", got=f"{len(rows)} rows"
+            where=path,
+            expected=f"a header and at least {FEWEST_ROWS} rows",
+            got=f"{len(rows)} rows",
         )
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             got = f"{len(row)} in row {number}"
-            raise FileFormatError(path, expected=f"{len(header)} values in every row", got=got)
+            raise FileFormatError(
+                where=path, expected=f"{len(header)} values in every row", got=got
+            )
     return header, rows
 
 
 def _column(path: Path, header: list[str], rows: list[list[str]], name: str) -> FloatArray:
     if header.count(name) != 1:
         raise FileFormatError(
-            path,
+            where=path,
             expected=f"one column {name}",
             got=f"{header.count(name)} among {', '.join(header)}",
             hint="The first row names the columns",
@@ -138,7 +142,9 @@ def _column(path: Path, header: list[str], rows: list[list[str]], name: str) -> 
             value = math.nan
         if not math.isfinite(value):
             raise FileFormatError(
-                path, expected=f"a finite number for {name} in row {number}", got=repr(row[place])
+                where=path,
+                expected=f"a finite number for {name} in row {number}",
+                got=repr(row[place]),
             )
         values.append(value)
     return np.array(values)
@@ -149,7 +155,7 @@ def _refuse_rows(
 ) -> None:
     if is_wrong.any():
         i = int(np.argmax(is_wrong))
-        raise FileFormatError(path, expected=expected, got=f"{values[i]:g} in row {i + 2}")
+        raise FileFormatError(where=path, expected=expected, got=f"{values[i]:g} in row {i + 2}")
 
 
 def full_activation(time: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.calibration.calibrate import calibrate
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
@@ -125,7 +125,7 @@ def muscle_trial(recording: MuscleRecording, subject: Subject) -> Trial:
     duration = float(recording.time[-1] - recording.time[0])
     n_step = math.floor(duration * RATE + 1e-6) + 1
     if n_step < 10:
-        raise DataError(wording(str(recording.path), "at least 0.01 s", f"{duration:g} s"))
+        raise DataError(where=recording.path, expected="at least 0.01 s", got=f"{duration:g} s")
     # The last row is one of the grid, so that nothing has to be extrapolated.
     grid = np.linspace(recording.time[0], recording.time[-1], n_step)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.io.xml_document import root_name
@@ -135,7 +135,9 @@ def read_inputs(paths: Sequence[str | os.PathLike[str]]) -> SynergyInputs:
     else:
         if len(paths) > 1:
             got = f"{len(paths)} files"
-            raise OptionError(wording("inputs", "one setup file, or inputData.xml files", got))
+            raise OptionError(
+                where="inputs", expected="one setup file, or inputData.xml files", got=got
+            )
         folder = CalibrationFolder.read(paths[0])
         channels = recorded_channels(folder.generator, folder.subject.mtu_names)
         whole = tuple(Recording.read(file, channels) for file in folder.plan.trial_files)
@@ -231,7 +233,9 @@ def _moment_score(
         return None
     if inputs.folder is None:
         hint = "Moments need a subject's generator and moment arms"
-        raise OptionError(wording("subject", "a calibration setup file as input", "trials", hint))
+        raise OptionError(
+            where="subject", expected="a calibration setup file as input", got="trials", hint=hint
+        )
     folder = inputs.folder
     return held_out_moment_error(
         subject, folder.trials, inputs.whole, folder.generator, held_out, tendon=folder.plan.tendon

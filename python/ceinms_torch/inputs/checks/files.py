@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
-from ceinms_torch.inputs.checks.findings import Finding, Place
+from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.inputs.folder import check_execution, check_model
 from ceinms_torch.io.storage import Storage, read_storage
 from ceinms_torch.io.xml_document import root_name

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.matching import LONGEST_DELAY
 from ceinms_torch.model.subject import Mtu, Subject
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 /// |matrix x - offset|^2. What its rows mean is the business of who makes them.
 struct LinearTerm {
@@ -41,4 +41,4 @@ class LinearTerms {
   std::vector<double> square_sums_;             ///< by term
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 /// A curve for pack look-ups; see kernel::PackTable.
 struct TableView {
@@ -127,4 +127,4 @@ struct Backend {
 /// Every backend that this build has and this machine runs, the best first.
 const std::vector<const Backend*>& backends();
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

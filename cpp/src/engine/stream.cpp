@@ -1,4 +1,4 @@
-#include "ceinms_torch/fused/stream.hpp"
+#include "ceinms_torch/engine/stream.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 using kernel::n_parameter_kind;
 using kernel::ParameterKind;
@@ -200,4 +200,4 @@ void Stream::reset() noexcept {
   for (std::size_t lane = 0; lane < n_lane_; ++lane) set_delay(lane);
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -2,7 +2,7 @@
 /// A set of trials laid out in lanes: simulate all of it, with gradients or sensitivities.
 #pragma once
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 #include "ceinms_torch/kernel/trial.hpp"
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 #include <new>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 /// Numbers that begin on a cache line, as packs like them.
 class AlignedBuffer {
@@ -247,4 +247,4 @@ class Workspace {
   std::unique_ptr<ThreadPool> pool_;
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

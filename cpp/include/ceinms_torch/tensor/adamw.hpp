@@ -2,7 +2,7 @@
 /// Calibration by gradient descent: torch's AdamW in the unit box.
 #pragma once
 
-#include "ceinms_torch/calibration/objective.hpp"
+#include "ceinms_torch/tensor/objective.hpp"
 
 #include <ATen/core/Tensor.h>
 
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace ceinms_torch::calibration {
+namespace ceinms_torch::tensor {
 
 struct AdamWOptions {
   double learning_rate = 0.05;        ///< per iteration, in units of each parameter's range; > 0
@@ -62,4 +62,4 @@ using Objective = std::function<Evaluation(const at::Tensor&)>;
 Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_boxed, const at::Tensor& start,
                        const AdamWOptions& options, const Progress& progress);
 
-}  // namespace ceinms_torch::calibration
+}  // namespace ceinms_torch::tensor

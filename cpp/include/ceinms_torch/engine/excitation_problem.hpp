@@ -2,14 +2,14 @@
 /// A whole trial as a function of the excitations of some MTUs at all steps.
 #pragma once
 
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/kernel/trial.hpp"
 
 #include <cstddef>
 #include <memory>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 /// What excitations are searched for, and what for.
 struct ExcitationTarget {
@@ -67,4 +67,4 @@ class ExcitationProblem {
   std::vector<double> by_parameter_;
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -1,9 +1,9 @@
-#include "ceinms_torch/fused/excitation_problem.hpp"
+#include "ceinms_torch/engine/excitation_problem.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 ExcitationProblem::ExcitationProblem(const Backend& backend, const kernel::TrialInput& trial,
                                      std::shared_ptr<const CurveTables> curves,
@@ -94,4 +94,4 @@ void ExcitationProblem::simulate(const double* x, const kernel::TrialOutput& out
   std::copy(moment_.begin(), moment_.end(), out.joint_moment);
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -1,10 +1,10 @@
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 AlignedBuffer::AlignedBuffer(std::size_t size, double value)
     : data_(static_cast<double*>(
@@ -185,4 +185,4 @@ void LaneLayout::add_to_rows(const Lane& lane, const double* by_sample, double* 
   }
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

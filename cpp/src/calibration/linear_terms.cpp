@@ -1,8 +1,8 @@
-#include "ceinms_torch/fused/linear_terms.hpp"
+#include "ceinms_torch/calibration/linear_terms.hpp"
 
 #include <numeric>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 LinearTerms::LinearTerms(std::vector<LinearTerm> terms, std::size_t n)
     : n_(n), terms_(std::move(terms)), square_sums_(terms_.size()) {
@@ -47,4 +47,4 @@ void LinearTerms::append_rows(std::vector<double>& residual, std::vector<double>
   }
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

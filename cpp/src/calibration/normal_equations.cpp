@@ -1,23 +1,23 @@
 /// The linearised residuals of a problem: Gauss-Newton matrix, Jacobian.
 
-#include "ceinms_torch/fused/problem.hpp"
+#include "ceinms_torch/calibration/problem.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 using kernel::ParameterKind;
 
 /// Derivatives of a joint's errors by its components, scaled: (n_components, stride), added to.
 /// Needs a forward pass with sensitivities.
 void Problem::fill_rows(const Joint& joint, double scale, std::size_t stride, double* rows) const {
-  const LaneLayout& layout = workspace_.layout();
+  const engine::LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
   const std::size_t n_step = joint.error.size();
   for (std::size_t m = 0; m < joint.mtus.size(); ++m) {
     const std::size_t mtu = joint.mtus[m];
-    const Lane& lane = layout.lane(joint.trial, mtu);
+    const engine::Lane& lane = layout.lane(joint.trial, mtu);
     const double* arm = joint.moment_arm.data() + m * n_step;
     for (const OwnParameter& own : own_[mtu]) {
       const auto place =
@@ -42,12 +42,12 @@ void Problem::fill_rows(const Joint& joint, double scale, std::size_t stride, do
 
 /// The products of a joint's residuals and their derivatives.
 void Problem::fill_joint_equations(Joint& joint) const {
-  const Backend& backend = workspace_.layout().backend();
+  const engine::Backend& backend = workspace_.layout().backend();
   const std::size_t n = joint.components.size();
   const std::size_t n_step = joint.error.size();
   const std::size_t stride = (n_step + backend.width - 1) / backend.width * backend.width;
   const double scale = std::sqrt(2.0 * error_weight(joint));
-  if (joint.rows.size() == 0) joint.rows = AlignedBuffer((n + 1) * stride);
+  if (joint.rows.size() == 0) joint.rows = engine::AlignedBuffer((n + 1) * stride);
   double* rows = joint.rows.data();
   std::fill(rows, rows + n * stride, 0.0);
   fill_rows(joint, scale, stride, rows);
@@ -72,10 +72,10 @@ void Problem::add_joint_equations(const Joint& joint, double* gradient, double* 
 template <class Row>
 void Problem::penalty_rows(std::size_t block, const Row& row) const {
   const std::size_t width = workspace_.layout().backend().width;
-  const LaneSensitivities by = workspace_.sensitivities(block);
+  const engine::LaneSensitivities by = workspace_.sensitivities(block);
   const double* length = workspace_.trace(block).fibre_length;
   std::array<double, kernel::n_parameter_kind> derivative;
-  visit_penalties(block, [&](const Lane& lane, std::size_t k, Term term, double weight,
+  visit_penalties(block, [&](const engine::Lane& lane, std::size_t k, Term term, double weight,
                              double distance, double slope) {
     const double lmo = parameter(ParameterKind::optimal_fibre_length, lane.mtu);
     const std::vector<OwnParameter>& own = own_[lane.mtu];
@@ -96,11 +96,11 @@ void Problem::penalty_rows(std::size_t block, const Row& row) const {
 /// The products of a block's penalties and their derivatives.
 void Problem::fill_penalty_equations(std::size_t block) {
   BlockPenalties& sums = penalties_[block];
-  const std::vector<Lane>& lanes = workspace_.layout().lanes_of(block);
+  const std::vector<engine::Lane>& lanes = workspace_.layout().lanes_of(block);
   constexpr std::size_t n = kernel::n_parameter_kind;
   sums.gradient.assign(lanes.size() * n, 0.0);
   sums.matrix.assign(lanes.size() * n * n, 0.0);
-  penalty_rows(block, [&](const Lane& lane, double weight, double distance,
+  penalty_rows(block, [&](const engine::Lane& lane, double weight, double distance,
                           const std::array<double, n>& derivative) {
     const std::size_t n_own = own_[lane.mtu].size();
     for (std::size_t i = 0; i < n_own; ++i) {
@@ -116,7 +116,7 @@ void Problem::add_penalty_equations(std::size_t block, double* gradient, double*
   const BlockPenalties& sums = penalties_[block];
   if (sums.fibre_length == 0.0 && sums.tendon_strain == 0.0) return;
   constexpr std::size_t n = kernel::n_parameter_kind;
-  for (const Lane& lane : workspace_.layout().lanes_of(block)) {
+  for (const engine::Lane& lane : workspace_.layout().lanes_of(block)) {
     const std::vector<OwnParameter>& own = own_[lane.mtu];
     for (std::size_t i = 0; i < own.size(); ++i) {
       gradient[own[i].component] += sums.gradient[lane.place * n + i];
@@ -176,16 +176,16 @@ void Problem::residuals(const double* x, std::vector<double>& residual,
     }
   }
   for (std::size_t block = 0; block < penalties_.size(); ++block)
-    penalty_rows(block,
-                 [&](const Lane& lane, double weight, double distance, const auto& derivative) {
-                   const double scale = std::sqrt(weight);
-                   residual.push_back(scale * distance);
-                   const std::size_t first = jacobian.size();
-                   jacobian.resize(first + n, 0.0);
-                   for (std::size_t i = 0; i < own_[lane.mtu].size(); ++i)
-                     jacobian[first + own_[lane.mtu][i].component] += scale * derivative[i];
-                 });
+    penalty_rows(block, [&](const engine::Lane& lane, double weight, double distance,
+                            const auto& derivative) {
+      const double scale = std::sqrt(weight);
+      residual.push_back(scale * distance);
+      const std::size_t first = jacobian.size();
+      jacobian.resize(first + n, 0.0);
+      for (std::size_t i = 0; i < own_[lane.mtu].size(); ++i)
+        jacobian[first + own_[lane.mtu][i].component] += scale * derivative[i];
+    });
   linear_.append_rows(residual, jacobian);
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

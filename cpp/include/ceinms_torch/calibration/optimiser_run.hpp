@@ -2,14 +2,14 @@
 /// What every optimiser of this layer keeps while it runs.
 #pragma once
 
-#include "ceinms_torch/fused/optimisers.hpp"
+#include "ceinms_torch/calibration/optimisers.hpp"
 
 #include <chrono>
 #include <cmath>
 #include <utility>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 /// Clock, history and best point.
 class OptimiserRun {
@@ -66,4 +66,4 @@ class EarlyStopping {
   int since_ = 0;
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

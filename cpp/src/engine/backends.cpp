@@ -1,8 +1,8 @@
 /// Which of the compiled backends this machine runs.
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 const Backend& baseline_backend();
 #if defined(CEINMS_TORCH_X86_64)
@@ -23,4 +23,4 @@ const std::vector<const Backend*>& backends() {
   return available;
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -1,10 +1,10 @@
-#include "ceinms_torch/calibration/objective.hpp"
+#include "ceinms_torch/tensor/objective.hpp"
 
 #include <ATen/ATen.h>
 
 #include <cmath>
 
-namespace ceinms_torch::calibration {
+namespace ceinms_torch::tensor {
 namespace {
 
 using kernel::Normalisation;
@@ -44,7 +44,7 @@ at::Tensor moment_residuals(const at::Tensor& scaled_error, Normalisation normal
 }
 
 /// The peak of every trial's summed force over that of all MTUs at the start. (n_trial)
-at::Tensor peak_force(const tensor::Simulation& simulation, const at::Tensor& start,
+at::Tensor peak_force(const Simulation& simulation, const at::Tensor& start,
                       const at::Tensor& valid, const at::Tensor& n_valid) {
   const at::Tensor capacity =
       start.select(0, static_cast<std::int64_t>(kernel::ParameterKind::max_isometric_force)).sum();
@@ -65,8 +65,8 @@ at::Tensor Evaluation::objective() const {
   return sum;
 }
 
-Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
-                    const at::Tensor& start, const tensor::TrialBatch& batch, const Target& target,
+Evaluation evaluate(const Simulation& simulation, const at::Tensor& parameters,
+                    const at::Tensor& start, const TrialBatch& batch, const Target& target,
                     const kernel::ObjectiveOptions& options, kernel::TendonModel tendon) {
   const at::Tensor valid = batch.is_valid.unsqueeze(1);  // (n_step, 1, n_trial)
   const at::Tensor n_valid = batch.is_valid.to(at::kCPU).sum(0, false, at::kDouble);  // (n_trial)
@@ -107,4 +107,4 @@ Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& para
   return result;
 }
 
-}  // namespace ceinms_torch::calibration
+}  // namespace ceinms_torch::tensor

@@ -1,9 +1,9 @@
-#include "ceinms_torch/fused/optimiser_run.hpp"
+#include "ceinms_torch/calibration/optimiser_run.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 namespace {
 
 /// The damped quadratic model around a point and its minimiser in the box.
@@ -179,4 +179,4 @@ Minimum minimise_levenberg_marquardt(Problem& problem, const std::vector<double>
   }
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

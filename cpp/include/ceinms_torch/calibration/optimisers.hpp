@@ -1,14 +1,14 @@
 /// @file optimisers.hpp
-/// Minimisers of a fused problem in the unit box: Levenberg-Marquardt and AdamW.
+/// Minimisers of a calibration problem in the unit box: Levenberg-Marquardt and AdamW.
 #pragma once
 
-#include "ceinms_torch/fused/problem.hpp"
+#include "ceinms_torch/calibration/problem.hpp"
 
 #include <functional>
 #include <string_view>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 /// The objective at one iterate.
 struct Iteration {
@@ -78,4 +78,4 @@ struct AdamWOptions {
 Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
                        const AdamWOptions& options, const Progress& progress);
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

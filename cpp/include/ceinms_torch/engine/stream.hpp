@@ -2,7 +2,7 @@
 /// Forces and moments in real time: one instant in, one instant out, no allocation in between.
 #pragma once
 
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 /// What a stream is set up from.
 struct StreamSetup {
@@ -114,4 +114,4 @@ class Stream {
   std::size_t last_third_ = 0;  ///< no filter restarts after this sample
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -4,14 +4,14 @@
 /// Only templates on packs may be instantiated here: whatever else this file emitted could be
 /// merged with the same function of another instruction set by the linker.
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 
 #include "ceinms_torch/kernel/adjoint.hpp"
 #include "ceinms_torch/kernel/pack.hpp"
 
 #include <type_traits>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 namespace {
 
 using kernel::Dual;
@@ -317,4 +317,4 @@ const Backend& CEINMS_TORCH_BACKEND() {
   return backend;
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -1,9 +1,9 @@
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 
 using kernel::n_parameter_kind;
 using kernel::ParameterKind;
@@ -129,4 +129,4 @@ void Workspace::reverse(double* gradient, const BlockWork& before) {
             buffers_[i].gradient[kind * width + lane.place];
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -1,11 +1,11 @@
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 namespace {
 
 void pause() noexcept {
@@ -105,4 +105,4 @@ void ThreadPool::run(std::size_t n, const std::function<void(std::size_t, std::s
   }
 }
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace ceinms_torch::calibration {
+namespace ceinms_torch::tensor {
 
 /// What the moments of one calibration step are compared with.
 struct Target {
@@ -43,8 +43,8 @@ struct Evaluation {
 ///
 /// @param parameters  (n_parameter_kind, n_mtu) with which `simulation` was made
 /// @param start  the same at the start of the step, by which forces are made dimensionless
-Evaluation evaluate(const tensor::Simulation& simulation, const at::Tensor& parameters,
-                    const at::Tensor& start, const tensor::TrialBatch& batch, const Target& target,
+Evaluation evaluate(const Simulation& simulation, const at::Tensor& parameters,
+                    const at::Tensor& start, const TrialBatch& batch, const Target& target,
                     const kernel::ObjectiveOptions& options, kernel::TendonModel tendon);
 
-}  // namespace ceinms_torch::calibration
+}  // namespace ceinms_torch::tensor

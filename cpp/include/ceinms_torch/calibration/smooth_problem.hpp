@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 
 /// The objective at one point.
 struct Evaluation {
@@ -28,4 +28,4 @@ class SmoothProblem {
   virtual const Evaluation& gradient(const double* x, double* gradient) = 0;
 };
 
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

@@ -191,17 +191,18 @@ def calibrate_command(
     far.
     """
     from ceinms_torch.calibration.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.inputs.checks.check import check_folder  # noqa: PLC0415
-    from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.inputs.checks.check import check_inputs  # noqa: PLC0415
+    from ceinms_torch.inputs.checks.files import read_inputs  # noqa: PLC0415
     from ceinms_torch.synergies.hybrid import calibrate_hybrid  # noqa: PLC0415
 
-    findings = check_folder(setup, tests=test or (), legacy=method == Method.annealing)
+    inputs, faults = read_inputs(setup, test or (), legacy=method == Method.annealing)
+    findings = check_inputs(inputs, faults)
     show_findings(findings)
     if findings.has_errors:
         raise typer.Exit(1)
     with shown_warnings(already=findings.reader_warnings) as warnings:
-        folder = CalibrationFolder.read(setup, legacy=method == Method.annealing)
-        tests = folder.read_tests(test or ())
+        folder = inputs.folder()
+        tests = {trial.name: trial for trial in inputs.tests}
         subject_file = folder.setup.output_subject_file
         directory = subject_file.parent / f"{setup.stem}_results"
         if out is not None:
@@ -331,7 +332,6 @@ def _finish(
     from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
-    files = [file for trial in tests.values() for file in trial.files]
     synergies: dict[str, TrialSynergies] = {}
     trials = {trial.name: trial for trial in folder.trials}
     if isinstance(result, HybridResult):
@@ -348,7 +348,7 @@ def _finish(
         test_fit=test_fit,
         findings=findings,
         warnings=warnings,
-        extra_files=files,
+        tests=tests.values(),
         command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
     )
     if isinstance(result, HybridResult):

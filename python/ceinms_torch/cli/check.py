@@ -113,3 +113,6 @@ def show_findings(report: CheckReport) -> None:
         stderr.print(f"[bold red]error:[/] {escape(finding.line())}", soft_wrap=True)
     for finding in report.of_severity("warning"):
         note(finding.source or finding.line(), kind="warning")
+    for finding in report.of_severity("note"):
+        if finding.source is not None:  # what the readers warn about
+            note(finding.source, kind="warning")

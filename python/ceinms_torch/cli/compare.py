@@ -178,7 +178,6 @@ def _run(
             )
             if comparison.is_complete:
                 bar.show(len(candidates), "")
-    files = [*folder.files(), *(file for trial in trials.values() for file in trial.files)]
     return StudyResult(
         study=STUDY,
         options={
@@ -194,5 +193,5 @@ def _run(
         notes=notes_of(comparison, max_evaluations),
         warnings=tuple(warnings),
         is_complete=comparison.is_complete,
-        inputs=file_hashes(files, folder.setup.path),
+        inputs=file_hashes(folder.sources(trials.values()), folder.setup.path),
     )

@@ -146,8 +146,7 @@ def _run(
         folder = CalibrationFolder.read(setup)
         trials = folder.read_tests(test)
         plan = plan_study(folder, trials, options, setup=setup, files=test)
-        files = [*folder.files(), *(file for trial in trials.values() for file in trial.files)]
-        inputs = file_hashes(files, setup)
+        inputs = file_hashes(folder.sources(trials.values()), setup)
         n_part = len({one.cell for one in plan})
         with StudyProgress("calibrating", n_part, quiet=quiet) as bar:
             study = study_calibration(

@@ -135,8 +135,7 @@ def _run(
     with shown_warnings() as warnings:
         folder = CalibrationFolder.read(setup)
         trials = folder.read_tests(test)
-        files = [*folder.files(), *(file for trial in trials.values() for file in trial.files)]
-        inputs = file_hashes(files, setup)
+        inputs = file_hashes(folder.sources(trials.values()), setup)
         n_part = n_calibrations(folder, options)
         with StudyProgress("calibrating", n_part, quiet=quiet) as bar:
             try:

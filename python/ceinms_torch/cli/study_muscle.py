@@ -119,7 +119,6 @@ def _run(
             note("interrupted; nothing was written")
             raise typer.Exit(INTERRUPTED) from None
         bar.show(len(MODELS), "")
-    files = [*recordings, *([subject] if subject is not None else [])]
     return StudyResult(
         study=STUDY,
         options={
@@ -130,7 +129,7 @@ def _run(
         tables=(),
         data=study.to_dict(),
         warnings=tuple(warnings),
-        inputs=file_hashes(files, recordings[0]),
+        inputs=file_hashes(study.sources, recordings[0]),
     )
 
 

@@ -111,6 +111,7 @@ def synergies_command(
     check_writable(out)
     with shown_warnings() as warnings:
         read = read_inputs(inputs)
+        model = None if subject is None else Subject.read(subject)
         numbers = default_numbers(len(read.recordings[0].channels))
         n_part = len(numbers) if wanted is None else 1
         with StudyProgress("extracting synergies", n_part, quiet=quiet) as bar:
@@ -119,7 +120,7 @@ def synergies_command(
                 number=wanted,
                 threshold=threshold,
                 rule=None if rule is None else _RULES[rule],
-                subject=None if subject is None else Subject.read(subject),
+                subject=model,
                 shared=weightings is Weightings.shared,
                 n_bump=gaussian,
                 cyclic=cyclic,
@@ -127,7 +128,7 @@ def synergies_command(
                 seed=seed,
                 callback=lambda n: bar.show(n_part if wanted else n, ""),
             )
-    files = [*read.files, *([] if subject is None else [subject])]
+    sources = [*read.sources, *([model.document.source] if model and model.document else [])]
     result = StudyResult(
         study=STUDY,
         options={
@@ -145,7 +146,7 @@ def synergies_command(
         data=data_of(study),
         notes=notes_of(study),
         warnings=tuple(warnings),
-        inputs=file_hashes(files, inputs[0]),
+        inputs=file_hashes(sources, inputs[0]),
     )
     write_synergies(study, out)
     _draw(study, out)

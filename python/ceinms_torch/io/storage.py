@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike
 
 from ceinms_torch.errors import DataError, FileFormatError, Place, did_you_mean
 from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage_text import (
     FloatArray,
     check_rows,
@@ -67,6 +68,8 @@ class Storage:
         All ``key=value`` lines of the header, keys as spelt there.
     label_line : int, optional
         Line the labels are in, from 1.
+    sha256 : str
+        Digest of the bytes that were read.
     """
 
     path: Path
@@ -78,6 +81,12 @@ class Storage:
     units: str = ""
     header: Mapping[str, str] = field(default_factory=dict)
     label_line: int | None = None
+    sha256: str = ""
+
+    @property
+    def source(self) -> Source:
+        """The file as it was read."""
+        return Source(self.path, self.sha256)
 
     def column(self, name: str) -> FloatArray:
         """Return one column by its label.
@@ -153,7 +162,7 @@ def read_storage(path: str | os.PathLike[str]) -> Storage:
         the line.
     """
     path = Path(path)
-    lines = read_lines(path)
+    lines, source = read_lines(path)
     layout = read_header(path, lines)
     label_text = lines[layout.label_line]
     delimiter = "," if "," in label_text else None
@@ -173,7 +182,22 @@ def read_storage(path: str | os.PathLike[str]) -> Storage:
         units=lowered.get("units", ""),
         header=layout.header,
         label_line=layout.label_line + 1,
+        sha256=source.sha256,
     )
+
+
+class StorageReader:
+    """Reads storage files, each once, by whatever path it is called: trials may share files."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, Storage] = {}
+
+    def __call__(self, path: Path) -> Storage:
+        """Return a file as `read_storage` does, or as it was when it was read before."""
+        file = path.resolve()
+        if file not in self._read:
+            self._read[file] = read_storage(path)
+        return replace(self._read[file], path=path)
 
 
 def write_storage(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import FileFormatError, Place
-from ceinms_torch.io.paths import missing_file_hint
+from ceinms_torch.io.source import Source, read_text
 
 FloatArray = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Layout:
     name: str
 
 
-def read_lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> tuple[list[str], Source]:
     """Read the lines of a text file, without their ends, whatever those are.
 
     Parameters
@@ -53,33 +53,18 @@ def read_lines(path: Path) -> list[str]:
     Returns
     -------
     list of str
+        The lines.
+    Source
+        The file as it was read.
 
     Raises
     ------
     FileFormatError
         If the file is missing, unreadable or not UTF-8.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise FileFormatError(
-            where=path,
-            expected="a storage file",
-            got=f"no readable file ({error.strerror})",
-            hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
-            code="file-missing" if isinstance(error, FileNotFoundError) else None,
-        ) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            where=Place(path, raw.count(b"\n", 0, error.start) + 1),
-            expected="plain text (UTF-8)",
-            got=f"the byte 0x{raw[error.start]:02x}",
-            hint="Export the table as text, not as a spreadsheet",
-        ) from error
+    text, source = read_text(path, "a storage file")
     # splitlines would also split at form feeds and other separators that editors do not count.
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), source
 
 
 def read_header(path: Path, lines: list[str]) -> Layout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial_files import (
     TIME_TOLERANCE,
+    Sources,
     TrialFiles,
     check_coverage,
     check_signals,
@@ -61,8 +62,8 @@ class Trial:
         Excitations (-), 0 to 1.
     measured_moment : ndarray (n_step, n_dof) or None
         Measured joint moments at `time` [N m].
-    files : tuple of Path
-        All files the data were read from.
+    sources : Sources
+        The files the data were read from, by their roles.
     """
 
     name: str
@@ -74,7 +75,7 @@ class Trial:
     excitation_time: FloatArray
     excitation: FloatArray
     measured_moment: FloatArray | None = None
-    files: tuple[Path, ...] = ()
+    sources: Sources = field(default_factory=Sources)
 
     @classmethod
     def read(
@@ -175,7 +176,7 @@ class Trial:
             excitation_time=excitation_time,
             excitation=excitation,
             measured_moment=moments,
-            files=files.paths(),
+            sources=files.sources(),
         )
 
 

@@ -53,10 +53,8 @@ def check_moments(trial: Trial, dofs: Iterable[str]) -> None:
     for dof, moment in zip(trial.dof_names, measured_moments(trial).T, strict=True):
         # Not the variance itself, which rounding leaves a little above zero.
         if dof in dofs and np.ptp(moment) == 0.0:
-            # The file with the moments is the last one that was read.
-            file = trial.files[-1] if trial.files else None
             raise DataError(
-                where=Place(file, element=f"trial {trial.name}"),
+                where=Place(trial.sources.torques.path, element=f"trial {trial.name}"),
                 expected=f"a measured moment of {dof} that varies",
                 got=f"{moment[0]:g} N m at all times",
                 hint=f"take {dof} out of <dofs>, or check the file of measured moments",

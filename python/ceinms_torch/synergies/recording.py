@@ -7,12 +7,12 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
+from ceinms_torch.io.source import IN_MEMORY, Source
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -35,7 +35,7 @@ class Recording:
         [s], increasing.
     excitation : ndarray (n_sample, n_channel)
         Normalised envelopes (-), 0 to 1.
-    path : Path, optional
+    source : Source
         The file they were read from.
     """
 
@@ -43,7 +43,7 @@ class Recording:
     channels: tuple[str, ...]
     time: FloatArray
     excitation: FloatArray
-    path: Path | None = None
+    source: Source = IN_MEMORY
 
     @classmethod
     def read(
@@ -81,10 +81,12 @@ class Recording:
         if outside.any():
             named = ", ".join(names[i] for i in np.flatnonzero(np.any(outside, axis=0)))
             warnings.warn(
-                f"{storage.path}: {int(outside.sum())} of {outside.size} values are outside 0 to 1 "
-                f"and are limited to it (lowest {values.min():.4g}, highest {values.max():.4g}; "
-                f"channels: {named}). Check how they were normalised.",
-                CeinmsTorchWarning,
+                CeinmsTorchWarning(
+                    f"{int(outside.sum())} of {outside.size} values are outside 0 to 1 and are "
+                    f"limited to it (lowest {values.min():.4g}, highest {values.max():.4g}; "
+                    f"channels: {named}). Check how they were normalised.",
+                    where=storage.path,
+                ),
                 stacklevel=2,
             )
         return cls(
@@ -92,7 +94,7 @@ class Recording:
             channels=names,
             time=storage.time,
             excitation=np.clip(values, 0.0, 1.0),
-            path=storage.path,
+            source=storage.source,
         )
 
     def during(self, first: float, last: float) -> Recording:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ceinms_torch.errors import FileFormatError, Place, did_you_mean
 from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.io.source import read_text
 from ceinms_torch.synergies.channels import Channels
 
 FloatArray = NDArray[np.float64]
@@ -130,14 +131,8 @@ class Weightings:
 
 
 def _read_rows(path: Path) -> dict[str, tuple[Origin, list[float]]]:
-    if not path.is_file():
-        raise FileFormatError(
-            where=Place(path, element="weightings"),
-            expected="a file of weightings",
-            got="no such file",
-        )
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = list(csv.reader(file))
+    text, _ = read_text(path, "a file of weightings")
+    lines = list(csv.reader(io.StringIO(text, newline="")))
     if not lines or lines[0][: len(_HEADER)] != _HEADER or len(lines[0]) == len(_HEADER):
         raise FileFormatError(
             where=Place(path, 1, "header"),

@@ -103,8 +103,8 @@ class CheckReport:
 
     @property
     def reader_warnings(self) -> tuple[str, ...]:
-        """Messages of the readers' warnings among the warnings."""
-        sources = (finding.source for finding in self.of_severity("warning"))
+        """Messages of the readers' warnings, be they warnings or notes."""
+        sources = (finding.source for finding in self.findings)
         return tuple(source for source in sources if source is not None)
 
     @property

@@ -63,7 +63,7 @@ def _findings(suspects: dict[tuple[str, ...], list[Trial]]) -> Iterator[Finding]
             severity="warning",
             code="arms-contradict-lengths",
             where=Place(
-                file=trials[0].files[1],  # the lengths, after its inputData.xml
+                file=trials[0].sources.muscle_tendon_length.path,
                 column=mtus,
                 trial=listed([trial.name for trial in trials]),
             ),

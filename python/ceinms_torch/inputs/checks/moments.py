@@ -85,7 +85,9 @@ def _strongest(inputs: Inputs) -> float:
 
 def _place(trials: list[Trial], dof: str) -> Place:
     return Place(
-        file=trials[0].files[-1], column=dof, trial=listed([trial.name for trial in trials])
+        file=trials[0].sources.torques.path,
+        column=dof,
+        trial=listed([trial.name for trial in trials]),
     )
 
 

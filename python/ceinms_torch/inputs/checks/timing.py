@@ -127,7 +127,7 @@ def _check_copies(trials: list[Trial]) -> Iterator[Finding]:
             yield Finding(
                 severity="warning",
                 code="trial-copied",
-                where=Place(file=trial.files[0], trial=trial.name),
+                where=Place(file=trial.sources.input_data.path, trial=trial.name),
                 what=f"Trials {first} and {trial.name} have the same MTU lengths, to the last "
                 "digit.",
                 why="The recording counts twice.",

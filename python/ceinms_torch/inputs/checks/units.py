@@ -193,7 +193,10 @@ def _check_moments(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
     yield Finding(
         severity="warning" if small else "error",
         code="moment-unit",
-        where=Place(file=measured[0].files[-1], trial=listed([trial.name for trial in measured])),
+        where=Place(
+            file=measured[0].sources.torques.path,
+            trial=listed([trial.name for trial in measured]),
+        ),
         what=f"The largest measured moment is {ratio:.3g} times what the MTUs could make: "
         + ("moments look divided by body mass." if small else "moments look like N mm."),
         why="Parameters would be driven to their bounds to make moments of another size.",

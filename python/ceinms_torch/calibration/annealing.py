@@ -28,7 +28,8 @@ from ceinms_torch.simulation.legacy.inputs import (
 )
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.moments import check_moments, measured_moments
-from ceinms_torch.simulation.simulate import Simulation, check_names, simulate
+from ceinms_torch.simulation.simulate import Simulation, simulate
+from ceinms_torch.simulation.trial_input import check_names
 
 FloatArray = NDArray[np.float64]
 

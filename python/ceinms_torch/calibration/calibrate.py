@@ -28,7 +28,8 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName, check_fused
 from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.moments import check_moments
-from ceinms_torch.simulation.simulate import calibrated_tendon, check_names, simulate
+from ceinms_torch.simulation.simulate import calibrated_tendon, simulate
+from ceinms_torch.simulation.trial_input import check_names
 
 
 def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:

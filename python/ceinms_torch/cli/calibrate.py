@@ -7,7 +7,7 @@ import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -26,7 +26,6 @@ from ceinms_torch.cli.display import (
     terms_table,
 )
 from ceinms_torch.cli.hybrid import (
-    refuse_with_synergies,
     synergies_line,
     synergies_table,
     synthesised_tests,
@@ -190,10 +189,10 @@ def calibrate_command(
     ceinms-torch report makes one page of them. Ctrl-C stops and keeps the best parameters found so
     far.
     """
-    from ceinms_torch.calibration.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.inputs.calibrate import calibrate  # noqa: PLC0415
     from ceinms_torch.inputs.checks.check import check_folder  # noqa: PLC0415
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.synergies.hybrid import calibrate_hybrid  # noqa: PLC0415
 
     findings = check_folder(setup, tests=test or (), legacy=method == Method.annealing)
     show_findings(findings)
@@ -211,31 +210,26 @@ def calibrate_command(
         check_writable(subject_file.parent)
 
         plan = _with_normalisation(with_hybrid(folder.plan, hybrid, synergies), normalisation)
-        name, options = _choose(plan, method)
+        options = choose_method(plan, None if method is None else method.value)
         options = _changed(options, max_iterations, settings or [])
-        if name != "annealing":
-            _say_what_differs(folder, name)
+        if options.method != "annealing":
+            _say_what_differs(folder, options.method)
         with CalibrationProgress(
             len(plan.steps), _most_iterations(folder, options), starts, quiet=quiet
         ) as progress:
-            common: Any = {
-                "options": options,
-                "engine": engine.value,
-                "device": device,
-                "starts": starts,
-                "threads": threads,
-                "seed": seed,
-                "callback": None if quiet else progress,
-            }
-            if plan.hybrid is None:
-                result = calibrate(
-                    folder.subject, folder.trials, plan, polish=polish, start=start.value, **common
-                )
-            else:
-                refuse_with_synergies(polish=polish, start=start.value)
-                result = calibrate_hybrid(
-                    folder.subject, folder.trials, plan, folder.generator, **common
-                )
+            result = calibrate(
+                folder,
+                plan=plan,
+                options=options,
+                engine=engine.value,
+                device=device,
+                polish=polish,
+                start=start.value,
+                starts=starts,
+                threads=threads,
+                seed=seed,
+                callback=None if quiet else progress,
+            )
         finished = _finish(result, folder, tests, findings, warnings, directory, subject_file)
     if not quiet:
         _show(result, *finished)
@@ -243,16 +237,6 @@ def calibrate_command(
     stdout.print(f"results:            {escape(str(directory))}", soft_wrap=True)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
-
-
-def _choose(
-    plan: CalibrationPlan, method: Method | None
-) -> tuple[str, Optimiser | SimulatedAnnealing]:
-    from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415
-    from ceinms_torch.synergies.hybrid import choose_hybrid_method  # noqa: PLC0415
-
-    name = None if method is None else method.value
-    return choose_method(plan, name) if plan.hybrid is None else choose_hybrid_method(plan, name)
 
 
 def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:

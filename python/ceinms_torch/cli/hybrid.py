@@ -59,27 +59,6 @@ def with_hybrid(
     return dataclasses.replace(plan, hybrid=hybrid)
 
 
-def refuse_with_synergies(*, polish: bool, start: str) -> None:
-    """Refuse options that a synergy-hybrid calibration does not have.
-
-    Parameters
-    ----------
-    polish : bool
-        ``--polish``.
-    start : str
-        ``--start``.
-
-    Raises
-    ------
-    OptionError
-        At the first that is not the default.
-    """
-    for name, is_asked_for in (("--polish", polish), ("--start", start != "subject")):
-        if is_asked_for:
-            hint = "starts differ in the random weightings of MTUs without a recording"
-            raise OptionError(wording(name, "the default, with synergies", "another", hint))
-
-
 def synthesised_tests(
     result: HybridResult, folder: CalibrationFolder, tests: Mapping[str, Trial]
 ) -> dict[str, TrialSynergies]:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ceinms_torch.calibration.annealing import simulate_result
-from ceinms_torch.calibration.calibrate import build_problem, calibrate
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
+from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
@@ -82,7 +83,7 @@ def candidates_of(
         no settings for its annealing.
     """
     chosen = tuple(tendons) or ("stiff" if plan.tendon.kind == "stiff" else "elastic",)
-    _check_names("methods", methods, tuple(METHODS))
+    _check_names("methods", methods, METHODS)
     _check_names("tendons", chosen, tuple(TENDONS))
     _check_differ("seeds", seeds)
     for method in methods:
@@ -152,9 +153,8 @@ def compare(
         for number, candidate in enumerate(candidates):
             plan = _plan_of(folder.plan, candidate)
             result = calibrate(
-                folder.subject,
-                folder.trials,
-                plan,
+                folder,
+                plan=plan,
                 options=_options_of(plan, candidate, max_evaluations),
                 threads=threads,
                 callback=None if progress is None else partial(progress, candidate, number),
@@ -186,7 +186,7 @@ def _plan_of(plan: CalibrationPlan, candidate: Candidate) -> CalibrationPlan:
 def _options_of(
     plan: CalibrationPlan, candidate: Candidate, max_evaluations: int | None
 ) -> Optimiser | SimulatedAnnealing:
-    _, options = choose_method(plan, candidate.method)
+    options = choose_method(plan, candidate.method)
     if isinstance(options, SimulatedAnnealing):
         if candidate.seed is not None:
             options = dataclasses.replace(options, variant="modern")
@@ -273,8 +273,8 @@ class _Judge:
         problem = build_problem(
             subject, self._folder.trials, self._step, space, tendon=self._tendon
         )
-        point, _ = problem.gradient(np.zeros(0))
-        return point.objective
+        evaluation, _ = problem.gradient(np.zeros(0))
+        return evaluation.objective
 
     def _normalised(self, subject: Subject) -> tuple[float, ...]:
         """Return where every parameter is within its range, 0 to 1."""

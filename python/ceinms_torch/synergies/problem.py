@@ -9,19 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.optimisers.minimum import (
-    Callback,
-    Minimum,
-    Point,
-    as_minimum,
-    as_point,
-    call_arguments,
-)
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.eq4 import FusedProblem, TensorProblem, tensor_gradient
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.calibration.problems.fused import FusedProblem, OnFusedEngine
+from ceinms_torch.calibration.problems.tensor import OnTensorEngine, TensorProblem
 from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
@@ -31,6 +22,7 @@ from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
 
 FloatArray = NDArray[np.float64]
+_WHY_NO_RESIDUALS = "primitives are searched, too, too many numbers for the matrix of lm"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +86,7 @@ class HybridSetting:
         }
 
 
-class FusedHybridProblem:
+class FusedHybridProblem(OnFusedEngine):
     """A synergy-hybrid calibration step on the fused engine.
 
     Parameters
@@ -106,6 +98,9 @@ class FusedHybridProblem:
     exact_bounds : bool
         Whether weightings and primitives stay in 0 to 1, or only a penalty keeps them there.
     """
+
+    is_uneven = True
+    why_no_residuals = _WHY_NO_RESIDUALS
 
     def __init__(
         self,
@@ -123,7 +118,6 @@ class FusedHybridProblem:
         recorded_only = FusedProblem(
             subject, trials, step, space, tendon=tendon, filter_start=filter_start, threads=threads
         )
-        self.device = recorded_only.device
         self.core = _kernel.HybridProblem(
             problem=recorded_only.core,
             n_synergy=setting.n_synergy,
@@ -137,25 +131,8 @@ class FusedHybridProblem:
         )
         self.term_names = tuple(self.core.term_names)
 
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
-        """Return the objective and its gradient (n,) at x (n,)."""
-        evaluation, gradient = self.core.gradient(x)
-        return as_point(evaluation.objective, evaluation.terms, evaluation.rmse), gradient
 
-    def minimise(
-        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
-    ) -> Minimum:
-        """Minimise by AdamW or L-BFGS-B, whichever the options belong to."""
-        options = smooth(options)
-        if isinstance(options, Lbfgs):
-            from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
-
-            return minimise_lbfgs(self, start, options, callback, equilibrate=True)
-        arguments = call_arguments(start, options, callback)
-        return as_minimum(_kernel.minimise_adamw(self.core, **arguments))
-
-
-class TensorHybridProblem:
+class TensorHybridProblem(OnTensorEngine):
     """The same on the tensor engine (LibTorch autograd).
 
     Parameters
@@ -165,6 +142,9 @@ class TensorHybridProblem:
     device : str, optional
         As for `TensorProblem`.
     """
+
+    is_uneven = True
+    why_no_residuals = _WHY_NO_RESIDUALS
 
     def __init__(
         self,
@@ -213,50 +193,6 @@ class TensorHybridProblem:
         own = ("excitation", "synthesised", "bounds", *smooth_ones)
         self.term_names = (*recorded_only.term_names, *own)
 
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
-        """Return the objective and its gradient (n,) at x (n,)."""
-        return tensor_gradient(self.core, x, self.device)
-
-    def minimise(
-        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
-    ) -> Minimum:
-        """Minimise by AdamW or L-BFGS-B, whichever the options belong to."""
-        import torch  # noqa: PLC0415  slow to load
-
-        from ceinms_torch._backend import _torch  # noqa: PLC0415
-
-        options = smooth(options)
-        if isinstance(options, Lbfgs):
-            from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
-
-            return minimise_lbfgs(self, start, options, callback, equilibrate=True)
-        begin = torch.from_numpy(start).to(self.device)
-        arguments = call_arguments(start, options, callback) | {"start": begin}
-        return as_minimum(_torch.minimise_adamw(self.core, **arguments))
-
-
-def smooth(options: Optimiser) -> AdamW | Lbfgs:
-    """Refuse Levenberg-Marquardt, whose matrix would hold all primitives.
-
-    Parameters
-    ----------
-    options : Optimiser
-        Settings of any optimiser.
-
-    Returns
-    -------
-    AdamW or Lbfgs
-
-    Raises
-    ------
-    OptionError
-        If they are those of Levenberg-Marquardt.
-    """
-    if isinstance(options, LevenbergMarquardt):
-        hint = "primitives are searched, too, too many numbers for the matrix of lm"
-        raise OptionError(wording("method", "lbfgs or adamw with synergies", "lm", hint))
-    return options
-
 
 def build_hybrid_problem(
     subject: Subject,
@@ -267,7 +203,7 @@ def build_hybrid_problem(
     *,
     tendon: str,
     engine: EngineName = "fused",
-    options: Optimiser,
+    exact_bounds: bool = True,
     threads: int = 1,
     device: str | None = None,
 ) -> FusedHybridProblem | TensorHybridProblem:
@@ -277,17 +213,13 @@ def build_hybrid_problem(
     ----------
     subject, trials, step, space, tendon, engine, threads, device
         As for `build_problem`.
-    setting : HybridSetting
-        What synergies reconstruct and synthesise.
-    options : AdamW or Lbfgs
-        The optimiser: L-BFGS-B keeps weightings and primitives within exact bounds, with the
-        paper's AdamW a penalty does.
+    setting, exact_bounds
+        As for `FusedHybridProblem`.
 
     Returns
     -------
     FusedHybridProblem or TensorHybridProblem
     """
-    exact = isinstance(options, Lbfgs)
     if engine == "tensor":
         return TensorHybridProblem(
             subject,
@@ -296,10 +228,17 @@ def build_hybrid_problem(
             space,
             setting,
             tendon=tendon,
-            exact_bounds=exact,
+            exact_bounds=exact_bounds,
             device=device,
         )
     check_fused(engine, device)
     return FusedHybridProblem(
-        subject, trials, step, space, setting, tendon=tendon, exact_bounds=exact, threads=threads
+        subject,
+        trials,
+        step,
+        space,
+        setting,
+        tendon=tendon,
+        exact_bounds=exact_bounds,
+        threads=threads,
     )

@@ -52,16 +52,8 @@ def hybrid_problem(engine, *, kinds=KINDS, exact=False, tendon="rosenbrockElasti
     space = space_of(SUBJECT, step)
     hybrid = ct.SynergyHybrid(**{"n_synergy": 2, "primitive_rate": 60.0, **choices})
     setting = hybrid_setting(TRIALS, GENERATOR, hybrid, step)
-    problem = build_hybrid_problem(
-        SUBJECT,
-        TRIALS,
-        step,
-        space,
-        setting,
-        tendon=tendon,
-        engine=engine,
-        exact_bounds=exact,
-    )
+    recorded_only = ct.build_problem(SUBJECT, TRIALS, step, space, tendon=tendon, engine=engine)
+    problem = build_hybrid_problem(recorded_only, setting, exact_bounds=exact)
     layout = setting.space(len(space.components))
     random = np.random.default_rng(5)
     n = layout.first_primitive + layout.n_synergy * sum(layout.n_node)
@@ -95,13 +87,16 @@ def test_engines_agree_on_the_shipped_subject(gait_folder):
     (x,) = start_points(setting, space.start()[np.newaxis], seed=3)
     (got, gradient), (expected, slope) = (
         build_hybrid_problem(
-            folder.subject,
-            folder.trials,
-            step,
-            space,
+            ct.build_problem(
+                folder.subject,
+                folder.trials,
+                step,
+                space,
+                tendon="rosenbrockElastic",
+                engine=engine,
+            ),
             setting,
-            tendon="rosenbrockElastic",
-            engine=engine,
+            exact_bounds=True,
         ).gradient(x)
         for engine in ("fused", "tensor")
     )
@@ -198,15 +193,10 @@ def test_results_do_not_depend_on_threads():
     setting = hybrid_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
     results = []
     for threads in (1, 2):
-        problem = build_hybrid_problem(
-            SUBJECT,
-            TRIALS,
-            step,
-            space,
-            setting,
-            tendon="rosenbrockElastic",
-            threads=threads,
+        recorded_only = ct.FusedProblem(
+            SUBJECT, TRIALS, step, space, tendon="rosenbrockElastic", threads=threads
         )
+        problem = build_hybrid_problem(recorded_only, setting, exact_bounds=True)
         x = np.full(problem.core.n_component, 0.4)
         results.append(problem.gradient(x))
     assert results[0][0] == results[1][0]

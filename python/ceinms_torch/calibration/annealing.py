@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ceinms_torch.calibration.loop import Calibration, FloatArray
+from ceinms_torch.calibration.loop import Calibration, FloatArray, check_trials
 from ceinms_torch.calibration.multi_start import StartCallback, StartResult, minimise_from_all
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace, groups_of
 from ceinms_torch.calibration.problems.legacy import LegacyProblem
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, location, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
@@ -25,8 +25,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.legacy.inputs import annealing_options, check_tendon
 from ceinms_torch.simulation.legacy.run import simulate_legacy
-from ceinms_torch.simulation.moments import check_moments
-from ceinms_torch.simulation.simulate import Simulation, check_names, simulate
+from ceinms_torch.simulation.simulate import Simulation, simulate
 
 
 def most_temperatures(subject: Subject, plan: CalibrationPlan, settings: SimulatedAnnealing) -> int:
@@ -104,7 +103,14 @@ class Annealing(Calibration):
                 raise OptionError(
                     wording(name, "the default, with annealing", "another value", hint)
                 )
-        _check(self.subject, self.trials, self.plan)
+        _check_plan(self.plan)
+        check_trials(self.subject, self.trials, self.plan)
+        with warnings.catch_warnings():
+            # NaN and infinity are found before minutes of searching, not after them. What else is
+            # doubtful at the start may be mended by the calibration.
+            warnings.simplefilter("ignore", CeinmsTorchWarning)
+            for trial in self.trials:
+                self.simulate(self.subject, trial)
 
     def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
         """Return what may change; CEINMS takes start values outside their ranges."""
@@ -140,33 +146,12 @@ class Annealing(Calibration):
 
     def simulate(self, subject: Subject, trial: Trial) -> Simulation:
         """Simulate a trial on the model of CEINMS."""
-        return simulate_like(self.plan, subject, trial)
+        return _simulate(subject, trial, self.plan)
 
     def besides(self) -> dict[str, Any]:
         """Return the engine and the seed that were used."""
         is_modern = self._settings.variant == "modern"
         return {"engine": "legacy", "seed": self.seed if is_modern else 1}  # CEINMS: srand(1)
-
-
-def simulate_like(plan: CalibrationPlan, subject: Subject, trial: Trial) -> Simulation:
-    """Simulate a trial with the model that a legacy calibration used.
-
-    Parameters
-    ----------
-    plan : CalibrationPlan
-        Tendon and activation.
-    subject : Subject
-        The calibrated subject.
-    trial : Trial
-        The trial, read with this subject.
-
-    Returns
-    -------
-    Simulation
-    """
-    return simulate_legacy(
-        subject, trial, tendon=plan.tendon, activation=plan.activation
-    ).simulation
 
 
 def simulate_result(result: CalibrationResult, plan: CalibrationPlan, trial: Trial) -> Simulation:
@@ -186,19 +171,18 @@ def simulate_result(result: CalibrationResult, plan: CalibrationPlan, trial: Tri
     Simulation
     """
     if result.engine == "legacy":
-        return simulate_like(plan, result.subject, trial)
+        return _simulate(result.subject, trial, plan)
     return simulate(result.subject, trial, tendon=result.tendon)
 
 
-def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
-    if not trials:
-        raise DataError(wording("calibration", "at least one trial", "none"))
+def _simulate(subject: Subject, trial: Trial, plan: CalibrationPlan) -> Simulation:
+    return simulate_legacy(
+        subject, trial, tendon=plan.tendon, activation=plan.activation
+    ).simulation
+
+
+def _check_plan(plan: CalibrationPlan) -> None:
     check_tendon(plan.tendon, plan.path)
-    plan.check_names(subject)
-    for trial in trials:
-        check_names(subject, trial)
-        check_moments(trial, {dof for step in plan.steps for dof in step.dofs})
-        _check_start(subject, trial, plan)
     for step in plan.steps:
         if step.objective != Objective():
             raise OptionError(
@@ -219,14 +203,6 @@ def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> 
                         "other methods than annealing calibrate it",
                     )
                 )
-
-
-def _check_start(subject: Subject, trial: Trial, plan: CalibrationPlan) -> None:
-    """Find NaN and infinity before minutes of searching, not after them."""
-    with warnings.catch_warnings():
-        # What is doubtful at the start may be mended by the calibration.
-        warnings.simplefilter("ignore", CeinmsTorchWarning)
-        simulate_like(plan, subject, trial)
 
 
 def _warn_of_failures(subject: Subject, failures: Sequence[int]) -> None:

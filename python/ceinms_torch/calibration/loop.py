@@ -25,6 +25,7 @@ from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.fused import FusedProblem
+from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start, StepResult
 from ceinms_torch.errors import DataError, OptionError, wording
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
@@ -100,6 +101,12 @@ class Calibration:
 
     def problem(self, step: CalibrationStep, space: ParameterSpace, threads: int) -> Problem:
         """Return a step as a search sees it."""
+        return self.recorded_only(step, space, threads)
+
+    def recorded_only(
+        self, step: CalibrationStep, space: ParameterSpace, threads: int
+    ) -> FusedProblem | TensorProblem:
+        """Return a step of recorded excitations and eq. (4)."""
         return build_problem(
             space.subject,
             self.trials,
@@ -278,35 +285,41 @@ def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPla
 
     Parameters
     ----------
-    subject : Subject
-        The subject to start from.
-    trials : sequence of Trial
-        The trials to calibrate on.
-    plan : CalibrationPlan
-        What to calibrate.
+    subject, trials, plan
+        As for `calibrate`.
+
+    Raises
+    ------
+    DataError
+        As `check_trials`.
+    OptionError
+        If the plan asks for an activation that is not smooth.
+    """
+    if plan.activation != "exponential":
+        hint = "calibration by gradient needs an activation that is smooth"
+        raise OptionError(wording("activation", "exponential", plan.activation, hint))
+    check_trials(subject, trials, plan)
+
+
+def check_trials(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
+    """Refuse trials that do not fit a subject or cannot be calibrated on.
+
+    Parameters
+    ----------
+    subject, trials, plan
+        As for `calibrate`.
 
     Raises
     ------
     DataError
         If trials lack moments, were read with another subject, have the same name, or a moment
         that counts is constant.
-    OptionError
-        If the plan asks for an activation that is not smooth.
     """
     if not trials:
         raise DataError(wording("calibration", "at least one trial", "none"))
     names = [trial.name for trial in trials]
     if len(set(names)) < len(names):
         raise DataError(wording("calibration", "trials with different names", ", ".join(names)))
-    if plan.activation != "exponential":
-        raise OptionError(
-            wording(
-                "activation",
-                "exponential",
-                plan.activation,
-                "calibration by gradient needs an activation that is smooth",
-            )
-        )
     plan.check_names(subject)
     for trial in trials:
         check_names(subject, trial)

@@ -69,18 +69,9 @@ class HybridCalibration(Calibration):
         self, step: CalibrationStep, space: ParameterSpace, threads: int
     ) -> FusedHybridProblem | TensorHybridProblem:
         """Return a step with synergies. All but the paper's AdamW keep exact bounds."""
-        return build_hybrid_problem(
-            space.subject,
-            self.trials,
-            step,
-            space,
-            self.setting,
-            tendon=self.tendon,
-            engine=self.engine,
-            exact_bounds=not isinstance(self.options, AdamW),
-            threads=threads,
-            device=self.device,
-        )
+        recorded_only = self.recorded_only(step, space, threads)
+        exact_bounds = not isinstance(self.options, AdamW)
+        return build_hybrid_problem(recorded_only, self.setting, exact_bounds=exact_bounds)
 
     def points(self, number: int, space: ParameterSpace) -> FloatArray:
         """Return starts with different random weightings of MTUs that were not recorded."""

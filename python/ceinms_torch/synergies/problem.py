@@ -9,15 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import FusedProblem, OnFusedEngine
 from ceinms_torch.calibration.problems.tensor import OnTensorEngine, TensorProblem
-from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import side_by_side
-from ceinms_torch.simulation.engine import EngineName, check_fused
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
 
@@ -91,8 +87,8 @@ class FusedHybridProblem(OnFusedEngine):
 
     Parameters
     ----------
-    subject, trials, step, space, tendon, filter_start, threads
-        As for `FusedProblem`.
+    recorded_only : FusedProblem
+        The step without synergies.
     setting : HybridSetting
         What synergies reconstruct and synthesise.
     exact_bounds : bool
@@ -103,21 +99,8 @@ class FusedHybridProblem(OnFusedEngine):
     why_no_residuals = _WHY_NO_RESIDUALS
 
     def __init__(
-        self,
-        subject: Subject,
-        trials: Sequence[Trial],
-        step: CalibrationStep,
-        space: ParameterSpace,
-        setting: HybridSetting,
-        *,
-        tendon: str,
-        filter_start: str = "ceinms",
-        exact_bounds: bool = True,
-        threads: int = 1,
+        self, recorded_only: FusedProblem, setting: HybridSetting, *, exact_bounds: bool = True
     ) -> None:
-        recorded_only = FusedProblem(
-            subject, trials, step, space, tendon=tendon, filter_start=filter_start, threads=threads
-        )
         self.core = _kernel.HybridProblem(
             problem=recorded_only.core,
             n_synergy=setting.n_synergy,
@@ -137,35 +120,22 @@ class TensorHybridProblem(OnTensorEngine):
 
     Parameters
     ----------
-    subject, trials, step, space, setting, tendon, filter_start, exact_bounds
+    recorded_only : TensorProblem
+        The step without synergies.
+    setting, exact_bounds
         As for `FusedHybridProblem`.
-    device : str, optional
-        As for `TensorProblem`.
     """
 
     is_uneven = True
     why_no_residuals = _WHY_NO_RESIDUALS
 
     def __init__(
-        self,
-        subject: Subject,
-        trials: Sequence[Trial],
-        step: CalibrationStep,
-        space: ParameterSpace,
-        setting: HybridSetting,
-        *,
-        tendon: str,
-        filter_start: str = "ceinms",
-        exact_bounds: bool = True,
-        device: str | None = None,
+        self, recorded_only: TensorProblem, setting: HybridSetting, *, exact_bounds: bool = True
     ) -> None:
         import torch  # noqa: PLC0415  slow to load
 
         from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-        recorded_only = TensorProblem(
-            subject, trials, step, space, tendon=tendon, filter_start=filter_start, device=device
-        )
         self.device = recorded_only.device
         longest = max(one.n_row for one in setting.nodes)
         # Rows beyond a trial's end repeat its last one, as in the batch of the trials.
@@ -195,24 +165,14 @@ class TensorHybridProblem(OnTensorEngine):
 
 
 def build_hybrid_problem(
-    subject: Subject,
-    trials: Sequence[Trial],
-    step: CalibrationStep,
-    space: ParameterSpace,
-    setting: HybridSetting,
-    *,
-    tendon: str,
-    engine: EngineName = "fused",
-    exact_bounds: bool = True,
-    threads: int = 1,
-    device: str | None = None,
+    recorded_only: FusedProblem | TensorProblem, setting: HybridSetting, *, exact_bounds: bool
 ) -> FusedHybridProblem | TensorHybridProblem:
-    """Return a synergy-hybrid step as an optimiser sees it.
+    """Return a synergy-hybrid step on the engine of the step without synergies.
 
     Parameters
     ----------
-    subject, trials, step, space, tendon, engine, threads, device
-        As for `build_problem`.
+    recorded_only : FusedProblem or TensorProblem
+        The step without synergies.
     setting, exact_bounds
         As for `FusedHybridProblem`.
 
@@ -220,25 +180,6 @@ def build_hybrid_problem(
     -------
     FusedHybridProblem or TensorHybridProblem
     """
-    if engine == "tensor":
-        return TensorHybridProblem(
-            subject,
-            trials,
-            step,
-            space,
-            setting,
-            tendon=tendon,
-            exact_bounds=exact_bounds,
-            device=device,
-        )
-    check_fused(engine, device)
-    return FusedHybridProblem(
-        subject,
-        trials,
-        step,
-        space,
-        setting,
-        tendon=tendon,
-        exact_bounds=exact_bounds,
-        threads=threads,
-    )
+    if isinstance(recorded_only, FusedProblem):
+        return FusedHybridProblem(recorded_only, setting, exact_bounds=exact_bounds)
+    return TensorHybridProblem(recorded_only, setting, exact_bounds=exact_bounds)

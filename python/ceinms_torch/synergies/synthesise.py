@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.errors import DataError, wording
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -98,9 +99,8 @@ def synthesise_excitations(
         check_moments(trial, step.dofs)
         space = ParameterSpace(subject=subject, components=())
         name = calibrated_tendon(tendon)
-        problem = FusedHybridProblem(
-            subject, [trial], step, space, setting, tendon=name, exact_bounds=False
-        )
+        recorded_only = FusedProblem(subject, [trial], step, space, tendon=name)
+        problem = FusedHybridProblem(recorded_only, setting, exact_bounds=False)
         primitives = _refined(problem, setting.space(0), own, primitives, options or Lbfgs())
     return synthesised_trial(trial, weightings, setting.nodes[0].to_rows(primitives))
 

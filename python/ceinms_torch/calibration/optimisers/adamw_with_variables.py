@@ -17,31 +17,15 @@ def minimise_with_variables(
 ) -> Minimum:
     """Minimise a loss of the user's by AdamW, parameters and variables together.
 
-    The parameters move as in `calibrate`: in units of their ranges, kept in the unit box, weight
-    decay towards the start. Groups of variables have the learning rate and weight decay they come
-    with, those of ``torch.optim.AdamW`` by default; all learning rates decay alike.
-
-    Parameters
-    ----------
-    problem : LossWithVariables
-        Loss, variables and validation trials.
-    start : ndarray (n,)
-        In the unit box.
-    options : AdamW
-        Settings.
-    callback : callable, optional
-        Called with an Iterate after every iteration.
+    The parameters move as in the compiled search: in units of their ranges, kept in the unit box,
+    weight decay towards the start. Groups of variables have the learning rate and weight decay they
+    come with, those of ``torch.optim.AdamW`` by default; all learning rates decay alike. Variables
+    are left at their values at the best point, which is that of the validation trials if any.
 
     Raises
     ------
     OptionError
         If the loss depends on nothing that is optimised.
-
-    Returns
-    -------
-    Minimum
-        The point with the lowest loss, of the validation trials if there are any; variables are
-        left at their values there. With a KeyboardInterrupt the best so far.
     """
     import torch  # noqa: PLC0415  slow to load
 

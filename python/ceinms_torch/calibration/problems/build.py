@@ -29,24 +29,12 @@ def build_problem(
 
     Parameters
     ----------
-    subject : Subject
-        The subject at the start of the step.
-    trials : sequence of Trial
-        With measured moments; all with the subject's MTUs and DOFs.
-    step : CalibrationStep
-        DOFs and objective.
-    space : ParameterSpace
-        What may change.
-    tendon : str
-        Tendon by its XML name.
+    subject, trials, step, space, tendon, filter_start, threads
+        As for `FusedProblem`.
     engine : {"fused", "tensor"}
         Compiled loops, or LibTorch autograd.
-    filter_start : {"ceinms", "zero"}
-        Start of the activation filter, see `simulate`.
-    threads : int
-        Threads over which the fused engine spreads a simulation.
     device : str, optional
-        Where the tensor engine computes: "cpu", "cuda", ...; by default CUDA where there is one.
+        Where the tensor engine computes, as for `TensorProblem`.
 
     Returns
     -------

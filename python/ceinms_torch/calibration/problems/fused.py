@@ -144,18 +144,10 @@ def problem_settings(
 
     Parameters
     ----------
-    subject : Subject
-        The subject at the start.
-    step : CalibrationStep
-        DOFs and objective.
-    space : ParameterSpace
-        What may change.
+    subject, step, space, tendon, filter_start
+        As for `FusedProblem`.
     n_trial : int
         Number of trials.
-    tendon : str
-        Tendon by its XML name.
-    filter_start : {"ceinms", "zero"}
-        Start of the activation filter, see `simulate`.
 
     Returns
     -------

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from ceinms_torch.cli.display import note, stderr, stdout
+from ceinms_torch.cli.options import Legacy, Test
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.checks.findings import CheckReport, Finding
@@ -21,7 +22,10 @@ What is wrong or doubtful, most severe first:
   ceinms-torch check calibrate.xml
 
 With the trials that the calibration will be tested on:
-  ceinms-torch check calibrate.xml --test trials/walk5/inputData.xml
+  ceinms-torch check calibrate.xml --test 'trials/run*/inputData.xml'
+
+For calibrate --method annealing, and for run --legacy:
+  ceinms-torch check calibrate.xml --legacy
 
 For a program, warnings counting as errors:
   ceinms-torch check calibrate.xml --json --strict
@@ -34,14 +38,8 @@ def check_command(
     setup: Annotated[
         Path, typer.Argument(help="Calibration or execution setup file, as for CEINMS -S.")
     ],
-    test: Annotated[
-        list[Path] | None,
-        typer.Option(help="inputData.xml of a trial to test on; may be repeated."),
-    ] = None,
-    legacy: Annotated[
-        bool,
-        typer.Option("--legacy", help="For calibrate --method annealing, or run --legacy."),
-    ] = False,
+    test: Test = None,
+    legacy: Legacy = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 for warnings, too.")
     ] = False,

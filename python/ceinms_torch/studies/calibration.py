@@ -39,7 +39,7 @@ class CalibrationOptions:
         Of `METHODS`; the usual ones if empty.
     seeds : tuple of int
         Repetitions.
-    starts : int
+    lm_starts : int
         Levenberg-Marquardt is also run with so many starts; 1 for no such runs.
     full : bool
         Whether the annealing gets the budget of its file, rather than `CAPPED_EVALUATIONS`.
@@ -49,18 +49,18 @@ class CalibrationOptions:
         Folds over trials; None to leave out one trial at a time.
     conditions : str or None
         Pattern of conditions, see `conditions_of`.
-    processes : int
+    jobs : int
         Processes side by side; results other than times do not depend on it.
     """
 
     methods: tuple[str, ...] = ()
     seeds: tuple[int, ...] = tuple(range(10))
-    starts: int = 32
+    lm_starts: int = 32
     full: bool = False
     validation: bool = True
     folds: int | None = None
     conditions: str | None = None
-    processes: int = 1
+    jobs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,9 +195,9 @@ def plan_study(
         return Planned(kind=kind, fold=fold, cell=cell)
 
     candidates = candidates_of(folder.plan, methods, seeds=options.seeds)
-    if options.starts > 1:
+    if options.lm_starts > 1:
         several = [one for one in candidates if one.method == "lm"]
-        candidates += [dataclasses.replace(one, starts=options.starts) for one in several]
+        candidates += [dataclasses.replace(one, starts=options.lm_starts) for one in several]
     whole = Fold(name="all", own=own, unseen=tuple(tests))
     plan = [planned(SEEDS, whole, one) for one in candidates]
     if not options.validation:
@@ -252,9 +252,9 @@ def study_calibration(
     inputs: Mapping[str, str],
     *,
     max_evaluations: int | None,
-    processes: int,
+    jobs: int,
     progress: Progress,
-) -> CalibrationStudy | None:
+) -> CalibrationStudy:
     """Run every calibration of a plan, or read it from an earlier run that was interrupted.
 
     Parameters
@@ -267,18 +267,23 @@ def study_calibration(
         Hashes of all input files.
     max_evaluations : int or None
         See `CalibrationStudy`.
-    processes : int
+    jobs : int
         Processes side by side.
     progress : callable
         Called with the number of calibrations that are done, and the name of the last one.
 
     Returns
     -------
-    CalibrationStudy or None
-        After Ctrl-C incomplete, with what is complete; None if nothing is.
+    CalibrationStudy
+        After Ctrl-C incomplete, with what is complete.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If nothing is.
     """
     is_complete = True
-    with CellRunner(compute_cell, directory, inputs, processes, progress) as run:
+    with CellRunner(compute_cell, directory, inputs, jobs, progress) as run:
         try:
             run.all([one.cell for one in plan])
         except KeyboardInterrupt:
@@ -287,7 +292,7 @@ def study_calibration(
     done = [(one, found[one.cell]) for one in plan if one.cell in found]
     main = [comparison for one, comparison in done if one.kind == SEEDS]
     if not main:
-        return None
+        raise KeyboardInterrupt
     controls = [run for run in main[0].runs if run.candidate.method == CONTROL]
     runs = [run for comparison in main for run in comparison.runs[len(controls) :]]
     return CalibrationStudy(

@@ -24,10 +24,10 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.results.write import OBJECTIVE_UNITS
 from ceinms_torch.simulation.fit import moment_fit
-from ceinms_torch.simulation.simulate import simulate
+from ceinms_torch.simulation.simulate import engine_tendon, simulate
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
 
-# What --tendons calls a tendon, and its XML names for the annealing and for gradients.
+# What candidates call a tendon, and its XML names for the annealing and for gradients.
 TENDONS: dict[str, tuple[TendonKind, TendonKind]] = {
     "stiff": ("stiff", "stiff"),
     "elastic": ("equilibriumElastic", "rosenbrockElastic"),
@@ -67,7 +67,7 @@ def candidates_of(
     methods : sequence of str
         Of `METHODS`.
     tendons : sequence of str
-        Of `TENDONS`.
+        By their XML names, as `engine_tendon` takes them.
     seeds : sequence of int
         Every method and tendon is run with each of them; without any, once.
 
@@ -81,9 +81,9 @@ def candidates_of(
         If a method or tendon does not exist or is named twice, there is no method, or the plan has
         no settings for its annealing.
     """
-    chosen = tuple(tendons) or ("stiff" if plan.tendon.kind == "stiff" else "elastic",)
-    _check_names("methods", methods, tuple(METHODS))
-    _check_names("tendons", chosen, tuple(TENDONS))
+    chosen = [_common_name(tendon) for tendon in tendons or [plan.tendon.kind]]
+    _check_methods(methods)
+    _check_differ("tendons", chosen)
     _check_differ("seeds", seeds)
     for method in methods:
         choose_method(plan, method)
@@ -95,14 +95,20 @@ def candidates_of(
     ]
 
 
-def _check_names(option: str, names: Sequence[str], known: tuple[str, ...]) -> None:
+def _common_name(tendon: str) -> str:
+    """Return what candidates call a tendon, a key of `TENDONS`."""
+    return "stiff" if engine_tendon(tendon) == "stiff" else "elastic"
+
+
+def _check_methods(names: Sequence[str]) -> None:
     for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise OptionError(wording(option, f"some of {', '.join(known)}", repr(name), hint))
+        if name not in METHODS:
+            hint = did_you_mean(name, tuple(METHODS))
+            expected = f"some of {', '.join(METHODS)}"
+            raise OptionError(wording("methods", expected, repr(name), hint))
     if not names:
-        raise OptionError(wording(option, "at least one", "none"))
-    _check_differ(option, names)
+        raise OptionError(wording("methods", "at least one", "none"))
+    _check_differ("methods", names)
 
 
 def _check_differ(option: str, values: Sequence[object]) -> None:
@@ -128,7 +134,7 @@ def compare(
     candidates : sequence of Candidate
         What to run, see `candidates_of`.
     tests : mapping of str to Trial, optional
-        Unseen trials by name, with measured moments.
+        Test trials by name, with measured moments.
     max_evaluations : int, optional
         Instead of the annealing's maxNoEval: no temperature begins after so many evaluations.
     threads : int
@@ -143,8 +149,7 @@ def compare(
         With a control for every tendon, the subject as it came.
     """
     tests = tests or {}
-    common = "stiff" if folder.plan.tendon.kind == "stiff" else "elastic"
-    judge = _Judge(folder, TENDONS[common][1], tests)
+    judge = _Judge(folder, TENDONS[_common_name(folder.plan.tendon.kind)][1], tests)
     tendons = dict.fromkeys(candidate.tendon for candidate in candidates)
     runs = [judge.control(Candidate(method=CONTROL, tendon=name)) for name in tendons]
     is_complete = True

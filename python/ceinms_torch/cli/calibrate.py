@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from ceinms_torch.calibration.methods import MethodName
 from ceinms_torch.calibration.result import Start
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.check import show_findings
 from ceinms_torch.cli.display import (
     CalibrationProgress,
@@ -32,17 +33,6 @@ from ceinms_torch.cli.hybrid import (
     synergies_table,
     synthesised_tests,
     with_hybrid,
-)
-from ceinms_torch.cli.options import (
-    Out,
-    Quiet,
-    Seed,
-    Setup,
-    Starts,
-    Synergies,
-    Test,
-    Threads,
-    synergy_number,
 )
 from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError, wording
@@ -86,8 +76,8 @@ Muscles without an electrode driven by four synergies of the others, the best of
 """
 
 
-def calibrate_command(
-    setup: Setup,
+def command(
+    setup: opt.Setup,
     method: Annotated[
         MethodName | None,
         typer.Option(
@@ -95,15 +85,15 @@ def calibrate_command(
             "default what the calibration file asks for, and lm instead of simulated annealing."
         ),
     ] = None,
-    out: Out = None,
-    test: Test = None,
+    out: opt.Out = None,
+    test: opt.Test = None,
     normalisation: Annotated[
         Normalisation | None,
         typer.Option(help="Moment errors: CEINMS's variance, eq. 4's meanSquare, or rmse."),
     ] = None,
-    starts: Starts = None,
-    threads: Threads = 1,
-    seed: Seed = 0,
+    starts: opt.Starts = None,
+    threads: opt.Threads = 1,
+    seed: opt.Seed = 0,
     start: Annotated[
         Start, typer.Option(help="First start: the subject's values or a random point.")
     ] = "subject",
@@ -142,8 +132,8 @@ def calibrate_command(
             "--synergies implies it.",
         ),
     ] = None,
-    synergies: Synergies = None,
-    quiet: Quiet = False,
+    synergies: opt.Synergies = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
 
@@ -172,7 +162,7 @@ def calibrate_command(
             subject_file = out / subject_file.name
         directory = results_folder(setup, out)
         check_writable(subject_file.parent)
-        plan = with_hybrid(folder.plan, hybrid, synergy_number(synergies))
+        plan = with_hybrid(folder.plan, hybrid, opt.synergy_number(synergies))
         plan = _with_normalisation(plan, normalisation)
         name, options = _choose(plan, method)
         options = _changed(options, max_iterations, settings or [])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import note, stderr, stdout
-from ceinms_torch.cli.options import Legacy, Test
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.checks.findings import CheckReport, Finding
@@ -34,12 +34,12 @@ For a program, warnings counting as errors:
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
 
-def check_command(
+def command(
     setup: Annotated[
         Path, typer.Argument(help="Calibration or execution setup file, as for CEINMS -S.")
     ],
-    test: Test = None,
-    legacy: Legacy = False,
+    test: opt.Test = None,
+    legacy: opt.Legacy = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 for warnings, too.")
     ] = False,

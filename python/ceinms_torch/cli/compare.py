@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceinms_torch.cli.options import (
-    Methods,
-    Out,
-    Quiet,
-    Seeds,
-    SetupOfStudy,
-    Source,
-    Test,
-    Threads,
-    words,
-)
-from ceinms_torch.cli.study import StudyProgress, read_inputs, run_study
+from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.study import read_inputs, run_study, study_progress
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import Iteration
@@ -41,9 +31,9 @@ Tables and figure once more, from what an earlier comparison wrote:
 STUDY = "compare"
 
 
-def compare_command(
-    setup: SetupOfStudy = None,
-    methods: Methods = "",
+def command(
+    setup: opt.SetupOfStudy = None,
+    methods: opt.Methods = "",
     tendons: Annotated[
         str,
         typer.Option(
@@ -52,16 +42,16 @@ def compare_command(
             "calibration file's by default."
         ),
     ] = "",
-    test: Test = None,
-    seeds: Seeds = None,
+    test: opt.Test = None,
+    seeds: opt.Seeds = None,
     max_evaluations: Annotated[
         int | None,
         typer.Option(min=1, help="Largest budget of the annealing, instead of its maxNoEval."),
     ] = None,
-    threads: Threads = 1,
-    out: Out = None,
-    source: Source = None,
-    quiet: Quiet = False,
+    threads: opt.Threads = 1,
+    out: opt.Out = None,
+    source: opt.Source = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject by several methods, and judge all alike.
 
@@ -78,8 +68,8 @@ def compare_command(
         source=source,
         compute=lambda setup, _: _run(
             setup,
-            words(methods),
-            words(tendons),
+            opt.words(methods),
+            opt.words(tendons),
             list(range(seeds or 0)),
             test,
             max_evaluations=max_evaluations,
@@ -121,11 +111,11 @@ def _run(
 
     folder, tests, inputs = read_inputs(setup, test)
     candidates = candidates_of(folder.plan, methods or usual_methods(folder.plan), tendons, seeds)
-    with StudyProgress("comparing", len(candidates), quiet=quiet) as bar:
+    with study_progress("comparing", len(candidates), quiet=quiet) as show:
 
         def progress(candidate: Candidate, number: int, iteration: Iteration) -> None:
             state = f"{candidate.group}: objective {iteration.objective:.5g}"
-            bar.show(number, state + (f", seed {candidate.seed}" if seeds else ""))
+            show(number, state + (f", seed {candidate.seed}" if seeds else ""))
 
         comparison = compare(
             folder,
@@ -136,7 +126,7 @@ def _run(
             progress=progress,
         )
         if comparison.is_complete:
-            bar.show(len(candidates), "")
+            show(len(candidates), "")
     return StudyResult(
         study=STUDY,
         options={

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import note, shown_warnings
-from ceinms_torch.cli.options import Out
 from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
 
 EXAMPLES = """
@@ -22,9 +22,9 @@ With a delay, which such files do not have:
 """
 
 
-def convert_command(
+def command(
     old: Annotated[Path, typer.Argument(help="Subject file of CEINMS-RT (NMSmodel.xsd).")],
-    out: Out = None,
+    out: opt.Out = None,
     em_delay: Annotated[
         float | None,
         typer.Option(help="Electromechanical delay of all MTUs [s]; by default CEINMS's 0.015."),

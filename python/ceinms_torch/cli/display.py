@@ -48,6 +48,19 @@ def note(message: str, kind: str = "note") -> None:
     stderr.print(f"[bold yellow]{kind}:[/] {escape(message)}", soft_wrap=True)
 
 
+def progress_bar(*, quiet: bool) -> Progress:
+    """Return a progress bar on standard error; its tasks have a field `state`."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[state]}"),
+        console=stderr,
+        disable=quiet,
+    )
+
+
 class CalibrationProgress:
     """A progress bar with the objective and the RMSE of every DOF.
 
@@ -70,15 +83,7 @@ class CalibrationProgress:
         self._tasks: dict[int, TaskID] = {}
         self._begun: dict[int, set[int]] = {}
         self._best: dict[int, Iteration] = {}
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[state]}"),
-            console=stderr,
-            disable=quiet,
-        )
+        self._progress = progress_bar(quiet=quiet)
 
     def __enter__(self) -> CalibrationProgress:
         """Start the display."""

@@ -52,13 +52,29 @@ Threads = Annotated[int, typer.Option(min=1, help="Threads; results do not depen
 Jobs = Annotated[int, typer.Option(min=1, help="Processes side by side; only times depend on it.")]
 
 
-def _trial_files(patterns: list[Path] | None) -> list[Path]:
-    """Return the files that ``--test`` names, of each pattern in the order of their names."""
+def trial_files(patterns: list[Path] | None) -> list[Path]:
+    """Return the files that ``--test`` names.
+
+    Parameters
+    ----------
+    patterns : list of Path or None
+        Files, folders with ``inputData.xml`` files anywhere in them, and patterns of both.
+
+    Returns
+    -------
+    list of Path
+        Of each pattern sorted. A file without wildcards may be missing: its reader says so.
+
+    Raises
+    ------
+    OptionError
+        If a folder or a pattern yields no file.
+    """
     return [file for pattern in patterns or () for file in _matches(pattern)]
 
 
 def _matches(pattern: Path) -> list[Path]:
-    found = [pattern]  # one that is missing is an error of the input, as everywhere
+    found = [pattern]
     if not pattern.exists() and glob.has_magic(str(pattern)):
         names = glob.glob(str(pattern), recursive=True)  # noqa: PTH207  takes any pattern
         found = [Path(name) for name in sorted(names)]
@@ -75,7 +91,7 @@ def _matches(pattern: Path) -> list[Path]:
 Test = Annotated[
     list[Path] | None,
     typer.Option(
-        callback=_trial_files,
+        callback=trial_files,
         help="inputData.xml of a test trial, a folder with such files, or a pattern in quotes such "
         "as 'trials/*/inputData.xml'; may be repeated.",
     ),
@@ -83,22 +99,7 @@ Test = Annotated[
 
 
 def synergy_number(text: str | None) -> int | Literal["auto"] | None:
-    """Return what ``--synergies`` asks for.
-
-    Parameters
-    ----------
-    text : str or None
-        As typed.
-
-    Returns
-    -------
-    int or "auto" or None
-
-    Raises
-    ------
-    OptionError
-        If it is neither a whole number above zero nor auto.
-    """
+    """Return what ``--synergies`` asks for; another text is an `OptionError`."""
     if text is None:
         return None
     if text == "auto":
@@ -109,30 +110,10 @@ def synergy_number(text: str | None) -> int | Literal["auto"] | None:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of an option that takes several, with commas or blanks between.
-
-    Parameters
-    ----------
-    text : str
-        As typed.
-
-    Returns
-    -------
-    list of str
-    """
+    """Return the words of an option that takes several, with commas or blanks between."""
     return text.replace(",", " ").split()
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """Return what the user gave, to leave the rest to its default.
-
-    Parameters
-    ----------
-    **values : object
-        None for what was not given.
-
-    Returns
-    -------
-    dict
-    """
+    """Return what is not None, which is what the user gave, to leave the rest to its default."""
     return {name: value for name, value in values.items() if value is not None}

@@ -70,11 +70,5 @@ def say_overwriting(*files: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def say_where(path: Path) -> None:
-    """Print the last line of every command that writes: the path of what was written.
-
-    Parameters
-    ----------
-    path : Path
-        The folder, or the file if there is one only.
-    """
+    """Print the last line of every command that writes: the folder or the one file it wrote."""
     stdout.print(f"results: {escape(str(path))}", soft_wrap=True)

@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import shown_warnings, stdout
-from ceinms_torch.cli.options import Out, Quiet
 from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError, wording
 
@@ -33,9 +33,9 @@ Forces from muscle volumes, too; the peroneus tertius, which was not measured, k
 """
 
 
-def preoptimise_command(
+def command(
     reference: Annotated[Path, typer.Argument(help="Subject file of the generic model.")],
-    out: Out = None,
+    out: opt.Out = None,
     reference_lengths: Annotated[
         Path | None,
         typer.Option(help="Storage file: MTU lengths of the generic model in m, one row per pose."),
@@ -53,7 +53,7 @@ def preoptimise_command(
         list[str] | None,
         typer.Option(help="MTU that keeps its maximum isometric force; may be repeated."),
     ] = None,
-    quiet: Quiet = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Make start values for a calibration, subject.xml, from a generic model.
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import stderr
-from ceinms_torch.cli.options import Out, Quiet
 from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
 
 EXAMPLES = """
@@ -25,7 +25,7 @@ Two calibrations side by side, and every figure as a file:
 """
 
 
-def report_command(
+def command(
     results: Annotated[
         list[Path],
         typer.Argument(
@@ -33,12 +33,12 @@ def report_command(
             help="Folders that calibrate has written; several are shown side by side.",
         ),
     ],
-    out: Out = None,
+    out: opt.Out = None,
     figures: Annotated[
         Literal["png", "svg"] | None,
         typer.Option(help="Also write every figure as a file of this format, into figures/."),
     ] = None,
-    quiet: Quiet = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Explain calibrations in report.html, one file that needs nothing else.
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import fit_table, note, shown_warnings, stdout
 from ceinms_torch.cli.excitations import search_excitations
-from ceinms_torch.cli.options import Legacy, Out, Quiet
 from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.model.nms_model import TendonKind
@@ -52,13 +52,13 @@ _ONLINE = {
 WeightsFrom = Literal["file", "auto"]
 
 
-def run_command(
+def command(
     setup: Annotated[Path, typer.Argument(help="Execution setup file, as for CEINMS -S.")],
-    out: Out = None,
+    out: opt.Out = None,
     tendon: Annotated[
         TendonKind | None, typer.Option(help="Tendon model, instead of the execution file's.")
     ] = None,
-    legacy: Legacy = False,
+    legacy: opt.Legacy = False,
     solver: Annotated[
         Solver | None,
         typer.Option(
@@ -87,7 +87,7 @@ def run_command(
             "--refine", help="Let the trial's measured moments help to find these primitives."
         ),
     ] = False,
-    quiet: Quiet = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Predict muscle forces and joint moments of one trial from its excitations.
 
@@ -100,11 +100,10 @@ def run_command(
     from ceinms_torch.inputs.folder import RunFolder  # noqa: PLC0415
     from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415  keeps --help fast
 
-    _check_options(legacy, tendon, solver, weights, weightings, refine=refine)
     with shown_warnings():
         folder = RunFolder.read(setup, legacy=legacy)
         directory = results_folder(setup, out or folder.setup.output_directory)
-        _check_type(folder, solver, weights, weightings)
+        _refuse(folder, legacy, tendon, solver, weights, weightings, refine)
         kind = "" if legacy else _engine_kind(folder, tendon)
         say_overwriting(directory / "Torques.sto")
         hybrid, simulation = folder.execution.hybrid, None
@@ -122,41 +121,29 @@ def run_command(
     say_where(directory)
 
 
-def _check_options(
+def _refuse(
+    folder: RunFolder,
     legacy: bool,
     tendon: TendonKind | None,
     solver: Solver | None,
     weights: WeightsFrom,
     weightings: Path | None,
-    *,
     refine: bool,
 ) -> None:
-    """Refuse options that do not fit together, whatever the files say."""
-    if legacy and tendon is not None:
-        raise OptionError(wording("--tendon", "the execution file's, with --legacy", tendon))
-    if not legacy and solver == "annealing":
-        raise OptionError(wording("--solver", "gradient, without --legacy", solver))
-    if legacy and weights == "auto":
-        raise OptionError(wording("--weights", "file, with --legacy", weights))
-    if legacy and weightings is not None:
-        raise OptionError(
-            wording("--weightings", "no such option with --legacy", f"'{weightings}'")
-        )
-    if refine and weightings is None:
-        raise OptionError(wording("--refine", "--weightings WEIGHTINGS.csv, too", "none"))
-
-
-def _check_type(
-    folder: RunFolder, solver: Solver | None, weights: WeightsFrom, weightings: Path | None
-) -> None:
-    """Refuse options that the type of model in the execution file has no use for."""
-    hybrid = folder.execution.hybrid
-    if hybrid is None and (solver is not None or weights == "auto"):
-        expected = "an execution file with <hybrid>"
-        raise OptionError(wording("--solver and --weights", expected, "<openLoop/>"))
-    if hybrid is not None and weightings is not None:
-        expected = "an execution file with <openLoop/>"
-        raise OptionError(wording("--weightings", expected, "<hybrid>"))
+    """Refuse options that do not fit together, or to the type of model in the execution file."""
+    auto, hybrid = weights == "auto", folder.execution.hybrid is not None
+    for is_wrong, name, expected, got in (
+        (legacy and tendon, "--tendon", "the execution file's, with --legacy", tendon),
+        (solver == "annealing" and not legacy, "--solver", "gradient, without --legacy", solver),
+        (legacy and auto, "--weights", "file, with --legacy", weights),
+        (legacy and weightings, "--weightings", "no such option with --legacy", weightings),
+        (refine and not weightings, "--refine", "--weightings FILE, too", "none"),
+        (solver and not hybrid, "--solver", "an execution file with <hybrid>", "<openLoop/>"),
+        (auto and not hybrid, "--weights", "an execution file with <hybrid>", "<openLoop/>"),
+        (weightings and hybrid, "--weightings", "an execution file with <openLoop/>", "<hybrid>"),
+    ):
+        if is_wrong:
+            raise OptionError(wording(name, expected, str(got)))
 
 
 def _engine_kind(folder: RunFolder, tendon: TendonKind | None) -> str:

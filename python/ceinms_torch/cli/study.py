@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
-from ceinms_torch.cli.display import note, shown_warnings, stderr, stdout
+from ceinms_torch.cli.display import note, progress_bar, shown_warnings, stdout
 from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError, wording
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 _LONG = "Parameters within their ranges, 0 to 1"
 
 
-class StudyProgress:
-    """A progress bar over the parts of a study.
+@contextmanager
+def study_progress(name: str, n_part: int, *, quiet: bool) -> Iterator[Callable[[int, str], None]]:
+    """Show a progress bar over the parts of a study.
 
     Parameters
     ----------
@@ -37,40 +38,15 @@ class StudyProgress:
         How many parts there are.
     quiet : bool
         Show nothing.
+
+    Yields
+    ------
+    callable
+        To be called with the number of parts that are done, and how the next one goes.
     """
-
-    def __init__(self, name: str, n_part: int, *, quiet: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[state]}"),
-            console=stderr,
-            disable=quiet,
-        )
-        self._task = self._progress.add_task(name, total=n_part, state="")
-
-    def __enter__(self) -> StudyProgress:
-        """Start the display."""
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the display and leave its last state visible."""
-        self._progress.stop()
-
-    def show(self, n_done: int, state: str) -> None:
-        """Show how far the study is.
-
-        Parameters
-        ----------
-        n_done : int
-            Parts that are done.
-        state : str
-            What is being done, and how it goes.
-        """
-        self._progress.update(self._task, completed=n_done, state=escape(state))
+    with progress_bar(quiet=quiet) as bar:
+        task = bar.add_task(name, total=n_part, state="")
+        yield lambda n_done, state: bar.update(task, completed=n_done, state=escape(state))
 
 
 def _shown(table: Table) -> RichTable:
@@ -132,7 +108,6 @@ def run_study(
     finish: Callable[[StudyResult, Path], StudyResult],
     quiet: bool,
     source: Path | None = None,
-    what: str = "a setup file",
 ) -> None:
     """Do a study, or draw an earlier one once more: compute, finish, write, show.
 
@@ -152,8 +127,6 @@ def run_study(
         No tables.
     source : Path, optional
         Folder or ``result.json`` of an earlier study, in place of what is worked on.
-    what : str
-        What it works on, for a message.
 
     Raises
     ------
@@ -174,7 +147,7 @@ def run_study(
         result = _computed(compute, worked_on, directory)
     else:
         got = "neither" if source is None else "both"
-        raise OptionError(wording(study, f"{what}, or --from with a folder", got))
+        raise OptionError(wording(study, "a file to work on, or --from with a folder", got))
     result = finish(result, directory)
     result.write(directory)  # last: it says that everything beside it is complete
     if not quiet:

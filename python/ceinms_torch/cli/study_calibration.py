@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceinms_torch.cli.options import (
-    Jobs,
-    Methods,
-    Out,
-    Quiet,
-    Seeds,
-    SetupOfStudy,
-    Source,
-    Test,
-    given,
-    words,
-)
-from ceinms_torch.cli.study import StudyProgress, read_inputs, run_study
+from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.study import read_inputs, run_study, study_progress
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.calibration import CalibrationOptions
@@ -43,11 +32,11 @@ Tables and figures once more:
 STUDY = "calibration"
 
 
-def calibration_command(
-    setup: SetupOfStudy = None,
-    test: Test = None,
-    methods: Methods = "",
-    seeds: Seeds = None,
+def command(
+    setup: opt.SetupOfStudy = None,
+    test: opt.Test = None,
+    methods: opt.Methods = "",
+    seeds: opt.Seeds = None,
     lm_starts: Annotated[
         int, typer.Option(min=1, help="lm is run once more with so many starts; 1 for not.")
     ] = 32,
@@ -70,10 +59,10 @@ def calibration_command(
             "default the name without its last part after an underscore, or its last digits.",
         ),
     ] = None,
-    jobs: Jobs = 2,
-    out: Out = None,
-    source: Source = None,
-    quiet: Quiet = False,
+    jobs: opt.Jobs = 2,
+    out: opt.Out = None,
+    source: opt.Source = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Compare all methods over seeds, validate, and say how many trials are enough.
 
@@ -86,14 +75,14 @@ def calibration_command(
     from ceinms_torch.studies.calibration import CalibrationOptions  # noqa: PLC0415  slow to load
 
     options = CalibrationOptions(
-        methods=tuple(words(methods)),
+        methods=tuple(opt.words(methods)),
         lm_starts=lm_starts,
         full=full,
         validation=validation,
         folds=folds,
         conditions=conditions,
         jobs=jobs,
-        **given(seeds=seeds and tuple(range(seeds))),
+        **opt.given(seeds=seeds and tuple(range(seeds))),
     )
     run_study(
         STUDY,
@@ -137,14 +126,14 @@ def _run(
 
     folder, tests, inputs = read_inputs(setup, test)
     plan = plan_study(folder, tests, options, setup=setup, files=test or ())
-    with StudyProgress("calibrating", len({one.cell for one in plan}), quiet=quiet) as bar:
+    with study_progress("calibrating", len({one.cell for one in plan}), quiet=quiet) as show:
         study = study_calibration(
             plan,
             directory,
             inputs,
             max_evaluations=annealing_budget(folder, options),
             jobs=options.jobs,
-            progress=bar.show,
+            progress=show,
         )
     return StudyResult(
         study=STUDY,

@@ -9,21 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceinms_torch.cli.options import (
-    Jobs,
-    Out,
-    Quiet,
-    Seeds,
-    SetupOfStudy,
-    Source,
-    Starts,
-    Synergies,
-    Test,
-    given,
-    synergy_number,
-    words,
-)
-from ceinms_torch.cli.study import StudyProgress, read_inputs, run_study
+from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.study import read_inputs, run_study, study_progress
 from ceinms_torch.errors import OptionError, wording
 
 if TYPE_CHECKING:
@@ -47,16 +34,16 @@ Three numbers of electrodes only, and the figure once more:
 STUDY = "electrodes"
 
 
-def electrodes_command(
-    setup: SetupOfStudy = None,
-    test: Test = None,
+def command(
+    setup: opt.SetupOfStudy = None,
+    test: opt.Test = None,
     counts: Annotated[
         str, typer.Option(help="Numbers of electrodes to keep, such as 5,3,2; all by default.")
     ] = "",
-    synergies: Synergies = None,
-    seeds: Seeds = None,
-    starts: Starts = None,
-    jobs: Jobs = 2,
+    synergies: opt.Synergies = None,
+    seeds: opt.Seeds = None,
+    starts: opt.Starts = None,
+    jobs: opt.Jobs = 2,
     recommend: Annotated[
         float | None,
         typer.Option(
@@ -66,9 +53,9 @@ def electrodes_command(
             "most this share above that with all electrodes, such as 0.1.",
         ),
     ] = None,
-    out: Out = None,
-    source: Source = None,
-    quiet: Quiet = False,
+    out: opt.Out = None,
+    source: opt.Source = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Remove electrodes one after the other, and calibrate without and with synergies.
 
@@ -85,10 +72,10 @@ def electrodes_command(
     options = ElectrodeOptions(
         counts=_counts(counts),
         jobs=jobs,
-        **given(
+        **opt.given(
             seeds=seeds and tuple(range(seeds)),
             starts=starts,
-            n_synergy=synergy_number(synergies),
+            n_synergy=opt.synergy_number(synergies),
         ),
     )
     run_study(
@@ -132,8 +119,8 @@ def _run(
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
     folder, _, inputs = read_inputs(setup, test)
-    with StudyProgress("calibrating", n_calibrations(folder, options), quiet=quiet) as bar:
-        study = study_electrodes(folder, setup, test, directory, inputs, options, bar.show)
+    with study_progress("calibrating", n_calibrations(folder, options), quiet=quiet) as show:
+        study = study_electrodes(folder, setup, test, directory, inputs, options, show)
     return StudyResult(
         study=STUDY,
         options=dataclasses.asdict(options) | {"test": list(map(str, test))},
@@ -143,7 +130,7 @@ def _run(
 
 
 def _counts(text: str) -> tuple[int, ...] | None:
-    numbers = words(text)
+    numbers = opt.words(text)
     if not all(number.isdecimal() for number in numbers):
         raise OptionError(wording("--counts", "whole numbers, such as 5,3,2", repr(text)))
     return tuple(map(int, numbers)) or None

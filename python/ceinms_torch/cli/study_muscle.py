@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceinms_torch.cli.options import Out, Quiet, Source, SubjectFile
-from ceinms_torch.cli.study import StudyProgress, run_study
+from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.study import run_study, study_progress
 from ceinms_torch.errors import OptionError, wording
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ The tables and figures once more:
 STUDY = "muscle"
 
 
-def muscle_command(
+def command(
     recordings: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -41,7 +41,7 @@ def muscle_command(
             "activation.",
         ),
     ] = None,
-    subject: SubjectFile = None,
+    subject: opt.SubjectFile = None,
     offset: Annotated[
         float,
         typer.Option(
@@ -57,9 +57,9 @@ def muscle_command(
             "default, measured 1.17 N for the rat soleus.",
         ),
     ] = None,
-    out: Out = None,
-    source: Source = None,
-    quiet: Quiet = False,
+    out: opt.Out = None,
+    source: opt.Source = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Fit a muscle with each of four tendons to one recording, and predict the others.
 
@@ -79,7 +79,6 @@ def muscle_command(
         compute=lambda *_: _run(files, subject, offset, reference_force, quiet=quiet),
         finish=_finish,
         quiet=quiet,
-        what="recordings",
     )
 
 
@@ -96,11 +95,11 @@ def _run(
     from ceinms_torch.studies.muscle_models import MODELS  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
-    with StudyProgress("fitting", len(MODELS), quiet=quiet) as bar:
+    with study_progress("fitting", len(MODELS), quiet=quiet) as show:
         study = study_muscle(
-            recordings, subject, offset=offset, reference_force=reference_force, progress=bar.show
+            recordings, subject, offset=offset, reference_force=reference_force, progress=show
         )
-        bar.show(len(MODELS), "")
+        show(len(MODELS), "")
     files = [*recordings, *([subject] if subject is not None else [])]
     return StudyResult(
         study=STUDY,

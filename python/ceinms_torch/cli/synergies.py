@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ceinms_torch.cli.options import (
-    Out,
-    Quiet,
-    Seed,
-    Starts,
-    SubjectFile,
-    Synergies,
-    synergy_number,
-)
-from ceinms_torch.cli.study import StudyProgress, run_study
+from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.study import run_study, study_progress
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.result_file import StudyResult
@@ -42,13 +34,13 @@ Primitives as sums of five Gaussians over a gait cycle:
 STUDY = "synergies"
 
 
-def synergies_command(
+def command(
     inputs: Annotated[
         list[Path],
         typer.Argument(help="A calibration setup file, or the inputData.xml of one trial or more."),
     ],
-    out: Out = None,
-    synergies: Synergies = None,
+    out: opt.Out = None,
+    synergies: opt.Synergies = None,
     threshold: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Variance to account for, by the rule vaf.")
     ] = 0.85,
@@ -60,7 +52,7 @@ def synergies_command(
             "can be followed: moments with --subject, held-out with two trials."
         ),
     ] = None,
-    subject: SubjectFile = None,
+    subject: opt.SubjectFile = None,
     per_trial: Annotated[
         bool,
         typer.Option("--per-trial", help="Weightings of each trial, not one set for all of them."),
@@ -72,9 +64,9 @@ def synergies_command(
         bool,
         typer.Option("--cyclic", help="Trials are whole cycles: Gaussians go on at the start."),
     ] = False,
-    starts: Starts = None,
-    seed: Seed = 0,
-    quiet: Quiet = False,
+    starts: opt.Starts = None,
+    seed: opt.Seed = 0,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Extract muscle synergies from recorded excitations, and choose their number.
 
@@ -85,7 +77,7 @@ def synergies_command(
     reliability as .png and .svg.
     """
     options = {
-        "synergies": synergy_number(synergies) or "auto",
+        "synergies": opt.synergy_number(synergies) or "auto",
         "threshold": threshold,
         "rule": rule,
         "subject": None if subject is None else str(subject),
@@ -125,7 +117,7 @@ def _run(
     number = None if options["synergies"] == "auto" else options["synergies"]
     n_part = 1 if number else len(default_numbers(len(read.recordings[0].channels)))
     subject = options["subject"]
-    with StudyProgress("extracting synergies", n_part, quiet=quiet) as bar:
+    with study_progress("extracting synergies", n_part, quiet=quiet) as show:
         study = study_synergies(
             read,
             number=number,
@@ -137,7 +129,7 @@ def _run(
             cyclic=options["cyclic"],
             replicates=options["starts"] or REPLICATES,
             seed=options["seed"],
-            callback=lambda n: bar.show(n_part if number else n, ""),
+            callback=lambda n: show(n_part if number else n, ""),
         )
     write_synergies(study, directory)
     _draw(study, directory)

@@ -122,8 +122,8 @@ class CalibrationStudy:
             control, run = Comparison.from_dict({**data["comparison"], **runs}).runs
             fold = Fold(
                 name=one["fold"]["name"],
-                own=tuple(one["fold"]["own"]),
-                unseen=tuple(one["fold"]["unseen"]),
+                calibration=tuple(one["fold"]["calibration"]),
+                test=tuple(one["fold"]["test"]),
             )
             parts.append(Part(**{**one, "fold": fold, "control": control, "run": run}))
         return cls(
@@ -157,13 +157,13 @@ def plan_study(
     folder : CalibrationFolder
         What the setup file points at.
     tests : mapping of str to Trial
-        Unseen trials by name.
+        Test trials by name.
     options : CalibrationOptions
         What to do.
     setup : Path
         The setup file, for processes of their own.
     files : sequence of Path
-        ``inputData.xml`` of the unseen trials.
+        ``inputData.xml`` of the test trials.
 
     Returns
     -------
@@ -177,8 +177,8 @@ def plan_study(
         If a method, a number of folds or a pattern of conditions is impossible.
     """
     check_trial_names([*folder.trials, *tests.values()])
-    own = tuple(trial.name for trial in folder.trials)
-    pool = (*own, *tests)
+    known = tuple(trial.name for trial in folder.trials)
+    pool = (*known, *tests)
     methods = options.methods or tuple(usual_methods(folder.plan))
     budget = annealing_budget(folder, options)
 
@@ -186,8 +186,8 @@ def plan_study(
         cell = CalibrationCell(
             setup=setup,
             tests=tuple(files),
-            own=fold.own,
-            unseen=fold.unseen,
+            calibration=fold.calibration,
+            test=fold.test,
             candidate=one,
             # Only an annealing has a budget, and others are the same calibration whatever it is.
             max_evaluations=cap if one.method == "annealing" else None,
@@ -198,7 +198,7 @@ def plan_study(
     if options.lm_starts > 1:
         several = [one for one in candidates if one.method == "lm"]
         candidates += [dataclasses.replace(one, starts=options.lm_starts) for one in several]
-    whole = Fold(name="all", own=own, unseen=tuple(tests))
+    whole = Fold(name="all", calibration=known, test=tuple(tests))
     plan = [planned(SEEDS, whole, one) for one in candidates]
     if not options.validation:
         return plan
@@ -217,8 +217,8 @@ def plan_study(
             and one.starts == 1
             and (one.method != "annealing" or seed == options.seeds[0])
         ]
-        for n_own in _spread_counts(len(pool)):
-            fold = Fold(name=f"{n_own}", own=pool[:n_own], unseen=())
+        for n in _spread_counts(len(pool)):
+            fold = Fold(name=f"{n}", calibration=pool[:n], test=())
             # A budget of one evaluation would be spent before the first temperature.
             plan += [planned(COST, fold, one, cap=2) for one in measured]
     return plan

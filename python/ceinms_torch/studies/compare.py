@@ -14,10 +14,10 @@ from ceinms_torch.calibration.calibrate import build_problem, calibrate
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
-from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, wording
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
+from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind, check_choice
 from ceinms_torch.model.options import Optimiser
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
 from ceinms_torch.model.subject import Subject
@@ -82,10 +82,12 @@ def candidates_of(
         no settings for its annealing.
     """
     chosen = [_common_name(tendon) for tendon in tendons or [plan.tendon.kind]]
-    _check_methods(methods)
-    _check_differ("tendons", chosen)
-    _check_differ("seeds", seeds)
+    if not methods:
+        raise OptionError(wording("methods", "at least one", "none"))
+    for name, values in {"methods": methods, "tendons": chosen, "seeds": seeds}.items():
+        _check_differ(name, values)
     for method in methods:
+        check_choice("methods", method, tuple(METHODS))
         choose_method(plan, method)
     return [
         Candidate(method=method, tendon=tendon, seed=seed)
@@ -98,17 +100,6 @@ def candidates_of(
 def _common_name(tendon: str) -> str:
     """Return what candidates call a tendon, a key of `TENDONS`."""
     return "stiff" if engine_tendon(tendon) == "stiff" else "elastic"
-
-
-def _check_methods(names: Sequence[str]) -> None:
-    for name in names:
-        if name not in METHODS:
-            hint = did_you_mean(name, tuple(METHODS))
-            expected = f"some of {', '.join(METHODS)}"
-            raise OptionError(wording("methods", expected, repr(name), hint))
-    if not names:
-        raise OptionError(wording("methods", "at least one", "none"))
-    _check_differ("methods", names)
 
 
 def _check_differ(option: str, values: Sequence[object]) -> None:

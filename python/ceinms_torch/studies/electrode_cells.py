@@ -51,7 +51,7 @@ class Cell:
     setup : Path
         The calibration setup file.
     tests : tuple of Path
-        ``inputData.xml`` of unseen trials.
+        ``inputData.xml`` of test trials.
     kept : tuple of str
         The electrodes that are left, sorted.
     method : {"EMG-driven", "synergy-hybrid"}
@@ -108,7 +108,7 @@ def compute_cell(cell: Cell, file: Path) -> dict[str, Any]:
     -------
     dict
         kept, method, seed; seconds, objective; n_synergy; fit of the calibration trials; test, the
-        fit of unseen trials by way of driving them; withheld, the errors of synthesised excitations
+        fit of test trials by way of driving them; withheld, the errors of synthesised excitations
         by trials and MTU; parameters, relative to their ranges, by kind and MTU.
     """
     with warnings.catch_warnings():

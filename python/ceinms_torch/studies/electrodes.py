@@ -111,7 +111,7 @@ def study_electrodes(
     setup : Path
         The setup file, for processes of their own.
     tests : sequence of Path
-        ``inputData.xml`` of unseen trials.
+        ``inputData.xml`` of test trials.
     directory : Path
         Where finished calibrations are kept, and looked for.
     inputs : dict of str to str

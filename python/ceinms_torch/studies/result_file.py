@@ -18,7 +18,7 @@ from ceinms_torch.results.write import versions
 
 RESULT_FILE = "result.json"
 # Raised when a file of today could not be read by the code of yesterday.
-FORMAT = 1
+FORMAT = 2
 
 Cell = str | int | float | None
 

@@ -33,7 +33,7 @@ def test_messages(tiny_folder, tmp_path):
     edit(tiny_folder / "calibration.xml", " trial2/inputData.xml", "")
     for arguments, message in (
         ((setup,), "validation: expected at least two trials, got 1"),
-        ((setup, "--methods", "magic"), "methods: expected some of"),
+        ((setup, "--methods", "magic"), "methods: expected one of"),
         ((), "a file to work on, or --from with a folder, got neither"),
         (("--from", tmp_path), "a result file"),
     ):

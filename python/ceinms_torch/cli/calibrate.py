@@ -161,12 +161,12 @@ def command(
         if out is not None:
             subject_file = out / subject_file.name
         directory = results_folder(setup, out)
-        check_writable(subject_file.parent)
         plan = with_hybrid(folder.plan, hybrid, opt.synergy_number(synergies))
         plan = _with_normalisation(plan, normalisation)
         name, options = _choose(plan, method)
         options = _changed(options, max_iterations, settings or [])
         say_overwriting(subject_file, directory / "result.json")
+        check_writable(subject_file.parent)
         if name != "annealing":
             _say_what_differs(folder, name)
         with CalibrationProgress(

@@ -35,12 +35,13 @@ if TYPE_CHECKING:
         DataError,
         FileFormatError,
         OptionError,
+        Place,
     )
     from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
     from ceinms_torch.excitations.weights import WeightChoice, choose_weights
     from ceinms_torch.inputs.calibrate import calibrate
     from ceinms_torch.inputs.checks.check import check_folder
-    from ceinms_torch.inputs.checks.findings import CheckReport, Finding, Place
+    from ceinms_torch.inputs.checks.findings import CheckReport, Finding
     from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
     from ceinms_torch.io.storage import Storage, read_storage, write_storage
     from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
@@ -85,6 +86,7 @@ _HOMES = {
         "DataError",
         "FileFormatError",
         "OptionError",
+        "Place",
     ),
     "io.storage": ("Storage", "read_storage", "write_storage"),
     "model.calibration": ("CalibrationPlan", "CalibrationStep", "ParameterSpec"),
@@ -116,7 +118,7 @@ _HOMES = {
     "calibration.identifiability": ("Identifiability", "identifiability"),
     "calibration.parameter_space": ("ParameterSpace",),
     "inputs.checks.check": ("check_folder",),
-    "inputs.checks.findings": ("CheckReport", "Finding", "Place"),
+    "inputs.checks.findings": ("CheckReport", "Finding"),
     "preoptimisation.muscle_volume": ("scale_max_isometric_force",),
     "preoptimisation.operating_range": (
         "OperatingRange",

@@ -17,7 +17,7 @@ from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace, groups_of
 from ceinms_torch.calibration.problems.legacy import LegacyProblem
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.errors import CeinmsTorchWarning, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
@@ -101,7 +101,10 @@ class Annealing(Calibration):
                 if name == "seed":
                     hint += "; set its variant to modern for numbers by a seed"
                 raise OptionError(
-                    wording(name, "the default, with annealing", "another value", hint)
+                    where=name,
+                    expected="the default, with annealing",
+                    got="another value",
+                    hint=hint,
                 )
         _check_plan(self.plan)
         check_trials(self.subject, self.trials, self.plan)
@@ -186,22 +189,18 @@ def _check_plan(plan: CalibrationPlan) -> None:
     for step in plan.steps:
         if step.objective != Objective():
             raise OptionError(
-                wording(
-                    "objective",
-                    "<minimizeTorqueError/> as CEINMS has it",
-                    "one with a normalisation, penalties or preferences of its own",
-                    "other methods than annealing take it",
-                )
+                where="objective",
+                expected="<minimizeTorqueError/> as CEINMS has it",
+                got="one with a normalisation, penalties or preferences of its own",
+                hint="other methods than annealing take it",
             )
         for spec in step.parameters:
             if spec.kind == "emDelay":
                 raise OptionError(
-                    wording(
-                        location(plan.path, spec.line, "<parameter>"),
-                        "a parameter that CEINMS can calibrate",
-                        "emDelay",
-                        "other methods than annealing calibrate it",
-                    )
+                    where=Place(plan.path, spec.line, "<parameter>"),
+                    expected="a parameter that CEINMS can calibrate",
+                    got="emDelay",
+                    hint="other methods than annealing calibrate it",
                 )
 
 

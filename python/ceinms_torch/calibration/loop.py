@@ -27,7 +27,7 @@ from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start, StepResult
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import LevenbergMarquardt, check_whole
@@ -177,7 +177,7 @@ class Calibration:
         check_whole("threads", self.threads, least=1)
         check_whole("seed", self.seed, least=0)
         if self.begin_at is not None and self.start == "random":
-            raise OptionError(wording("start", "subject, with begin_at", "random"))
+            raise OptionError(where="start", expected="subject, with begin_at", got="random")
         self.check()
         subject = self.subject
         steps: list[StepResult] = []
@@ -229,12 +229,10 @@ class Calibration:
         minimum, starts = self.search(number, space, problems, report_to)
         if not math.isfinite(minimum.objective):
             raise DataError(
-                wording(
-                    f"calibration step {number + 1}",
-                    f"a finite objective {self.finite_where}",
-                    "NaN or infinity",
-                    "check lengths, moment arms and start values of all MTUs",
-                )
+                where=f"calibration step {number + 1}",
+                expected=f"a finite objective {self.finite_where}",
+                got="NaN or infinity",
+                hint="check lengths, moment arms and start values of all MTUs",
             )
         if self.polish and minimum.status != "interrupted":
             minimum = go_on(problem, minimum, LevenbergMarquardt(), 0, report_to)
@@ -297,7 +295,9 @@ def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPla
     """
     if plan.activation != "exponential":
         hint = "calibration by gradient needs an activation that is smooth"
-        raise OptionError(wording("activation", "exponential", plan.activation, hint))
+        raise OptionError(
+            where="activation", expected="exponential", got=plan.activation, hint=hint
+        )
     check_trials(subject, trials, plan)
 
 
@@ -316,10 +316,12 @@ def check_trials(subject: Subject, trials: Sequence[Trial], plan: CalibrationPla
         that counts is constant.
     """
     if not trials:
-        raise DataError(wording("calibration", "at least one trial", "none"))
+        raise DataError(where="calibration", expected="at least one trial", got="none")
     names = [trial.name for trial in trials]
     if len(set(names)) < len(names):
-        raise DataError(wording("calibration", "trials with different names", ", ".join(names)))
+        raise DataError(
+            where="calibration", expected="trials with different names", got=", ".join(names)
+        )
     plan.check_names(subject)
     for trial in trials:
         check_names(subject, trial)

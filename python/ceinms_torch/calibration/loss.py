@@ -12,7 +12,7 @@ from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.loss import Loss, LossProblem, Variables, variable_groups
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import AdamW, Lbfgs, Optimiser
@@ -171,10 +171,14 @@ class _LossCalibration(Calibration):
         """Refuse what `calibrate` refuses, and trials that both fit and judge."""
         if self.plan.hybrid is not None:
             hint = "replace the plan's hybrid by None"
-            raise OptionError(wording("plan", "recorded excitations only", "<synergyHybrid>", hint))
+            raise OptionError(
+                where="plan", expected="recorded excitations only", got="<synergyHybrid>", hint=hint
+            )
         if self.variables and self.starts > 1:
             hint = "variables are changed in place, so that searches cannot share them"
-            raise OptionError(wording("starts", "1, with variables", str(self.starts), hint))
+            raise OptionError(
+                where="starts", expected="1, with variables", got=str(self.starts), hint=hint
+            )
         super().check()
         if self.validation:
             check_inputs(self.subject, self.validation, self.plan)
@@ -182,7 +186,10 @@ class _LossCalibration(Calibration):
         if both:
             hint = "validation trials judge what the others are fitted to"
             raise DataError(
-                wording("validation", "trials that are not fitted", ", ".join(sorted(both)), hint)
+                where="validation",
+                expected="trials that are not fitted",
+                got=", ".join(sorted(both)),
+                hint=hint,
             )
 
     def problem(self, step: CalibrationStep, space: ParameterSpace, threads: int) -> LossProblem:

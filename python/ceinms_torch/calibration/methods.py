@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
-from ceinms_torch.errors import OptionError, location, wording
+from ceinms_torch.errors import OptionError, Place
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import OPTIMISERS, AdamW, Lbfgs, Optimiser
+from ceinms_torch.model.options import OPTIMISERS, AdamW, Lbfgs, MethodName, Optimiser
 
 Options = Optimiser | SimulatedAnnealing
 
@@ -22,7 +23,7 @@ _WITH_SYNERGIES: dict[str, Optimiser] = {
         learning_rate=0.01, learning_rate_decay=0.9995, max_iterations=4000, patience=100
     ),
 }
-METHODS = (*_DEFAULTS, SimulatedAnnealing.method)
+METHODS: tuple[str, ...] = get_args(MethodName)
 
 
 def choose_method(
@@ -60,7 +61,7 @@ def choose_method(
     if options is not None:
         if method not in (None, options.method):
             raise OptionError(
-                wording("options", f"those of {method}", f"those of {options.method}")
+                where="options", expected=f"those of {method}", got=f"those of {options.method}"
             )
         return options
     if defaults is None:
@@ -71,9 +72,12 @@ def choose_method(
         if plan.hybrid is not None:
             hint = "primitives are searched, too, too many numbers for other methods"
             raise OptionError(
-                wording("method", "lbfgs or adamw with synergies", repr(method), hint)
+                where="method",
+                expected="lbfgs or adamw with synergies",
+                got=repr(method),
+                hint=hint,
             )
-        raise OptionError(wording("method", f"one of {', '.join(METHODS)}", repr(method)))
+        raise OptionError(where="method", expected=f"one of {', '.join(METHODS)}", got=repr(method))
     planned = plan.algorithm
     if planned.method in defaults and method in (None, planned.method):
         return planned
@@ -84,6 +88,6 @@ def _annealing(plan: CalibrationPlan) -> SimulatedAnnealing:
     """Return the plan's settings; there are no defaults, as in CEINMS."""
     if not isinstance(plan.algorithm, SimulatedAnnealing):
         expected = "<simulatedAnnealing>, whose settings have no defaults"
-        where = f"{location(plan.path)}: <algorithm>"
-        raise OptionError(wording(where, expected, "another algorithm"))
+        where = Place(plan.path, element="<algorithm>")
+        raise OptionError(where=where, expected=expected, got="another algorithm")
     return plan.algorithm

@@ -10,12 +10,13 @@ from ceinms_torch.calibration.annealing import Annealing
 from ceinms_torch.calibration.loop import Calibration
 from ceinms_torch.calibration.methods import Options, choose_method
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import MethodName
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
@@ -28,7 +29,7 @@ def calibrate(
     plan: CalibrationPlan | None = None,
     *,
     generator: ExcitationGenerator | None = None,
-    method: str | None = None,
+    method: MethodName | None = None,
     options: Options | None = None,
     objective: Objective | None = None,
     engine: EngineName = "fused",
@@ -122,7 +123,7 @@ def calibrate(
         source = source.subject
     if trials is None or plan is None:
         raise OptionError(
-            wording("calibrate", "a folder, or subject, trials and plan", "a subject")
+            where="calibrate", expected="a folder, or subject, trials and plan", got="a subject"
         )
     asked_for: dict[str, Any] = {
         "subject": source,
@@ -146,5 +147,7 @@ def calibrate(
         return Calibration(**asked_for).run()
     if generator is None:
         hint = "give the folder, or generator="
-        raise OptionError(wording("generator", "one, with <synergyHybrid>", "none", hint))
+        raise OptionError(
+            where="generator", expected="one, with <synergyHybrid>", got="none", hint=hint
+        )
     return HybridCalibration(**asked_for, generator=generator).run()

@@ -12,7 +12,7 @@ from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import FusedProblem
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
@@ -165,10 +165,8 @@ def _check_recorded(
     ):
         if origin == "recorded" and not is_recorded:
             raise DataError(
-                wording(
-                    f"trial {trial.name}: excitation of {name}",
-                    "a recording, as in the calibration that the weightings are from",
-                    "none",
-                    f"compare its <excitation> in {generator.path or 'the excitation generator'}",
-                )
+                where=Place(trial=trial.name, element=f"excitation of {name}"),
+                expected="a recording, as in the calibration that the weightings are from",
+                got="none",
+                hint=f"compare its <excitation> in {generator.path or 'the excitation generator'}",
             )

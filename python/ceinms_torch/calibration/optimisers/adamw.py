@@ -9,7 +9,7 @@ from ceinms_torch.calibration.optimisers.adamw_with_variables import minimise_wi
 from ceinms_torch.calibration.optimisers.compiled import run_compiled
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
 from ceinms_torch.calibration.optimisers.problem import FloatArray, LossWithVariables, Problem
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import AdamW
 
 
@@ -35,4 +35,4 @@ def minimise_adamw(
     if isinstance(problem.core, (_torch.Problem, _torch.HybridProblem)):
         begin = torch.from_numpy(start).to(problem.device)
         return run_compiled(_torch.minimise_adamw, problem.core, begin, callback, **settings)
-    raise OptionError(wording("method", "another one for this problem", "adamw"))
+    raise OptionError(where="method", expected="another one for this problem", got="adamw")

@@ -6,7 +6,7 @@ from ceinms_torch import _kernel
 from ceinms_torch.calibration.optimisers.compiled import run_compiled
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
 from ceinms_torch.calibration.optimisers.problem import FloatArray, InOwnUnits, Problem
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 
 
 def minimise_annealing(
@@ -25,7 +25,7 @@ def minimise_annealing(
         If the problem is not of CEINMS's own model.
     """
     if not isinstance(problem, InOwnUnits):
-        raise OptionError(wording("method", "another one for this problem", "annealing"))
+        raise OptionError(where="method", expected="another one for this problem", got="annealing")
     bounds = {"lower": problem.lower, "upper": problem.upper}
     search = _kernel.legacy_anneal
     return run_compiled(search, problem.core, start, callback, options=options, **bounds)

@@ -9,7 +9,7 @@ import numpy as np
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
 from ceinms_torch.calibration.optimisers.problem import Differentiable, FloatArray, Problem
 from ceinms_torch.calibration.optimisers.run import NotFiniteError, Run
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import Lbfgs
 
 # Measured (cpp/EQUATIONS.md, "The search of eq. (5)"). Where a search starts, curvatures say little
@@ -39,7 +39,7 @@ def minimise_lbfgs(
         If the problem has no gradient.
     """
     if not isinstance(problem, Differentiable):
-        raise OptionError(wording("method", "another one for this problem", "lbfgs"))
+        raise OptionError(where="method", expected="another one for this problem", got="lbfgs")
     search = _Search(problem, start, options, callback)
     return search.run.finish(start, search)
 

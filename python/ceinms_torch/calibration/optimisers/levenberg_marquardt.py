@@ -8,7 +8,7 @@ from ceinms_torch import _kernel
 from ceinms_torch.calibration.optimisers.compiled import run_compiled
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
 from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import LevenbergMarquardt
 
 
@@ -36,5 +36,7 @@ def least_squares_core(problem: Problem) -> _kernel.Problem:
         If the problem has none.
     """
     if not isinstance(problem.core, _kernel.Problem):
-        raise OptionError(wording("method", "adamw or lbfgs", "lm", problem.why_no_residuals))
+        raise OptionError(
+            where="method", expected="adamw or lbfgs", got="lm", hint=problem.why_no_residuals
+        )
     return problem.core

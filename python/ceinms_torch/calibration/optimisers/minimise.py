@@ -12,7 +12,7 @@ from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
 from ceinms_torch.calibration.optimisers.levenberg_marquardt import minimise_lm
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
 from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
 
 # By type of options. Each takes problem, start, options and callback, asks the problem for what it
@@ -54,5 +54,5 @@ def minimise(
     """
     if type(options) not in SEARCHES:
         names = ", ".join(kind.__name__ for kind in SEARCHES)
-        raise OptionError(wording("options", f"one of {names}", type(options).__name__))
+        raise OptionError(where="options", expected=f"one of {names}", got=type(options).__name__)
     return SEARCHES[type(options)](problem, start, options, callback)

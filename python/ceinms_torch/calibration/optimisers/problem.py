@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
@@ -123,4 +123,4 @@ def independent_loss() -> OptionError:
         "else that is to be optimised in variables"
     )
     expected = "a tensor that depends on what is optimised"
-    return OptionError(wording("loss", expected, "one that does not", hint))
+    return OptionError(where="loss", expected=expected, got="one that does not", hint=hint)

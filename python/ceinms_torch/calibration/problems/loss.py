@@ -16,7 +16,7 @@ from ceinms_torch.calibration.optimisers.problem import (
 )
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.tensor import TensorProblem, term_values
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
@@ -214,7 +214,7 @@ class LossProblem(LossWithVariables):
         if self.variables or self._validation is not None:
             got = "another method with variables or validation trials"
             hint = "others change parameters only, and judge them by the calibration trials"
-            raise OptionError(wording("options", "AdamW", got, hint))
+            raise OptionError(where="options", expected="AdamW", got=got, hint=hint)
         at = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
         loss, evaluation = self.evaluate(at)
         (gradient,) = torch.autograd.grad(loss, at, allow_unused=True)
@@ -243,9 +243,11 @@ class LossProblem(LossWithVariables):
 
         loss: Any = self._loss(state)
         if not isinstance(loss, torch.Tensor):
-            raise OptionError(wording("loss", "a scalar tensor", type(loss).__name__))
+            raise OptionError(where="loss", expected="a scalar tensor", got=type(loss).__name__)
         if loss.numel() != 1:
-            raise OptionError(wording("loss", "a scalar tensor", f"shape {tuple(loss.shape)}"))
+            raise OptionError(
+                where="loss", expected="a scalar tensor", got=f"shape {tuple(loss.shape)}"
+            )
         return loss.reshape(())
 
 
@@ -277,12 +279,16 @@ def variable_groups(variables: Variables) -> list[dict[str, Any]]:
     for group in groups:
         if "params" not in group:
             got = f"one with {', '.join(group) or 'nothing'}"
-            raise OptionError(wording("variables", "groups with tensors as 'params'", got))
+            raise OptionError(
+                where="variables", expected="groups with tensors as 'params'", got=got
+            )
         params = group["params"]
         group["params"] = [params] if isinstance(params, torch.Tensor) else list(params)
         for one in group["params"]:
             if not isinstance(one, torch.Tensor) or not (one.is_leaf and one.requires_grad):
                 hint = "give the parameters() of a module, or tensors made with requires_grad=True"
                 expected = "leaf tensors that require grad"
-                raise OptionError(wording("variables", expected, type(one).__name__, hint))
+                raise OptionError(
+                    where="variables", expected=expected, got=type(one).__name__, hint=hint
+                )
     return groups

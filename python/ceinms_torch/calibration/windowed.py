@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.settings import problem_settings
+from ceinms_torch.calibration.problems.fused import problem_settings
 from ceinms_torch.calibration.window_history import WindowHistory
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan

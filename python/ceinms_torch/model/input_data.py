@@ -8,12 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ceinms_torch.errors import (
-    CeinmsTorchWarning,
-    DataError,
-    Place,
-    did_you_mean,
-)
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place, did_you_mean
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text

@@ -11,12 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import (
-    CeinmsTorchWarning,
-    DataError,
-    FileFormatError,
-    Place,
-)
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData

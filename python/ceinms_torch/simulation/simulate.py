@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -95,7 +95,7 @@ def engine_tendon(tendon: str | Tendon) -> str:
     """
     kind = tendon.kind if isinstance(tendon, Tendon) else tendon
     if kind not in ENGINE_TENDONS:
-        hint = _WHY_NOT.get(kind)
+        hint = _WHY_NOT.get(kind) or did_you_mean(kind, tuple(ENGINE_TENDONS))
         raise OptionError(
             where="tendon",
             expected=f"one of {', '.join(ENGINE_TENDONS)}",

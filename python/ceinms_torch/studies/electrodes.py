@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,17 +34,17 @@ class ElectrodeOptions:
         Repetitions.
     starts : int
         Starts of every calibration, the best is kept.
-    n_synergy : int
+    n_synergy : int or "auto"
         Most synergies; fewer where fewer electrodes are left.
-    processes : int
+    jobs : int
         Processes side by side; results do not depend on it.
     """
 
     counts: tuple[int, ...] | None = None
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     starts: int = 8
-    n_synergy: int = 4
-    processes: int = 1
+    n_synergy: int | Literal["auto"] = 4
+    jobs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def study_electrodes(
     setup : Path
         The setup file, for processes of their own.
     tests : sequence of Path
-        ``inputData.xml`` of unseen trials.
+        ``inputData.xml`` of test trials.
     directory : Path
         Where finished calibrations are kept, and looked for.
     inputs : dict of str to str
@@ -155,7 +155,7 @@ def study_electrodes(
         for electrode in electrodes
     }
     first = [one for cells in dropped.values() for one in cells]
-    with CellRunner(compute_cell, directory, inputs, options.processes, progress) as run:
+    with CellRunner(compute_cell, directory, inputs, options.jobs, progress) as run:
         found = run.all(first)
         ranking = sorted(
             (

@@ -19,18 +19,18 @@ class Fold:
     ----------
     name : str
         What is held out.
-    own, unseen : tuple of str
+    calibration, test : tuple of str
         Trials to calibrate on, and to predict; together all, none in both.
     """
 
     name: str
-    own: tuple[str, ...]
-    unseen: tuple[str, ...]
+    calibration: tuple[str, ...]
+    test: tuple[str, ...]
 
 
-def _without(trials: Sequence[str], unseen: Sequence[str], name: str) -> Fold:
-    own = tuple(trial for trial in trials if trial not in unseen)
-    return Fold(name=name, own=own, unseen=tuple(unseen))
+def _without(trials: Sequence[str], test: Sequence[str], name: str) -> Fold:
+    calibration = tuple(trial for trial in trials if trial not in test)
+    return Fold(name=name, calibration=calibration, test=tuple(test))
 
 
 def trial_folds(trials: Sequence[str], n_fold: int | None = None, seed: int = 0) -> list[Fold]:
@@ -162,9 +162,8 @@ def drawn_folds(trials: Sequence[str], seed: int) -> list[Fold]:
     """
     order = [trials[i] for i in np.random.default_rng(seed).permutation(len(trials))]
     folds = []
-    for n_own in range(1, len(order)):
-        # In their own order: the sum over trials would differ by rounding otherwise.
-        own = tuple(trial for trial in trials if trial in order[:n_own])
-        unseen = tuple(trial for trial in trials if trial not in own)
-        folds.append(Fold(name=f"{n_own}", own=own, unseen=unseen))
+    for n_trial in range(1, len(order)):
+        # In the order of all trials: the sum over trials would differ by rounding otherwise.
+        left_out = [trial for trial in trials if trial in order[n_trial:]]
+        folds.append(_without(trials, left_out, f"{n_trial}"))
     return folds

@@ -18,7 +18,7 @@ from ceinms_torch.results.write import versions
 
 RESULT_FILE = "result.json"
 # Raised when a file of today could not be read by the code of yesterday.
-FORMAT = 1
+FORMAT = 2
 
 Cell = str | int | float | None
 
@@ -73,10 +73,10 @@ class StudyResult:
         Name of the study, that of its command.
     options : dict
         What was asked for, ready for JSON.
-    tables : tuple of Table
-        What is printed.
     data : dict
         What the figures are drawn from, ready for JSON.
+    tables : tuple of Table
+        What is printed.
     notes : tuple of str
         What a reader of the tables must know.
     warnings : tuple of str
@@ -91,8 +91,8 @@ class StudyResult:
 
     study: str
     options: dict[str, Any]
-    tables: tuple[Table, ...]
     data: dict[str, Any] = field(repr=False)
+    tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     is_complete: bool = True

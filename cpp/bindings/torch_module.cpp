@@ -1,6 +1,7 @@
 /// The extension module ceinms_torch._torch: the tensor and calibration layers for Python.
 
 #include "bind_torch.hpp"
+#include "translate.hpp"
 
 #include <c10/util/Exception.h>
 #include <torch/version.h>
@@ -32,8 +33,8 @@ PYBIND11_MODULE(_torch, module) {
   module.doc() =
       "Tensor and calibration layers of ceinms_torch. Import through ceinms_torch._backend.";
   module.attr("torch_version") = TORCH_VERSION;
-  // The translator registered last is asked first: exceptions of our own are registered below.
   py::register_local_exception_translator(&translate_torch_errors);
+  py::register_local_exception_translator(&ceinms_torch::bindings::translate_input_errors);
   ceinms_torch::bindings::bind_engine(module);
   ceinms_torch::bindings::bind_calibration(module);
   ceinms_torch::bindings::bind_adamw(module);

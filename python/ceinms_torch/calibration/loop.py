@@ -36,12 +36,8 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.moments import check_moments
-from ceinms_torch.simulation.simulate import (
-    Simulation,
-    calibrated_tendon,
-    check_names,
-    simulate,
-)
+from ceinms_torch.simulation.simulate import Simulation, calibrated_tendon, simulate
+from ceinms_torch.simulation.trial_input import check_names
 
 FloatArray = NDArray[np.float64]
 

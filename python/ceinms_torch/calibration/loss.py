@@ -37,7 +37,7 @@ class LossResult(CalibrationResult):
     simulations, fit
         What the calibrated subject gives by itself, without anything that the loss adds to it.
     identifiability
-        None: what the data determine follows from eq. (4), not from any loss.
+        None: which parameters are identifiable follows from eq. (4), not from any loss.
     validation_losses : tuple of float
         Loss of the validation trials at every entry of `history`; empty without such trials.
     """

@@ -141,7 +141,7 @@ class CalibrationResult:
     fit : dict of str to dict of str to MomentFit
         Moment errors by calibration trial and DOF.
     identifiability : Identifiability or None
-        Which parameters of the last step the data determine; None after an annealing, which has
+        Which parameters of the last step are identifiable; None after an annealing, which has
         no derivatives.
     """
 

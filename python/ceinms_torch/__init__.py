@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from ceinms_torch.calibration.parameter_space import ParameterSpace
     from ceinms_torch.calibration.problems.eq4 import FusedProblem, TensorProblem
     from ceinms_torch.calibration.problems.loss import ModelState
-    from ceinms_torch.calibration.result import CalibrationResult, Iteration
+    from ceinms_torch.calibration.result import (
+        CalibratedParameter,
+        CalibrationResult,
+        Iteration,
+        Provenance,
+    )
     from ceinms_torch.calibration.windowed import WindowedCalibrator, WindowFit
     from ceinms_torch.errors import (
         CeinmsTorchError,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
         DataError,
         FileFormatError,
         OptionError,
+        UnknownNameError,
     )
     from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
     from ceinms_torch.excitations.weights import WeightChoice, choose_weights
@@ -60,14 +66,16 @@ if TYPE_CHECKING:
         preserve_operating_range,
         read_pose_lengths,
     )
-    from ceinms_torch.results.read import read_result, read_results
-    from ceinms_torch.results.saved import SavedResult
+    from ceinms_torch.report.html import write_report
+    from ceinms_torch.results.read import load_result, load_results
+    from ceinms_torch.results.write import save_result
     from ceinms_torch.simulation.batch import trial_batch
     from ceinms_torch.simulation.fit import MomentFit, mean_fit, moment_fit
     from ceinms_torch.simulation.simulate import Simulation, simulate
     from ceinms_torch.simulation.stream import Stream, StreamStep
     from ceinms_torch.simulation.tensors import simulate_tensors
     from ceinms_torch.simulation.time_series import TimeSeries
+    from ceinms_torch.simulation.trial_result import TrialResult
     from ceinms_torch.synergies.extraction import Synergies, extract_synergies
     from ceinms_torch.synergies.hybrid import calibrate_hybrid
     from ceinms_torch.synergies.number import choose_n_synergies
@@ -83,6 +91,7 @@ _HOMES = {
         "DataError",
         "FileFormatError",
         "OptionError",
+        "UnknownNameError",
     ),
     "io.storage": ("Storage", "read_storage", "write_storage"),
     "model.calibration": ("CalibrationPlan", "CalibrationStep", "ParameterSpec"),
@@ -100,7 +109,7 @@ _HOMES = {
     "model.trial": ("Trial",),
     "simulation.batch": ("trial_batch",),
     "calibration.calibrate": ("build_problem", "calibrate"),
-    "calibration.result": ("CalibrationResult", "Iteration"),
+    "calibration.result": ("CalibratedParameter", "CalibrationResult", "Iteration", "Provenance"),
     "calibration.problems.eq4": ("FusedProblem", "TensorProblem"),
     "calibration.loss": ("LossResult", "calibrate_with_loss"),
     "calibration.problems.loss": ("ModelState",),
@@ -119,8 +128,9 @@ _HOMES = {
         "preserve_operating_range",
         "read_pose_lengths",
     ),
-    "results.read": ("read_result", "read_results"),
-    "results.saved": ("SavedResult",),
+    "report.html": ("write_report",),
+    "results.read": ("load_result", "load_results"),
+    "results.write": ("save_result",),
     "simulation.simulate": ("Simulation", "simulate"),
     "simulation.stream": ("Stream", "StreamStep"),
     "synergies.extraction": ("Synergies", "extract_synergies"),
@@ -132,6 +142,7 @@ _HOMES = {
     "synergies.weightings": ("Weightings",),
     "simulation.tensors": ("simulate_tensors",),
     "simulation.time_series": ("TimeSeries",),
+    "simulation.trial_result": ("TrialResult",),
     "excitations.weights": ("WeightChoice", "choose_weights"),
     "calibration.windowed": ("WindowFit", "WindowedCalibrator"),
 }
@@ -141,6 +152,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "PARAMETER_KINDS",
     "AdamW",
+    "CalibratedParameter",
     "CalibrationFolder",
     "CalibrationPlan",
     "CalibrationResult",
@@ -176,11 +188,11 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "ParameterSpace",
     "ParameterSpec",
     "Place",
+    "Provenance",
     "RangeFit",
     "Recording",
     "RunFolder",
     "RunSetup",
-    "SavedResult",
     "SimulatedAnnealing",
     "Simulation",
     "Storage",
@@ -193,8 +205,10 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "TensorProblem",
     "TimeSeries",
     "Trial",
+    "TrialResult",
     "TrialSearch",
     "TrialSynergies",
+    "UnknownNameError",
     "WeightChoice",
     "Weightings",
     "WindowFit",
@@ -208,20 +222,22 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "choose_weights",
     "extract_synergies",
     "identifiability",
+    "load_result",
+    "load_results",
     "mean_fit",
     "moment_fit",
     "plots",
     "preserve_operating_range",
     "read_pose_lengths",
-    "read_result",
-    "read_results",
     "read_rt_subject",
     "read_storage",
+    "save_result",
     "scale_max_isometric_force",
     "simulate",
     "simulate_tensors",
     "synthesise_excitations",
     "trial_batch",
+    "write_report",
     "write_storage",
 ]
 

@@ -39,6 +39,12 @@ class DataError(CeinmsTorchError, ValueError):
     """Files or arrays that are fine one by one but do not fit together."""
 
 
+class UnknownNameError(DataError, KeyError):
+    """There is no MTU, DOF or column of that name."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the message
+
+
 class OptionError(CeinmsTorchError, ValueError):
     """An option has a value outside its allowed range."""
 
@@ -188,6 +194,30 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """
     match = nearest(name, known)
     return None if match is None else f"Did you mean '{match}'?"
+
+
+def unknown_name(where: str, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """Make the error that a name is not one of those known.
+
+    Parameters
+    ----------
+    where : str
+        Where it was looked up.
+    what : str
+        What it should be the name of, such as "an MTU".
+    name : str
+        The name as given.
+    known : iterable of str
+        Names that would be right.
+
+    Returns
+    -------
+    UnknownNameError
+        For the caller to raise.
+    """
+    known = list(known)
+    hint = did_you_mean(str(name), known) or f"There are {', '.join(known) or 'none'}"
+    return UnknownNameError(wording(where, f"the name of {what}", repr(name), hint))
 
 
 @contextlib.contextmanager

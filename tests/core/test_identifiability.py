@@ -63,7 +63,7 @@ def with_noise(subject, trials, seed, share=NOISE):
     random = np.random.default_rng(seed)
     result = []
     for trial in trials:
-        moment = ct.simulate(subject, trial, tendon=TENDON).joint_moment.values
+        moment = ct.simulate(subject, trial, tendon=TENDON).joint_moment.array
         noise = share * moment.std(axis=0, ddof=1) * random.standard_normal(moment.shape)
         result.append(dataclasses.replace(trial, measured_moment=moment + noise))
     return result

@@ -148,8 +148,8 @@ def test_what_is_reported_is_what_was_scored(result, folder):
         for name in recorded:
             column = trial.mtu_names.index(name)
             np.testing.assert_array_equal(synergies.excitations[name], trial.excitation[:, column])
-        assert synergies.primitives.values.min() >= 0.0
-    peaks = [one.primitives.values.max(axis=0) for one in result.synergies.values()]
+        assert synergies.primitives.array.min() >= 0.0
+    peaks = [one.primitives.array.max(axis=0) for one in result.synergies.values()]
     np.testing.assert_allclose(np.max(peaks, axis=0), 1.0, rtol=1e-12)
 
 

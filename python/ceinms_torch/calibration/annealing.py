@@ -18,7 +18,6 @@ from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.legacy.inputs import (
     annealing_options,
     check_tendon,
@@ -28,7 +27,8 @@ from ceinms_torch.simulation.legacy.inputs import (
 )
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.moments import check_moments, measured_moments
-from ceinms_torch.simulation.simulate import Simulation, check_names, simulate
+from ceinms_torch.simulation.simulate import Simulation, check_names
+from ceinms_torch.simulation.trial_result import TrialResult
 
 FloatArray = NDArray[np.float64]
 
@@ -155,64 +155,25 @@ def calibrate_legacy(
         history += iterations
         if result.status == "interrupted":
             break
-    simulations = {trial.name: simulate_like(plan, subject, trial) for trial in trials}
     return CalibrationResult(
         subject=subject,
         method="annealing",
         engine="legacy",
         tendon=plan.tendon.kind,
-        options=settings,
+        plan=plan.with_settings(settings),
         polished=False,
         seed=seed if settings.variant == "modern" else 1,  # CEINMS: srand(1)
         start="subject",
         steps=tuple(steps),
         history=tuple(history),
-        simulations=simulations,
-        fit={trial.name: moment_fit(trial, simulations[trial.name]) for trial in trials},
+        trials=tuple(TrialResult.of(one, _simulate(plan, subject, one)) for one in trials),
         identifiability=None,
     )
 
 
-def simulate_like(plan: CalibrationPlan, subject: Subject, trial: Trial) -> Simulation:
-    """Simulate a trial with the model that a legacy calibration used.
-
-    Parameters
-    ----------
-    plan : CalibrationPlan
-        Tendon and activation.
-    subject : Subject
-        The calibrated subject.
-    trial : Trial
-        The trial, read with this subject.
-
-    Returns
-    -------
-    Simulation
-    """
-    return simulate_legacy(
-        subject, trial, tendon=plan.tendon, activation=plan.activation
-    ).simulation
-
-
-def simulate_result(result: CalibrationResult, plan: CalibrationPlan, trial: Trial) -> Simulation:
-    """Simulate a trial with a calibrated subject and the model it was calibrated with.
-
-    Parameters
-    ----------
-    result : CalibrationResult
-        The calibration.
-    plan : CalibrationPlan
-        Its plan.
-    trial : Trial
-        The trial, read with this subject.
-
-    Returns
-    -------
-    Simulation
-    """
-    if result.engine == "legacy":
-        return simulate_like(plan, result.subject, trial)
-    return simulate(result.subject, trial, tendon=result.tendon)
+def _simulate(plan: CalibrationPlan, subject: Subject, trial: Trial) -> Simulation:
+    tendon, activation = plan.tendon, plan.activation
+    return simulate_legacy(subject, trial, tendon=tendon, activation=activation).simulation
 
 
 def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
@@ -251,7 +212,7 @@ def _check_start(subject: Subject, trial: Trial, plan: CalibrationPlan) -> None:
     with warnings.catch_warnings():
         # What is doubtful at the start may be mended by the calibration.
         warnings.simplefilter("ignore", CeinmsTorchWarning)
-        simulate_like(plan, subject, trial)
+        _simulate(plan, subject, trial)
 
 
 def _problem(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 from ceinms_torch.calibration.annealing import calibrate_legacy
@@ -26,9 +25,9 @@ from ceinms_torch.model.options import Optimiser, check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName, check_fused
-from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.moments import check_moments
 from ceinms_torch.simulation.simulate import calibrated_tendon, check_names, simulate
+from ceinms_torch.simulation.trial_result import TrialResult
 
 
 def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
@@ -225,14 +224,14 @@ def calibrate(
             subject, trials, plan, options=options, threads=threads, seed=seed, callback=callback
         )
     check_inputs(subject, trials, plan)
+    plan = plan.with_settings(options, objective)
     tendon = calibrated_tendon(plan.tendon)
     if engine == "tensor" and (name == "lm" or polish):
         hint = "Levenberg-Marquardt needs the fused engine"
         raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", name, hint))
     steps: list[StepResult] = []
     history: list[Iteration] = []
-    for number, planned in enumerate(plan.steps):
-        step = planned if objective is None else dataclasses.replace(planned, objective=objective)
+    for number, step in enumerate(plan.steps):
         space = ParameterSpace.of(subject, step, plan)
         n_problem = min(threads, starts)
         problems = [
@@ -257,20 +256,18 @@ def calibrate(
         subject = space.subject_at(result.x)
         if result.status == "interrupted":
             break
-    simulations = {trial.name: simulate(subject, trial, tendon=tendon) for trial in trials}
     return CalibrationResult(
         subject=subject,
         method=name,
         engine=engine,
         device=problems[0].device,
         tendon=tendon,
-        options=options,
+        plan=plan,
         polished=polish,
         seed=seed,
         start=start,
         steps=tuple(steps),
         history=tuple(history),
-        simulations=simulations,
-        fit={trial.name: moment_fit(trial, simulations[trial.name]) for trial in trials},
+        trials=tuple(TrialResult.of(one, simulate(subject, one, tendon=tendon)) for one in trials),
         identifiability=_identifiability(problems[0], trials, steps[-1], tendon),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ceinms_torch.calibration.calibrate import check_inputs
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -16,29 +16,31 @@ from ceinms_torch.model.options import AdamW, Lbfgs, check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.simulate import calibrated_tendon, simulate
+from ceinms_torch.simulation.trial_result import TrialResult
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LossResult(CalibrationResult):
     """A subject calibrated by a loss of one's own.
 
     Parameters
     ----------
-    subject, method, engine, device, tendon, options, polished, seed, start, steps, history
+    subject, method, engine, device, tendon, plan, polished, seed, start, steps, history
         As for `CalibrationResult`; `history` and the objective of `steps` are the loss of the
         trials that were calibrated on. The subject is that of the lowest loss on the validation
         trials, if there were any.
-    simulations, fit
+    trials, tests
         What the calibrated subject gives by itself, without anything that the loss adds to it.
     identifiability
         None: what the data determine follows from eq. (4), not from any loss.
+    label, provenance
+        As for `CalibrationResult`.
     validation_losses : tuple of float
         Loss of the validation trials at every entry of `history`; empty without such trials.
     """
 
-    validation_losses: tuple[float, ...] = field(repr=False)
+    validation_losses: tuple[float, ...] = ()
 
 
 def calibrate_with_loss(
@@ -152,21 +154,19 @@ def calibrate_with_loss(
         subject = space.subject_at(result.x)
         if result.status == "interrupted":
             break
-    simulations = {trial.name: simulate(subject, trial, tendon=tendon) for trial in trials}
     return LossResult(
         subject=subject,
         method="adamw" if isinstance(options, AdamW) else "lbfgs",
         engine=engine,
         device=problem.device,
         tendon=tendon,
-        options=options,
+        plan=plan.with_settings(options),
         polished=False,
         seed=0,
         start="subject",
         steps=tuple(steps),
         history=tuple(history),
-        simulations=simulations,
-        fit={trial.name: moment_fit(trial, simulations[trial.name]) for trial in trials},
+        trials=tuple(TrialResult.of(one, simulate(subject, one, tendon=tendon)) for one in trials),
         identifiability=None,
         validation_losses=tuple(validation_losses),
     )

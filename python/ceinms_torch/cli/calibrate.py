@@ -29,7 +29,6 @@ from ceinms_torch.cli.hybrid import (
     refuse_with_synergies,
     synergies_line,
     synergies_table,
-    synthesised_tests,
     with_hybrid,
 )
 from ceinms_torch.errors import OptionError, wording
@@ -37,15 +36,11 @@ from ceinms_torch.io.paths import check_is_no_folder, check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult
-    from ceinms_torch.inputs.checks.findings import CheckReport
     from ceinms_torch.inputs.folder import CalibrationFolder
     from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.nms_model import SimulatedAnnealing
     from ceinms_torch.model.objective import Objective
     from ceinms_torch.model.options import Optimiser
-    from ceinms_torch.model.trial import Trial
-    from ceinms_torch.simulation.fit import Fit
-    from ceinms_torch.synergies.result import TrialSynergies
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -193,6 +188,8 @@ def calibrate_command(
     from ceinms_torch.calibration.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.inputs.checks.check import check_folder  # noqa: PLC0415
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.results.provenance import with_provenance  # noqa: PLC0415
+    from ceinms_torch.results.write import save_result, write_subject  # noqa: PLC0415
     from ceinms_torch.synergies.hybrid import calibrate_hybrid  # noqa: PLC0415
 
     findings = check_folder(setup, tests=test or (), legacy=method == Method.annealing)
@@ -236,9 +233,18 @@ def calibrate_command(
                 result = calibrate_hybrid(
                     folder.subject, folder.trials, plan, folder.generator, **common
                 )
-        finished = _finish(result, folder, tests, findings, warnings, directory, subject_file)
+        result = with_provenance(
+            result.with_tests(tests.values()),
+            folder,
+            findings=findings,
+            warnings=warnings,
+            command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
+        )
+        save_result(result, directory, subject_file=subject_file.name)
+        if out is None:
+            write_subject(result, subject_file)
     if not quiet:
-        _show(result, *finished)
+        _show(result)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
     stdout.print(f"results:            {escape(str(directory))}", soft_wrap=True)
     if result.status == "interrupted":
@@ -315,67 +321,16 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
         note("equilibriumElastic is solved with the Rosenbrock elastic tendon, which has gradients")
 
 
-def _finish(
-    result: CalibrationResult,
-    folder: CalibrationFolder,
-    tests: dict[str, Trial],
-    findings: CheckReport,
-    warnings: list[str],
-    directory: Path,
-    subject_file: Path,
-) -> tuple[Fit, dict[str, TrialSynergies]]:
-    """Simulate the unseen trials, write everything, and return their fit and synergies."""
-    from ceinms_torch.calibration.annealing import simulate_result  # noqa: PLC0415
-    from ceinms_torch.results.synergies import hybrid_dict, write_synergies  # noqa: PLC0415
-    from ceinms_torch.results.write import result_dict, write_calibration  # noqa: PLC0415
-    from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415
-    from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
-
-    files = [file for trial in tests.values() for file in trial.files]
-    synergies: dict[str, TrialSynergies] = {}
-    trials = {trial.name: trial for trial in folder.trials}
-    if isinstance(result, HybridResult):
-        trials = {name: one.trial for name, one in result.synergies.items()}
-        synergies = synthesised_tests(result, folder, tests)
-        tests = {name: one.trial for name, one in synergies.items()}
-    simulations = {
-        name: simulate_result(result, folder.plan, trial) for name, trial in tests.items()
-    }
-    test_fit = {name: moment_fit(trial, simulations[name]) for name, trial in tests.items()}
-    summary = result_dict(
-        result,
-        folder,
-        test_fit=test_fit,
-        findings=findings,
-        warnings=warnings,
-        extra_files=files,
-        command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
-    )
-    if isinstance(result, HybridResult):
-        summary["hybrid"] = hybrid_dict(result, synergies)
-        write_synergies(result, synergies, directory)
-    write_calibration(
-        result,
-        folder,
-        summary,
-        directory=directory,
-        subject_file=subject_file,
-        trials=trials,
-        tests={name: (trial, simulations[name]) for name, trial in tests.items()},
-    )
-    return test_fit, synergies
-
-
-def _show(result: CalibrationResult, test_fit: Fit, synergies: dict[str, TrialSynergies]) -> None:
+def _show(result: CalibrationResult) -> None:
     from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
-    if test_fit:
-        stdout.print(fit_table("unseen trials", test_fit))
+    if result.tests:
+        stdout.print(fit_table("test trials", result.test_fit))
     if isinstance(result, HybridResult):
         stdout.print(escape(synergies_line(result)))
-        stdout.print(synergies_table(result, synergies))
+        stdout.print(synergies_table(result))
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)

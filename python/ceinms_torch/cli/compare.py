@@ -145,7 +145,7 @@ def _run(
     quiet: bool,
 ) -> StudyResult:
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
+    from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.compare import (  # noqa: PLC0415
         candidates_of,
         compare,

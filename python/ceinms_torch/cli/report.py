@@ -57,9 +57,9 @@ def report_command(
     everything comes from. The file opens without a network, on a phone and on paper.
     """
     from ceinms_torch.report.html import write_figures, write_report  # noqa: PLC0415
-    from ceinms_torch.results.read import read_results  # noqa: PLC0415
+    from ceinms_torch.results.read import load_results  # noqa: PLC0415
 
-    saved = read_results(results)
+    saved = load_results(results)
     check_is_no_folder(out)
     check_writable(out.parent)
     if figures is not None:

@@ -134,7 +134,7 @@ def _run(
     setup: Path, test: list[Path], directory: Path, options: CalibrationOptions, *, quiet: bool
 ) -> StudyResult:
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
+    from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.calibration import (  # noqa: PLC0415
         annealing_budget,
         plan_study,

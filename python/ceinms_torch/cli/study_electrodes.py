@@ -126,7 +126,7 @@ def _run(
     setup: Path, test: list[Path], directory: Path, options: ElectrodeOptions, *, quiet: bool
 ) -> StudyResult:
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
+    from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.electrodes import n_calibrations, study_electrodes  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 

@@ -101,7 +101,7 @@ def _run(
     *,
     quiet: bool,
 ) -> StudyResult:
-    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
+    from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.muscle import study_muscle  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.studies.muscle_models import MODELS  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415

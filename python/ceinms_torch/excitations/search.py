@@ -202,7 +202,7 @@ class TrialSearch:
                 units="-",
                 time=self.trial.time,
                 columns=self.subject.mtu_names,
-                values=excitation,
+                array=excitation,
             ),
             hybrid=hybrid,
             dofs=tuple(self.subject.dof_names[i] for i in self.searched.dofs),

@@ -165,7 +165,7 @@ class _Bisection:
         result = self.search.solve(hybrid, start=self.start)
         if result.status == "interrupted":
             raise KeyboardInterrupt
-        self.start = result.adjusted_excitation.values
+        self.start = result.adjusted_excitation.array
         self.n_solved += 1
         if self.callback is not None:
             self.callback(self.n_solved)
@@ -190,7 +190,7 @@ class _Bisection:
     def is_exhausted(self, result: ExcitationResult) -> bool:
         """Whether a larger weight would change nothing: what it weighs is zero already."""
         searched = self.search.searched
-        excitation = result.adjusted_excitation.values
+        excitation = result.adjusted_excitation.array
         if self.name == "beta":
             return not excitation[:, searched.mtus].any()
         change = excitation[:, searched.adjust] - self.search.recorded[:, searched.adjust]

@@ -12,6 +12,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -63,10 +64,18 @@ class XmlDocument:
         """Lay the whole document out, two blanks a level."""
         etree.indent(self.root.element, space="  ")
 
-    def copy(self) -> XmlDocument:
-        """Return an independent copy, line numbers included."""
-        tree = copy.deepcopy(self.root.element.getroottree())
-        return XmlDocument(self.path, self.schema, XmlNode(tree.getroot(), self.path))
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Elements of lxml belong to a tree in memory: copies and pickles are made of its text.
+        root = self.root.element
+        lines = [line_of(node) or 0 for node in root.iter()]
+        return _restored, (self.path, self.schema, etree.tostring(root.getroottree()), lines)
+
+
+def _restored(path: Path, schema: str, text: bytes, lines: list[int]) -> XmlDocument:
+    root = etree.fromstring(text, _parser())
+    for node, line in zip(root.iter(), lines, strict=True):
+        node.sourceline = line
+    return XmlDocument(path, schema, XmlNode(root, path))
 
 
 def read_document(
@@ -150,10 +159,8 @@ def _parse(path: Path) -> Element:
             hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
             code="file-missing" if isinstance(error, FileNotFoundError) else None,
         ) from error
-    # Files come from other people: no entity of theirs may read from disk or network.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
         raise FileFormatError(
             path,
@@ -168,6 +175,11 @@ def _parse(path: Path) -> Element:
             path, line=line_of(entity), element="XML", expected="plain text", got=f"'{entity.text}'"
         )
     return root
+
+
+def _parser() -> etree.XMLParser:
+    # Files come from other people: no entity of theirs may read from disk or network.
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
 def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element]:

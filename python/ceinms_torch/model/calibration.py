@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -231,6 +231,27 @@ class CalibrationPlan:
                 raise OptionError(wording("trialSet", "file names without blanks", f"'{trial}'"))
         document.root.add("trialSet", " ".join(trials))
         write_new(document, self.document)
+
+    def with_settings(
+        self, algorithm: SimulatedAnnealing | Optimiser, objective: Objective | None = None
+    ) -> CalibrationPlan:
+        """Return the plan with settings, and an objective of every step, in place of its own.
+
+        Parameters
+        ----------
+        algorithm : SimulatedAnnealing, AdamW, LevenbergMarquardt or Lbfgs
+            The settings.
+        objective : Objective, optional
+            The objective; by default those of the steps stay.
+
+        Returns
+        -------
+        CalibrationPlan
+        """
+        steps = self.steps
+        if objective is not None:
+            steps = tuple(replace(step, objective=objective) for step in steps)
+        return replace(self, algorithm=algorithm, steps=steps)
 
     def check_names(self, subject: Subject) -> None:
         """Check that every DOF and MTU of the plan is one of the subject.

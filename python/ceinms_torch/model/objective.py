@@ -93,6 +93,11 @@ class Objective:
             check_number(f"{name} weight", getattr(self, f"{prefix}_weight"), least=0.0)
         _check_groups(self.group_coherence_muscles, self.group_coherence_weight)
 
+    @property
+    def unit(self) -> str:
+        """Unit of the objective and its terms."""
+        return {"variance": "-", "meanSquare": "N^2 m^2", "rmse": "N m"}[self.normalisation]
+
     def without_preferences(self) -> Objective:
         """Return moment errors and penalties alone."""
         default = Objective()

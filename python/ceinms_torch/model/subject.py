@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import DataError, OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, UnknownNameError, unknown_name, wording
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
 
@@ -215,15 +215,54 @@ class Subject:
 
         Raises
         ------
-        DataError
+        UnknownNameError
             If the subject has no such MTU.
         """
-        try:
-            return self.mtu_names.index(name)
-        except ValueError:
-            where = "subject" if self.path is None else os.fspath(self.path)
-            hint = did_you_mean(name, self.mtu_names)
-            raise DataError(wording(where, "the name of an MTU", f"'{name}'", hint)) from None
+        if name not in self.mtu_names:
+            raise self._unknown("an MTU", name, self.mtu_names)
+        return self.mtu_names.index(name)
+
+    def _unknown(self, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+        where = "subject" if self.path is None else os.fspath(self.path)
+        return unknown_name(where, what, name, known)
+
+    def __getitem__(self, name: str) -> Mtu:
+        """Return an MTU by its name; a KeyError names the nearest one."""
+        return self.mtus[self.mtu_index(name)]
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is an MTU of that name."""
+        return name in self.mtu_names
+
+    def replace_mtu(self, name: str, **changes: float) -> Subject:
+        """Return a copy in which one MTU has other parameters.
+
+        Parameters
+        ----------
+        name : str
+            Name of the MTU.
+        **changes : float
+            Parameters by their names in `Mtu`, such as ``optimal_fibre_length=0.05``.
+
+        Returns
+        -------
+        Subject
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such MTU, or no such parameter.
+        OptionError
+            If a value is not one that a parameter can have.
+        """
+        for attribute in changes:
+            if attribute not in PARAMETER_ATTRIBUTES.values():
+                known = PARAMETER_ATTRIBUTES.values()
+                raise unknown_name(f"MTU {name}", "a parameter", attribute, known)
+        place = self.mtu_index(name)
+        values: dict[str, Any] = {**changes}
+        mtu = dataclasses.replace(self.mtus[place], **values)
+        return dataclasses.replace(self, mtus=(*self.mtus[:place], mtu, *self.mtus[place + 1 :]))
 
     def mtus_on(self, dof_names: Iterable[str]) -> tuple[str, ...]:
         """Return the MTUs that act on at least one of these DOFs, in subject order.
@@ -239,16 +278,14 @@ class Subject:
 
         Raises
         ------
-        DataError
+        UnknownNameError
             If the subject lacks one of the DOFs.
         """
         by_name = {dof.name: dof for dof in self.dofs}
         acting: set[str] = set()
         for name in dof_names:
             if name not in by_name:
-                where = "subject" if self.path is None else os.fspath(self.path)
-                hint = did_you_mean(name, by_name)
-                raise DataError(wording(where, "the name of a DOF", f"'{name}'", hint))
+                raise self._unknown("a DOF", name, by_name)
             acting.update(by_name[name].mtu_names)
         return tuple(name for name in self.mtu_names if name in acting)
 

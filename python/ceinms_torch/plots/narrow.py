@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, did_you_mean, wording
+from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.errors import DataError, OptionError, did_you_mean, wording
 from ceinms_torch.plots.style import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
@@ -63,6 +65,34 @@ def styled(plot: Callable[P, Figure]) -> Callable[P, Figure]:
             return plot(*args, **kwargs)
 
     return inner
+
+
+def told_apart(results: Sequence[CalibrationResult]) -> tuple[CalibrationResult, ...]:
+    """Return results under labels that differ: those of one label are numbered.
+
+    Parameters
+    ----------
+    results : sequence of CalibrationResult
+        At least one.
+
+    Returns
+    -------
+    tuple of CalibrationResult
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    if not results:
+        raise OptionError(wording("results", "at least one", "none"))
+    labels = [result.label for result in results]
+    return tuple(
+        result
+        if labels.count(result.label) == 1
+        else replace(result, label=f"{result.label} {1 + labels[:i].count(result.label)}")
+        for i, result in enumerate(results)
+    )
 
 
 def narrow_figure(

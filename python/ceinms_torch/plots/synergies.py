@@ -93,7 +93,7 @@ def excitations_figure(recorded: TimeSeries, synthesised: TimeSeries, *, title: 
         _draw_excitations(
             figure,
             (recorded.time - start, synthesised.time - start),
-            (known, synthesised.values),
+            (known, synthesised.array),
             columns,
             ("recorded", "synthesised"),
         )

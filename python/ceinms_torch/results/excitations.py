@@ -11,7 +11,7 @@ from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.excitations.search import ExcitationResult
 from ceinms_torch.excitations.weights import WeightChoice
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.results.write import fit_dict, write_simulation
+from ceinms_torch.results.trials import fit_dict, write_simulation
 from ceinms_torch.simulation.fit import Fit
 
 

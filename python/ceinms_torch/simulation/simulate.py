@@ -259,7 +259,7 @@ def simulate(
         _check_is_solved(trial, arrays["fibre_length"])
     result = simulation_of(subject, trial, arrays)
     if engine == "rosenbrock":
-        warn_if_unstable(trial, result.norm_fibre_velocity.values)
+        warn_if_unstable(trial, result.norm_fibre_velocity.array)
     return result
 
 
@@ -385,7 +385,7 @@ def labelled_simulation(
                 units=units,
                 time=time,
                 columns=subject.dof_names if key == "joint_moment" else subject.mtu_names,
-                values=arrays[key],
+                array=arrays[key],
             )
             for key, (name, units) in _LABELS.items()
         }

@@ -131,7 +131,7 @@ def study_muscle(
         fit = fit_muscle(subject, trials[-1], model)
         fitted = fit.subject.mtus[0]
         predicted[model] = [
-            run_muscle(fit.subject, trial, model)[0].mtu_force.values[:, 0] for trial in trials
+            run_muscle(fit.subject, trial, model)[0].mtu_force.array[:, 0] for trial in trials
         ]
         models[model] = {
             "parameters": {
@@ -249,7 +249,7 @@ def _limit(subject: Subject, trial: Trial, model: str) -> dict[str, Any]:
         run, unsolved = run_muscle(subject, trial, model)
     except DataError:
         return {"lowest": None, "highest": None, "is_finite": False, "unsolved": None}
-    force = run.mtu_force.values[:, 0] / subject.mtus[0].max_isometric_force
+    force = run.mtu_force.array[:, 0] / subject.mtus[0].max_isometric_force
     finite = bool(np.isfinite(force).all())
     return {
         "lowest": float(force.min()) if finite else None,

@@ -14,7 +14,7 @@ import numpy as np
 
 from ceinms_torch.errors import FileFormatError
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.results.write import versions
+from ceinms_torch.results.provenance import versions
 
 RESULT_FILE = "result.json"
 # Raised when a file of today could not be read by the code of yesterday.

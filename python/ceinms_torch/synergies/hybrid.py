@@ -24,8 +24,8 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.simulate import calibrated_tendon, simulate
+from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.problem import HybridSetting, build_hybrid_problem
 from ceinms_torch.synergies.result import HybridResult, TrialSynergies, trial_synergies
@@ -168,12 +168,12 @@ def calibrate_hybrid(
     check_inputs(subject, trials, plan)
     hybrid = hybrid or plan.hybrid or SynergyHybrid()
     name, options = choose_hybrid_method(plan, method, options)
+    plan = dataclasses.replace(plan.with_settings(options, objective), hybrid=hybrid)
     tendon = calibrated_tendon(plan.tendon)
     steps: list[StepResult] = []
     history: list[Iteration] = []
     synergies: dict[str, TrialSynergies] = {}
-    for number, planned in enumerate(plan.steps):
-        step = planned if objective is None else dataclasses.replace(planned, objective=objective)
+    for number, step in enumerate(plan.steps):
         space = ParameterSpace.of(subject, step, plan)
         setting = hybrid_setting(trials, generator, hybrid, step)
         problems = [
@@ -202,8 +202,8 @@ def calibrate_hybrid(
         subject = space.subject_at(result.x)
         if result.status == "interrupted":
             break
-    driven = [one.trial for one in synergies.values()]
-    simulations = {trial.name: simulate(subject, trial, tendon=tendon) for trial in driven}
+    synthesised = setting.channels.synthesised_names
+    driven = [synergies[trial.name].drive(trial) for trial in trials]
     last = steps[-1]
     # How well the parameters are determined once the excitations are given.
     problem = FusedProblem(last.space.subject, driven, last.step, last.space, tendon=tendon)
@@ -213,18 +213,20 @@ def calibrate_hybrid(
         engine=engine,
         device=problems[0].device,
         tendon=tendon,
-        options=options,
+        plan=plan,
         polished=False,
         seed=seed,
         start="subject",
         steps=tuple(steps),
         history=tuple(history),
-        simulations=simulations,
-        fit={trial.name: moment_fit(trial, simulations[trial.name]) for trial in driven},
+        trials=tuple(
+            TrialResult.of(one, simulate(subject, one, tendon=tendon), synthesised=synthesised)
+            for one in driven
+        ),
         identifiability=identifiability(problem, last.space, last.x),
-        hybrid=hybrid,
+        generator=generator,
         n_synergy=setting.n_synergy,
-        synthesised=setting.channels.synthesised_names,
+        synthesised=synthesised,
         synergies=synergies,
     )
 

@@ -76,7 +76,7 @@ def synthesise_excitations(
     Returns
     -------
     TrialSynergies
-        Its `trial` is ready for `simulate`.
+        Its `drive(trial)` is ready for `simulate`.
 
     Raises
     ------

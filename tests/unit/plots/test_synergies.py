@@ -46,7 +46,7 @@ def test_synergies_and_what_they_make_of_a_trial(trials, own):
 def series(columns, n_sample):
     values = np.arange(n_sample * len(columns), dtype=float).reshape(n_sample, -1) / 100.0
     time = 1.0 + np.arange(n_sample) / 100.0
-    return TimeSeries(name="excitation", units="-", time=time, columns=columns, values=values)
+    return TimeSeries(name="excitation", units="-", time=time, columns=columns, array=values)
 
 
 def test_unrecorded_muscles_are_shown_alone():

@@ -56,7 +56,7 @@ def test_the_model_of_recorded_mtus(folder):
     simulation = ct.simulate(part, trial)
     silent = ct.simulate(folder.subject, trial_with_electrodes(folder.trials[0], generator))
     np.testing.assert_allclose(
-        simulation.mtu_force.values, silent.mtu_force.values[:, :2], rtol=1e-12
+        simulation.mtu_force.array, silent.mtu_force.array[:, :2], rtol=1e-12
     )
     specs = {spec.kind: spec for spec in recorded_plan(folder.plan, part).steps[0].parameters}
     assert specs["strengthCoefficient"].groups == (("soleus_r", "gasmed_r"),)

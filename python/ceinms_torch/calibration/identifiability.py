@@ -8,9 +8,8 @@ optimum that was found, and knows nothing of other minima.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,50 +160,6 @@ class Identifiability:
     def undetermined(self) -> tuple[ParameterCertainty, ...]:
         """Parameters that the data do not determine, without those at a bound."""
         return tuple(one for one in self.parameters if not one.determined and not one.at_bound)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything for JSON.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Identifiability:
-        """Make it of what `to_dict` returned, lists in place of tuples.
-
-        Parameters
-        ----------
-        values : mapping
-            The parts.
-
-        Returns
-        -------
-        Identifiability
-        """
-
-        def named(one: Mapping[str, Any]) -> dict[str, Any]:
-            return {**one, "mtus": tuple(one["mtus"])}
-
-        return cls(
-            parameters=tuple(
-                ParameterCertainty(
-                    **{**named(one), "interval": one["interval"] and tuple(one["interval"])}
-                )
-                for one in values["parameters"]
-            ),
-            singular_values=tuple(values["singular_values"]),
-            directions=tuple(
-                OpenDirection(
-                    singular_value=one["singular_value"],
-                    loadings=tuple(Loading(**named(part)) for part in one["loadings"]),
-                )
-                for one in values["directions"]
-            ),
-            observations=values["observations"],
-        )
 
 
 def identifiability(

@@ -82,6 +82,7 @@ def compare_command(
     result.json with all of it and the figure comparison.png and .svg. Ctrl-C ends it and keeps
     what is complete.
     """
+    from ceinms_torch.io.plain import revived  # noqa: PLC0415
     from ceinms_torch.plots.compare import comparison_figure  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
     from ceinms_torch.studies.comparison import Comparison  # noqa: PLC0415
@@ -110,7 +111,7 @@ def compare_command(
         raise _wrong("neither")
     if source is None or out is not None:
         result.write(directory)
-    save_figure(comparison_figure(Comparison.from_dict(result.data)), directory, "comparison")
+    save_figure(comparison_figure(revived(Comparison, result.data)), directory, "comparison")
     if not quiet:
         # One row per parameter, of which there are many: in the figure and in the file.
         show_study(result, directory, leave_out=("Parameters within their ranges, 0 to 1",))
@@ -145,6 +146,7 @@ def _run(
     quiet: bool,
 ) -> StudyResult:
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.io.plain import plain  # noqa: PLC0415
     from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.compare import (  # noqa: PLC0415
         candidates_of,
@@ -188,7 +190,7 @@ def _run(
             "threads": threads,
         },
         tables=tables_of(comparison),
-        data=comparison.to_dict(),
+        data=plain(comparison),
         notes=notes_of(comparison, max_evaluations),
         warnings=tuple(warnings),
         is_complete=comparison.is_complete,

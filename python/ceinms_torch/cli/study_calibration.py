@@ -116,13 +116,14 @@ def calibration_command(
 
 def _finish(result: StudyResult, directory: Path) -> StudyResult:
     """Make tables and figures of what was calibrated, and write all."""
+    from ceinms_torch.io.plain import revived  # noqa: PLC0415
     from ceinms_torch.plots.calibration import calibration_figure  # noqa: PLC0415  slow to load
     from ceinms_torch.plots.compare import comparison_figure  # noqa: PLC0415
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
     from ceinms_torch.studies.calibration import CalibrationStudy  # noqa: PLC0415
     from ceinms_torch.studies.calibration_tables import all_notes, tables_of  # noqa: PLC0415
 
-    study = CalibrationStudy.from_dict(result.data)
+    study = revived(CalibrationStudy, result.data)
     result = dataclasses.replace(result, tables=tables_of(study), notes=all_notes(study))
     save_figure(calibration_figure(study), directory, "calibration")
     save_figure(comparison_figure(study.comparison), directory, "comparison")
@@ -134,13 +135,14 @@ def _run(
     setup: Path, test: list[Path], directory: Path, options: CalibrationOptions, *, quiet: bool
 ) -> StudyResult:
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.io.plain import plain  # noqa: PLC0415
     from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.calibration import (  # noqa: PLC0415
         annealing_budget,
         plan_study,
         study_calibration,
     )
-    from ceinms_torch.studies.result_file import StudyResult, plain  # noqa: PLC0415
+    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
     with shown_warnings() as warnings:
         folder = CalibrationFolder.read(setup)
@@ -165,7 +167,7 @@ def _run(
         study=STUDY,
         options=dataclasses.asdict(options) | {"test": [str(path) for path in test]},
         tables=(),
-        data=plain(study.to_dict()),
+        data=plain(study),
         warnings=tuple(warnings),
         is_complete=study.comparison.is_complete,
         inputs=inputs,

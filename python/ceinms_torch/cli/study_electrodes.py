@@ -104,12 +104,13 @@ def electrodes_command(
 
 def _finish(result: StudyResult, directory: Path, margin: float | None) -> StudyResult:
     """Make tables and figure of what was calibrated, and write all."""
+    from ceinms_torch.io.plain import revived  # noqa: PLC0415
     from ceinms_torch.plots.electrodes import electrodes_figure  # noqa: PLC0415  slow to load
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
     from ceinms_torch.studies import electrode_tables as tables  # noqa: PLC0415
     from ceinms_torch.studies.electrodes import ElectrodeStudy  # noqa: PLC0415
 
-    study = ElectrodeStudy.from_dict(result.data)
+    study = revived(ElectrodeStudy, result.data)
     found = None if margin is None else tables.recommend(study, margin)
     result = dataclasses.replace(
         result,
@@ -126,6 +127,7 @@ def _run(
     setup: Path, test: list[Path], directory: Path, options: ElectrodeOptions, *, quiet: bool
 ) -> StudyResult:
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
+    from ceinms_torch.io.plain import plain  # noqa: PLC0415
     from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.electrodes import n_calibrations, study_electrodes  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
@@ -147,7 +149,7 @@ def _run(
         study=STUDY,
         options=asked,
         tables=(),
-        data=study.to_dict(),
+        data=plain(study),
         warnings=tuple(warnings),
         inputs=inputs,
     )

@@ -50,11 +50,11 @@ def plot_activations(results: Sequence[CalibrationResult], trial: str) -> Figure
 
     Raises
     ------
-    DataError
+    UnknownNameError
         If no result has such a trial.
     """
     results = told_apart(results)
-    check_known("trial", trial, trial_names(results))
+    check_known("a trial", trial, trial_names(results))
     mtus = mtu_names(results)
     n_column = 2 if max(map(len, mtus)) > _LONG_NAME else _N_COLUMN
     n_row = -(-len(mtus) // n_column)

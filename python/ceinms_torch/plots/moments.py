@@ -79,11 +79,11 @@ def plot_moments(results: Sequence[CalibrationResult], trial: str) -> Figure:
 
     Raises
     ------
-    DataError
+    UnknownNameError
         If no result has such a trial.
     """
     results = told_apart(results)
-    check_known("trial", trial, trial_names(results))
+    check_known("a trial", trial, trial_names(results))
     dofs = dof_names(results)
     figure, rows = narrow_figure(len(dofs))
     handles: dict[str, Artist] = {}
@@ -130,11 +130,11 @@ def plot_moment_bands(results: Sequence[CalibrationResult], dof: str) -> Figure:
 
     Raises
     ------
-    DataError
+    UnknownNameError
         If no result has such a DOF.
     """
     results = told_apart(results)
-    check_known("DOF", dof, dof_names(results))
+    check_known("a DOF", dof, dof_names(results))
     having = [(i, result) for i, result in enumerate(results) if dof in result.subject.dof_names]
     trials = {one.name: one for _, result in having for one in trials_of(result)}
     kinds = list(dict.fromkeys(trial.kind for trial in trials.values()))

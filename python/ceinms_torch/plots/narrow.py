@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.errors import DataError, OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, unknown_name, wording
 from ceinms_torch.plots.style import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
@@ -198,23 +198,6 @@ def draw_line(axes: Axes, x: FloatArray, y: FloatArray, label: str, **style: Any
 
 
 def check_known(what: str, name: str, known: Sequence[str]) -> None:
-    """Refuse a name that is in none of the results.
-
-    Parameters
-    ----------
-    what : str
-        What it names, such as "DOF".
-    name : str
-        The name.
-    known : sequence of str
-        Names that would be right.
-
-    Raises
-    ------
-    DataError
-        If it is not one of those.
-    """
+    """Refuse a name, of what it names such as "a DOF", that is in none of the results."""
     if name not in known:
-        raise DataError(
-            wording(what, f"one of {', '.join(known)}", repr(name), did_you_mean(name, known))
-        )
+        raise unknown_name("results", what, name, known)

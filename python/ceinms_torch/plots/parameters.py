@@ -49,11 +49,11 @@ def plot_parameters(results: Sequence[CalibrationResult], name: str) -> Figure:
 
     Raises
     ------
-    DataError
+    UnknownNameError
         If no result calibrated such a parameter.
     """
     results = told_apart(results)
-    check_known("parameter", name, parameter_names(results))
+    check_known("a parameter", name, parameter_names(results))
     chosen = [[one for one in result.parameters if one.name == name] for result in results]
     # Two steps may calibrate the same value: the row is then shared.
     rows = {one.mtus: one.label for parameters in chosen for one in parameters}

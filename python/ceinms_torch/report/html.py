@@ -19,10 +19,12 @@ from ceinms_torch.report.references import references_of
 from ceinms_torch.report.summary import R2_WORDS, summarise
 from ceinms_torch.report.svg import inline_svg, readable_values
 from ceinms_torch.report.tables import (
+    certainty,
     direction_sentences,
     finding_rows,
     fit_rows,
-    parameter_rows,
+    interval,
+    number,
     provenance_rows,
 )
 from ceinms_torch.results.provenance import with_provenance
@@ -80,7 +82,7 @@ def render_report(
     str
         The same for the same results.
     """
-    results = told_apart(_complete(results))
+    results = told_apart([with_provenance(result) for result in results])
     figures = report_figures(results)
     drawn = []
     for i, figure in enumerate(figures, 1):
@@ -99,7 +101,6 @@ def render_report(
             r2_words=R2_WORDS,
             status_sentences=STATUS_SENTENCES,
             fit_rows=fit_rows(results),
-            parameter_rows=parameter_rows(results),
             directions=[direction_sentences(result) for result in results],
             findings=[finding_rows(result) for result in results],
             provenance_rows=provenance_rows(results),
@@ -108,10 +109,6 @@ def render_report(
             **_assets(),
         )
     )
-
-
-def _complete(results: Sequence[CalibrationResult]) -> list[CalibrationResult]:
-    return [one if one.provenance.versions else with_provenance(one) for one in results]
 
 
 def _draw(figure: ReportFigure) -> _Drawn:
@@ -137,13 +134,15 @@ def _assets() -> dict[str, Any]:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {one.__name__: one for one in (number, interval, certainty)}
+    return environment
 
 
 def write_report(

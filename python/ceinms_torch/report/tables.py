@@ -82,41 +82,14 @@ def _trial_row(results: Sequence[CalibrationResult], dof: str, name: str) -> dic
     return {"dof": dof, "trial": name, "role": role, "is_mean": False, "figures": figures}
 
 
-def parameter_rows(results: Sequence[CalibrationResult]) -> list[dict[str, Any]]:
-    """Return every calibrated parameter of every result.
-
-    Parameters
-    ----------
-    results : sequence of CalibrationResult
-        The results.
-
-    Returns
-    -------
-    list of dict
-        With `result`, `step`, `name`, `unit`, `mtus`, `start`, `value`, `lower`, `upper`,
-        `interval`, `at_bound` and `certainty`, all of them text.
-    """
-    return [_parameter_row(result, one) for result in results for one in result.parameters]
+def interval(one: CalibratedParameter) -> str:
+    """Return the 95 % interval of a parameter as text."""
+    return NONE if one.interval is None else " to ".join(map(number, one.interval))
 
 
-def _parameter_row(result: CalibrationResult, one: CalibratedParameter) -> dict[str, Any]:
-    interval = NONE
-    if one.interval is not None:
-        interval = f"{number(one.interval[0])} to {number(one.interval[1])}"
-    return {
-        "result": result.label,
-        "step": str(one.step + 1),
-        "name": one.name,
-        "unit": one.unit,
-        "mtus": ", ".join(one.mtus),
-        "start": number(one.start),
-        "value": number(one.value),
-        "lower": number(one.lower),
-        "upper": number(one.upper),
-        "interval": interval,
-        "at_bound": one.at_bound or NONE,
-        "certainty": NONE if one.certainty is None else certainty_class(one.certainty.reason),
-    }
+def certainty(one: CalibratedParameter) -> str:
+    """Return what the data say about a parameter, in few words."""
+    return NONE if one.certainty is None else certainty_class(one.certainty.reason)
 
 
 def direction_sentences(result: CalibrationResult) -> list[str]:

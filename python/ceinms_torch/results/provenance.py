@@ -23,7 +23,7 @@ def with_provenance(
     warnings: Sequence[str] = (),
     command: str = "",
 ) -> CalibrationResult:
-    """Return a result that knows where it comes from.
+    """Return a result that knows where it comes from; one that knows already, as it is.
 
     Parameters
     ----------
@@ -42,6 +42,8 @@ def with_provenance(
     -------
     CalibrationResult
     """
+    if result.provenance.versions:
+        return result
     if folder is None:
         documents = (result.steps[0].space.subject.path, result.plan.path)
         files = [path for path in documents if path is not None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import os
 import re
 import warnings
@@ -21,17 +20,19 @@ from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Provenance, StepResult
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError, wording
+from ceinms_torch.io.plain import read_json, revived
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
-from ceinms_torch.results.synergies import read_hybrid
-from ceinms_torch.results.trials import number, read_trial
-from ceinms_torch.results.write import HISTORY_FILE, RESULT_FILE, RESULT_FORMAT, SPEC_FIELDS
+from ceinms_torch.results.trials import read_trial, read_trial_synergies, trial_folder
+from ceinms_torch.results.write import HISTORY_FILE, RECORDED_FILE, RESULT_FILE, RESULT_FORMAT
 from ceinms_torch.simulation.trial_result import Role, TrialResult
-from ceinms_torch.synergies.result import HybridResult
+from ceinms_torch.synergies.result import HybridResult, TrialSynergies
 
+_STEP_KEYS = ("objective", "terms", "iterations", "evaluations", "seconds", "status")
 _AGAIN = "Run ceinms-torch calibrate again with this version"
 
 
@@ -122,23 +123,13 @@ def load_result(
 
 def _summary(directory: Path, path: Path) -> dict[str, Any]:
     """Return what result.json says, if it is one that this version reads."""
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileFormatError(
-            directory,
-            expected="a folder that ceinms-torch calibrate has written, with a result.json",
-            got=f"none that can be read ({reason})",
-            hint="Name the folder that its last line of output names",
-        ) from error
-    except json.JSONDecodeError as error:
-        raise FileFormatError(
-            path, line=error.lineno, expected="JSON", got=error.msg, hint=_AGAIN
-        ) from error
-    # Another command or another version may have written it.
-    if not isinstance(summary, dict) or "study" in summary:
-        got = f"that of a study, '{summary['study']}'" if isinstance(summary, dict) else "no object"
+    if not path.is_file():
+        expected = f"a folder that ceinms-torch calibrate has written, with a {RESULT_FILE}"
+        hint = "Name the folder that its last line of output names"
+        raise FileFormatError(directory, expected=expected, got="none", hint=hint)
+    summary = read_json(path, "a result of ceinms-torch calibrate", _AGAIN)
+    if "study" in summary:
+        got = f"that of a study, '{summary['study']}'"
         raise FileFormatError(path, expected="a result of ceinms-torch calibrate", got=got)
     if summary.get("format") != RESULT_FORMAT:
         raise FileFormatError(
@@ -157,23 +148,20 @@ def _result(
     kind: type[CalibrationResult] = CalibrationResult
     also: dict[str, Any] = {}
     if "hybrid" in summary:
-        kind, also = HybridResult, read_hybrid(directory, summary, subject.mtu_names)
+        kind, also = HybridResult, _hybrid(directory, summary, subject.mtu_names)
     elif "validation_losses" in summary:
-        kind, also = (
-            LossResult,
-            {"validation_losses": tuple(map(number, summary["validation_losses"]))},
-        )
+        losses = revived(tuple[float, ...], summary["validation_losses"])
+        kind, also = LossResult, {"validation_losses": losses}
     steps = _steps(summary, subject)
-    found = summary["identifiability"]
 
     def tried(role: Role, fits: Mapping[str, Any]) -> tuple[TrialResult, ...]:
         return tuple(
             read_trial(
-                directory,
-                role,
-                name,
-                fit,
-                mtu_names=subject.mtu_names,
+                trial_folder(directory, role, name),
+                subject.mtu_names,
+                name=name,
+                role=role,
+                fit=fit,
                 synthesised=also.get("synthesised", ()),
             )
             for name, fit in fits.items()
@@ -189,17 +177,27 @@ def _result(
         history=tuple(_history(directory / HISTORY_FILE)),
         trials=tried("calibration", summary["fit"]),
         tests=tried("test", summary["test_fit"]),
-        identifiability=None if found is None else Identifiability.from_dict(found),
+        identifiability=revived(Identifiability | None, summary["identifiability"]),
         label=label,
-        provenance=Provenance(
-            command=summary["command"],
-            findings=tuple(summary["findings"]),
-            warnings=tuple(summary["warnings"]),
-            versions=summary["versions"],
-            inputs=summary["inputs"],
-        ),
+        provenance=revived(Provenance, summary),
         **also,
     )
+
+
+def _hybrid(directory: Path, summary: dict[str, Any], mtu_names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a `HybridResult` has beside other results."""
+
+    def of(role: Role, names: Mapping[str, Any]) -> dict[str, TrialSynergies]:
+        folders = {name: trial_folder(directory, role, name) for name in names}
+        return {name: read_trial_synergies(one, mtu_names) for name, one in folders.items()}
+
+    return {
+        "generator": ExcitationGenerator.read(directory / RECORDED_FILE),
+        "n_synergy": summary["hybrid"]["n_synergy"],
+        "synthesised": tuple(summary["hybrid"]["synthesised"]),
+        "synergies": of("calibration", summary["fit"]),
+        "test_synergies": of("test", summary["test_fit"]),
+    }
 
 
 def _plan(summary: dict[str, Any], steps: tuple[CalibrationStep, ...]) -> CalibrationPlan:
@@ -216,44 +214,29 @@ def _plan(summary: dict[str, Any], steps: tuple[CalibrationStep, ...]) -> Calibr
 def _steps(summary: dict[str, Any], subject: Subject) -> tuple[StepResult, ...]:
     """Return the steps, each from where the one before it ended."""
     result = []
-    start = list(summary["start_parameters"].values())
-    before = dataclasses.replace(subject.with_parameters(start), path=None)
+    matrix = list(summary["start_parameters"].values())
+    before = dataclasses.replace(subject.with_parameters(matrix), path=None)
     for one in summary["steps"]:
-        parameters = one["parameters"]
+        components = (
+            {**item, "kind": item["name"], "mtu_names": item["mtus"]} for item in one["parameters"]
+        )
         space = ParameterSpace(
-            subject=before,
-            components=tuple(
-                Component(
-                    kind=item["name"],
-                    mtu_names=tuple(item["mtus"]),
-                    **{name: item[name] for name in ("lower", "upper", "start")},
-                )
-                for item in parameters
-            ),
+            subject=before, components=tuple(revived(Component, item) for item in components)
         )
         step = StepResult(
             step=CalibrationStep(
                 dofs=tuple(one["dofs"]),
                 objective=Objective.from_dict(one["objective_options"]),
-                parameters=tuple(map(_spec, one["parameter_options"])),
+                parameters=revived(tuple[ParameterSpec, ...], one["parameter_options"]),
             ),
             space=space,
-            x=np.array([item["share_of_range"] for item in parameters]),
-            **{name: one[name] for name in ("objective", "terms", "iterations")},
-            **{name: one[name] for name in ("evaluations", "seconds", "status")},
-            starts=tuple(
-                StartResult(**{**item, "objective": number(item["objective"])})
-                for item in one["starts"]
-            ),
+            x=np.array([item["share_of_range"] for item in one["parameters"]]),
+            starts=revived(tuple[StartResult, ...], one["starts"]),
+            **{name: one[name] for name in _STEP_KEYS},
         )
         result.append(step)
         before = space.subject_at(step.x)
     return tuple(result)
-
-
-def _spec(values: dict[str, Any]) -> ParameterSpec:
-    groups = tuple(map(tuple, values["groups"]))
-    return ParameterSpec(**{**{name: values[name] for name in SPEC_FIELDS}, "groups": groups})
 
 
 def _history(path: Path) -> Iterator[Iteration]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.io.plain import revived
 from ceinms_torch.io.storage import read_storage
-from ceinms_torch.simulation.fit import Fit, MomentFit
+from ceinms_torch.simulation.fit import MomentFit
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import Role, TrialResult
@@ -48,30 +47,6 @@ def trial_folder(directory: Path, role: Role, name: str) -> Path:
     return directory / _FOLDERS[role] / name
 
 
-def read_series(path: Path, columns: tuple[str, ...]) -> TimeSeries:
-    """Read what `TimeSeries.to_sto` wrote, some columns of it.
-
-    Parameters
-    ----------
-    path : Path
-        The storage file.
-    columns : tuple of str
-        Which, in which order.
-
-    Returns
-    -------
-    TimeSeries
-    """
-    storage = read_storage(path)
-    return TimeSeries(
-        name=storage.name,
-        units=storage.units,
-        time=storage.time,
-        columns=columns,
-        array=storage.select(columns),
-    )
-
-
 def write_simulation(simulation: Simulation, directory: Path) -> None:
     """Write every quantity of a simulation as a storage file (`STORAGE_FILES`).
 
@@ -82,104 +57,13 @@ def write_simulation(simulation: Simulation, directory: Path) -> None:
     directory : Path
         Where; made if needed, files in it are overwritten.
     """
-    for name, series in simulation.series():
-        series.to_sto(directory / STORAGE_FILES[name])
+    _write(simulation, STORAGE_FILES, directory)
 
 
 def write_trial(trial: TrialResult, directory: Path) -> None:
-    """Write what a trial was driven by and compared with, and what the subject did in it.
-
-    Parameters
-    ----------
-    trial : TrialResult
-        The trial. Excitations keep the times at which they were recorded, before any delay.
-    directory : Path
-        Where; made if needed, files in it are overwritten.
-    """
+    """Write what drove a trial, was measured and was predicted into its folder."""
     write_simulation(trial.simulation, directory)
-    for name, file in RECORDING_FILES.items():
-        getattr(trial, name).to_sto(directory / file)
-
-
-def read_trial(
-    directory: Path,
-    role: Role,
-    name: str,
-    fit: Mapping[str, Mapping[str, Any]],
-    *,
-    mtu_names: tuple[str, ...],
-    synthesised: tuple[str, ...],
-) -> TrialResult:
-    """Read what `write_trial` wrote.
-
-    Parameters
-    ----------
-    directory : Path
-        The folder of the calibration's results.
-    role : {"calibration", "test"}
-        What the trial is there for.
-    name : str
-        Name of the trial.
-    fit : mapping of str to mapping
-        Moment errors by DOF, as ``result.json`` has them.
-    mtu_names : tuple of str
-        MTUs of the subject.
-    synthesised : tuple of str
-        MTUs whose excitation was not recorded.
-
-    Returns
-    -------
-    TrialResult
-    """
-    folder = trial_folder(directory, role, name)
-    of_dofs = {"joint_moment", "measured_moment"}
-    series = {
-        key: read_series(folder / file, tuple(fit) if key in of_dofs else mtu_names)
-        for key, file in (STORAGE_FILES | RECORDING_FILES).items()
-    }
-    return TrialResult(
-        name=name,
-        role=role,
-        fit={
-            dof: MomentFit(**{key: number(value) for key, value in one.items()})
-            for dof, one in fit.items()
-        },
-        synthesised=synthesised,
-        measured_moment=series["measured_moment"],
-        excitation=series["excitation"],
-        simulation=Simulation(**{key: series[key] for key in STORAGE_FILES}),
-    )
-
-
-def finite(value: float) -> float | None:
-    """Return a number as JSON takes it: nothing in place of NaN and infinity."""
-    return value if math.isfinite(value) else None
-
-
-def fit_dict(fit: Fit) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Return moment errors for JSON, which has no NaN.
-
-    Parameters
-    ----------
-    fit : dict of str to dict of str to MomentFit
-        By trial and DOF.
-
-    Returns
-    -------
-    dict
-    """
-    return {
-        trial: {
-            dof: {name: finite(value) for name, value in asdict(one).items()}
-            for dof, one in dofs.items()
-        }
-        for trial, dofs in fit.items()
-    }
-
-
-def number(value: float | None) -> float:
-    """Return a number that JSON may have left out: NaN in its place."""
-    return float("nan") if value is None else float(value)
+    _write(trial, RECORDING_FILES, directory)
 
 
 def write_trial_synergies(synergies: TrialSynergies, directory: Path) -> None:
@@ -192,13 +76,17 @@ def write_trial_synergies(synergies: TrialSynergies, directory: Path) -> None:
     directory : Path
         Where; made if needed, files in it are overwritten.
     """
-    for name, file in SYNERGY_FILES.items():
-        getattr(synergies, name).to_sto(directory / file)
+    _write(synergies, SYNERGY_FILES, directory)
     synergies.weightings.write(directory / WEIGHTINGS_FILE)
 
 
-def read_trial_synergies(directory: Path, mtu_names: tuple[str, ...]) -> TrialSynergies:
-    """Read what `write_trial_synergies` wrote.
+def _write(of: object, files: Mapping[str, str], directory: Path) -> None:
+    for name, file in files.items():
+        getattr(of, name).to_sto(directory / file)
+
+
+def read_trial(directory: Path, mtu_names: tuple[str, ...], **known: Any) -> TrialResult:
+    """Read what `write_trial` wrote.
 
     Parameters
     ----------
@@ -206,15 +94,44 @@ def read_trial_synergies(directory: Path, mtu_names: tuple[str, ...]) -> TrialSy
         The trial's folder.
     mtu_names : tuple of str
         MTUs of the subject.
+    **known
+        Other fields of `TrialResult`; `fit` as ``result.json`` has it.
 
     Returns
     -------
-    TrialSynergies
+    TrialResult
     """
+    fit: dict[str, MomentFit] = revived(dict[str, MomentFit], known.pop("fit"))
+    dofs = tuple(fit)
+    series = _read(STORAGE_FILES, directory, mtu_names, joint_moment=dofs)
+    recorded: dict[str, Any] = _read(RECORDING_FILES, directory, mtu_names, measured_moment=dofs)
+    return TrialResult(fit=fit, simulation=Simulation(**series), **recorded, **known)
+
+
+def read_trial_synergies(directory: Path, mtu_names: tuple[str, ...]) -> TrialSynergies:
+    """Read what `write_trial_synergies` wrote, for the MTUs of a subject."""
     weightings = Weightings.read(directory / WEIGHTINGS_FILE, mtu_names)
-    columns = {"primitives": weightings.synergy_names}
-    series = {
-        name: read_series(directory / file, columns.get(name, mtu_names))
-        for name, file in SYNERGY_FILES.items()
-    }
+    names = weightings.synergy_names
+    series = _read(SYNERGY_FILES, directory, mtu_names, primitives=names)
     return TrialSynergies(weightings=weightings, **series)
+
+
+def _read(
+    files: Mapping[str, str],
+    directory: Path,
+    mtu_names: tuple[str, ...],
+    **others: tuple[str, ...],
+) -> dict[str, TimeSeries]:
+    """Read storage files; columns are MTUs, but for some quantities."""
+    result = {}
+    for key, file in files.items():
+        columns = others.get(key, mtu_names)
+        storage = read_storage(directory / file)
+        result[key] = TimeSeries(
+            name=storage.name,
+            units=storage.units,
+            time=storage.time,
+            columns=columns,
+            array=storage.select(columns),
+        )
+    return result

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.studies.result_file import plain
+from ceinms_torch.io.plain import plain
 
 # What a cell that is done tells: how many are, and its name.
 Progress = Callable[[int, str], None]
@@ -63,14 +63,14 @@ def cell_file(
     return directory / "cells" / f"{name}_{digest}.json"
 
 
-def write_cell(file: Path, result: Mapping[str, Any]) -> dict[str, Any]:
+def write_cell(file: Path, result: object) -> dict[str, Any]:
     """Keep what a calibration found, and return it as `read_cell` will.
 
     Parameters
     ----------
     file : Path
         Where.
-    result : mapping
+    result : object
         What it found, for `plain`.
 
     Returns

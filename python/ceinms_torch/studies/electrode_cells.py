@@ -18,7 +18,6 @@ from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.results.trials import fit_dict
 from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
 from ceinms_torch.simulation.simulate import simulate
 from ceinms_torch.simulation.time_series import TimeSeries
@@ -154,8 +153,8 @@ def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) 
         "seconds": result.seconds,
         "objective": result.objective,
         "n_synergy": None,
-        "fit": fit_dict(result.fit),
-        "test": {"recorded": fit_dict(fit)},
+        "fit": result.fit,
+        "test": {"recorded": fit},
         "withheld": {},
         "parameters": normalised_parameters(whole, folder.subject, folder.plan, COMPARED),
     }
@@ -209,8 +208,8 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
         "seconds": begin.seconds + result.seconds,
         "objective": result.objective,
         "n_synergy": result.n_synergy,
-        "fit": fit_dict(result.fit),
-        "test": {way: fit_dict(fits) for way, fits in ways.items()},
+        "fit": result.fit,
+        "test": ways,
         "withheld": {
             way: {mtu: _error(mtu, known, trials) for mtu in withheld}
             for way, trials in driven.items()

@@ -67,15 +67,6 @@ class MuscleStudy:
     models: dict[str, dict[str, Any]]
     limits: list[dict[str, Any]]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all fields, for `StudyResult`."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> MuscleStudy:
-        """Make a study from what `to_dict` returned."""
-        return cls(**{field.name: data[field.name] for field in dataclasses.fields(cls)})
-
 
 def study_muscle(
     files: Sequence[Path],

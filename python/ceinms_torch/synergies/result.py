@@ -114,17 +114,7 @@ class HybridResult(CalibrationResult):
         return dataclasses.replace(tables[0], values=mean)
 
     def with_tests(self, trials: Iterable[Trial]) -> Self:
-        """Return the result with test trials, what was not recorded in them synthesised.
-
-        Parameters
-        ----------
-        trials : iterable of Trial
-            With measured moments, as recorded, read with this subject.
-
-        Returns
-        -------
-        HybridResult
-        """
+        """Return the result with test trials, what was not recorded in them synthesised."""
         import ceinms_torch as ct  # noqa: PLC0415  a module that needs this one
 
         synergies, tests = {}, []

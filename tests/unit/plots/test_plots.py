@@ -162,9 +162,15 @@ def test_user_settings_stay_as_they_are(one):
     ("draw", "message"),
     [
         (lambda r: ct.plots.plot_moment_bands(r, "knee_angle"), "Did you mean 'knee_angle_r'"),
-        (lambda r: ct.plots.plot_moments(r, "walk"), "trial: expected one of trial1, trial2"),
-        (lambda r: ct.plots.plot_activations(r, "trial9"), "trial: expected one of trial1"),
-        (lambda r: ct.plots.plot_parameters(r, "damping"), "parameter: expected one of c1, c2"),
+        (
+            lambda r: ct.plots.plot_moments(r, "walk"),
+            r"name of a trial, got 'walk'\. There are trial1",
+        ),
+        (lambda r: ct.plots.plot_activations(r, "trial9"), "Did you mean 'trial3'"),
+        (
+            lambda r: ct.plots.plot_parameters(r, "damping"),
+            r"a parameter, got 'damping'\. There are c1",
+        ),
     ],
 )
 def test_unknown_names(one, draw, message):

@@ -14,7 +14,6 @@ from ceinms_torch.report.references import REFERENCES, references_of
 from ceinms_torch.report.tables import (
     direction_sentences,
     fit_rows,
-    parameter_rows,
     provenance_rows,
 )
 from ceinms_torch.results.read import load_results
@@ -154,14 +153,19 @@ def test_fit_table_has_every_trial_and_the_means(results):
     assert knee[0]["figures"][1][0] == f"{mean:#.3g}".rstrip(".")
 
 
-def test_parameter_table_has_every_parameter(results):
-    rows = parameter_rows(results)
+def test_parameter_table_has_every_parameter(results, tree):
+    heads = [head.text for head in tree.xpath("//table[contains(@class, 'filtered')]//th")]
+    cells = [
+        [cell.text for cell in row]
+        for row in tree.xpath("//table[contains(@class, 'filtered')]/tbody/tr")
+    ]
+    rows = [dict(zip(heads, row, strict=True)) for row in cells]
     assert len(rows) == sum(len(result.parameters) for result in results)
     for row, one in zip(rows, results[0].parameters, strict=False):
-        assert float(row["value"]) == pytest.approx(one.value, rel=1e-3)
-        assert (row["interval"] == "–") == (one.interval is None)
-    assert {row["certainty"] for row in rows[len(results[0].parameters) :]} == {"–"}
-    units = {row["name"]: row["unit"] for row in rows}
+        assert float(row["Value"]) == pytest.approx(one.value, rel=1e-3)
+        assert (row["95 % interval"] == "–") == (one.interval is None)
+    assert {row["Certainty"] for row in rows[len(results[0].parameters) :]} == {"–"}
+    units = {row["Parameter"]: row["Unit"] for row in rows}
     assert units["tendonSlackLength"] == "m"
 
 

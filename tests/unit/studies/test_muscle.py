@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
+from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.studies.muscle import MuscleStudy, study_muscle
 from ceinms_torch.studies.muscle_curves import millard_curves
 from ceinms_torch.studies.muscle_data import full_activation, read_recording
@@ -168,7 +169,7 @@ def test_study_finds_the_model_that_made_the_forces(tmp_path, start):
     assert parameters["maxIsometricForce"] == pytest.approx(1.2 * 1.2759, rel=1e-2)
     assert all(limit["is_finite"] for limit in study.limits if limit["model"] == ROSENBROCK)
     assert all_models(study).p is not None
-    again = MuscleStudy.from_dict(study.to_dict())
+    again = revived(MuscleStudy, plain(study))
     assert tables_of(again) == tables_of(study)
 
 

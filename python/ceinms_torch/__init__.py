@@ -244,6 +244,8 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first used."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("ceinms-torch")
     if name in _MODULES:
         return importlib.import_module(f"ceinms_torch.{name}")
     if name not in _HOME_OF:

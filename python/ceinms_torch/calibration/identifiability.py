@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.spread import Spread, parameter_spread, student_quantile
+from ceinms_torch.io.display import one_line
 
 FloatArray = NDArray[np.float64]
 
@@ -89,6 +90,8 @@ class ParameterCertainty:
     determined: bool
     reason: str
 
+    __repr__ = one_line
+
     @property
     def at_bound(self) -> bool:
         """Whether it is not determined because it is at a bound of its range."""
@@ -150,6 +153,8 @@ class Identifiability:
     singular_values: tuple[float, ...]
     directions: tuple[OpenDirection, ...]
     observations: float
+
+    __repr__ = one_line
 
     @property
     def determined(self) -> tuple[ParameterCertainty, ...]:

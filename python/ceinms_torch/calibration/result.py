@@ -118,6 +118,8 @@ class StepResult:
     status: str
     starts: tuple[StartResult, ...]
 
+    __repr__ = one_line
+
 
 @dataclass(frozen=True, kw_only=True)
 class CalibratedParameter:

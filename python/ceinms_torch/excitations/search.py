@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.optimisers.minimum import Minimum, Point
 from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import Lbfgs
@@ -97,6 +98,8 @@ class ExcitationResult:
     evaluations: int
     seconds: float
     status: str
+
+    __repr__ = one_line
 
     @property
     def objective(self) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ceinms_torch.errors import DataError, OptionError, wording
 from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
+from ceinms_torch.io.display import one_line
 from ceinms_torch.simulation.moments import measured_moments
 
 WeightName = Literal["beta", "gamma"]
@@ -72,6 +73,8 @@ class WeightChoice:
     best_rmse: float
     largest_rmse: float
     sensitivity: tuple[Trade, ...]
+
+    __repr__ = one_line
 
     def to_csv(self) -> str:
         """Return the sensitivity as a table with units in its header."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ceinms_torch.calibration.delays import check_delays
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
@@ -42,6 +43,8 @@ class CalibrationFolder:
     generator: ExcitationGenerator
     plan: CalibrationPlan
     trials: tuple[Trial, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
@@ -238,6 +241,8 @@ class RunFolder:
     execution: Execution
     generator: ExcitationGenerator
     trial: Trial
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:

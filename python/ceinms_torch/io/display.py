@@ -6,6 +6,7 @@ import html
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ def one_line(self: Any) -> str:
 def _brief(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<array {value.shape}>"
+    if isinstance(value, Path):
+        return f"'.../{value.name}'"
     if is_dataclass(value) or not isinstance(value, (Sequence, Mapping, set, frozenset)):
         text = repr(value)
         return text if len(text) <= _LONGEST else f"<{type(value).__name__}>"

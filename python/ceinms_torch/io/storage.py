@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ceinms_torch.errors import DataError, FileFormatError, did_you_mean, wording
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.storage_text import (
     FloatArray,
@@ -78,6 +79,8 @@ class Storage:
     units: str = ""
     header: Mapping[str, str] = field(default_factory=dict)
     label_line: int | None = None
+
+    __repr__ = one_line
 
     def column(self, name: str) -> FloatArray:
         """Return one column by its label.

@@ -16,6 +16,7 @@ from ceinms_torch.errors import (
     location,
     wording,
 )
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
@@ -82,6 +83,8 @@ class ParameterSpec:
     line: int | None = field(default=None, compare=False)
     range_line: int | None = field(default=None, compare=False)
 
+    __repr__ = one_line
+
     def __post_init__(self) -> None:
         """Check every value."""
         check_choice("parameter name", self.kind, PARAMETER_KINDS)
@@ -112,6 +115,8 @@ class CalibrationStep:
     objective: Objective = field(default_factory=Objective)
     parameters: tuple[ParameterSpec, ...]
     line: int | None = field(default=None, compare=False)
+
+    __repr__ = one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +151,8 @@ class CalibrationPlan:
     hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

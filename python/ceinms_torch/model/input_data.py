@@ -15,6 +15,7 @@ from ceinms_torch.errors import (
     location,
     wording,
 )
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
@@ -53,6 +54,8 @@ class InputData:
     start_stop_time: tuple[float, float] | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> InputData:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.options import check_names, check_number
 
@@ -74,6 +75,8 @@ class Objective:
     parameter_prior_weight: float = 0.0
     group_coherence_weight: float = 0.0
     group_coherence_muscles: tuple[tuple[str, ...], ...] = ()
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

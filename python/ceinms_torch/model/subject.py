@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch.errors import OptionError, UnknownNameError, unknown_name, wording
+from ceinms_torch.io.display import html_table, one_line
 from ceinms_torch.io.xml_document import XmlDocument
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS, PARAMETER_UNITS
 
 CURVE_NAMES = ("activeForceLength", "passiveForceLength", "forceVelocity", "tendonForceStrain")
 
@@ -37,6 +38,8 @@ class Curve:
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
+
+    __repr__ = one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,8 @@ class Mtu:
     damping: float
     percentage_change: float
 
+    __repr__ = one_line
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dof:
@@ -100,6 +105,8 @@ class Dof:
 
     name: str
     mtu_names: tuple[str, ...]
+
+    __repr__ = one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +137,8 @@ class Subject:
     contact_model_file: Path | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Subject:
@@ -233,6 +242,14 @@ class Subject:
     def __contains__(self, name: object) -> bool:
         """Tell whether there is an MTU of that name."""
         return name in self.mtu_names
+
+    def _repr_html_(self) -> str:
+        header = ("", *(f"{name} [{PARAMETER_UNITS[name]}]" for name in PARAMETER_KINDS))
+        names = PARAMETER_ATTRIBUTES.values()
+        rows = ((mtu.name, *(getattr(mtu, name) for name in names)) for mtu in self.mtus)
+        where = "in memory" if self.path is None else self.path.name
+        caption = f"Subject ({where}): {len(self.mtus)} MTUs, DOFs {', '.join(self.dof_names)}"
+        return html_table(caption, header, rows)
 
     def replace_mtu(self, name: str, **changes: float) -> Subject:
         """Return a copy in which one MTU has other parameters.

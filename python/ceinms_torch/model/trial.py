@@ -17,6 +17,7 @@ from ceinms_torch.errors import (
     FileFormatError,
     wording,
 )
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -75,6 +76,8 @@ class Trial:
     excitation: FloatArray
     measured_moment: FloatArray | None = None
     files: tuple[Path, ...] = ()
+
+    __repr__ = one_line
 
     @classmethod
     def read(

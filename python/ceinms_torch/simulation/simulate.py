@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, wording
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -68,6 +69,8 @@ class Simulation:
     tendon_strain: TimeSeries
     mtu_force: TimeSeries
     joint_moment: TimeSeries
+
+    __repr__ = one_line
 
     def series(self) -> Iterator[tuple[str, TimeSeries]]:
         """Iterate over all quantities with their attribute names."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -44,6 +45,8 @@ class Recording:
     time: FloatArray
     excitation: FloatArray
     path: Path | None = None
+
+    __repr__ = one_line
 
     @classmethod
     def read(

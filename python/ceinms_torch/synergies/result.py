@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
@@ -45,6 +46,8 @@ class TrialSynergies:
     weightings: Weightings
     primitives: TimeSeries
     reconstruction: TimeSeries
+
+    __repr__ = one_line
 
     def drive(self, trial: Trial) -> Trial:
         """Return the trial with these excitations, ready for `simulate`.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import FileFormatError, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.synergies.channels import Channels
 
@@ -40,6 +41,8 @@ class Weightings:
     mtu_names: tuple[str, ...]
     origin: tuple[Origin, ...]
     values: FloatArray
+
+    __repr__ = one_line
 
     @classmethod
     def of(cls, channels: Channels, values: FloatArray) -> Weightings:

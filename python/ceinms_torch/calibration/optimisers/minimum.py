@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.options import Optimiser
 
 FloatArray = NDArray[np.float64]
@@ -72,6 +73,8 @@ class Minimum:
     evaluations: int
     seconds: float
     status: str
+
+    __repr__ = one_line
 
 
 Callback = Callable[[Point], None]

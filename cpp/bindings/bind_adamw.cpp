@@ -2,8 +2,8 @@
 
 #include "bind_torch.hpp"
 #include "callback.hpp"
-#include "ceinms_torch/calibration/adamw.hpp"
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/tensor/adamw.hpp"
+#include "ceinms_torch/tensor/hybrid_problem.hpp"
 
 #include <string>
 #include <utility>
@@ -11,12 +11,12 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using calibration::AdamWOptions;
-using calibration::HybridProblem;
-using calibration::Iteration;
-using calibration::Minimum;
-using calibration::Problem;
-using calibration::Status;
+using tensor::AdamWOptions;
+using tensor::HybridProblem;
+using tensor::Iteration;
+using tensor::Minimum;
+using tensor::Problem;
+using tensor::Status;
 
 std::string name_of(Status status) {
   switch (status) {
@@ -32,7 +32,7 @@ std::string name_of(Status status) {
   return "not_finite";
 }
 
-calibration::Progress progress_through(const py::object& callback) {
+tensor::Progress progress_through(const py::object& callback) {
   return [callback](const Iteration& iteration) {
     const py::gil_scoped_acquire acquire;
     return call_back(callback, iteration);
@@ -49,12 +49,12 @@ void bind_minimiser(py::module_& module) {
         const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
                                    max_iterations, min_improvement,     patience,
                                    weight_decay};
-        const calibration::Progress progress = progress_through(callback);
+        const tensor::Progress progress = progress_through(callback);
         // The autograd engine must not be called while holding the GIL.
         const py::gil_scoped_release release;
         problem.check_point(start);
-        return calibration::minimise_adamw([&](const at::Tensor& x) { return problem.evaluate(x); },
-                                           problem.n_boxed(), start, options, progress);
+        return tensor::minimise_adamw([&](const at::Tensor& x) { return problem.evaluate(x); },
+                                      problem.n_boxed(), start, options, progress);
       },
       py::arg("problem"), py::arg("start"), py::kw_only(), py::arg("learning_rate"),
       py::arg("learning_rate_decay"), py::arg("min_learning_rate"), py::arg("max_iterations"),

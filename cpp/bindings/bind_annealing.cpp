@@ -1,7 +1,7 @@
 /// The annealing of CEINMS 0.9 for Python.
 
 #include "bind_kernel.hpp"
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/legacy/calibration.hpp"
 #include "legacy_arrays.hpp"
 
@@ -16,7 +16,7 @@ legacy::ParallelFor parallel_on(std::size_t threads) {
     return [](std::size_t n, const std::function<void(std::size_t)>& f) {
       for (std::size_t i = 0; i < n; ++i) f(i);
     };
-  return [pool = std::make_shared<fused::ThreadPool>(threads)](
+  return [pool = std::make_shared<engine::ThreadPool>(threads)](
              std::size_t n, const std::function<void(std::size_t)>& f) {
     pool->run(n, [&f](std::size_t i, std::size_t) { f(i); });
   };

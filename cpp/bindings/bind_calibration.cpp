@@ -1,7 +1,7 @@
 /// Calibration for Python: the problems and their terms.
 
 #include "bind_torch.hpp"
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/tensor/hybrid_problem.hpp"
 #include "names.hpp"
 
 #include <string>
@@ -10,16 +10,16 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using calibration::Evaluation;
-using calibration::HybridProblem;
-using calibration::LinearTerm;
-using calibration::ParameterMap;
-using calibration::Problem;
-using calibration::Target;
-using calibration::Term;
 using kernel::HybridOptions;
 using kernel::ObjectiveOptions;
 using kernel::RangePenalty;
+using tensor::Evaluation;
+using tensor::HybridProblem;
+using tensor::LinearTerm;
+using tensor::ParameterMap;
+using tensor::Problem;
+using tensor::Target;
+using tensor::Term;
 
 void bind_parts(py::module_& module) {
   py::class_<RangePenalty>(module, "RangePenalty", py::module_local(),

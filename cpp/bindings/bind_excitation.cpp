@@ -1,7 +1,7 @@
 /// A trial as a function of its excitations, for Python.
 
 #include "bind_kernel.hpp"
-#include "ceinms_torch/fused/excitation_problem.hpp"
+#include "ceinms_torch/engine/excitation_problem.hpp"
 #include "names.hpp"
 #include "simulated_trial.hpp"
 
@@ -15,7 +15,7 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using fused::ExcitationProblem;
+using engine::ExcitationProblem;
 std::unique_ptr<ExcitationProblem> make_problem(
     const std::array<TableArrays, 4>& tables, const Array& parameters, const Array& time,
     const Array& mtu_length, const Array& mtu_velocity, const Array& moment_arm,
@@ -29,15 +29,15 @@ std::unique_ptr<ExcitationProblem> make_problem(
   check_finite("measured", measured);
   if (threads == 0) throw std::invalid_argument("threads: expected at least 1, got 0.");
   auto curves =
-      std::make_shared<const fused::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
+      std::make_shared<const engine::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
           to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
   return std::make_unique<ExcitationProblem>(
-      *fused::backends().front(), in, std::move(curves),
-      fused::ExcitationTarget{{parameters.data(), parameters.data() + parameters.size()},
-                              {measured.data(), measured.data() + measured.size()},
-                              to_indices("searched", searched, static_cast<py::ssize_t>(in.n_mtu)),
-                              to_indices("dofs", dofs, static_cast<py::ssize_t>(in.n_dof)),
-                              simulation_options(tendon, filter_start)},
+      *engine::backends().front(), in, std::move(curves),
+      engine::ExcitationTarget{{parameters.data(), parameters.data() + parameters.size()},
+                               {measured.data(), measured.data() + measured.size()},
+                               to_indices("searched", searched, static_cast<py::ssize_t>(in.n_mtu)),
+                               to_indices("dofs", dofs, static_cast<py::ssize_t>(in.n_dof)),
+                               simulation_options(tendon, filter_start)},
       threads);
 }
 

@@ -3,7 +3,7 @@
 #include "arrays.hpp"
 #include "bind_kernel.hpp"
 #include "callback.hpp"
-#include "ceinms_torch/fused/optimisers.hpp"
+#include "ceinms_torch/calibration/optimisers.hpp"
 #include "names.hpp"
 #include "simulated_trial.hpp"
 
@@ -12,17 +12,17 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using fused::AdamWOptions;
-using fused::Backend;
-using fused::CurveTables;
-using fused::Evaluation;
-using fused::Iteration;
-using fused::LevenbergMarquardtOptions;
-using fused::LinearTerm;
-using fused::Minimum;
-using fused::Problem;
-using fused::ProblemData;
-using fused::SmoothProblem;
+using calibration::AdamWOptions;
+using calibration::Evaluation;
+using calibration::Iteration;
+using calibration::LevenbergMarquardtOptions;
+using calibration::LinearTerm;
+using calibration::Minimum;
+using calibration::Problem;
+using calibration::ProblemData;
+using calibration::SmoothProblem;
+using engine::Backend;
+using engine::CurveTables;
 
 /// One trial and what its moments are compared with, kept alive while they are copied.
 struct TrialArrays : SimulatedTrial {
@@ -126,7 +126,7 @@ std::vector<double> point(const SmoothProblem& problem, const Array& x) {
 
 /// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C
 /// stop the run (the best point is kept) and lets the callback's own exceptions through.
-fused::Progress progress_through(const py::object& callback) {
+calibration::Progress progress_through(const py::object& callback) {
   return [callback, last = -1.0](const Iteration& iteration) mutable {
     // Taking the lock at every iteration would cost as much as the iteration.
     constexpr double interval = 0.02;
@@ -166,9 +166,9 @@ Minimum run_levenberg_marquardt(Problem& problem, const Array& start, int max_it
   const LevenbergMarquardtOptions options{max_iterations, min_improvement, patience,
                                           min_gradient,   min_step,        damping};
   const std::vector<double> x = point(problem, start);
-  const fused::Progress progress = progress_through(callback);
+  const calibration::Progress progress = progress_through(callback);
   const py::gil_scoped_release release;
-  return fused::minimise_levenberg_marquardt(problem, x, options, progress);
+  return calibration::minimise_levenberg_marquardt(problem, x, options, progress);
 }
 
 Minimum run_adamw(SmoothProblem& problem, const Array& start, double learning_rate,
@@ -179,9 +179,9 @@ Minimum run_adamw(SmoothProblem& problem, const Array& start, double learning_ra
                              max_iterations, min_improvement,     patience,
                              weight_decay};
   const std::vector<double> x = point(problem, start);
-  const fused::Progress progress = progress_through(callback);
+  const calibration::Progress progress = progress_through(callback);
   const py::gil_scoped_release release;
-  return fused::minimise_adamw(problem, x, options, progress);
+  return calibration::minimise_adamw(problem, x, options, progress);
 }
 
 void bind_optimisers(py::module_& module) {
@@ -294,7 +294,7 @@ void bind_problem(py::module_& module) {
       "instruction_sets",
       [] {
         std::vector<std::string> names;
-        for (const Backend* backend : fused::backends()) names.emplace_back(backend->name);
+        for (const Backend* backend : engine::backends()) names.emplace_back(backend->name);
         return names;
       },
       "Instruction sets that this build has and this machine runs, the best first.");

@@ -2,7 +2,7 @@
 
 #include "arrays.hpp"
 #include "bind_kernel.hpp"
-#include "ceinms_torch/fused/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/hybrid_problem.hpp"
 #include "names.hpp"
 
 #include <algorithm>
@@ -11,11 +11,11 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using fused::HybridProblem;
-using fused::Problem;
-using fused::SynergyData;
+using calibration::HybridProblem;
+using calibration::Problem;
+using calibration::SynergyData;
 
-void check_synergies(const fused::LaneLayout& layout, std::size_t n_synergy,
+void check_synergies(const engine::LaneLayout& layout, std::size_t n_synergy,
                      const Indices& synthesised, const std::vector<Array>& recorded,
                      const std::vector<std::size_t>& rows_per_node,
                      const std::vector<double>& row_interval) {
@@ -72,7 +72,7 @@ void bind_hybrid(py::module_& module) {
                                     "Weights of what eq. 5 adds.")
       .def(py::init(&hybrid_options), py::kw_only(), py::arg("excitation_weight"),
            py::arg("synthesised_weight"), py::arg("bounds_weight"), py::arg("smoothness_weight"));
-  py::class_<HybridProblem, fused::SmoothProblem, std::shared_ptr<HybridProblem>>(
+  py::class_<HybridProblem, calibration::SmoothProblem, std::shared_ptr<HybridProblem>>(
       module, "HybridProblem",
       "A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is "
       "the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then "

@@ -2,7 +2,7 @@
 
 #include "arrays.hpp"
 #include "bind_kernel.hpp"
-#include "ceinms_torch/fused/stream.hpp"
+#include "ceinms_torch/engine/stream.hpp"
 #include "names.hpp"
 
 #include <span>
@@ -11,7 +11,7 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using fused::Stream;
+using engine::Stream;
 using Flags = py::array_t<bool, py::array::c_style | py::array::forcecast>;
 
 py::ssize_t n_mtu_of(const Stream& stream) {
@@ -40,19 +40,20 @@ std::unique_ptr<Stream> make_stream(const std::array<TableArrays, 4>& tables,
                                     const std::string& instruction_set) {
   if (acts.ndim() != 2) throw std::invalid_argument("acts: expected shape (n_dof, n_mtu).");
   check_parameters(parameters, acts.shape(1));
-  fused::StreamSetup setup{.n_mtu = static_cast<std::size_t>(acts.shape(1)),
-                           .parameters = {parameters.data(), parameters.data() + parameters.size()},
-                           .mtus_of_dof = {},
-                           .rate = rate,
-                           .longest_delay = longest_delay,
-                           .simulation = simulation_options(tendon, filter_start)};
+  engine::StreamSetup setup{
+      .n_mtu = static_cast<std::size_t>(acts.shape(1)),
+      .parameters = {parameters.data(), parameters.data() + parameters.size()},
+      .mtus_of_dof = {},
+      .rate = rate,
+      .longest_delay = longest_delay,
+      .simulation = simulation_options(tendon, filter_start)};
   for (py::ssize_t dof = 0; dof < acts.shape(0); ++dof) {
     setup.mtus_of_dof.emplace_back();
     for (py::ssize_t mtu = 0; mtu < acts.shape(1); ++mtu)
       if (acts.at(dof, mtu)) setup.mtus_of_dof.back().push_back(static_cast<std::size_t>(mtu));
   }
   auto curves =
-      std::make_shared<const fused::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
+      std::make_shared<const engine::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
           to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
   return std::make_unique<Stream>(backend_named(instruction_set), std::move(curves), setup);
 }

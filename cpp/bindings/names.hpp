@@ -1,7 +1,7 @@
 /// Options that Python spells as words.
 #pragma once
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
@@ -61,9 +61,9 @@ inline kernel::HybridOptions hybrid_options(double excitation_weight, double syn
 }
 
 /// The fused engine's code for an instruction set; the best that this machine runs for "auto".
-inline const fused::Backend& backend_named(std::string_view name) {
+inline const engine::Backend& backend_named(std::string_view name) {
   std::string known;
-  for (const fused::Backend* backend : fused::backends()) {
+  for (const engine::Backend* backend : engine::backends()) {
     if (name == "auto" || name == backend->name) return *backend;
     known += ", '" + std::string(backend->name) + "'";
   }

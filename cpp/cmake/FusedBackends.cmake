@@ -1,9 +1,9 @@
-# add_fused_backend(NAME OPTIONS...): compile cpp/src/fused/lanes.cpp once more, for one instruction set.
+# add_fused_backend(NAME OPTIONS...): compile cpp/src/engine/lanes.cpp once more, for one instruction set.
 #
 # Not target_clones: GCC splits vector types to the width of the default target before it clones, so
 # that the clones would still compute two numbers at a time.
 function(add_fused_backend name)
-  add_library(ceinms_torch_lanes_${name} OBJECT cpp/src/fused/lanes.cpp)
+  add_library(ceinms_torch_lanes_${name} OBJECT cpp/src/engine/lanes.cpp)
   target_link_libraries(ceinms_torch_lanes_${name} PRIVATE ceinms_torch_common)
   target_compile_definitions(ceinms_torch_lanes_${name} PRIVATE
     CEINMS_TORCH_ISA=${name} CEINMS_TORCH_BACKEND=${name}_backend

@@ -38,12 +38,13 @@ if TYPE_CHECKING:
         DataError,
         FileFormatError,
         OptionError,
+        Place,
         UnknownNameError,
     )
     from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
     from ceinms_torch.excitations.weights import WeightChoice, choose_weights
     from ceinms_torch.inputs.checks.check import check_folder
-    from ceinms_torch.inputs.checks.findings import CheckReport, Finding, Place
+    from ceinms_torch.inputs.checks.findings import CheckReport, Finding
     from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
     from ceinms_torch.io.storage import Storage, read_storage, write_storage
     from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
@@ -91,6 +92,7 @@ _HOMES = {
         "DataError",
         "FileFormatError",
         "OptionError",
+        "Place",
         "UnknownNameError",
     ),
     "io.storage": ("Storage", "read_storage", "write_storage"),
@@ -120,7 +122,7 @@ _HOMES = {
     "calibration.identifiability": ("Identifiability", "identifiability"),
     "calibration.parameter_space": ("ParameterSpace",),
     "inputs.checks.check": ("check_folder",),
-    "inputs.checks.findings": ("CheckReport", "Finding", "Place"),
+    "inputs.checks.findings": ("CheckReport", "Finding"),
     "preoptimisation.muscle_volume": ("scale_max_isometric_force",),
     "preoptimisation.operating_range": (
         "OperatingRange",

@@ -22,7 +22,7 @@
 namespace ceinms_torch::benchmarks {
 namespace {
 
-using fused::Backend;
+using engine::Backend;
 using kernel::ParameterKind;
 
 double seconds_per_figure = 0.3;
@@ -67,11 +67,11 @@ JsonObject labelled(const Case& one, std::size_t n_thread) {
 
 /// Trajectories: forward, forward and reverse, forward with derivatives by six parameters.
 std::vector<Timing> time_simulation(const Case& one, const Backend& backend, std::size_t n_thread) {
-  fused::Workspace workspace = one.workspace(backend, n_thread);
+  engine::Workspace workspace = one.workspace(backend, n_thread);
   Alternating parameters = Alternating::parameters(one);
   const std::vector<ParameterKind> kinds(std::begin(calibrated), std::end(calibrated) - 1);
   std::vector<double> gradient(one.start().size());
-  std::vector<fused::AlignedBuffer> by_strength;
+  std::vector<engine::AlignedBuffer> by_strength;
   workspace.forward(parameters.next());
   workspace.clear_seeds();
   const std::size_t n_block = workspace.layout().n_block();
@@ -102,7 +102,7 @@ std::vector<Timing> time_simulation(const Case& one, const Backend& backend, std
 /// The objective: value, gradient, gradient and Gauss-Newton matrix.
 std::vector<Timing> time_problem(const Case& one, const Backend& backend, std::size_t n_thread,
                                  bool with_matrix) {
-  fused::Problem problem = one.problem(backend, n_thread);
+  calibration::Problem problem = one.problem(backend, n_thread);
   const std::size_t n = problem.n_component();
   Alternating x(std::vector<double>(n, 0.5));
   std::vector<double> gradient(n);
@@ -137,7 +137,7 @@ std::vector<JsonObject> by_backend(const Case& one) {
   std::vector<JsonObject> result{labelled(one, 1)
                                      .add("backend", std::string("scalar"))
                                      .add("forward", timing(time_scalar(one), unit))};
-  for (const Backend* backend : fused::backends()) {
+  for (const Backend* backend : engine::backends()) {
     const std::vector<Timing> simulation = time_simulation(one, *backend, 1);
     const std::vector<Timing> problem = time_problem(one, *backend, 1, true);
     result.push_back(labelled(one, 1)
@@ -154,7 +154,7 @@ std::vector<JsonObject> by_backend(const Case& one) {
 
 /// How the cost of a gradient and of the normal equations grows with one of the sizes.
 JsonObject growth(const std::vector<Size>& sizes, std::size_t Size::*which) {
-  const Backend& backend = *fused::backends().front();
+  const Backend& backend = *engine::backends().front();
   std::vector<double> x, value, gradient, equations;
   std::vector<JsonObject> points;
   for (const Size& size : sizes) {
@@ -191,8 +191,8 @@ JsonObject growths() {
 /// program wants either core.
 JsonObject threads(const Size& size, bool with_matrix) {
   const Case one(size);
-  const Backend& backend = *fused::backends().front();
-  fused::Problem problems[] = {one.problem(backend, 1), one.problem(backend, 2)};
+  const Backend& backend = *engine::backends().front();
+  calibration::Problem problems[] = {one.problem(backend, 1), one.problem(backend, 2)};
   const std::size_t n = problems[0].n_component();
   const Alternating start(std::vector<double>(n, 0.5));
   Alternating x[] = {start, start};

@@ -6,7 +6,7 @@
 /// longest is mostly what else the machine does. Moving: a gait-like cycle. Resting: no excitation
 /// and no movement, when states fade towards the smallest numbers there are.
 
-#include "ceinms_torch/fused/stream.hpp"
+#include "ceinms_torch/engine/stream.hpp"
 #include "measuring.hpp"
 #include "synthetic.hpp"
 
@@ -22,22 +22,22 @@ constexpr std::size_t n_mtu = 46;
 constexpr std::size_t n_dof = 3;
 constexpr std::size_t n_frame = 1000;  // ten seconds, again and again
 
-fused::Stream make_stream(const fused::Backend& backend, kernel::TendonModel tendon) {
-  fused::StreamSetup setup{.n_mtu = n_mtu,
-                           .parameters = parameters(n_mtu),
-                           .mtus_of_dof = std::vector<std::vector<std::size_t>>(n_dof),
-                           .rate = 100.0,
-                           .longest_delay = 0.2,
-                           .simulation = {.tendon = tendon}};
+engine::Stream make_stream(const engine::Backend& backend, kernel::TendonModel tendon) {
+  engine::StreamSetup setup{.n_mtu = n_mtu,
+                            .parameters = parameters(n_mtu),
+                            .mtus_of_dof = std::vector<std::vector<std::size_t>>(n_dof),
+                            .rate = 100.0,
+                            .longest_delay = 0.2,
+                            .simulation = {.tendon = tendon}};
   for (std::size_t mtu = 0; mtu < n_mtu; ++mtu)
     for (std::size_t dof = 0; dof < n_dof; ++dof)
       if (dof == mtu % n_dof || (dof + mtu) % 2 == 0) setup.mtus_of_dof[dof].push_back(mtu);
-  return {backend, std::make_shared<const fused::CurveTables>(kernel::testing::manual_curves()),
+  return {backend, std::make_shared<const engine::CurveTables>(kernel::testing::manual_curves()),
           setup};
 }
 
 /// Latencies of a stream's steps [s], sorted.
-std::vector<double> latencies(fused::Stream& stream, bool moves, double seconds) {
+std::vector<double> latencies(engine::Stream& stream, bool moves, double seconds) {
   const auto trial = make_trial({.n_mtu = n_mtu, .n_trial = 1, .n_frame = n_frame}, 0);
   const std::vector<double> moment_arm(n_dof * n_mtu, 0.04);
   const std::vector<double> nothing(n_mtu);
@@ -73,10 +73,10 @@ JsonObject summary(const std::vector<double>& sorted) {
 
 void run(double seconds) {
   std::vector<JsonObject> cases;
-  for (const fused::Backend* backend : fused::backends())
+  for (const engine::Backend* backend : engine::backends())
     for (const bool elastic : {true, false})
       for (const bool moves : {true, false}) {
-        fused::Stream stream = make_stream(
+        engine::Stream stream = make_stream(
             *backend, elastic ? kernel::TendonModel::rosenbrock : kernel::TendonModel::stiff);
         cases.push_back(JsonObject()
                             .add("instruction_set", std::string(backend->name))

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../cpp/manual_curves.hpp"
-#include "ceinms_torch/fused/problem.hpp"
+#include "ceinms_torch/calibration/problem.hpp"
 
 #include <cmath>
 #include <cstddef>
@@ -110,14 +110,14 @@ class Case {
   const std::vector<double>& start() const { return start_; }
   const std::vector<kernel::TrialInput>& inputs() const { return inputs_; }
 
-  fused::Workspace workspace(const fused::Backend& backend, std::size_t n_thread) const {
-    return {fused::LaneLayout(backend, inputs_), tables(), {}, n_thread};
+  engine::Workspace workspace(const engine::Backend& backend, std::size_t n_thread) const {
+    return {engine::LaneLayout(backend, inputs_), tables(), {}, n_thread};
   }
 
   /// C1, C2 and A for all MTUs together; optimal fibre length, tendon slack length and strength
   /// of each MTU.
-  fused::Problem problem(const fused::Backend& backend, std::size_t n_thread) const {
-    fused::ProblemData data{
+  calibration::Problem problem(const engine::Backend& backend, std::size_t n_thread) const {
+    calibration::ProblemData data{
         .map = {.start = start_, .lower = {}, .upper = {}, .slot = {}, .component = {}},
         .measured = {},
         .dofs = {},
@@ -146,8 +146,8 @@ class Case {
   }
 
  private:
-  static std::shared_ptr<const fused::CurveTables> tables() {
-    return std::make_shared<const fused::CurveTables>(kernel::testing::manual_curves());
+  static std::shared_ptr<const engine::CurveTables> tables() {
+    return std::make_shared<const engine::CurveTables>(kernel::testing::manual_curves());
   }
 
   Size size_;

@@ -1,4 +1,4 @@
-"""``ceinms-torch calibrate --hybrid`` and ``run --synergies`` as users run them."""
+"""``ceinms-torch calibrate --hybrid`` and ``run --weightings`` as users run them."""
 
 import csv
 import json
@@ -108,7 +108,7 @@ def run(folder, *arguments, generator="excitationGenerator.xml", excitations=Non
 def test_synergies_drive_later_runs(folder):
     expected = ct.read_storage(folder / "out" / "test" / "trial2" / "Torques.sto").values
     weightings = folder / "out" / "Weightings.csv"
-    synthesised = run(folder, "--synergies", weightings)
+    synthesised = run(folder, "--weightings", weightings)
     np.testing.assert_allclose(synthesised, expected, rtol=1e-9, atol=1e-9)
     assert {path.name for path in (folder / "forces").iterdir()} >= FILES
     # So does the file of excitations, with the generator that comes with it.
@@ -120,7 +120,7 @@ def test_synergies_drive_later_runs(folder):
     np.testing.assert_allclose(again, expected, rtol=1e-6, atol=1e-6)  # printed digits
     assert np.abs(run(folder) - expected).max() > 0.5
     measured = ct.read_storage(folder / "trial2" / "id.sto").values
-    refined = run(folder, "--synergies", weightings, "--refine")
+    refined = run(folder, "--weightings", weightings, "--refine")
     assert np.mean((refined - measured) ** 2) < np.mean((synthesised - measured) ** 2)
 
 

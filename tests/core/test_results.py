@@ -17,7 +17,7 @@ NOT_SAVED = {
     "path",
     "document",
     "trial_files",
-    "files",
+    "sources",
     "line",
     "range_line",
     "label",

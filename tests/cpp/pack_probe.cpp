@@ -1,4 +1,4 @@
-// packed::exp for one instruction set; compiled once per set, like cpp/src/fused/lanes.cpp, with
+// packed::exp for one instruction set; compiled once per set, like cpp/src/engine/lanes.cpp, with
 //   CEINMS_TORCH_ISA    a name of its own, different from those of the engine
 //   CEINMS_TORCH_PROBE  the function that is defined here
 

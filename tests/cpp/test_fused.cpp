@@ -1,6 +1,6 @@
 /// The fused engine, on every instruction set of this build and machine: its numbers are those of
 /// simulate_mtu, its reverse sweep and sensitivities are derivatives, its threads share the work.
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 #include "helpers.hpp"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 namespace {
 
 using namespace kernel::testing;
@@ -370,4 +370,4 @@ TEST_CASE("products of rows") {
 }
 
 }  // namespace
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -1,6 +1,6 @@
 /// Excitations searched for by gradients: derivatives of forces, the convex step, whole frames.
 
-#include "ceinms_torch/fused/excitation_problem.hpp"
+#include "ceinms_torch/engine/excitation_problem.hpp"
 #include "ceinms_torch/legacy/gradient_search.hpp"
 #include "ceinms_torch/legacy/hybrid.hpp"
 #include "ceinms_torch/legacy/proximal_step.hpp"
@@ -249,7 +249,7 @@ TEST_CASE("gradient search: bounds hold, kinks are kept, and order does not matt
 }  // namespace
 }  // namespace ceinms_torch::legacy
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 namespace {
 
 using kernel::testing::near;
@@ -292,4 +292,4 @@ TEST_CASE("excitation problem: gradient equals central differences, both tendons
 }
 
 }  // namespace
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

@@ -1,5 +1,5 @@
 /// Instants one by one: the stepper, and streams against whole trials.
-#include "ceinms_torch/fused/stream.hpp"
+#include "ceinms_torch/engine/stream.hpp"
 #include "ceinms_torch/kernel/trial.hpp"
 #include "helpers.hpp"
 
@@ -52,7 +52,7 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
   std::free(memory);
 }
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 namespace {
 
 using namespace kernel::testing;
@@ -378,4 +378,4 @@ TEST_CASE("stream: excitations beyond 0 and 1 are clamped and counted") {
 }
 
 }  // namespace
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

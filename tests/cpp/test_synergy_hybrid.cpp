@@ -1,6 +1,6 @@
 /// The synergy-hybrid problem: its gradient is the derivative of its objective.
 
-#include "ceinms_torch/fused/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/hybrid_problem.hpp"
 #include "helpers.hpp"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::calibration {
 namespace {
 
 using namespace kernel::testing;
@@ -89,8 +89,8 @@ struct Case {
                         .excitation_rate = 200.0});
       data.measured.push_back({moment[t], {400.0}});
     }
-    return std::make_shared<Problem>(*backends().front(), trials,
-                                     std::make_shared<const CurveTables>(manual_curves()),
+    return std::make_shared<Problem>(*engine::backends().front(), trials,
+                                     std::make_shared<const engine::CurveTables>(manual_curves()),
                                      std::move(data), n_thread);
   }
 
@@ -162,4 +162,4 @@ TEST_CASE("hybrid: results do not depend on the number of threads") {
 }
 
 }  // namespace
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::calibration

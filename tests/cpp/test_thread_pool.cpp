@@ -1,6 +1,6 @@
 /// The threads of the fused engine.
 
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 #include <vector>
 
-namespace ceinms_torch::fused {
+namespace ceinms_torch::engine {
 namespace {
 
 TEST_CASE("threads of a pool share the work, round after round") {
@@ -39,4 +39,4 @@ TEST_CASE("pools may be thrown away at any time") {
 }
 
 }  // namespace
-}  // namespace ceinms_torch::fused
+}  // namespace ceinms_torch::engine

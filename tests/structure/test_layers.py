@@ -41,7 +41,6 @@ COMPILED_OF = {
 }
 # Order inside rooms, lowest first: folders and modules that come before all others of the room.
 INSIDE = {
-    "calibration": ("parameter_space", "problems"),
     "inputs": ("folder", "checks"),
 }
 # Their results can be saved, reported and tested on further trials, which is done in rooms above:
@@ -220,10 +219,10 @@ def ours(*layers):
 
 CPP_LAYERS = {
     "kernel": (STANDARD, ours("kernel")),
-    "fused": (STANDARD, ours("kernel", "fused")),
+    "engine": (STANDARD, ours("kernel", "engine")),
+    "calibration": (STANDARD, ours("kernel", "engine", "calibration")),
     "legacy": (STANDARD, ours("kernel", "legacy")),
-    "tensor": (STANDARD, ours("kernel", "fused", "tensor"), TORCH),
-    "calibration": (STANDARD, ours("kernel", "fused", "tensor", "calibration"), TORCH),
+    "tensor": (STANDARD, ours("kernel", "engine", "tensor"), TORCH),
     "bindings": (STANDARD, ours(r"\w+"), TORCH, PYBIND, r'"\w+\.hpp"'),
 }
 # The compiler's header of vector instructions, where the processor has them.
@@ -243,7 +242,7 @@ def layer_of(path):
 
 
 def test_every_source_has_a_layer():
-    assert {layer_of(path) for path in CPP_FILES} >= {"kernel", "tensor", "calibration", "bindings"}
+    assert {layer_of(path) for path in CPP_FILES} == set(CPP_LAYERS)
 
 
 @pytest.mark.parametrize("path", CPP_FILES, ids=lambda path: str(path.relative_to(CPP)))

@@ -1,116 +1,63 @@
-#include "ceinms_torch/calibration/adamw.hpp"
-
-#include <ATen/ATen.h>
-#include <torch/optim/adamw.h>
+#include "ceinms_torch/calibration/optimiser_run.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 namespace ceinms_torch::calibration {
-namespace {
 
-/// Stops when the best objective has improved too little for too long.
-class EarlyStopping {
- public:
-  explicit EarlyStopping(const AdamWOptions& options) : options_(options) {}
-
-  bool stops(int iteration, double best) {
-    if (iteration == 0 || best < reference_ * (1.0 - options_.min_improvement)) {
-      reference_ = best;
-      since_ = iteration;
-    }
-    return iteration - since_ >= options_.patience;
+std::string_view name_of(Status status) noexcept {
+  switch (status) {
+    case Status::converged_objective:
+      return "converged";
+    case Status::converged_gradient:
+      return "converged_gradient";
+    case Status::converged_step:
+      return "converged_step";
+    case Status::max_iterations:
+      return "max_iterations";
+    case Status::interrupted:
+      return "interrupted";
+    case Status::not_finite:
+      break;
   }
-
- private:
-  const AdamWOptions& options_;
-  double reference_ = 0.0;
-  int since_ = 0;
-};
-
-std::vector<double> term_values(const Evaluation& evaluation) {
-  std::vector<double> result;
-  for (const Term& term : evaluation.terms)
-    result.push_back(term.residuals.square().sum().item<double>());
-  return result;
+  return "not_finite";
 }
 
-std::vector<double> mean_over_trials(const at::Tensor& rmse) {
-  const at::Tensor mean = rmse.mean(1).to(at::kCPU).contiguous();
-  return {mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel()};
-}
-
-void put_into_box(at::Tensor& x, std::int64_t n_boxed) {
-  x.narrow(0, 0, n_boxed).clamp_(0.0, 1.0);
-}
-
-}  // namespace
-
-Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_boxed, const at::Tensor& start,
+Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
                        const AdamWOptions& options, const Progress& progress) {
-  using Clock = std::chrono::steady_clock;
-  const auto begin = Clock::now();
-  const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
-
-  at::Tensor shift = at::zeros_like(start).set_requires_grad(true);
-  torch::optim::AdamW optimiser(
-      {shift},
-      torch::optim::AdamWOptions(options.learning_rate).weight_decay(options.weight_decay));
-  auto& learning_rate =
-      static_cast<torch::optim::AdamWOptions&>(optimiser.param_groups().front().options());
-  EarlyStopping early_stopping(options);
-
-  Minimum best;
-  best.x = start.clone();
+  constexpr double beta1 = 0.9;
+  constexpr double beta2 = 0.999;
+  constexpr double epsilon = 1e-8;
+  const std::size_t n = start.size();
+  OptimiserRun run(progress);
+  EarlyStopping early_stopping(options.min_improvement, options.patience);
+  std::vector<double> x = start;
+  std::vector<double> gradient(n);
+  std::vector<double> first(n);
+  std::vector<double> second(n);
+  double learning_rate = options.learning_rate;
   for (int iteration = 0;; ++iteration) {
-    const Evaluation evaluation = evaluate(start + shift);
-    const at::Tensor objective = evaluation.objective();
-    ++best.evaluations;
-    const Iteration now{iteration,
-                        best.evaluations,
-                        seconds(),
-                        objective.item<double>(),
-                        term_values(evaluation),
-                        mean_over_trials(evaluation.rmse)};
-    if (!std::isfinite(now.objective)) {
-      best.status = Status::not_finite;
-      break;
-    }
-    if (iteration == 0 || now.objective < best.objective) {
-      best.x = (start + shift).detach();
-      put_into_box(best.x, n_boxed);
-      best.objective = now.objective;
-      best.terms = now.terms;
-    }
-    if (iteration == 0)
-      for (const Term& term : evaluation.terms) best.term_names.push_back(term.name);
-    best.history.push_back(now);
-    if (!progress(now)) {
-      best.status = Status::interrupted;
-      break;
-    }
-    if (early_stopping.stops(iteration, best.objective)) {
-      best.status = Status::converged;
-      break;
-    }
-    if (iteration == options.max_iterations) break;
+    const Evaluation& now = problem.gradient(x.data(), gradient.data());
+    run.count_evaluation();
+    if (!std::isfinite(now.objective)) return run.finish(Status::not_finite);
+    if (!run.record(iteration, x, now)) return run.finish(Status::interrupted);
+    if (early_stopping.stops(iteration, run.best())) return run.finish(Status::converged_objective);
+    if (iteration == options.max_iterations) return run.finish(Status::max_iterations);
 
-    optimiser.zero_grad();
-    objective.backward();
-    optimiser.step();
-    {
-      const at::NoGradGuard no_grad;
-      at::Tensor moved = start + shift;
-      put_into_box(moved, n_boxed);
-      shift.copy_(moved - start);
+    const double correction1 = 1.0 - std::pow(beta1, iteration + 1);
+    const double correction2 = std::sqrt(1.0 - std::pow(beta2, iteration + 1));
+    for (std::size_t i = 0; i < n; ++i) {
+      first[i] += (1.0 - beta1) * (gradient[i] - first[i]);
+      second[i] = beta2 * second[i] + (1.0 - beta2) * gradient[i] * gradient[i];
+      const double decayed = (x[i] - start[i]) * (1.0 - learning_rate * options.weight_decay);
+      const double step =
+          learning_rate / correction1 * first[i] / (std::sqrt(second[i]) / correction2 + epsilon);
+      x[i] = start[i] + decayed - step;
+      if (i < problem.n_boxed()) x[i] = std::clamp(x[i], 0.0, 1.0);
     }
-    learning_rate.lr(
-        std::max(options.min_learning_rate, learning_rate.lr() * options.learning_rate_decay));
+    learning_rate =
+        std::max(options.min_learning_rate, learning_rate * options.learning_rate_decay);
   }
-  best.x = best.x.to(at::kCPU);
-  best.seconds = seconds();
-  return best;
 }
 
 }  // namespace ceinms_torch::calibration

@@ -1,6 +1,6 @@
 #include "ceinms_torch/tensor/fused_function.hpp"
 
-#include "ceinms_torch/fused/simulation.hpp"
+#include "ceinms_torch/engine/simulation.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
@@ -15,7 +15,7 @@
 namespace ceinms_torch::tensor {
 namespace {
 
-using fused::Lane;
+using engine::Lane;
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
@@ -31,14 +31,14 @@ enum : std::size_t {
 };
 
 /// Where they are in a lane's trace, and where their derivatives go.
-constexpr std::array<double * fused::LaneTrace::*, n_quantity> columns{
-    &fused::LaneTrace::activation, &fused::LaneTrace::fibre_length,
-    &fused::LaneTrace::fibre_velocity, &fused::LaneTrace::tendon_strain,
-    &fused::LaneTrace::mtu_force};
-constexpr std::array<double* (fused::Workspace::*)(std::size_t) noexcept, n_quantity> seeds{
-    &fused::Workspace::seed_activation, &fused::Workspace::seed_fibre_length,
-    &fused::Workspace::seed_fibre_velocity, &fused::Workspace::seed_tendon_strain,
-    &fused::Workspace::seed_force};
+constexpr std::array<double * engine::LaneTrace::*, n_quantity> columns{
+    &engine::LaneTrace::activation, &engine::LaneTrace::fibre_length,
+    &engine::LaneTrace::fibre_velocity, &engine::LaneTrace::tendon_strain,
+    &engine::LaneTrace::mtu_force};
+constexpr std::array<double* (engine::Workspace::*)(std::size_t) noexcept, n_quantity> seeds{
+    &engine::Workspace::seed_activation, &engine::Workspace::seed_fibre_length,
+    &engine::Workspace::seed_fibre_velocity, &engine::Workspace::seed_tendon_strain,
+    &engine::Workspace::seed_force};
 
 std::size_t extent(const at::Tensor& tensor, std::int64_t axis) {
   return static_cast<std::size_t>(tensor.size(axis));
@@ -55,8 +55,8 @@ kernel::PiecewiseCubic to_numbers(const Table& table) {
   return result;
 }
 
-std::shared_ptr<const fused::CurveTables> to_tables(const Curves& curves) {
-  return std::make_shared<const fused::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
+std::shared_ptr<const engine::CurveTables> to_tables(const Curves& curves) {
+  return std::make_shared<const engine::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
       to_numbers(curves.active_force_length), to_numbers(curves.passive_force_length),
       to_numbers(curves.force_velocity), to_numbers(curves.tendon_force_strain)});
 }
@@ -66,7 +66,7 @@ std::size_t length_of(const at::Tensor& is_valid) {
   return static_cast<std::size_t>(is_valid.nonzero().max().item<std::int64_t>()) + 1;
 }
 
-fused::LaneLayout to_layout(const TrialBatch& batch, const fused::Backend& backend) {
+engine::LaneLayout to_layout(const TrialBatch& batch, const engine::Backend& backend) {
   std::vector<at::Tensor> alive;
   const auto numbers = [&](const at::Tensor& tensor) {
     alive.push_back(tensor.contiguous());
@@ -142,7 +142,7 @@ class FusedEngine : public torch::CustomClassHolder {
       data = result.back().mutable_data_ptr<double>();
     }
     for_each_lane([&](const Lane& lane) {
-      const fused::LaneTrace trace = workspace_.trace(lane.block);
+      const engine::LaneTrace trace = workspace_.trace(lane.block);
       for (std::size_t i = 0; i < n_quantity; ++i) copy_out(lane, trace.*columns[i], out[i]);
     });
     return result;
@@ -229,7 +229,7 @@ class FusedEngine : public torch::CustomClassHolder {
   at::Tensor excitation_;  ///< (n_row, n_mtu, n_trial), as in the layout
   std::int64_t n_step_;    ///< with padding
   std::mutex mutex_;
-  fused::Workspace workspace_;
+  engine::Workspace workspace_;
 };
 
 /// A gradient that cannot be differentiated again.

@@ -12,7 +12,7 @@ from ceinms_torch import _kernel
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace, groups_of
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, StepResult
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
@@ -58,11 +58,9 @@ def annealing_settings(
         return options
     if not isinstance(plan.algorithm, SimulatedAnnealing):
         raise OptionError(
-            wording(
-                f"{location(plan.path)}: <algorithm>",
-                "<simulatedAnnealing>, whose settings have no defaults",
-                "another algorithm",
-            )
+            where=Place(plan.path, element="<algorithm>"),
+            expected="<simulatedAnnealing>, whose settings have no defaults",
+            got="another algorithm",
         )
     return plan.algorithm
 
@@ -178,7 +176,7 @@ def _simulate(plan: CalibrationPlan, subject: Subject, trial: Trial) -> Simulati
 
 def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
     if not trials:
-        raise DataError(wording("calibration", "at least one trial", "none"))
+        raise DataError(where="calibration", expected="at least one trial", got="none")
     check_tendon(plan.tendon, plan.path)
     plan.check_names(subject)
     for trial in trials:
@@ -188,22 +186,18 @@ def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> 
     for step in plan.steps:
         if step.objective != Objective():
             raise OptionError(
-                wording(
-                    "objective",
-                    "<minimizeTorqueError/> as CEINMS has it",
-                    "one with a normalisation, penalties or preferences of its own",
-                    "other methods than annealing take it",
-                )
+                where="objective",
+                expected="<minimizeTorqueError/> as CEINMS has it",
+                got="one with a normalisation, penalties or preferences of its own",
+                hint="other methods than annealing take it",
             )
         for spec in step.parameters:
             if spec.kind == "emDelay":
                 raise OptionError(
-                    wording(
-                        location(plan.path, spec.line, "<parameter>"),
-                        "a parameter that CEINMS can calibrate",
-                        "emDelay",
-                        "other methods than annealing calibrate it",
-                    )
+                    where=Place(plan.path, spec.line, "<parameter>"),
+                    expected="a parameter that CEINMS can calibrate",
+                    got="emDelay",
+                    hint="other methods than annealing calibrate it",
                 )
 
 
@@ -304,12 +298,10 @@ def _run_step(
     )
     if not np.isfinite(found.best.objective):
         raise DataError(
-            wording(
-                f"calibration step {number + 1}, trials {', '.join(t.name for t in trials)}",
-                "a finite objective somewhere within the ranges",
-                "NaN or infinity",
-                "check lengths, moment arms and start values of all MTUs",
-            )
+            where=f"calibration step {number + 1}, trials {', '.join(t.name for t in trials)}",
+            expected="a finite objective somewhere within the ranges",
+            got="NaN or infinity",
+            hint="check lengths, moment arms and start values of all MTUs",
         )
     _warn_of_failures(subject, problem.failures)
     slot, taken = space.slots()

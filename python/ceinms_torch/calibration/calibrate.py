@@ -17,7 +17,7 @@ from ceinms_torch.calibration.result import (
     StepResult,
 )
 from ceinms_torch.calibration.search import run_step
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
@@ -51,18 +51,18 @@ def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPla
         If the plan asks for an activation that is not smooth.
     """
     if not trials:
-        raise DataError(wording("calibration", "at least one trial", "none"))
+        raise DataError(where="calibration", expected="at least one trial", got="none")
     names = [trial.name for trial in trials]
     if len(set(names)) < len(names):
-        raise DataError(wording("calibration", "trials with different names", ", ".join(names)))
+        raise DataError(
+            where="calibration", expected="trials with different names", got=", ".join(names)
+        )
     if plan.activation != "exponential":
         raise OptionError(
-            wording(
-                "activation",
-                "exponential",
-                plan.activation,
-                "calibration by gradient needs an activation that is smooth",
-            )
+            where="activation",
+            expected="exponential",
+            got=plan.activation,
+            hint="calibration by gradient needs an activation that is smooth",
         )
     plan.check_names(subject)
     for trial in trials:
@@ -207,7 +207,9 @@ def calibrate(
     check_whole("seed", seed, least=0)
     if plan.hybrid is not None:
         hint = "call calibrate_hybrid, or replace the plan's hybrid by None"
-        raise OptionError(wording("plan", "recorded excitations only", "<synergyHybrid>", hint))
+        raise OptionError(
+            where="plan", expected="recorded excitations only", got="<synergyHybrid>", hint=hint
+        )
     name, options = choose_method(plan, method, options)
     if isinstance(options, SimulatedAnnealing):
         refuse_for_annealing(
@@ -228,7 +230,9 @@ def calibrate(
     tendon = calibrated_tendon(plan.tendon)
     if engine == "tensor" and (name == "lm" or polish):
         hint = "Levenberg-Marquardt needs the fused engine"
-        raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", name, hint))
+        raise OptionError(
+            where="method", expected="adamw or lbfgs on the tensor engine", got=name, hint=hint
+        )
     steps: list[StepResult] = []
     history: list[Iteration] = []
     for number, step in enumerate(plan.steps):

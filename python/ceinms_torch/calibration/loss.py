@@ -10,7 +10,7 @@ from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.loss import Loss, LossProblem, Variables, variable_groups
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, StepResult
 from ceinms_torch.calibration.search import run_step
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.options import AdamW, Lbfgs, check_whole
 from ceinms_torch.model.subject import Subject
@@ -177,7 +177,9 @@ def _check_trials(
 ) -> None:
     if plan.hybrid is not None:
         hint = "replace the plan's hybrid by None"
-        raise OptionError(wording("plan", "recorded excitations only", "<synergyHybrid>", hint))
+        raise OptionError(
+            where="plan", expected="recorded excitations only", got="<synergyHybrid>", hint=hint
+        )
     check_inputs(subject, trials, plan)
     if validation:
         check_inputs(subject, validation, plan)
@@ -185,5 +187,8 @@ def _check_trials(
     if seen:
         hint = "validation trials judge what the others are fitted to"
         raise DataError(
-            wording("validation", "trials that are not fitted", ", ".join(sorted(seen)), hint)
+            where="validation",
+            expected="trials that are not fitted",
+            got=", ".join(sorted(seen)),
+            hint=hint,
         )

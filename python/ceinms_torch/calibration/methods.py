@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ceinms_torch.calibration.annealing import annealing_settings
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
@@ -57,11 +57,13 @@ def choose_method(
     elif options is None:
         kind = METHODS.get(method) if method is not None else None
         if kind is None or issubclass(kind, SimulatedAnnealing):
-            raise OptionError(wording("method", f"one of {', '.join(METHODS)}", repr(method)))
+            raise OptionError(
+                where="method", expected=f"one of {', '.join(METHODS)}", got=repr(method)
+            )
         options = planned if isinstance(planned, kind) else kind()
     name = next(name for name, kind in METHODS.items() if isinstance(options, kind))
     if method not in (None, name):
-        raise OptionError(wording("options", f"those of {method}", f"those of {name}"))
+        raise OptionError(where="options", expected=f"those of {method}", got=f"those of {name}")
     return name, options
 
 
@@ -106,4 +108,6 @@ def refuse_for_annealing(
             )
             if name == "seed":
                 hint += "; set its variant to modern for numbers by a seed"
-            raise OptionError(wording(name, "the default, with annealing", "another value", hint))
+            raise OptionError(
+                where=name, expected="the default, with annealing", got="another value", hint=hint
+            )

@@ -12,7 +12,7 @@ from ceinms_torch.calibration.multi_start import minimise_from_all
 from ceinms_torch.calibration.optimisers.minimum import Minimum, Point, Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.result import Iteration, StepResult
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.options import LevenbergMarquardt, Optimiser
 
@@ -87,12 +87,10 @@ def run_step(
     minimum, results = minimise_from_all(problems, starts, options, report_to)
     if not minimum.history:
         raise DataError(
-            wording(
-                f"calibration step {number + 1}",
-                "a finite objective at the start values",
-                "NaN or infinity",
-                "check lengths, moment arms and start values of all MTUs",
-            )
+            where=f"calibration step {number + 1}",
+            expected="a finite objective at the start values",
+            got="NaN or infinity",
+            hint="check lengths, moment arms and start values of all MTUs",
         )
     if polish and minimum.status != "interrupted":
         minimum = _polished(minimum, problems[0], report_to)

@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -68,7 +67,6 @@ def search_excitations(
             stdout.print(_weights_table(choice))
     message = STATUS_SENTENCES[result.status].replace("parameters", "excitations")
     stdout.print(f"{message} {result.iterations} iterations, {result.seconds:.2f} s.")
-    stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)
 
 
 class _Shown:

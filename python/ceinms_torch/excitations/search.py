@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.optimisers.minimum import Minimum, Point
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.display import one_line
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
@@ -242,7 +242,7 @@ class _UnitBox:
 
     def __init__(self, search: TrialSearch, hybrid: Hybrid) -> None:
         if not hybrid.alpha > 0.0:
-            raise OptionError(wording("alpha", "a positive number", str(hybrid.alpha)))
+            raise OptionError(where="alpha", expected="a positive number", got=str(hybrid.alpha))
         self.search = search
         # Over alpha, so that the path depends on ratios of weights only.
         beta, gamma = hybrid.beta / hybrid.alpha, hybrid.gamma / hybrid.alpha

@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from ceinms_torch.errors import FileFormatError
+from ceinms_torch.errors import FileFormatError, Place
 
 
 def plain(value: Any) -> Any:
@@ -107,11 +107,12 @@ def read_json(path: Path, what: str, hint: str) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         got = f"none that can be read ({error.strerror or error})"
-        raise FileFormatError(path, expected=what, got=got, hint=hint) from error
+        raise FileFormatError(where=path, expected=what, got=got, hint=hint) from error
     except ValueError as error:  # of the encoding, too
         line = getattr(error, "lineno", None)
         got = getattr(error, "msg", str(error))
-        raise FileFormatError(path, line=line, expected="JSON", got=got, hint=hint) from error
+        where = Place(path, line)
+        raise FileFormatError(where=where, expected="JSON", got=got, hint=hint) from error
     if not isinstance(content, dict):
-        raise FileFormatError(path, expected=what, got="no object", hint=hint)
+        raise FileFormatError(where=path, expected=what, got="no object", hint=hint)
     return content

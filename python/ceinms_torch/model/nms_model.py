@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, did_you_mean
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.options import check_number, check_whole
 
@@ -163,7 +163,9 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """
     if value not in allowed:
         hint = did_you_mean(str(value), allowed)
-        raise OptionError(wording(name, f"one of {', '.join(allowed)}", repr(value), hint))
+        raise OptionError(
+            where=name, expected=f"one of {', '.join(allowed)}", got=repr(value), hint=hint
+        )
 
 
 def read_tendon(model: XmlNode) -> Tendon:

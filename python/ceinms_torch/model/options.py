@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, did_you_mean
 
 
 class OptimiserSettings:
@@ -228,7 +228,9 @@ def check_number(
             for sign, limit in ((">", above), (">=", least), ("<=", most))
             if limit is not None
         ]
-        raise OptionError(wording(name, f"a number {' and '.join(limits)}".strip(), repr(value)))
+        raise OptionError(
+            where=name, expected=f"a number {' and '.join(limits)}".strip(), got=repr(value)
+        )
 
 
 def check_whole(name: str, value: object, *, least: int) -> None:
@@ -249,7 +251,7 @@ def check_whole(name: str, value: object, *, least: int) -> None:
         If it is not.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OptionError(wording(name, f"a whole number >= {least}", repr(value)))
+        raise OptionError(where=name, expected=f"a whole number >= {least}", got=repr(value))
 
 
 def check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...]) -> None:
@@ -271,5 +273,8 @@ def check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str,
         if name not in known:
             listing = ", ".join(known)
             raise OptionError(
-                wording("option", f"one of {listing}", repr(name), did_you_mean(name, known))
+                where="option",
+                expected=f"one of {listing}",
+                got=repr(name),
+                hint=did_you_mean(name, known),
             )

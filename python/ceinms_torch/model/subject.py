@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import OptionError, UnknownNameError, unknown_name, wording
+from ceinms_torch.errors import OptionError, UnknownNameError, unknown_name
 from ceinms_torch.io.display import html_table, one_line
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS, PARAMETER_UNITS
@@ -340,11 +340,13 @@ class Subject:
         values = np.asarray(matrix, dtype=np.float64)
         shape = (len(PARAMETER_KINDS), len(self.mtus))
         if values.shape != shape:
-            raise OptionError(wording("parameters", f"the shape {shape}", str(values.shape)))
+            raise OptionError(
+                where="parameters", expected=f"the shape {shape}", got=str(values.shape)
+            )
         if not np.isfinite(values).all():
             row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
             name = f"{PARAMETER_KINDS[row]} of {self.mtus[column].name}"
-            raise OptionError(wording(name, "a finite number", str(values[row, column])))
+            raise OptionError(where=name, expected="a finite number", got=str(values[row, column]))
         mtus = tuple(_with_values(mtu, values[:, i]) for i, mtu in enumerate(self.mtus))
         return dataclasses.replace(self, mtus=mtus)
 

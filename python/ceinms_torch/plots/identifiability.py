@@ -10,7 +10,7 @@ import numpy as np
 
 from ceinms_torch.calibration.identifiability import Identifiability
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError
 from ceinms_torch.plots.narrow import (
     MUTED,
     add_legend,
@@ -64,11 +64,9 @@ def certainty_class(reason: str) -> str:
 def _known(result: CalibrationResult) -> Identifiability:
     if result.identifiability is None:
         raise DataError(
-            wording(
-                result.label,
-                "a calibration by gradient of eq. (4)",
-                "another, which does not say what is identifiable",
-            )
+            where=result.label,
+            expected="a calibration by gradient of eq. (4)",
+            got="another, which does not say what is identifiable",
         )
     return result.identifiability
 

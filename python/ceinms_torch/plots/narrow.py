@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.errors import OptionError, unknown_name, wording
+from ceinms_torch.errors import OptionError, unknown_name
 from ceinms_torch.plots.style import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def told_apart(results: Sequence[CalibrationResult]) -> tuple[CalibrationResult,
         If there is none.
     """
     if not results:
-        raise OptionError(wording("results", "at least one", "none"))
+        raise OptionError(where="results", expected="at least one", got="none")
     labels = [result.label for result in results]
     return tuple(
         result

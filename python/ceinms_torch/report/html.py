@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.plots.narrow import colour_of, told_apart
 from ceinms_torch.plots.style import save_figure
@@ -196,7 +196,7 @@ def write_figures(
         If the format is another.
     """
     if suffix not in FORMATS:
-        raise OptionError(wording("format", f"one of {', '.join(FORMATS)}", repr(suffix)))
+        raise OptionError(where="format", expected=f"one of {', '.join(FORMATS)}", got=repr(suffix))
     figures = report_figures(told_apart(results))
     files: list[Path] = []
     for i, figure in enumerate(figures, 1):

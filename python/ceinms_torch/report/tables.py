@@ -9,7 +9,7 @@ from typing import Any
 
 from ceinms_torch.calibration.identifiability import Loading
 from ceinms_torch.calibration.result import CalibratedParameter, CalibrationResult
-from ceinms_torch.inputs.checks.findings import Place
+from ceinms_torch.errors import Place
 from ceinms_torch.plots.identifiability import certainty_class
 from ceinms_torch.plots.moments import dof_names, trial_names, trial_of
 from ceinms_torch.report.summary import DofFit, dof_fits

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ceinms_torch.calibration.result import CalibrationResult, Provenance
 from ceinms_torch.inputs.checks.findings import CheckReport
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.paths import relative_text
+from ceinms_torch.io.source import Source
 
 
 def with_provenance(
@@ -44,34 +44,30 @@ def with_provenance(
     """
     if result.provenance.versions:
         return result
-    if folder is None:
-        documents = (result.steps[0].space.subject.path, result.plan.path)
-        files = [path for path in documents if path is not None]
-    else:
-        files = folder.files()
-    files += [file for one in (*result.trials, *result.tests) for file in one.files]
+    read = (result.steps[0].space.subject, result.plan)
+    sources = [one.document.source for one in read if one.document is not None]
+    if folder is not None:
+        sources = folder.sources()
+    sources += [file for one in (*result.trials, *result.tests) for file in one.sources]
     return dataclasses.replace(
         result,
         provenance=Provenance(
             command=command,
             findings=tuple(findings.to_dict()["findings"]) if findings else (),
             warnings=tuple(warnings),
-            inputs=file_hashes(
-                [file for file in dict.fromkeys(files) if file.is_file()],
-                None if folder is None else folder.setup.path,
-            ),
+            inputs=file_hashes(sources, None if folder is None else folder.setup.path),
             versions=versions(),
         ),
     )
 
 
-def file_hashes(files: Sequence[Path], setup: Path | None) -> dict[str, str]:
-    """Return the SHA-256 of every file, by a name that does not depend on the current folder.
+def file_hashes(sources: Iterable[Source], setup: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of every file as it was read, by a name that does not depend on the cwd.
 
     Parameters
     ----------
-    files : sequence of Path
-        The files; each is hashed once.
+    sources : iterable of Source
+        The files.
     setup : Path or None
         The setup file. Files below its folder are named relative to it, all others absolutely.
 
@@ -80,8 +76,7 @@ def file_hashes(files: Sequence[Path], setup: Path | None) -> dict[str, str]:
     dict of str to str
         Names have forward slashes.
     """
-    named = {_stable_name(file, setup): file for file in files}
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named.items()}
+    return {_stable_name(file.path, setup): file.sha256 for file in sources if file.path}
 
 
 def _stable_name(file: Path, setup: Path | None) -> str:

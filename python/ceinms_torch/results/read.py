@@ -19,7 +19,7 @@ from ceinms_torch.calibration.methods import METHODS
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Provenance, StepResult
-from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError, wording
+from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError, Place
 from ceinms_torch.io.plain import read_json, revived
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -62,7 +62,7 @@ def load_results(directories: Sequence[str | os.PathLike[str]]) -> tuple[Calibra
     resolved = [path.resolve() for path in paths]
     if not paths or len(set(resolved)) < len(paths):
         got = "none" if not paths else f"'{_first_repeated(paths)}' twice"
-        raise OptionError(wording("results", "one or more folders, each once", got))
+        raise OptionError(where="results", expected="one or more folders, each once", got=got)
     return tuple(
         load_result(path, label=label) for path, label in zip(paths, _labels(resolved), strict=True)
     )
@@ -117,7 +117,10 @@ def load_result(
             if isinstance(error, FileFormatError):
                 raise
             raise FileFormatError(
-                path, expected="what ceinms-torch calibrate writes", got=repr(error), hint=_AGAIN
+                where=path,
+                expected="what ceinms-torch calibrate writes",
+                got=repr(error),
+                hint=_AGAIN,
             ) from error
 
 
@@ -126,15 +129,14 @@ def _summary(directory: Path, path: Path) -> dict[str, Any]:
     if not path.is_file():
         expected = f"a folder that ceinms-torch calibrate has written, with a {RESULT_FILE}"
         hint = "Name the folder that its last line of output names"
-        raise FileFormatError(directory, expected=expected, got="none", hint=hint)
+        raise FileFormatError(where=directory, expected=expected, got="none", hint=hint)
     summary = read_json(path, "a result of ceinms-torch calibrate", _AGAIN)
     if "study" in summary:
         got = f"that of a study, '{summary['study']}'"
-        raise FileFormatError(path, expected="a result of ceinms-torch calibrate", got=got)
+        raise FileFormatError(where=path, expected="a result of ceinms-torch calibrate", got=got)
     if summary.get("format") != RESULT_FORMAT:
         raise FileFormatError(
-            path,
-            element="format",
+            where=Place(path, element="format"),
             expected=str(RESULT_FORMAT),
             got=str(summary.get("format", "none")),
             hint=_AGAIN,
@@ -263,7 +265,7 @@ def _history(path: Path) -> Iterator[Iteration]:
             )
     except (OSError, ValueError, KeyError) as error:
         raise FileFormatError(
-            path,
+            where=path,
             expected="the table that ceinms-torch calibrate writes",
             got=f"none that can be read ({error})",
             hint=_AGAIN,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.io.display import one_line
+from ceinms_torch.io.source import Source
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import MomentFit, moment_fit
 from ceinms_torch.simulation.moments import measured_moments
@@ -41,7 +41,7 @@ class TrialResult:
         What every MTU did, and the joint moments.
     synthesised : tuple of str
         MTUs whose excitation was not recorded.
-    files : tuple of Path
+    sources : tuple of Source
         All files the trial was read from; none after `load_result`.
     """
 
@@ -52,7 +52,7 @@ class TrialResult:
     excitation: TimeSeries = field(repr=False)
     simulation: Simulation = field(repr=False)
     synthesised: tuple[str, ...] = ()
-    files: tuple[Path, ...] = field(default=(), repr=False)
+    sources: tuple[Source, ...] = field(default=(), repr=False)
 
     __repr__ = one_line
 
@@ -95,7 +95,7 @@ class TrialResult:
             excitation=excitation_series(trial),
             simulation=simulation,
             synthesised=synthesised,
-            files=trial.files,
+            sources=tuple(trial.sources),
         )
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,14 +51,14 @@ class Cell:
     setup : Path
         The calibration setup file.
     tests : tuple of Path
-        ``inputData.xml`` of unseen trials.
+        ``inputData.xml`` of test trials.
     kept : tuple of str
         The electrodes that are left, sorted.
     method : {"EMG-driven", "synergy-hybrid"}
         How it is calibrated.
     seed, starts : int
         Seed of the starts, and how many there are; the best is kept.
-    n_synergy : int
+    n_synergy : int or "auto"
         Most synergies; fewer where fewer electrodes are left.
     """
 
@@ -68,7 +68,7 @@ class Cell:
     method: str
     seed: int
     starts: int
-    n_synergy: int
+    n_synergy: int | Literal["auto"]
 
     def file(self, directory: Path, inputs: Mapping[str, str]) -> Path:
         """Return where the result of this calibration is kept.
@@ -108,7 +108,7 @@ def compute_cell(cell: Cell, file: Path) -> dict[str, Any]:
     -------
     dict
         kept, method, seed; seconds, objective; n_synergy; fit of the calibration trials; test, the
-        fit of unseen trials by way of driving them; withheld, the errors of synthesised excitations
+        fit of test trials by way of driving them; withheld, the errors of synthesised excitations
         by trials and MTU; parameters, relative to their ranges, by kind and MTU.
     """
     with warnings.catch_warnings():
@@ -168,7 +168,8 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
     """
     generator = with_electrodes(folder.generator, cell.kept)
     begin = _calibrate_recorded(cell, folder, generator)
-    hybrid = SynergyHybrid(n_synergy=min(cell.n_synergy, len(cell.kept)))
+    most = cell.n_synergy
+    hybrid = SynergyHybrid(n_synergy=most if most == "auto" else min(most, len(cell.kept)))
     result = calibrate_hybrid(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],

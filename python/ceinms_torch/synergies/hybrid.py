@@ -15,7 +15,7 @@ from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.eq4 import FusedProblem
 from ceinms_torch.calibration.result import Iteration, StepResult
 from ceinms_torch.calibration.search import run_step
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.objective import Objective
@@ -75,18 +75,22 @@ def choose_hybrid_method(
     planned = plan.algorithm if isinstance(plan.algorithm, (AdamW, Lbfgs)) else None
     if method not in (None, *_METHODS):
         hint = "primitives are searched, too, too many numbers for other methods"
-        raise OptionError(wording("method", "lbfgs or adamw with synergies", repr(method), hint))
+        raise OptionError(
+            where="method", expected="lbfgs or adamw with synergies", got=repr(method), hint=hint
+        )
     if options is None and planned is not None and method in (None, _name_of(planned)):
         options = planned
     elif options is None:
         options = _METHODS[method or "lbfgs"]
     if not isinstance(options, (AdamW, Lbfgs)):
         raise OptionError(
-            wording("options", "those of lbfgs or adamw with synergies", type(options).__name__)
+            where="options",
+            expected="those of lbfgs or adamw with synergies",
+            got=type(options).__name__,
         )
     name = _name_of(options)
     if method not in (None, name):
-        raise OptionError(wording("options", f"those of {method}", f"those of {name}"))
+        raise OptionError(where="options", expected=f"those of {method}", got=f"those of {name}")
     return name, options
 
 

@@ -19,7 +19,7 @@ from ceinms_torch.calibration.optimisers.minimum import (
 )
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.eq4 import FusedProblem, TensorProblem, tensor_gradient
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
 from ceinms_torch.model.subject import Subject
@@ -254,7 +254,9 @@ def smooth(options: Optimiser) -> AdamW | Lbfgs:
     """
     if isinstance(options, LevenbergMarquardt):
         hint = "primitives are searched, too, too many numbers for the matrix of lm"
-        raise OptionError(wording("method", "lbfgs or adamw with synergies", "lm", hint))
+        raise OptionError(
+            where="method", expected="lbfgs or adamw with synergies", got="lm", hint=hint
+        )
     return options
 
 

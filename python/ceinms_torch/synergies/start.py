@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.extraction import Synergies, extract_synergies
@@ -50,12 +50,10 @@ def choose_number(channels: Channels, hybrid: SynergyHybrid, recorded: Sequence[
     if hybrid.n_synergy > n_channel:
         names = ", ".join(channels.mtu_names[i] for i in channels.tracked)
         raise OptionError(
-            wording(
-                "number of synergies",
-                f"at most {n_channel}, one per independent recorded excitation ({names})",
-                str(hybrid.n_synergy),
-                "more than that no recording can tell apart",
-            )
+            where="number of synergies",
+            expected=f"at most {n_channel}, one per independent recorded excitation ({names})",
+            got=str(hybrid.n_synergy),
+            hint="more than that no recording can tell apart",
         )
     return hybrid.n_synergy
 

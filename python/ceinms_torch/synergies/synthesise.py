@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
 from ceinms_torch.calibration.optimisers.minimum import Point
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
@@ -167,10 +167,8 @@ def _check_recorded(
     ):
         if origin == "recorded" and not is_recorded:
             raise DataError(
-                wording(
-                    f"trial {trial.name}: excitation of {name}",
-                    "a recording, as in the calibration that the weightings are from",
-                    "none",
-                    f"compare its <excitation> in {generator.path or 'the excitation generator'}",
-                )
+                where=Place(trial=trial.name, element=f"excitation of {name}"),
+                expected="a recording, as in the calibration that the weightings are from",
+                got="none",
+                hint=f"compare its <excitation> in {generator.path or 'the excitation generator'}",
             )

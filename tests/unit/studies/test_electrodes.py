@@ -217,10 +217,10 @@ def test_what_cannot_be_studied(tiny_folder, folder, tmp_path):
 # ---- What is made of them ---------------------------------------------------------------
 
 
-def made_up(unseen_rmse):
-    """Two electrodes, three seeds; unseen errors by (count, way)."""
+def made_up(test_rmse):
+    """Two electrodes, three seeds; errors on test trials by (count, way)."""
     cells = []
-    for (count, way), error in unseen_rmse.items():
+    for (count, way), error in test_rmse.items():
         method = EMG_DRIVEN if way == "recorded" else HYBRID
         for seed in range(3):
             figures = {"rmse": error + 0.01 * seed, "r2": 0.5, "r2_correlation": 0.5}
@@ -279,13 +279,13 @@ def test_tables_and_figure_of_a_study_on_file():
     assert len(electrodes_figure(again).axes) == 6
 
 
-def test_no_recommendation_without_unseen_trials():
+def test_no_recommendation_without_test_trials():
     study = made_up({(2, "recorded"): 10.0})
     bare = [{**cell, "test": {"recorded": {}}} for cell in study.cells]
     study = dataclasses.replace(study, cells=tuple(bare))
-    with pytest.raises(OptionError, match="unseen trials"):
+    with pytest.raises(OptionError, match="test trials"):
         recommend(study, 0.1)
-    assert "unseen" not in " ".join(table.title for table in tables_of(study))
+    assert "test trials" not in " ".join(table.title for table in tables_of(study))
 
 
 def test_a_broken_cell_is_computed_again(tmp_path):

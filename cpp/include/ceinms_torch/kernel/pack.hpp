@@ -2,7 +2,7 @@
 /// Several doubles that go through the equations side by side.
 ///
 /// Include this only in sources that are compiled once per instruction set (see
-/// cpp/src/fused/lanes.cpp): the name of the set is part of the type, so that no linker can
+/// cpp/src/engine/lanes.cpp): the name of the set is part of the type, so that no linker can
 /// mix the code of two of them.
 #pragma once
 

@@ -2,7 +2,7 @@
 /// The fused engine as one node of torch's graph.
 #pragma once
 
-#include "ceinms_torch/fused/lanes.hpp"
+#include "ceinms_torch/engine/lanes.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
 
 #include <ATen/core/Tensor.h>
@@ -19,7 +19,7 @@ std::shared_ptr<FusedCache> make_fused_cache();
 /// How to run the fused engine.
 struct FusedOptions {
   kernel::SimulationOptions simulation;
-  const fused::Backend* backend = fused::backends().front();
+  const engine::Backend* backend = engine::backends().front();
   std::size_t n_thread = 1;  ///< >= 1
 };
 

@@ -20,7 +20,7 @@ from ceinms_torch.calibration.optimisers.minimum import (
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.calibration.problems.settings import problem_settings
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
 from ceinms_torch.model.subject import Subject
@@ -260,7 +260,9 @@ class TensorProblem:
             return minimise_lbfgs(self, start, options, callback)
         if not isinstance(options, AdamW):
             hint = "Levenberg-Marquardt needs the fused engine"
-            raise OptionError(wording("method", "adamw or lbfgs on the tensor engine", "lm", hint))
+            raise OptionError(
+                where="method", expected="adamw or lbfgs on the tensor engine", got="lm", hint=hint
+            )
         begin = torch.from_numpy(start).to(self.device)
         arguments = call_arguments(start, options, callback) | {"start": begin}
         return as_minimum(_torch.minimise_adamw(self.core, **arguments))

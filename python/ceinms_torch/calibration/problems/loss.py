@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum, Point, as_point
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.eq4 import TensorProblem
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.options import AdamW, Lbfgs, Optimiser
 from ceinms_torch.model.subject import Subject
@@ -229,11 +229,13 @@ class LossProblem:
             return minimise_loss(self, start, options, callback)
         if not isinstance(options, Lbfgs):
             got = type(options).__name__
-            raise OptionError(wording("options", "AdamW or Lbfgs for a loss of your own", got))
+            raise OptionError(
+                where="options", expected="AdamW or Lbfgs for a loss of your own", got=got
+            )
         if self.variables or self._validation is not None:
             hint = "L-BFGS-B changes parameters only, and judges them by the calibration trials"
             got = "L-BFGS-B with variables or validation trials"
-            raise OptionError(wording("options", "AdamW", got, hint))
+            raise OptionError(where="options", expected="AdamW", got=got, hint=hint)
         from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
 
         # Its rules are for objectives around 1; a loss of one's own may be in any unit.
@@ -260,9 +262,11 @@ class LossProblem:
 
         loss: Any = self._loss(state)
         if not isinstance(loss, torch.Tensor):
-            raise OptionError(wording("loss", "a scalar tensor", type(loss).__name__))
+            raise OptionError(where="loss", expected="a scalar tensor", got=type(loss).__name__)
         if loss.numel() != 1:
-            raise OptionError(wording("loss", "a scalar tensor", f"shape {tuple(loss.shape)}"))
+            raise OptionError(
+                where="loss", expected="a scalar tensor", got=f"shape {tuple(loss.shape)}"
+            )
         return loss.reshape(())
 
 
@@ -273,7 +277,7 @@ def independent_loss() -> OptionError:
         "else that is to be optimised in variables"
     )
     expected = "a tensor that depends on what is optimised"
-    return OptionError(wording("loss", expected, "one that does not", hint))
+    return OptionError(where="loss", expected=expected, got="one that does not", hint=hint)
 
 
 def variable_groups(variables: Variables) -> list[dict[str, Any]]:
@@ -304,12 +308,16 @@ def variable_groups(variables: Variables) -> list[dict[str, Any]]:
     for group in groups:
         if "params" not in group:
             got = f"one with {', '.join(group) or 'nothing'}"
-            raise OptionError(wording("variables", "groups with tensors as 'params'", got))
+            raise OptionError(
+                where="variables", expected="groups with tensors as 'params'", got=got
+            )
         params = group["params"]
         group["params"] = [params] if isinstance(params, torch.Tensor) else list(params)
         for one in group["params"]:
             if not isinstance(one, torch.Tensor) or not (one.is_leaf and one.requires_grad):
                 hint = "give the parameters() of a module, or tensors made with requires_grad=True"
                 expected = "leaf tensors that require grad"
-                raise OptionError(wording("variables", expected, type(one).__name__, hint))
+                raise OptionError(
+                    where="variables", expected=expected, got=type(one).__name__, hint=hint
+                )
     return groups

@@ -1,0 +1,130 @@
+/// @file lanes.hpp
+/// Whole simulations of several MTUs side by side, compiled once per instruction set.
+///
+/// A lane is one MTU in one trial. `Backend` is the same code (kernel/trajectory.hpp and
+/// kernel/adjoint.hpp on kernel/pack.hpp) for one instruction set; the best that the machine has
+/// is chosen at run time. Nothing here allocates; the caller owns all memory.
+#pragma once
+
+#include "ceinms_torch/kernel/parameters.hpp"
+#include "ceinms_torch/kernel/trajectory.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace ceinms_torch::engine {
+
+/// A curve for pack look-ups; see kernel::PackTable.
+struct TableView {
+  const double* knots = nullptr;
+  const double* pieces = nullptr;  ///< (n_knot + 1, 8)
+  std::size_t n_knot = 0;
+  double per_step = 0.0;
+};
+
+using CurveViews = kernel::MtuCurves<TableView>;
+
+/// What drives one pack of lanes; tables are (n, width), row by row.
+///
+/// Lanes of unequal length are padded: in front with excitation zero, at the end by repeating
+/// the last step.
+struct LaneBlock {
+  std::size_t n_run_in = 0;
+  std::size_t n_step = 0;
+  const double* excitation = nullptr;           ///< (n_run_in + n_step, width)
+  const double* excitation_by_delay = nullptr;  ///< its derivative by em_delay [1/s], or null
+  const std::int64_t* third_sample = nullptr;   ///< (width), index of each lane's third sample
+  const std::uint8_t* any_third = nullptr;      ///< (n_run_in + n_step)
+  const double* mtu_length = nullptr;           ///< (n_step, width) [m]
+  const double* mtu_velocity = nullptr;         ///< (n_step, width) [m/s]
+  const double* time_step = nullptr;            ///< (n_step, width) [s]; row 0 is not read
+};
+
+/// What a simulation leaves; tables are (n_step, width) but for sample (n_run_in + n_step, width).
+struct LaneTrace {
+  double* sample = nullptr;       ///< neural activation
+  double* denominator = nullptr;  ///< of the Rosenbrock step from k to k + 1
+  double* activation = nullptr;
+  double* fibre_length = nullptr;    ///< [m]
+  double* fibre_velocity = nullptr;  ///< [m/s]
+  double* tendon_strain = nullptr;
+  double* mtu_force = nullptr;  ///< [N]
+};
+
+/// Derivatives of a scalar by the outputs of a simulation, (n_step, width) each; null for zero.
+struct LaneSeeds {
+  const double* activation = nullptr;
+  const double* fibre_length = nullptr;
+  const double* fibre_velocity = nullptr;
+  const double* tendon_strain = nullptr;
+  const double* mtu_force = nullptr;
+};
+
+/// Derivatives of the outputs by some of a lane's own parameters, (n_step, n_kind, width) each.
+struct LaneSensitivities {
+  double* fibre_length = nullptr;
+  double* tendon_strain = nullptr;
+  double* mtu_force = nullptr;
+};
+
+/// One instant of a stream for one pack of lanes; tables are (width).
+struct LaneInstant {
+  const double* excitation = nullptr;      ///< at each lane's delay
+  const std::int64_t* is_third = nullptr;  ///< -1 where the filter restarts, 0 elsewhere; or null
+  const double* mtu_length = nullptr;      ///< [m]; null in the run-in, when only the filter runs
+  const double* mtu_velocity = nullptr;    ///< [m/s]; used by the stiff tendon only
+  double time_step = 0.0;                  ///< since the last instant [s]
+  bool is_first = false;                   ///< no lengths before: the fibre starts in equilibrium
+};
+
+/// Rows of the table in which a pack of lanes keeps a kernel::MtuState between two instants. All
+/// zeros is rest.
+inline constexpr std::size_t n_state_row = 13;
+
+/// At most this many parameters at a time: those that shape the trajectory. (Maximum isometric
+/// force and strength coefficient only scale the force.)
+inline constexpr std::size_t max_sensitivities = 10;
+
+/// The engine for one instruction set. `parameters` are always (n_parameter_kind, width).
+struct Backend {
+  std::string_view name;
+  std::size_t width;
+
+  void (*forward)(const CurveViews& curves, const double* parameters, const LaneBlock& block,
+                  const kernel::SimulationOptions& options, const LaneTrace& trace);
+
+  /// @param gradient    (n_parameter_kind, width), overwritten; em_delay's share included if the
+  ///                    block has excitation_by_delay
+  /// @param excitation  (n_run_in + n_step, width) derivatives by the samples, overwritten
+  void (*reverse)(const CurveViews& curves, const double* parameters, const LaneBlock& block,
+                  const kernel::SimulationOptions& options, const LaneTrace& trace,
+                  const LaneSeeds& seeds, double* gradient, double* excitation);
+
+  /// Forward pass with derivatives by the parameters `kinds`, at most max_sensitivities of them.
+  void (*sensitivities)(const CurveViews& curves, const double* parameters, const LaneBlock& block,
+                        const kernel::SimulationOptions& options,
+                        const kernel::ParameterKind* kinds, std::size_t n_kind,
+                        const LaneTrace& trace, const LaneSensitivities& result);
+
+  /// One instant of a stream.
+  ///
+  /// @param state  (n_state_row, width), read and written
+  /// @param now    its tables have one row; sample and denominator are not written, and nothing
+  ///               is in the run-in
+  void (*step)(const CurveViews& curves, const double* parameters, const LaneInstant& instant,
+               kernel::TendonModel tendon, double* state, const LaneTrace& now);
+
+  /// Make a state that `step` has left for an elastic tendon fit for other parameters.
+  void (*adopt_parameters)(const CurveViews& curves, const double* parameters, double* state);
+
+  /// gram[i * n + j] = sum_k rows[i * stride + k] rows[j * stride + k] for j <= i < n. `stride` is
+  /// a multiple of the width, the rows are padded with zeros.
+  void (*lower_gram)(const double* rows, std::size_t n, std::size_t stride, double* gram);
+};
+
+/// Every backend that this build has and this machine runs, the best first.
+const std::vector<const Backend*>& backends();
+
+}  // namespace ceinms_torch::engine

@@ -1,0 +1,320 @@
+/// One backend. Compiled once per instruction set, with
+///   CEINMS_TORCH_ISA      a name for it, part of every type made of packs
+///   CEINMS_TORCH_BACKEND  the function that returns it
+/// Only templates on packs may be instantiated here: whatever else this file emitted could be
+/// merged with the same function of another instruction set by the linker.
+
+#include "ceinms_torch/engine/lanes.hpp"
+
+#include "ceinms_torch/kernel/adjoint.hpp"
+#include "ceinms_torch/kernel/pack.hpp"
+
+#include <type_traits>
+
+namespace ceinms_torch::engine {
+namespace {
+
+using kernel::Dual;
+using kernel::Mask;
+using kernel::Mtu;
+using kernel::MtuCurves;
+using kernel::MtuParameters;
+using kernel::Pack;
+using kernel::pack_width;
+using kernel::PackTable;
+using kernel::ParameterKind;
+
+Pack at(const double* table, std::size_t row) {
+  return Pack::load(table + row * pack_width);
+}
+Pack at_or_zero(const double* table, std::size_t row) {
+  return table == nullptr ? Pack(0.0) : at(table, row);
+}
+void put(double* table, std::size_t row, Pack value) {
+  value.store(table + row * pack_width);
+}
+
+MtuCurves<PackTable> pack_curves(const CurveViews& views) {
+  const auto table = [](const TableView& view) {
+    return PackTable{view.knots, view.pieces, view.n_knot, view.per_step};
+  };
+  return {table(views.active_force_length), table(views.passive_force_length),
+          table(views.force_velocity), table(views.tendon_force_strain)};
+}
+
+MtuParameters<Pack> pack_parameters(const double* parameters) {
+  return MtuParameters<Pack>::from(
+      [&](ParameterKind kind) { return at(parameters, static_cast<std::size_t>(kind)); });
+}
+
+/// simulate_lanes's input from a block.
+struct BlockInput {
+  const LaneBlock& block;
+
+  std::size_t n_run_in() const { return block.n_run_in; }
+  std::size_t n_step() const { return block.n_step; }
+  Pack excitation(std::size_t n) const { return at(block.excitation, n); }
+  bool any_third(std::size_t n) const { return block.any_third[n] != 0; }
+  Mask is_third(std::size_t n) const {
+    Mask::Bits third;
+    __builtin_memcpy(&third, block.third_sample, sizeof(third));
+    return {third == Mask::Bits{} + static_cast<std::int64_t>(n)};
+  }
+  Pack mtu_length(std::size_t k) const { return at(block.mtu_length, k); }
+  Pack mtu_velocity(std::size_t k) const { return at(block.mtu_velocity, k); }
+  Pack time_step(std::size_t k) const { return at(block.time_step, k); }
+};
+
+/// The same with the excitations' derivative by em_delay as partial `delay`.
+template <std::size_t N>
+struct DelayedInput : BlockInput {
+  std::size_t delay;
+
+  Dual<Pack, N> excitation(std::size_t n) const {
+    return Dual<Pack, N>::variable(at(block.excitation, n), at(block.excitation_by_delay, n),
+                                   delay);
+  }
+};
+
+struct TraceOutput {
+  const LaneTrace& trace;
+
+  void sample(std::size_t n, Pack u) const { put(trace.sample, n, u); }
+  void denominator(std::size_t k, Pack d) const { put(trace.denominator, k, d); }
+  void step(std::size_t k, const kernel::StepResult<Pack>& result) const {
+    put(trace.activation, k, result.state.activation);
+    put(trace.fibre_length, k, result.state.fibre_length);
+    put(trace.fibre_velocity, k, result.state.fibre_velocity);
+    put(trace.tendon_strain, k, result.tendon_strain);
+    put(trace.mtu_force, k, result.mtu_force);
+  }
+};
+
+template <std::size_t N>
+struct SensitivityOutput {
+  const LaneTrace& trace;
+  const LaneSensitivities& result;
+  std::size_t n_kind;
+
+  void sample(std::size_t n, const Dual<Pack, N>& u) const { put(trace.sample, n, u.value); }
+  void denominator(std::size_t k, const Dual<Pack, N>& d) const {
+    put(trace.denominator, k, d.value);
+  }
+  void step(std::size_t k, const kernel::StepResult<Dual<Pack, N>>& step) const {
+    TraceOutput{trace}.step(k, {{step.state.fibre_length.value, step.state.fibre_velocity.value,
+                                 step.state.activation.value, step.state.mtu_length.value},
+                                step.tendon_strain.value,
+                                step.mtu_force.value});
+    for (std::size_t i = 0; i < n_kind; ++i) {
+      put(result.fibre_length, k * n_kind + i, step.state.fibre_length.partial[i]);
+      put(result.tendon_strain, k * n_kind + i, step.tendon_strain.partial[i]);
+      put(result.mtu_force, k * n_kind + i, step.mtu_force.partial[i]);
+    }
+  }
+};
+
+struct TraceInput {
+  const LaneTrace& trace;
+
+  Pack sample(std::size_t n) const { return at(trace.sample, n); }
+  Pack denominator(std::size_t k) const { return at(trace.denominator, k); }
+  Pack activation(std::size_t k) const { return at(trace.activation, k); }
+  Pack fibre_length(std::size_t k) const { return at(trace.fibre_length, k); }
+  Pack fibre_velocity(std::size_t k) const { return at(trace.fibre_velocity, k); }
+};
+
+struct SeedInput {
+  const LaneSeeds& seeds;
+
+  Pack activation(std::size_t k) const { return at_or_zero(seeds.activation, k); }
+  Pack fibre_length(std::size_t k) const { return at_or_zero(seeds.fibre_length, k); }
+  Pack fibre_velocity(std::size_t k) const { return at_or_zero(seeds.fibre_velocity, k); }
+  Pack tendon_strain(std::size_t k) const { return at_or_zero(seeds.tendon_strain, k); }
+  Pack force(std::size_t k) const { return at_or_zero(seeds.mtu_force, k); }
+};
+
+struct ExcitationSink {
+  const LaneBlock& block;
+  double* table;
+  Pack by_delay = 0.0;
+
+  void excitation(std::size_t n, Pack derivative) {
+    put(table, n, derivative);
+    by_delay += derivative * at_or_zero(block.excitation_by_delay, n);
+  }
+};
+
+// Inlines the whole simulation: values stay in registers, and no pack crosses a call. Not for a
+// build with sanitizers, whose checks would make these functions too large to compile.
+#if defined(CEINMS_TORCH_FLATTEN)
+#define CEINMS_TORCH_WHOLE [[gnu::flatten]]
+#else
+#define CEINMS_TORCH_WHOLE
+#endif
+
+CEINMS_TORCH_WHOLE void forward(const CurveViews& curves, const double* parameters,
+                                const LaneBlock& block, const kernel::SimulationOptions& options,
+                                const LaneTrace& trace) {
+  TraceOutput output{trace};
+  kernel::simulate_lanes(pack_curves(curves), Mtu<Pack>(pack_parameters(parameters)),
+                         BlockInput{block}, options, output);
+}
+
+CEINMS_TORCH_WHOLE void reverse(const CurveViews& curves, const double* parameters,
+                                const LaneBlock& block, const kernel::SimulationOptions& options,
+                                const LaneTrace& trace, const LaneSeeds& seeds, double* gradient,
+                                double* excitation) {
+  ExcitationSink sink{block, excitation};
+  MtuParameters<Pack> sum = MtuParameters<Pack>::from([](ParameterKind) { return Pack(0.0); });
+  kernel::reverse_lanes(pack_curves(curves), Mtu<Pack>(pack_parameters(parameters)),
+                        BlockInput{block}, options, TraceInput{trace}, SeedInput{seeds}, sink, sum);
+  sum.em_delay = sink.by_delay;
+  std::size_t row = 0;
+  for (const Pack& value :
+       {sum.c1, sum.c2, sum.shape_factor, sum.optimal_fibre_length, sum.pennation_angle,
+        sum.tendon_slack_length, sum.max_isometric_force, sum.max_contraction_velocity,
+        sum.strength_coefficient, sum.em_delay, sum.damping, sum.percentage_change})
+    put(gradient, row++, value);
+}
+
+template <std::size_t N, bool with_delay>
+CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& curves, const double* parameters,
+                                               const LaneBlock& block,
+                                               const kernel::SimulationOptions& options,
+                                               const ParameterKind* kinds, std::size_t n_kind,
+                                               const LaneTrace& trace,
+                                               const LaneSensitivities& result) {
+  using D = Dual<Pack, N>;
+  std::size_t delay = 0;
+  const Mtu<D> mtu(MtuParameters<D>::from([&](ParameterKind kind) {
+    D value = D::constant(at(parameters, static_cast<std::size_t>(kind)));
+    for (std::size_t i = 0; i < n_kind; ++i) {
+      if (kinds[i] != kind) continue;
+      value.partial[i] = Pack(1.0);
+      if (kind == ParameterKind::em_delay) delay = i;
+    }
+    return value;
+  }));
+  SensitivityOutput<N> output{trace, result, n_kind};
+  if constexpr (with_delay)
+    kernel::simulate_lanes(pack_curves(curves), mtu, DelayedInput<N>{{block}, delay}, options,
+                           output);
+  else
+    kernel::simulate_lanes(pack_curves(curves), mtu, BlockInput{block}, options, output);
+}
+
+void sensitivities(const CurveViews& curves, const double* parameters, const LaneBlock& block,
+                   const kernel::SimulationOptions& options, const ParameterKind* kinds,
+                   std::size_t n_kind, const LaneTrace& trace, const LaneSensitivities& result) {
+  bool with_delay = false;
+  for (std::size_t i = 0; i < n_kind; ++i) with_delay |= kinds[i] == ParameterKind::em_delay;
+  // The usual calibration has five such parameters (C1, C2, A, lmo, lts); the rest is rare.
+  const auto run = with_delay    ? &simulate_sensitivities<max_sensitivities, true>
+                   : n_kind <= 5 ? &simulate_sensitivities<5, false>
+                                 : &simulate_sensitivities<max_sensitivities, false>;
+  run(curves, parameters, block, options, kinds, n_kind, trace, result);
+}
+
+using State = kernel::MtuState<Pack>;
+using Stepper = kernel::MtuStepper<Pack, Pack, PackTable>;
+static_assert(sizeof(State) == n_state_row * sizeof(Pack));
+static_assert(std::is_trivially_copyable_v<State>);
+
+State load_state(const double* table) {
+  State state;
+  __builtin_memcpy(static_cast<void*>(&state), table, sizeof(state));
+  return state;
+}
+void store_state(const Stepper& stepper, double* table) {
+  const State state = stepper.state();
+  __builtin_memcpy(table, &state, sizeof(state));
+}
+
+CEINMS_TORCH_WHOLE void step(const CurveViews& views, const double* parameters,
+                             const LaneInstant& instant, kernel::TendonModel tendon, double* state,
+                             const LaneTrace& now) {
+  const MtuCurves<PackTable> curves = pack_curves(views);
+  const Mtu<Pack> mtu(pack_parameters(parameters));
+  Stepper stepper(curves, mtu, load_state(state));
+  if (instant.is_third != nullptr) {
+    Mask is_third;
+    __builtin_memcpy(&is_third.bits, instant.is_third, sizeof(is_third.bits));
+    stepper.restart_filter_where(is_third);
+  }
+  stepper.sample(at(instant.excitation, 0));
+  if (instant.mtu_length != nullptr) {
+    const Pack length = at(instant.mtu_length, 0);
+    if (tendon == kernel::TendonModel::stiff) {
+      TraceOutput{now}.step(0, stepper.stiff(length, at(instant.mtu_velocity, 0)));
+    } else {
+      if (instant.is_first)
+        stepper.start(length);
+      else
+        stepper.advance(length, Pack(instant.time_step));
+      TraceOutput{now}.step(0, stepper.forces());
+    }
+  }
+  store_state(stepper, state);
+}
+
+CEINMS_TORCH_WHOLE void adopt_parameters(const CurveViews& views, const double* parameters,
+                                         double* state) {
+  const MtuCurves<PackTable> curves = pack_curves(views);
+  const Mtu<Pack> mtu(pack_parameters(parameters));
+  Stepper stepper(curves, mtu, load_state(state));
+  stepper.forces();
+  store_state(stepper, state);
+}
+
+double sum_of(Pack pack) {
+  double sum = 0.0;
+  for (std::size_t lane = 0; lane < pack_width; ++lane) sum += pack[lane];
+  return sum;
+}
+
+/// A tile of Gram products: rows i..i+n_i times rows j..j+n_j.
+template <std::size_t n_i, std::size_t n_j>
+void gram_tile(const double* rows_i, const double* rows_j, std::size_t n, std::size_t stride,
+               double* gram) {
+  Pack sums[n_i][n_j] = {};
+  for (std::size_t k = 0; k < stride; k += pack_width)
+    for (std::size_t a = 0; a < n_i; ++a)
+      for (std::size_t b = 0; b < n_j; ++b)
+        sums[a][b] += Pack::load(rows_i + a * stride + k) * Pack::load(rows_j + b * stride + k);
+  for (std::size_t a = 0; a < n_i; ++a)
+    for (std::size_t b = 0; b < n_j; ++b) gram[a * n + b] = sum_of(sums[a][b]);
+}
+
+CEINMS_TORCH_WHOLE void lower_gram(const double* rows, std::size_t n, std::size_t stride,
+                                   double* gram) {
+  constexpr std::size_t tile = 4;
+  const std::size_t n_tiled = n - n % tile;
+  for (std::size_t i = 0; i < n_tiled; i += tile)
+    for (std::size_t j = 0; j <= i; j += tile)
+      gram_tile<tile, tile>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
+  for (std::size_t i = n_tiled; i < n; ++i) {
+    for (std::size_t j = 0; j < n_tiled; j += tile)
+      gram_tile<1, tile>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
+    for (std::size_t j = n_tiled; j <= i; ++j)
+      gram_tile<1, 1>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
+  }
+}
+
+#define CEINMS_TORCH_STRING_OF(name) #name
+#define CEINMS_TORCH_STRING(name) CEINMS_TORCH_STRING_OF(name)
+
+}  // namespace
+
+const Backend& CEINMS_TORCH_BACKEND() {
+  static constexpr Backend backend{CEINMS_TORCH_STRING(CEINMS_TORCH_ISA),
+                                   pack_width,
+                                   &forward,
+                                   &reverse,
+                                   &sensitivities,
+                                   &step,
+                                   &adopt_parameters,
+                                   &lower_gram};
+  return backend;
+}
+
+}  // namespace ceinms_torch::engine

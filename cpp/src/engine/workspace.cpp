@@ -1,0 +1,132 @@
+#include "ceinms_torch/engine/simulation.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ceinms_torch::engine {
+
+using kernel::n_parameter_kind;
+using kernel::ParameterKind;
+
+Workspace::Workspace(LaneLayout layout, std::shared_ptr<const CurveTables> curves,
+                     kernel::SimulationOptions options, std::size_t n_thread)
+    : layout_(std::move(layout)),
+      curves_(std::move(curves)),
+      options_(options),
+      buffers_(layout_.n_block()),
+      pool_(std::make_unique<ThreadPool>(n_thread)) {}
+
+void Workspace::allocate() {
+  const std::size_t width = layout_.backend().width;
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    Buffers& b = buffers_[i];
+    const LaneBlock& block = layout_.block(i);
+    const std::size_t step_size = block.n_step * width;
+    const std::size_t sample_size = (block.n_run_in + block.n_step) * width;
+    b.is_current = false;
+    if (b.by_sample.size() == sample_size) continue;
+    b.parameters = AlignedBuffer(n_parameter_kind * width);
+    b.gradient = AlignedBuffer(n_parameter_kind * width);
+    b.by_sample = AlignedBuffer(sample_size);
+    b.values = AlignedBuffer(sample_size + 6 * step_size);
+    double* next = b.values.data();
+    const auto take = [&](std::size_t size) { return std::exchange(next, next + size); };
+    b.trace = {.sample = take(sample_size),
+               .denominator = take(step_size),
+               .activation = take(step_size),
+               .fibre_length = take(step_size),
+               .fibre_velocity = take(step_size),
+               .tendon_strain = take(step_size),
+               .mtu_force = take(step_size)};
+    for (Seed* one : {&b.seed_force, &b.seed_fibre_length, &b.seed_tendon_strain,
+                      &b.seed_fibre_velocity, &b.seed_activation})
+      *one = {AlignedBuffer(step_size), false};
+  }
+}
+
+bool Workspace::load_parameters(const double* parameters, std::size_t block) {
+  const std::size_t width = layout_.backend().width;
+  const std::vector<Lane>& lanes = layout_.lanes_of(block);
+  AlignedBuffer& packed = buffers_[block].parameters;
+  bool changed = false;
+  for (std::size_t kind = 0; kind < n_parameter_kind; ++kind) {
+    for (std::size_t place = 0; place < width; ++place) {
+      const Lane& lane = lanes[std::min(place, lanes.size() - 1)];
+      const double value = parameters[kind * layout_.n_mtu() + lane.mtu];
+      double& stored = packed[kind * width + place];
+      changed |= stored != value;
+      stored = value;
+    }
+  }
+  return changed;
+}
+
+void Workspace::forward(const double* parameters, const BlockWork& after) {
+  const auto em_delay = static_cast<std::size_t>(ParameterKind::em_delay);
+  if (layout_.sample_excitations(parameters + em_delay * layout_.n_mtu())) allocate();
+  pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
+    Buffers& b = buffers_[i];
+    if (load_parameters(parameters, i) || !b.is_current)
+      layout_.backend().forward(curves_->views(), b.parameters.data(), layout_.block(i), options_,
+                                b.trace);
+    b.is_current = true;
+    if (after) after(i);
+  });
+}
+
+void Workspace::forward(const double* parameters, const std::vector<ParameterKind>& kinds,
+                        const BlockWork& after) {
+  const auto em_delay = static_cast<std::size_t>(ParameterKind::em_delay);
+  if (layout_.sample_excitations(parameters + em_delay * layout_.n_mtu())) allocate();
+  pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
+    Buffers& b = buffers_[i];
+    const std::size_t size = layout_.block(i).n_step * layout_.backend().width * kinds.size();
+    if (b.derivatives.size() != 3 * size) b.derivatives = AlignedBuffer(3 * size);
+    double* data = b.derivatives.data();
+    b.sensitivities = {
+        .fibre_length = data, .tendon_strain = data + size, .mtu_force = data + 2 * size};
+    load_parameters(parameters, i);
+    layout_.backend().sensitivities(curves_->views(), b.parameters.data(), layout_.block(i),
+                                    options_, kinds.data(), kinds.size(), b.trace, b.sensitivities);
+    // Its values are those of the plain pass but for rounding; nobody shall see which pass it was.
+    b.is_current = false;
+    if (after) after(i);
+  });
+}
+
+void Workspace::clear_seeds() noexcept {
+  for (std::size_t i = 0; i < buffers_.size(); ++i) clear_seeds(i);
+}
+
+void Workspace::clear_seeds(std::size_t block) noexcept {
+  Buffers& b = buffers_[block];
+  for (Seed* one : {&b.seed_force, &b.seed_fibre_length, &b.seed_tendon_strain,
+                    &b.seed_fibre_velocity, &b.seed_activation}) {
+    if (one->in_use) std::fill(one->table.data(), one->table.data() + one->table.size(), 0.0);
+    one->in_use = false;
+  }
+}
+
+void Workspace::reverse(double* gradient, const BlockWork& before) {
+  const std::size_t width = layout_.backend().width;
+  pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
+    if (before) before(i);
+    Buffers& b = buffers_[i];
+    const auto table = [](const Seed& one) { return one.in_use ? one.table.data() : nullptr; };
+    const LaneSeeds seeds{.activation = table(b.seed_activation),
+                          .fibre_length = table(b.seed_fibre_length),
+                          .fibre_velocity = table(b.seed_fibre_velocity),
+                          .tendon_strain = table(b.seed_tendon_strain),
+                          .mtu_force = table(b.seed_force)};
+    layout_.backend().reverse(curves_->views(), b.parameters.data(), layout_.block(i), options_,
+                              b.trace, seeds, b.gradient.data(), b.by_sample.data());
+  });
+  std::fill(gradient, gradient + n_parameter_kind * layout_.n_mtu(), 0.0);
+  for (std::size_t i = 0; i < layout_.n_block(); ++i)
+    for (const Lane& lane : layout_.lanes_of(i))
+      for (std::size_t kind = 0; kind < n_parameter_kind; ++kind)
+        gradient[kind * layout_.n_mtu() + lane.mtu] +=
+            buffers_[i].gradient[kind * width + lane.place];
+}
+
+}  // namespace ceinms_torch::engine

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
     from ceinms_torch.model.objective import Objective
     from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
-    from ceinms_torch.model.parameters import PARAMETER_KINDS
+    from ceinms_torch.model.parameters import PARAMETER_KINDS, parameter_row
     from ceinms_torch.model.rt_subject import read_rt_subject
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
@@ -103,7 +103,7 @@ _HOMES = {
     "model.nms_model": ("SimulatedAnnealing", "Tendon"),
     "model.objective": ("Objective",),
     "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt"),
-    "model.parameters": ("PARAMETER_KINDS",),
+    "model.parameters": ("PARAMETER_KINDS", "parameter_row"),
     "model.rt_subject": ("read_rt_subject",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
@@ -228,6 +228,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "load_results",
     "mean_fit",
     "moment_fit",
+    "parameter_row",
     "plots",
     "preserve_operating_range",
     "read_pose_lengths",

@@ -243,6 +243,26 @@ def unknown_name(
     return UnknownNameError(where=where, expected=f"the name of {what}", got=repr(name), hint=hint)
 
 
+def engine_error(message: str) -> DataError:
+    """Make the error that a compiled engine refuses what it was given; the modules call it.
+
+    Parameters
+    ----------
+    message : str
+        ``<name>: expected <what>, got <what>.``
+
+    Returns
+    -------
+    DataError
+        To be raised.
+    """
+    where, _, what = message.strip().removesuffix(".").partition(": expected ")
+    expected, _, got = what.partition(", got ")
+    if not expected:
+        return DataError(where="engine", expected="what it can compute", got=where)
+    return DataError(where=where, expected=expected, got=got or "something else")
+
+
 @contextlib.contextmanager
 def told_warnings(tell: Callable[[str], None], already: Iterable[str] = ()) -> Iterator[list[str]]:
     """Hand the package's warnings to a function instead of Python's own display.

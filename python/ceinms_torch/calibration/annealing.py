@@ -13,6 +13,7 @@ from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace, groups_of
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, StepResult
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
+from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
@@ -303,6 +304,7 @@ def _run_step(
             got="NaN or infinity",
             hint="check lengths, moment arms and start values of all MTUs",
         )
+    log("info", "step %d: objective %.6g, %s", number + 1, found.best.objective, found.status)
     _warn_of_failures(subject, problem.failures)
     slot, taken = space.slots()
     matrix = subject.parameters()

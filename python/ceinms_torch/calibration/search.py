@@ -13,6 +13,7 @@ from ceinms_torch.calibration.optimisers.minimum import Minimum, Point, Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.result import Iteration, StepResult
 from ceinms_torch.errors import DataError
+from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.options import LevenbergMarquardt, Optimiser
 
@@ -84,6 +85,14 @@ def run_step(
             callback(named(start, point))
 
     report_to = None if callback is None else report
+    log(
+        "info",
+        "step %d: %d parameters, %d starts, %r",
+        number + 1,
+        len(space.components),
+        len(starts),
+        options,
+    )
     minimum, results = minimise_from_all(problems, starts, options, report_to)
     if not minimum.history:
         raise DataError(
@@ -105,6 +114,14 @@ def run_step(
         seconds=minimum.seconds,
         status=minimum.status,
         starts=tuple(results),
+    )
+    log(
+        "info",
+        "step %d: objective %.6g after %.3g s, %s",
+        number + 1,
+        result.objective,
+        result.seconds,
+        result.status,
     )
     return result, [named(0, point) for point in minimum.history], minimum.x
 

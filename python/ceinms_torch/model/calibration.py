@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from dataclasses import dataclass, field, replace
@@ -83,10 +84,12 @@ class ParameterSpec:
         check_choice("parameter name", self.kind, PARAMETER_KINDS)
         check_choice("scope", self.scope, _SCOPES)
         check_choice("range type", self.range_type, _RANGE_TYPES)
-        if not self.low <= self.high:
+        if not -math.inf < self.low <= self.high < math.inf:
             got = f"{self.low:g} and {self.high:g}"
             raise OptionError(
-                where=f"range of {self.kind}", expected="a low and a higher bound", got=got
+                where=f"range of {self.kind}",
+                expected="a low and a higher bound",
+                got=got,
             )
 
 

@@ -6,13 +6,14 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import OptionError, UnknownNameError, unknown_name
+from ceinms_torch.errors import OptionError, Place, UnknownNameError, unknown_name
 from ceinms_torch.io.display import html_table, one_line
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS, PARAMETER_UNITS
@@ -33,6 +34,11 @@ class Curve:
         increasing, at least two.
     y : tuple of float
         Normalised force (-), one per x.
+
+    Raises
+    ------
+    OptionError
+        If there are fewer than two points, x does not increase, or the numbers of x and y differ.
     """
 
     name: str
@@ -40,6 +46,23 @@ class Curve:
     y: tuple[float, ...]
 
     __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        """Check the points."""
+        if len(self.x) < 2:
+            raise self._error("xPoints", "at least two points", str(len(self.x)))
+        if len(self.y) != len(self.x):
+            raise self._error("yPoints", f"{len(self.x)} numbers, one per xPoint", f"{len(self.y)}")
+        if not np.isfinite((*self.x, *self.y)).all():
+            raise self._error("points", "finite numbers", "NaN or infinity")
+        for before, after in pairwise(self.x):
+            if after <= before:
+                got = f"{after:g} after {before:g}"
+                raise self._error("xPoints", "strictly increasing numbers", got)
+
+    def _error(self, element: str, expected: str, got: str) -> OptionError:
+        where = Place(element=element, column=self.name)
+        return OptionError(where=where, expected=expected, got=got)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +151,13 @@ class Subject:
         The file it was read from.
     document : XmlDocument, optional
         What was read, kept to write unknown elements back.
+
+    Raises
+    ------
+    OptionError
+        If a name occurs twice, or only some of the four curves are given.
+    UnknownNameError
+        If an MTU of a DOF is none of the subject.
     """
 
     mtus: tuple[Mtu, ...]
@@ -139,6 +169,24 @@ class Subject:
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
     __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        """Check the names; those of files are checked when they are read, with their lines."""
+        lists = [("MTU", self.mtu_names), ("DOF", self.dof_names)]
+        lists += [(f"MTU of {dof.name}", dof.mtu_names) for dof in self.dofs]
+        for what, names in lists:
+            twice = [name for i, name in enumerate(names) if name in names[:i]]
+            if twice:
+                raise OptionError(
+                    where="subject", expected=f"every {what} once", got=f"'{twice[0]}' twice"
+                )
+        for dof in self.dofs:
+            for name in dof.mtu_names:
+                self.mtu_index(name)
+        missing = [name for name in CURVE_NAMES if name not in self.curves]
+        if missing and self.curves:
+            expected = f"all four curves or none ({', '.join(CURVE_NAMES)})"
+            raise OptionError(where="curves", expected=expected, got=f"no {', no '.join(missing)}")
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Subject:
@@ -312,7 +360,7 @@ class Subject:
         Returns
         -------
         ndarray (12, n_mtu)
-            Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`.
+            Rows as `parameter_row` says, in the units of `Mtu`.
         """
         rows = [
             [getattr(mtu, attribute) for mtu in self.mtus]

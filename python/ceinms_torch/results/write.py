@@ -11,6 +11,7 @@ from typing import Any
 
 from ceinms_torch.calibration.loss import LossResult
 from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult, StepResult
+from ceinms_torch.io.log import log
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -67,6 +68,7 @@ def save_result(
     content = plain({**_result_dict(result), "subject": subject_file})
     text = json.dumps(content, indent=2, allow_nan=False)
     write_atomically(folder / RESULT_FILE, f"{text}\n".encode())
+    log("info", "result written to %s", folder)
 
 
 def write_subject(result: CalibrationResult, path: Path) -> None:

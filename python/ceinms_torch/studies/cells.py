@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from ceinms_torch.io.log import log
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain
 
@@ -193,4 +194,5 @@ class CellRunner(Generic[C]):
     def _done(self, cell: C, result: dict[str, Any]) -> None:
         self.known[cell] = result
         self._n_done += 1
+        log("info", "calibration %d of the study: %s", self._n_done, cell.label)
         self._progress(self._n_done, cell.label)

@@ -15,9 +15,6 @@ __all__: list[str] = [
     "HybridOptions",
     "HybridProblem",
     "Iteration",
-    "LegacyEvaluation",
-    "LegacyIteration",
-    "LegacyMinimum",
     "LegacyModel",
     "LegacyProblem",
     "LegacyTrial",
@@ -28,7 +25,7 @@ __all__: list[str] = [
     "RangePenalty",
     "SmoothProblem",
     "Stream",
-    "TrialArrays",
+    "Trial",
     "default_tables",
     "instruction_sets",
     "legacy_anneal",
@@ -44,6 +41,27 @@ __all__: list[str] = [
     "table_value",
     "tendon_table",
 ]
+
+class Trial:
+    """
+    One trial, as every engine here takes it.
+
+    Parameters: time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s]; moment_arm
+    (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu), without delay; excitation_start [s];
+    excitation_rate [Hz]. Raises DataError where shapes do not fit together, a number is not finite,
+    time does not increase or the rate is not positive. The arrays must not change afterwards.
+    """
+    def __init__(
+        self,
+        *,
+        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
+        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
 
 class Evaluation:
     """
@@ -112,24 +130,6 @@ class SmoothProblem:
     @property
     def term_names(self) -> list[str]: ...
 
-class TrialArrays:
-    """
-    One trial's data and measured moments.
-    """
-    def __init__(
-        self,
-        *,
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
-        measured_moment: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    ) -> None: ...
-
 class RangePenalty:
     """
     weight * distance^2 outside a range.
@@ -182,7 +182,9 @@ class Problem(SmoothProblem):
             ],
             "FixedSize(4)",
         ],
-        trials: collections.abc.Sequence[TrialArrays],
+        trials: collections.abc.Sequence[Trial],
+        measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+        variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -195,7 +197,10 @@ class Problem(SmoothProblem):
         threads: typing.SupportsInt | typing.SupportsIndex,
         instruction_set: str = "auto",
         linear_terms: collections.abc.Sequence[LinearTerm] = [],
-    ) -> None: ...
+    ) -> None:
+        """
+        measured: one (n_step, n_dof) [N m] per trial; variance (n_trial, n_dof) [N^2 m^2].
+        """
     def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
         Objective at x (n) in [0, 1].
@@ -230,13 +235,7 @@ class ExcitationProblem:
             "FixedSize(4)",
         ],
         parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+        trial: Trial,
         tendon: str,
         filter_start: str,
         measured: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -380,13 +379,13 @@ class LegacyTrial:
     def __init__(
         self,
         *,
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        trial: Trial,
         excitation_time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         em_delay: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
+    ) -> None:
+        """
+        excitation_time (n_row) [s]; em_delay [s], of all MTUs.
+        """
 
 class AnnealingOptions:
     """
@@ -405,51 +404,6 @@ class AnnealingOptions:
         variant: str = "ceinms",
         seed: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None: ...
-
-class LegacyEvaluation:
-    """
-    CEINMS's objective at one point.
-    """
-    @property
-    def moment(self) -> float: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def penalty(self) -> float: ...
-    @property
-    def rmse(self) -> list[float]: ...
-
-class LegacyIteration:
-    """
-    The annealing after a temperature.
-    """
-    @property
-    def best(self) -> LegacyEvaluation: ...
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def iteration(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def temperature(self) -> float: ...
-
-class LegacyMinimum:
-    """
-    What an annealing found.
-    """
-    @property
-    def best(self) -> LegacyEvaluation: ...
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def history(self) -> list[LegacyIteration]: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def x(self) -> numpy.typing.NDArray[numpy.float64]: ...
 
 class LegacyProblem:
     """
@@ -476,11 +430,9 @@ class LegacyProblem:
         component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
     ) -> None: ...
-    def evaluate(
-        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
-    ) -> LegacyEvaluation:
+    def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
-        Objective at parameter values x (n_component).
+        Objective at parameter values x (n_component); its terms are moments and penalties.
         """
     @property
     def failures(self) -> list[int]:
@@ -508,9 +460,9 @@ def legacy_anneal(
     upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     options: AnnealingOptions,
     callback: typing.Any = None,
-) -> LegacyMinimum:
+) -> Minimum:
     """
-    Minimise by CEINMS's annealing; callback(LegacyIteration) after every temperature. Ctrl-C stops and keeps the best point.
+    Minimise by CEINMS's annealing; callback(Iteration) after every temperature. Ctrl-C stops and keeps the best point.
     """
 
 def legacy_rows(
@@ -622,13 +574,7 @@ def simulate(
         "FixedSize(4)",
     ],
     parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-    excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+    trial: Trial,
     tendon: str,
     filter_start: str,
 ) -> dict[str, numpy.typing.NDArray[numpy.float64]]:
@@ -636,16 +582,13 @@ def simulate(
     Simulate one trial in double precision.
 
     Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
-    parameters (12, n_mtu); time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s];
-    moment_arm (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu); excitation_start [s];
-    excitation_rate [Hz]; tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero' or
-    'ceinms'.
+    parameters (12, n_mtu); tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero'
+    or 'ceinms'.
 
     Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,
     fibre_length [m], fibre_velocity [m/s],
     pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
-    (n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
-    time does not increase or the rate is not positive.
+    (n_step, n_dof) [N m].
     """
 
 def spline_derivative(

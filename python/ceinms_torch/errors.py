@@ -244,7 +244,7 @@ def unknown_name(
 
 
 def engine_error(message: str) -> DataError:
-    """Make the error that a compiled engine refuses what it was given; the modules call it.
+    """Make the error that LibTorch's engine refuses what it was given; its module calls it.
 
     Parameters
     ----------

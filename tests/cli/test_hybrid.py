@@ -187,7 +187,10 @@ def test_the_file_may_ask_for_it_and_the_paper_method_does_it(tmp_path):
     assert (fused["method"], fused["iterations"]) == ("adamw", 5)
     assert fused["objective"] == pytest.approx(tensor["objective"], rel=1e-6)
     read = ct.CalibrationFolder.read(folder / "calibrationSetup.xml")
-    with pytest.raises(ct.OptionError, match="Call calibrate_hybrid"):
+    again = ct.calibrate(read)
+    assert isinstance(again, ct.HybridResult)
+    assert again.objective == fused["objective"]
+    with pytest.raises(ct.OptionError, match="generator: expected one, with <synergyHybrid>"):
         ct.calibrate(read.subject, read.trials, read.plan)
 
 
@@ -195,13 +198,13 @@ def test_the_file_may_ask_for_it_and_the_paper_method_does_it(tmp_path):
 def test_ctrl_c_keeps_the_best(tmp_path):
     folder = write_tiny_folder(tmp_path / "long", unrecorded=(MADE,), n_step=400)
     code = (
-        "import os, signal, ceinms_torch as ct\n"
+        "import dataclasses, os, signal, ceinms_torch as ct\n"
         "folder = ct.CalibrationFolder.read('calibrationSetup.xml')\n"
         "def stop(iteration):\n"
         "    if iteration.iteration == 3:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "result = ct.calibrate_hybrid(folder.subject, folder.trials, folder.plan,\n"
-        "    folder.generator, hybrid=ct.SynergyHybrid(n_synergy=2), callback=stop)\n"
+        "plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2))\n"
+        "result = ct.calibrate(folder, plan=plan, callback=stop)\n"
         "print(result.status, result.objective < result.history[0].objective)\n"
     )
     done = subprocess.run(

@@ -7,8 +7,10 @@ import torch
 import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
+from ceinms_torch.errors import DataError
 from ceinms_torch.simulation.batch import batch_arrays
-from engine_cases import kernel_arguments, make_subject, make_trial, torch_curves
+from ceinms_torch.simulation.trial_input import trial_arrays
+from engine_cases import kernel_arguments, make_subject, make_trial, run_arrays, torch_curves
 
 SUBJECT = make_subject([{}, {"pennation_angle": 0.1}])
 TRIAL = make_trial(SUBJECT, "trial", n_step=6)
@@ -17,7 +19,7 @@ PER_TRIAL = ("excitation_start", "excitation_rate")
 
 
 def kernel(**changes):
-    return _kernel.simulate(**{**kernel_arguments(SUBJECT, TRIAL), **changes})
+    return run_arrays(**{**kernel_arguments(SUBJECT, TRIAL), **changes})
 
 
 def tensors():
@@ -172,6 +174,34 @@ def test_kernel_refuses_nothing(name):
         kernel(**{name: kernel_arguments(SUBJECT, TRIAL)[name][:0]})
 
 
+def options_of_no_normalisation():
+    penalty = _torch.RangePenalty(0.5, 1.5, 100.0)
+    _torch.ObjectiveOptions(
+        normalisation="mean", fibre_length=penalty, tendon_strain=penalty, peak_force_weight=0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "parts"),
+    [
+        (
+            lambda: kernel(moment_arm=TRIAL.moment_arm[:-1]),
+            ("moment_arm", "shape (6, 2, 2)", "(5, 2, 2)"),
+        ),
+        (
+            options_of_no_normalisation,
+            ("normalisation", "one of 'variance', 'meanSquare', 'rmse'", "'mean'"),
+        ),
+    ],
+    ids=["_kernel", "_torch"],
+)
+def test_errors_of_the_core_have_fields(call, parts):
+    with pytest.raises(DataError) as caught:
+        call()
+    error = caught.value
+    assert (error.where.element, error.expected, error.got) == parts
+
+
 def test_kernel_refuses_another_number_of_curves():
     with pytest.raises(TypeError, match="incompatible function arguments"):
         kernel(tables=kernel_arguments(SUBJECT, TRIAL)["tables"][:3])
@@ -315,11 +345,12 @@ def fused_problem(*, trial=None, **changes):
     arguments = kernel_arguments(SUBJECT, TRIAL)
     names = (*NUMBERS, "excitation_start", "excitation_rate")
     arrays = {name: arguments[name] for name in names}
-    arrays |= {"measured_moment": TRIAL.measured_moment, "variance": np.ones(2)}
     penalty = _kernel.RangePenalty(0.5, 1.5, 100.0)
     parts = {
         "tables": arguments["tables"],
-        "trials": [_kernel.TrialArrays(**{**arrays, **(trial or {})})],
+        "trials": [_kernel.Trial(**{**arrays, **(trial or {})})],
+        "measured": [TRIAL.measured_moment],
+        "variance": np.ones((1, 2)),
         "start": SUBJECT.parameters(),
         "lower": np.array([0.5, 0.05]),
         "upper": np.array([2.5, 0.15]),
@@ -347,9 +378,21 @@ def faulty_problems():
     arguments = kernel_arguments(SUBJECT, TRIAL)
     for name in NUMBERS:
         yield f"NaN in {name}", {"trial": {name: spoilt(arguments[name], np.nan)}}
-    yield "NaN moment", {"trial": {"measured_moment": spoilt(TRIAL.measured_moment, np.nan)}}
-    yield "no variance", {"trial": {"variance": np.array([1.0, 0.0])}}
-    yield "moments of one DOF", {"trial": {"measured_moment": TRIAL.measured_moment[:, :1]}}
+    yield "NaN moment", {"measured": [spoilt(TRIAL.measured_moment, np.nan)]}
+    yield "no variance", {"variance": np.array([[1.0, 0.0]])}
+    yield "variance of another trial", {"variance": np.ones((2, 2))}
+    yield "moments of one DOF", {"measured": [TRIAL.measured_moment[:, :1]]}
+    yield "moments of no trial", {"measured": []}
+    every = trial_arrays(TRIAL)
+    one_dof = {**every, "moment_arm": TRIAL.moment_arm[:, :1]}
+    yield (
+        "trials of other DOFs",
+        {
+            "trials": [_kernel.Trial(**every), _kernel.Trial(**one_dof)],
+            "measured": [TRIAL.measured_moment] * 2,
+            "variance": np.ones((2, 2)),
+        },
+    )
     yield "time goes back", {"trial": {"time": arguments["time"][::-1]}}
     yield "infinite start", {"trial": {"excitation_start": np.inf}}
     yield "no rate", {"trial": {"excitation_rate": 0.0}}

@@ -196,15 +196,15 @@ def test_single_mtu_and_single_step():
         "excitation": two.excitation,
         "excitation_start": float(two.excitation_time[0]),
         "excitation_rate": 200.0,
-        "measured_moment": two.measured_moment[:1],
-        "variance": np.ones(2),
     }
     space = space_of(subject, step)
     slot, component = space.slots()
     penalty = _kernel.RangePenalty(0.5, 1.5, 100.0)
     problem = _kernel.Problem(
         tables=_kernel.default_tables(),
-        trials=[_kernel.TrialArrays(**arrays)],
+        trials=[_kernel.Trial(**arrays)],
+        measured=[two.measured_moment[:1]],
+        variance=np.ones((1, 2)),
         start=subject.parameters(),
         lower=space.lower,
         upper=space.upper,

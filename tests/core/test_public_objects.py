@@ -54,12 +54,10 @@ def computed(folder, run):
     trials = folder.trials
     options = ct.LevenbergMarquardt(max_iterations=3)
     result = ct.calibrate(folder.subject, trials, folder.plan, options=options)
-    hybrid = ct.calibrate_hybrid(
-        folder.subject,
-        trials,
-        folder.plan,
-        dataclasses.replace(folder.generator, excitations=_all_but_one(folder)),
-        hybrid=ct.SynergyHybrid(n_synergy=2),
+    hybrid = ct.calibrate(
+        folder,
+        plan=dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2)),
+        generator=dataclasses.replace(folder.generator, excitations=_all_but_one(folder)),
         options=ct.Lbfgs(max_iterations=3),
     )
     yield from (result, hybrid, result.identifiability, result.history[0], result.parameters[0])
@@ -72,7 +70,7 @@ def computed(folder, run):
     space = result.steps[0].space
     yield space
     problem = ct.FusedProblem(space.subject, trials, result.steps[0].step, space, tendon="stiff")
-    yield problem.minimise(space.start(), options)
+    yield ct.minimise(problem, space.start(), options)
     simulation = ct.simulate(folder.subject, trials[0])
     yield from (simulation, simulation.mtu_force)
     yield ct.extract_synergies(trials[0].excitation, 2, names=folder.subject.mtu_names)

@@ -52,14 +52,8 @@ def annealed(folder):
 
 
 def hybrid(folder):
-    return ct.calibrate_hybrid(
-        folder.subject,
-        folder.trials[:2],
-        folder.plan,
-        folder.generator,
-        hybrid=ct.SynergyHybrid(n_synergy=2),
-        options=QUICK["lbfgs"],
-    )
+    plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2))
+    return ct.calibrate(folder, folder.trials[:2], plan, options=QUICK["lbfgs"])
 
 
 def by_own_loss(folder):

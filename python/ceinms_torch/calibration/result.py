@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.calibration.identifiability import Identifiability, ParameterCertainty
+from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.io.display import data_frame, html_table, one_line
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
-from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import Optimiser
 from ceinms_torch.model.parameters import PARAMETER_UNITS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
@@ -271,7 +270,7 @@ class CalibrationResult:
         object.__setattr__(self, "label", self.label or self.method)
 
     @property
-    def options(self) -> Optimiser | SimulatedAnnealing:
+    def options(self) -> Options:
         """Settings of the optimiser."""
         return self.plan.algorithm
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
-from ceinms_torch.calibration.methods import MethodName
 from ceinms_torch.calibration.result import Start
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.check import show_findings
@@ -27,7 +26,6 @@ from ceinms_torch.cli.display import (
     terms_table,
 )
 from ceinms_torch.cli.hybrid import (
-    refuse_with_synergies,
     synergies_line,
     synergies_table,
     with_hybrid,
@@ -36,6 +34,7 @@ from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwritin
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 from ceinms_torch.model.objective import Normalisation
+from ceinms_torch.model.options import MethodName
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult
@@ -76,7 +75,7 @@ def command(
         MethodName | None,
         typer.Option(
             help="Levenberg-Marquardt, AdamW, L-BFGS-B, or the annealing and model of CEINMS; by "
-            "default what the calibration file asks for, and lm instead of simulated annealing."
+            "default what the calibration file asks for, and lm instead of simulated annealing.",
         ),
     ] = None,
     out: opt.Out = None,
@@ -138,12 +137,12 @@ def command(
     the subject's values, unless --starts asks for more. Ctrl-C stops and keeps the best parameters
     found so far.
     """
-    from ceinms_torch.calibration.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.inputs.calibrate import calibrate  # noqa: PLC0415
     from ceinms_torch.inputs.checks.check import check_inputs  # noqa: PLC0415
     from ceinms_torch.inputs.checks.files import read_inputs  # noqa: PLC0415
     from ceinms_torch.results.provenance import with_provenance  # noqa: PLC0415
     from ceinms_torch.results.write import save_result, write_subject  # noqa: PLC0415
-    from ceinms_torch.synergies.hybrid import calibrate_hybrid  # noqa: PLC0415
 
     legacy = method == "annealing"
     inputs, faults = read_inputs(setup, test or (), legacy=legacy)
@@ -159,33 +158,28 @@ def command(
         directory = results_folder(setup, out)
         plan = with_hybrid(folder.plan, hybrid, opt.synergy_number(synergies))
         plan = _with_normalisation(plan, normalisation)
-        name, options = _choose(plan, method)
+        options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
         say_overwriting(subject_file, directory / "result.json")
         check_writable(subject_file.parent)
-        if name != "annealing":
-            _say_what_differs(folder, name)
+        if options.method != "annealing":
+            _say_what_differs(folder, options.method)
         with CalibrationProgress(
             len(plan.steps), _most_iterations(folder, options), starts or 1, quiet=quiet
         ) as progress:
-            common: Any = {
-                "options": options,
-                "engine": engine,
-                "device": device,
-                "starts": starts or 1,
-                "threads": threads,
-                "seed": seed,
-                "callback": None if quiet else progress,
-            }
-            if plan.hybrid is None:
-                result = calibrate(
-                    folder.subject, folder.trials, plan, polish=polish, start=start, **common
-                )
-            else:
-                refuse_with_synergies(polish=polish, start=start)
-                result = calibrate_hybrid(
-                    folder.subject, folder.trials, plan, folder.generator, **common
-                )
+            result = calibrate(
+                folder,
+                plan=plan,
+                options=options,
+                engine=engine,
+                device=device,
+                polish=polish,
+                start=start,
+                starts=starts or 1,
+                threads=threads,
+                seed=seed,
+                callback=None if quiet else progress,
+            )
         result = with_provenance(
             result.with_tests(inputs.tests),
             folder,
@@ -202,16 +196,6 @@ def command(
     say_where(directory)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
-
-
-def _choose(
-    plan: CalibrationPlan, method: MethodName | None
-) -> tuple[str, Optimiser | SimulatedAnnealing]:
-    from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415
-    from ceinms_torch.synergies.hybrid import choose_hybrid_method  # noqa: PLC0415
-
-    choose = choose_hybrid_method if plan.hybrid else choose_method
-    return choose(plan, method)
 
 
 def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:

@@ -13,7 +13,7 @@ from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.cli.display import fit_table, stderr, stdout
 
 if TYPE_CHECKING:
-    from ceinms_torch.calibration.optimisers.minimum import Point
+    from ceinms_torch.calibration.optimisers.minimum import Iterate
     from ceinms_torch.excitations.search import ExcitationResult
     from ceinms_torch.excitations.weights import WeightChoice
     from ceinms_torch.inputs.folder import RunFolder
@@ -84,7 +84,7 @@ class _Shown:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def iterations(self, point: Point) -> None:
+    def iterations(self, point: Iterate) -> None:
         """Show the state of one search."""
         rmse = math.sqrt(sum(value**2 for value in point.rmse) / len(point.rmse))
         text = f"iteration {point.iteration}: objective {point.objective:.5g}, RMSE {rmse:.2f} N m"

@@ -54,29 +54,6 @@ def with_hybrid(
     return dataclasses.replace(plan, hybrid=hybrid)
 
 
-def refuse_with_synergies(*, polish: bool, start: str) -> None:
-    """Refuse options that a synergy-hybrid calibration does not have.
-
-    Parameters
-    ----------
-    polish : bool
-        ``--polish``.
-    start : str
-        ``--start``.
-
-    Raises
-    ------
-    OptionError
-        At the first that is not the default.
-    """
-    for name, is_asked_for in (("--polish", polish), ("--start", start != "subject")):
-        if is_asked_for:
-            hint = "starts differ in the random weightings of MTUs without a recording"
-            raise OptionError(
-                where=name, expected="the default, with synergies", got="another", hint=hint
-            )
-
-
 def synergies_line(result: HybridResult) -> str:
     """Return a sentence on what drives which MTUs.
 

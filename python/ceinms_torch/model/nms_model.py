@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from ceinms_torch.errors import OptionError, did_you_mean
 from ceinms_torch.io.xml_node import XmlNode, number_text
@@ -92,6 +92,7 @@ class SimulatedAnnealing:
         If a value is outside its range.
     """
 
+    method: ClassVar[str] = "annealing"
     no_epsilon: int
     rt: float
     temperature: float

@@ -15,7 +15,7 @@ import numpy as np
 
 from ceinms_torch.calibration.identifiability import Identifiability
 from ceinms_torch.calibration.loss import LossResult
-from ceinms_torch.calibration.methods import METHODS
+from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Provenance, StepResult
@@ -23,8 +23,9 @@ from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError
 from ceinms_torch.io.plain import read_json, revived
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.nms_model import Tendon
+from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
 from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import OPTIMISERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.results.trials import read_trial, read_trial_synergies, trial_folder
@@ -32,6 +33,10 @@ from ceinms_torch.results.write import HISTORY_FILE, RECORDED_FILE, RESULT_FILE,
 from ceinms_torch.simulation.trial_result import Role, TrialResult
 from ceinms_torch.synergies.result import HybridResult, TrialSynergies
 
+_OPTIONS: dict[str, type[Options]] = {
+    **{kind.method: kind for kind in OPTIMISERS.values()},
+    SimulatedAnnealing.method: SimulatedAnnealing,
+}
 _STEP_KEYS = ("objective", "terms", "iterations", "evaluations", "seconds", "status")
 _AGAIN = "Run ceinms-torch calibrate again with this version"
 
@@ -205,7 +210,7 @@ def _hybrid(directory: Path, summary: dict[str, Any], mtu_names: tuple[str, ...]
 def _plan(summary: dict[str, Any], steps: tuple[CalibrationStep, ...]) -> CalibrationPlan:
     tendon, hybrid = summary["tendon"], summary.get("hybrid")
     return CalibrationPlan(
-        algorithm=METHODS[summary["method"]].from_dict(summary["options"]),
+        algorithm=_OPTIONS[summary["method"]].from_dict(summary["options"]),
         tendon=Tendon(kind=tendon["requested"], tolerance=tendon["tolerance"]),
         activation=summary["activation"],
         steps=steps,

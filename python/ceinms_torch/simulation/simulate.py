@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.stability import warn_if_unstable
 from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.simulation.trial_input import kernel_trial
 
 FloatArray = NDArray[np.float64]
 
@@ -136,61 +136,6 @@ _WHY_NOT = {
 }
 
 
-def mtu_velocity(trial: Trial) -> FloatArray:
-    """Return the slope of the spline through each MTU's length.
-
-    Parameters
-    ----------
-    trial : Trial
-        The trial.
-
-    Returns
-    -------
-    ndarray (n_step, n_mtu)
-        [m/s], lengthening positive.
-    """
-    columns = [
-        _kernel.spline_derivative(trial.time, length, trial.time) for length in trial.mtu_length.T
-    ]
-    return np.stack(columns, axis=1)
-
-
-def excitation_rate(trial: Trial) -> float:
-    """Return the sampling rate of a trial's excitations [Hz]."""
-    time = trial.excitation_time
-    return float((len(time) - 1) / (time[-1] - time[0]))
-
-
-def check_names(subject: Subject, trial: Trial) -> None:
-    """Check that a trial's columns are the subject's.
-
-    Parameters
-    ----------
-    subject : Subject
-        The subject.
-    trial : Trial
-        The trial.
-
-    Raises
-    ------
-    DataError
-        If MTUs or DOFs differ in name or order.
-    """
-    pairs = (
-        ("MTUs", subject.mtu_names, trial.mtu_names),
-        ("DOFs", subject.dof_names, trial.dof_names),
-    )
-    for what, expected, got in pairs:
-        if expected != got:
-            hint = "read the trial with this subject"
-            raise DataError(
-                where=Place(trial=trial.name),
-                expected=f"{what} {list(expected)}",
-                got=str(list(got)),
-                hint=hint,
-            )
-
-
 def warn_if_slack(subject: Subject, trial: Trial) -> None:
     """Warn where the stiff tendon of CEINMS loses the sign of the fibre (quirk F9).
 
@@ -260,58 +205,22 @@ def simulate(
     """
     kind = tendon.kind if isinstance(tendon, Tendon) else tendon
     engine = kind if kind == DAMPED_EQUILIBRIUM else engine_tendon(kind)
-    arguments = simulation_arrays(subject, trial, engine, filter_start)
+    taken = kernel_trial(subject, trial)
     if engine == "stiff":
         warn_if_slack(subject, trial)
-    arrays = _kernel.simulate(**arguments)
+    arrays = _kernel.simulate(
+        tables=curve_tables(subject),
+        parameters=subject.parameters(),
+        trial=taken,
+        tendon=engine,
+        filter_start=filter_start,
+    )
     if engine == DAMPED_EQUILIBRIUM:
         _check_is_solved(trial, arrays["fibre_length"])
     result = simulation_of(subject, trial, arrays)
     if engine == "rosenbrock":
         warn_if_unstable(trial, result.norm_fibre_velocity.array)
     return result
-
-
-def simulation_arrays(
-    subject: Subject, trial: Trial, tendon: str, filter_start: str
-) -> dict[str, Any]:
-    """Return a subject and a trial as the kernel takes them.
-
-    Parameters
-    ----------
-    subject : Subject
-        The model.
-    trial : Trial
-        The data, read with this subject.
-    tendon : {"stiff", "rosenbrock", "dampedEquilibrium"}
-        What the kernel calls the tendon.
-    filter_start : {"ceinms", "zero"}
-        Start of the activation filter.
-
-    Returns
-    -------
-    dict
-        Keyword arguments.
-
-    Raises
-    ------
-    DataError
-        If the trial was read with another subject.
-    """
-    check_names(subject, trial)
-    return {
-        "tables": curve_tables(subject),
-        "parameters": subject.parameters(),
-        "time": trial.time,
-        "mtu_length": trial.mtu_length,
-        "mtu_velocity": mtu_velocity(trial),
-        "moment_arm": trial.moment_arm,
-        "excitation": trial.excitation,
-        "excitation_start": float(trial.excitation_time[0]),
-        "excitation_rate": excitation_rate(trial),
-        "tendon": tendon,
-        "filter_start": filter_start,
-    }
 
 
 def simulation_of(subject: Subject, trial: Trial, arrays: Mapping[str, FloatArray]) -> Simulation:

@@ -13,7 +13,8 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import trial_batch
 from ceinms_torch.simulation.curves import tensor_curves
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.simulate import check_names, engine_tendon
+from ceinms_torch.simulation.simulate import engine_tendon
+from ceinms_torch.simulation.trial_input import check_names
 
 if TYPE_CHECKING:
     import torch

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.calibration.calibrate import build_problem, calibrate
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
+from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import OptionError
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind, check_choice
@@ -85,7 +86,7 @@ def candidates_of(
     for name, values in {"methods": methods, "tendons": chosen, "seeds": seeds}.items():
         _check_differ(name, values)
     for method in methods:
-        check_choice("methods", method, tuple(METHODS))
+        check_choice("methods", method, METHODS)
         choose_method(plan, method)
     return [
         Candidate(method=method, tendon=tendon, seed=seed)
@@ -146,9 +147,8 @@ def compare(
         for number, candidate in enumerate(candidates):
             plan = _plan_of(folder.plan, candidate)
             result = calibrate(
-                folder.subject,
-                folder.trials,
-                plan,
+                folder,
+                plan=plan,
                 options=_options_of(plan, candidate, max_evaluations),
                 threads=threads,
                 callback=None if progress is None else partial(progress, candidate, number),
@@ -180,7 +180,7 @@ def _plan_of(plan: CalibrationPlan, candidate: Candidate) -> CalibrationPlan:
 def _options_of(
     plan: CalibrationPlan, candidate: Candidate, max_evaluations: int | None
 ) -> Optimiser | SimulatedAnnealing:
-    _, options = choose_method(plan, candidate.method)
+    options = choose_method(plan, candidate.method)
     if isinstance(options, SimulatedAnnealing):
         if candidate.seed is not None:
             options = dataclasses.replace(options, variant="modern")
@@ -264,8 +264,8 @@ class _Judge:
         problem = build_problem(
             subject, self._folder.trials, self._step, space, tendon=self._tendon
         )
-        point, _ = problem.gradient(np.zeros(0))
-        return point.objective
+        evaluation, _ = problem.gradient(np.zeros(0))
+        return evaluation.objective
 
     def _normalised(self, subject: Subject) -> tuple[float, ...]:
         """Return where every parameter is within its range, 0 to 1."""

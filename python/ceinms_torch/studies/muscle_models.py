@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.calibration.calibrate import calibrate
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective

@@ -99,11 +99,11 @@ def test_parameters_begin_where_asked(folder):
     elsewhere = space.subject_at(x)
     np.testing.assert_allclose(space.point_of(elsewhere), x, rtol=1e-9)
     generator = with_electrodes(folder.generator, [SOLEUS, GASMED])
-    result = ct.calibrate_hybrid(
+    result = ct.calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],
-        folder.plan,
-        generator,
+        dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid()),
+        generator=generator,
         options=ct.Lbfgs(max_iterations=1),
         begin_at=elsewhere,
     )

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 
@@ -33,6 +34,8 @@ class RunSetup:
     output_directory: Path
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> RunSetup:
@@ -113,6 +116,8 @@ class CalibrationSetup:
     output_subject_file: Path
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> CalibrationSetup:

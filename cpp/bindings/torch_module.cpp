@@ -17,7 +17,9 @@ void translate_torch_errors(std::exception_ptr pointer) {
   } catch (const c10::IndexError& error) {
     py::set_error(PyExc_IndexError, error.what_without_backtrace());
   } catch (const c10::ValueError& error) {
-    py::set_error(PyExc_ValueError, error.what_without_backtrace());
+    const py::object made = py::module_::import("ceinms_torch.errors")
+                                .attr("engine_error")(error.what_without_backtrace());
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(made.ptr())), made.ptr());
   } catch (const c10::TypeError& error) {
     py::set_error(PyExc_TypeError, error.what_without_backtrace());
   } catch (const c10::NotImplementedError& error) {

@@ -83,13 +83,13 @@ def written_out(result, step, trials):
         terms["fibre_length"] += (
             share
             * objective.fibre_length_weight
-            * outside(simulation.norm_fibre_length.values, *objective.fibre_length_range)
+            * outside(simulation.norm_fibre_length.array, *objective.fibre_length_range)
         )
         if result.tendon != "stiff":
             terms["tendon_strain"] += (
                 share
                 * objective.tendon_strain_weight
-                * outside(simulation.tendon_strain.values, *objective.tendon_strain_range)
+                * outside(simulation.tendon_strain.array, *objective.tendon_strain_range)
             )
     return terms
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
 from ceinms_torch.errors import DataError
@@ -445,3 +446,18 @@ def test_padding_of_measured_moments_may_be_nan():
     assert torch.isfinite(results[0][0])
     for first, second in zip(*results, strict=True):
         assert torch.equal(first, second)
+
+
+def test_refusals_are_errors_of_the_package():
+    for refused, name in (
+        (lambda: kernel(tendon="steel"), "tendon"),
+        (lambda: kernel(time=np.zeros(2)), "time"),
+        (lambda: simulate(tendon="steel"), "tendon"),
+        (lambda: simulate(parameters=torch.zeros(3, 2, dtype=torch.float64)), "parameters"),
+    ):
+        with pytest.raises(ct.DataError) as caught:
+            refused()
+        error = caught.value
+        assert isinstance(error, ValueError)
+        assert str(error.where).startswith(name)
+        assert str(error) == f"{error.where}: expected {error.expected}, got {error.got}."

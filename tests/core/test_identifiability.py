@@ -12,6 +12,7 @@ from scipy import stats
 import ceinms_torch as ct
 from ceinms_torch.calibration.parameter_space import Component
 from ceinms_torch.calibration.spread import parameter_spread, student_quantile
+from ceinms_torch.io.plain import plain
 from engine_cases import make_subject, make_trial
 
 GAIT = Path(__file__).resolve().parents[2] / "subjects" / "gait"
@@ -63,7 +64,7 @@ def with_noise(subject, trials, seed, share=NOISE):
     random = np.random.default_rng(seed)
     result = []
     for trial in trials:
-        moment = ct.simulate(subject, trial, tendon=TENDON).joint_moment.values
+        moment = ct.simulate(subject, trial, tendon=TENDON).joint_moment.array
         noise = share * moment.std(axis=0, ddof=1) * random.standard_normal(moment.shape)
         result.append(dataclasses.replace(trial, measured_moment=moment + noise))
     return result
@@ -96,7 +97,7 @@ def test_a_line_has_the_errors_of_a_textbook():
     assert found.directions == ()
     assert found.observations == 40.0
     np.testing.assert_allclose(found.singular_values, np.linalg.svd(jacobian)[1])
-    json.dumps(found.to_dict(), allow_nan=False)
+    json.dumps(plain(found), allow_nan=False)
 
 
 def test_every_block_has_noise_of_its_own():

@@ -81,8 +81,8 @@ def test_equals_the_simulation_of_the_whole_trial(filter_start, instruction_set)
 def test_equals_the_public_simulation():
     simulation = ct.simulate(SUBJECT, TRIAL, filter_start="ceinms")
     force, moment = run(ct.Stream(SUBJECT, rate=RATE, filter_start="ceinms"))
-    assert_same(force, simulation.mtu_force.values)
-    assert_same(moment, simulation.joint_moment.values)
+    assert_same(force, simulation.mtu_force.array)
+    assert_same(moment, simulation.joint_moment.array)
 
 
 def test_stiff_tendon_takes_the_difference_of_two_lengths_for_its_velocity():

@@ -8,8 +8,8 @@ optimum that was found, and knows nothing of other minima.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ceinms_torch.calibration.optimisers.problem import LeastSquares
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.spread import Spread, parameter_spread, student_quantile
+from ceinms_torch.io.display import one_line
 
 FloatArray = NDArray[np.float64]
 
@@ -87,6 +88,8 @@ class ParameterCertainty:
     determined: bool
     reason: str
 
+    __repr__ = one_line
+
     @property
     def at_bound(self) -> bool:
         """Whether it is not determined because it is at a bound of its range."""
@@ -149,6 +152,8 @@ class Identifiability:
     directions: tuple[OpenDirection, ...]
     observations: float
 
+    __repr__ = one_line
+
     @property
     def determined(self) -> tuple[ParameterCertainty, ...]:
         """Parameters with a standard error."""
@@ -158,15 +163,6 @@ class Identifiability:
     def undetermined(self) -> tuple[ParameterCertainty, ...]:
         """Parameters that the data do not determine, without those at a bound."""
         return tuple(one for one in self.parameters if not one.determined and not one.at_bound)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything for JSON.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
 
 def identifiability(

@@ -18,6 +18,7 @@ from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import problem_settings
 from ceinms_torch.calibration.window_history import WindowHistory
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.options import LevenbergMarquardt, check_number
 from ceinms_torch.model.subject import Subject
@@ -62,6 +63,8 @@ class WindowFit:
     iterations: int
     seconds: float
     status: str
+
+    __repr__ = one_line
 
 
 class WindowedCalibrator:

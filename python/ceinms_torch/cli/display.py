@@ -271,21 +271,15 @@ def bounds_table(result: CalibrationResult) -> Table | None:
     rich.table.Table or None
     """
     hits: dict[tuple[str, str], list[str]] = {}
-    n_component = 0
-    for step in result.steps:
-        n_component += len(step.space.components)
-        for component, bound in zip(
-            step.space.components, step.space.at_bound(step.x), strict=True
-        ):
-            if bound:
-                # Blanks let the names of a long group go on in the next line.
-                names = " + ".join(component.mtu_names)
-                hits.setdefault((component.kind, bound), []).append(names)
+    for one in result.parameters:
+        if one.at_bound:
+            # Blanks let the names of a long group go on in the next line.
+            hits.setdefault((one.name, one.at_bound), []).append(" + ".join(one.mtus))
     if not hits:
         return None
     n_hit = sum(len(names) for names in hits.values())
     table = Table(
-        title=f"{n_hit} of {n_component} parameters are at a bound of their range",
+        title=f"{n_hit} of {len(result.parameters)} parameters are at a bound of their range",
         title_justify="left",
     )
     table.add_column("parameter", overflow="fold")

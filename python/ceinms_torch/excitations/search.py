@@ -14,6 +14,7 @@ from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.errors import OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import Lbfgs
@@ -96,6 +97,8 @@ class ExcitationResult:
     evaluations: int
     seconds: float
     status: str
+
+    __repr__ = one_line
 
     @property
     def objective(self) -> float:
@@ -203,7 +206,7 @@ class TrialSearch:
                 units="-",
                 time=self.trial.time,
                 columns=self.subject.mtu_names,
-                values=excitation,
+                array=excitation,
             ),
             hybrid=hybrid,
             dofs=tuple(self.subject.dof_names[i] for i in self.searched.dofs),

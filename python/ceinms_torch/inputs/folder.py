@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ceinms_torch.calibration.delays import check_delays
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
@@ -46,6 +47,8 @@ class CalibrationFolder:
     generator: ExcitationGenerator
     plan: CalibrationPlan
     trials: tuple[Trial, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
@@ -242,6 +245,8 @@ class RunFolder:
     execution: Execution
     generator: ExcitationGenerator
     trial: Trial
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ceinms_torch.errors import unknown_name
+
 # The order is that of CEINMS's enumeration and of the rows of every parameter matrix.
 PARAMETER_ATTRIBUTES = {
     "c1": "c1",
@@ -34,3 +36,25 @@ PARAMETER_UNITS = {
     "damping": "-",
     "percentageChange": "-",
 }
+
+
+def parameter_row(name: str) -> int:
+    """Return the row of a kind of parameter in every matrix of parameters.
+
+    Parameters
+    ----------
+    name : str
+        One of `PARAMETER_KINDS`.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such kind.
+    """
+    if name not in PARAMETER_KINDS:
+        raise unknown_name("parameters", "a parameter", name, PARAMETER_KINDS)
+    return PARAMETER_KINDS.index(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 
@@ -89,6 +90,8 @@ class RunSetup(_Setup):
     execution_file: Path
     output_directory: Path
 
+    __repr__ = one_line
+
     _schema = "ceinmsSetup"
     _elements: ClassVar = {
         "subject_file": "subjectFile",
@@ -117,6 +120,8 @@ class CalibrationSetup(_Setup):
 
     calibration_file: Path
     output_subject_file: Path
+
+    __repr__ = one_line
 
     _schema = "ceinmsCalibrationSetup"
     _elements: ClassVar = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation
 
 FloatArray = NDArray[np.float64]
@@ -82,10 +82,9 @@ def moment_fit(trial: Trial, simulation: Simulation) -> dict[str, MomentFit]:
     DataError
         If the trial has no measured moments.
     """
-    if trial.measured_moment is None:
-        raise DataError(where=Place(trial=trial.name), expected="measured moments", got="none")
+    measured = measured_moments(trial)
     return {
-        dof: MomentFit.of(trial.measured_moment[:, i], simulation.joint_moment[dof])
+        dof: MomentFit.of(measured[:, i], simulation.joint_moment[dof])
         for i, dof in enumerate(trial.dof_names)
     }
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -68,6 +69,8 @@ class Simulation:
     tendon_strain: TimeSeries
     mtu_force: TimeSeries
     joint_moment: TimeSeries
+
+    __repr__ = one_line
 
     def series(self) -> Iterator[tuple[str, TimeSeries]]:
         """Iterate over all quantities with their attribute names."""
@@ -216,7 +219,7 @@ def simulate(
         _check_is_solved(trial, arrays["fibre_length"])
     result = simulation_of(subject, trial, arrays)
     if engine == "rosenbrock":
-        warn_if_unstable(trial, result.norm_fibre_velocity.values)
+        warn_if_unstable(trial, result.norm_fibre_velocity.array)
     return result
 
 
@@ -298,7 +301,7 @@ def labelled_simulation(
                 units=units,
                 time=time,
                 columns=subject.dof_names if key == "joint_moment" else subject.mtu_names,
-                values=arrays[key],
+                array=arrays[key],
             )
             for key, (name, units) in _LABELS.items()
         }

@@ -78,7 +78,7 @@ def synthesise_excitations(
     Returns
     -------
     TrialSynergies
-        Its `trial` is ready for `simulate`.
+        Its `drive(trial)` is ready for `simulate`.
 
     Raises
     ------

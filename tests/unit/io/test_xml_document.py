@@ -1,5 +1,6 @@
 """Reading XML against the grammars: what is accepted, and how faults are explained."""
 
+import copy
 import re
 
 import pytest
@@ -179,7 +180,7 @@ def test_near_miss_of_an_optional_element_is_pointed_out(tiny_folder):
 
 
 def test_invalid_document_is_not_written(tiny_folder, tmp_path):
-    document = read_document(tiny_folder / "setup.xml", "ceinmsSetup").copy()
+    document = copy.deepcopy(read_document(tiny_folder / "setup.xml", "ceinmsSetup"))
     document.root.add("subjectFile").add("subjectFile")
     with pytest.raises(FileFormatError):
         document.write(tmp_path / "setup.xml")

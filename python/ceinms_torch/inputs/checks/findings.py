@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ceinms_torch.errors import Place
+from ceinms_torch.io.display import one_line
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -44,6 +45,8 @@ class Finding:
     to_do: str
     source: str | None = field(default=None, repr=False, compare=False)
 
+    __repr__ = one_line
+
     def line(self) -> str:
         """Return place, what and cure in one line, as an error message has them."""
         where = str(self.where)
@@ -77,6 +80,8 @@ class CheckReport:
 
     setup: Path
     findings: tuple[Finding, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def of(cls, setup: str | os.PathLike[str], findings: Iterable[Finding]) -> CheckReport:

@@ -41,11 +41,9 @@ def test_fit_table_keeps_every_name_and_number(width):
 
 
 def result(*components):
-    space = SimpleNamespace(
-        components=[SimpleNamespace(kind=kind, mtu_names=names) for kind, names, _ in components],
-        at_bound=lambda _: [bound for _, _, bound in components],
-    )
-    return SimpleNamespace(steps=[SimpleNamespace(space=space, x=None)])
+    names = ("name", "mtus", "at_bound")
+    parameters = [SimpleNamespace(**dict(zip(names, one, strict=True))) for one in components]
+    return SimpleNamespace(parameters=parameters)
 
 
 NAMES = [f"muscle_of_the_leg_{i}_r" for i in range(40)]

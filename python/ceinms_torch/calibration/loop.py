@@ -259,7 +259,7 @@ class Calibration:
         return problem, minimum, result, subject
 
     def _identifiability(self, problem: Problem, last: StepResult) -> Identifiability | None:
-        """Return what the data determine, taking excitations as given."""
+        """Return which parameters are identifiable, taking excitations as given."""
         if not self.is_least_squares:
             return None
         if not isinstance(problem, FusedProblem):

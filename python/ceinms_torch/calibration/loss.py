@@ -37,7 +37,7 @@ class LossResult(CalibrationResult):
     trials, tests
         What the calibrated subject gives by itself, without anything that the loss adds to it.
     identifiability
-        None: what the data determine follows from eq. (4), not from any loss.
+        None: which parameters are identifiable follows from eq. (4), not from any loss.
     label, provenance
         As for `CalibrationResult`.
     validation_losses : tuple of float

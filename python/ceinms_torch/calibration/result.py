@@ -237,8 +237,8 @@ class CalibrationResult:
     trials : tuple of TrialResult
         Every calibration trial, simulated with the calibrated subject.
     identifiability : Identifiability or None
-        Which parameters of the last step are identifiable; None after an annealing, which has no
-        derivatives.
+        Which parameters of the last step are identifiable; None after an annealing, which has
+        no derivatives.
     tests : tuple of TrialResult
         Every test trial, see `with_tests`.
     label : str

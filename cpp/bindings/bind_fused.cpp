@@ -62,8 +62,9 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                                       const std::vector<LinearTerm>& linear_terms) {
   if (trials.empty()) throw std::invalid_argument("trials: expected at least one, got none.");
   if (start.ndim() != 2 || start.shape(1) == 0)
-    throw std::invalid_argument("start: expected shape (12, n_mtu), not empty, got " +
-                                std::to_string(start.size()) + " numbers.");
+    throw std::invalid_argument(
+        "start: expected shape (" + std::to_string(kernel::n_parameter_kind) +
+        ", n_mtu), not empty, got " + std::to_string(start.size()) + " numbers.");
   const py::ssize_t n_mtu = start.shape(1);
   check_shape("start", start, {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
   check_shape("upper", upper, {lower.size()});

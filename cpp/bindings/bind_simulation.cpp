@@ -8,6 +8,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace ceinms_torch::bindings {
 namespace {
@@ -42,6 +43,13 @@ SimulatedArrays simulate(const std::array<TableArrays, 4>& tables, const Array& 
 }  // namespace
 
 void bind_simulation(py::module_& module) {
+  module.def(
+      "parameter_kinds",
+      [] {
+        return std::vector<std::string>(kernel::parameter_names.begin(),
+                                        kernel::parameter_names.end());
+      },
+      "Rows of every parameter matrix (n_kind, n_mtu), by the names of their attributes.");
   module.def("simulate", &simulate, py::kw_only(), py::arg("tables"), py::arg("parameters"),
              py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"), py::arg("moment_arm"),
              py::arg("excitation"), py::arg("excitation_start"), py::arg("excitation_rate"),
@@ -49,7 +57,7 @@ void bind_simulation(py::module_& module) {
              R"(Simulate one trial in double precision.
 
 Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
-parameters (12, n_mtu); time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s];
+parameters (n_kind, n_mtu); time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s];
 moment_arm (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu); excitation_start [s];
 excitation_rate [Hz]; tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero' or
 'ceinms'.

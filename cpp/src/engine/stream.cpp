@@ -55,7 +55,8 @@ Stream::Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves
       n_mtu_(setup.n_mtu),
       n_lane_(whole_packs(n_mtu_, backend.width)) {
   if (n_mtu_ == 0 || setup.parameters.size() != n_parameter_kind * n_mtu_)
-    throw std::invalid_argument("parameters: expected shape (12, n_mtu), n_mtu >= 1.");
+    throw std::invalid_argument("parameters: expected shape (" + std::to_string(n_parameter_kind) +
+                                ", n_mtu), n_mtu >= 1.");
   if (!(rate_ > 0.0) || !std::isfinite(rate_))
     throw std::invalid_argument("rate: expected a number above 0 Hz, got " + std::to_string(rate_) +
                                 ".");

@@ -183,7 +183,9 @@ class Workspace {
 
   /// Simulate with parameters (n_parameter_kind, n_mtu), then work on every block.
   void forward(const double* parameters, const BlockWork& after = {});
-  /// The same with derivatives by `kinds` (at most max_sensitivities) of each lane's MTU.
+  /// The same with derivatives by `kinds` of each lane's MTU, which shape the trajectory
+  /// (kernel::ParameterRole).
+  /// @throws std::invalid_argument if one does not, or comes twice
   void forward(const double* parameters, const std::vector<kernel::ParameterKind>& kinds,
                const BlockWork& after = {});
 

@@ -16,6 +16,7 @@ from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, loca
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import moment_fit
@@ -235,12 +236,12 @@ def _check(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> 
                 )
             )
         for spec in step.parameters:
-            if spec.kind == "emDelay":
+            if not PARAMETERS[spec.kind].in_annealing:
                 raise OptionError(
                     wording(
                         location(plan.path, spec.line, "<parameter>"),
                         "a parameter that CEINMS can calibrate",
-                        "emDelay",
+                        spec.kind,
                         "other methods than annealing calibrate it",
                     )
                 )

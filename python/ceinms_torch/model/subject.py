@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch.errors import DataError, OptionError, did_you_mean, wording
 from ceinms_torch.io.xml_document import XmlDocument
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, check_value
 
 CURVE_NAMES = ("activeForceLength", "passiveForceLength", "forceVelocity", "tendonForceStrain")
 
@@ -48,27 +48,32 @@ class Mtu:
     name : str
         Key everywhere.
     c1, c2 : float
-        Coefficients of the recursive activation filter (-); |c| < 1 for a stable one.
+        Coefficients of the recursive activation filter (-).
     shape_factor : float
         Non-linearity of activation (-): about -3 to 0 (exponential), 0 to 0.12 (piecewise).
     optimal_fibre_length : float
-        [m], > 0.
+        [m].
     pennation_angle : float
-        At optimal fibre length [rad], 0 to pi/2.
+        At optimal fibre length [rad].
     tendon_slack_length : float
-        [m], > 0.
+        [m].
     max_isometric_force : float
-        [N], > 0.
+        [N].
     max_contraction_velocity : float
-        [optimal fibre lengths/s], > 0.
+        [optimal fibre lengths/s].
     strength_coefficient : float
-        Factor on `max_isometric_force` (-), > 0.
+        Factor on `max_isometric_force` (-).
     em_delay : float
         Electromechanical delay [s].
     damping : float
-        Force per normalised fibre velocity (-), >= 0.
+        Force per normalised fibre velocity (-).
     percentage_change : float
-        Relative lengthening of the optimal fibre length at zero activation (-), >= 0.
+        Relative lengthening of the optimal fibre length at zero activation (-).
+
+    Raises
+    ------
+    OptionError
+        If a value is not allowed by its `ParameterKind`.
     """
 
     name: str
@@ -84,6 +89,11 @@ class Mtu:
     em_delay: float
     damping: float
     percentage_change: float
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        for kind in PARAMETERS.values():
+            check_value(kind, getattr(self, kind.attribute), self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,13 +267,10 @@ class Subject:
 
         Returns
         -------
-        ndarray (12, n_mtu)
+        ndarray (n_kind, n_mtu)
             Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`.
         """
-        rows = [
-            [getattr(mtu, attribute) for mtu in self.mtus]
-            for attribute in PARAMETER_ATTRIBUTES.values()
-        ]
+        rows = [[getattr(mtu, kind.attribute) for mtu in self.mtus] for kind in PARAMETERS.values()]
         return np.array(rows, dtype=np.float64)
 
     def with_parameters(self, matrix: ArrayLike) -> Subject:
@@ -271,8 +278,8 @@ class Subject:
 
         Parameters
         ----------
-        matrix : array_like (12, n_mtu)
-            Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`; finite.
+        matrix : array_like (n_kind, n_mtu)
+            Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`.
 
         Returns
         -------
@@ -281,21 +288,17 @@ class Subject:
         Raises
         ------
         OptionError
-            If the shape is another or a value is not finite.
+            If the shape is another or a value is not allowed.
         """
         values = np.asarray(matrix, dtype=np.float64)
         shape = (len(PARAMETER_KINDS), len(self.mtus))
         if values.shape != shape:
             raise OptionError(wording("parameters", f"the shape {shape}", str(values.shape)))
-        if not np.isfinite(values).all():
-            row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-            name = f"{PARAMETER_KINDS[row]} of {self.mtus[column].name}"
-            raise OptionError(wording(name, "a finite number", str(values[row, column])))
         mtus = tuple(_with_values(mtu, values[:, i]) for i, mtu in enumerate(self.mtus))
         return dataclasses.replace(self, mtus=mtus)
 
 
 def _with_values(mtu: Mtu, values: NDArray[np.float64]) -> Mtu:
-    names = PARAMETER_ATTRIBUTES.values()
+    names = (kind.attribute for kind in PARAMETERS.values())
     changes: dict[str, Any] = dict(zip(names, values.tolist(), strict=True))
     return dataclasses.replace(mtu, **changes)

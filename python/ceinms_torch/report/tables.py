@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ceinms_torch.inputs.checks.findings import Place
-from ceinms_torch.model.parameters import PARAMETER_UNITS
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.plots.identifiability import certainty_class
 from ceinms_torch.plots.moments import dof_names, trial_names, trial_of
 from ceinms_torch.report.summary import DofFit, dof_fits
@@ -108,7 +108,7 @@ def _parameter_row(result: SavedResult, one: SavedParameter) -> dict[str, Any]:
         "result": result.label,
         "step": str(one.step + 1),
         "name": one.name,
-        "unit": PARAMETER_UNITS[one.name],
+        "unit": PARAMETERS[one.name].unit,
         "mtus": ", ".join(one.mtus),
         "start": number(one.start),
         "value": number(one.value),

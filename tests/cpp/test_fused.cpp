@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -283,17 +284,12 @@ std::vector<ParameterKind> shape_kinds() {
   return kinds;
 }
 
-TEST_CASE("sensitivities are refused where there would be no room for them") {
+TEST_CASE("sensitivities are refused where there is no room for them") {
   const Case data;
   Workspace workspace = data.workspace(*backends().front(), {});
   std::vector<ParameterKind> kinds = shape_kinds();
   kinds.push_back(ParameterKind::c1);
-  CHECK_THROWS_WITH(workspace.forward(data.parameters.data(), kinds),
-                    "kinds: expected parameters that shape the trajectory, each once, got c1.");
-  kinds.back() = ParameterKind::strength_coefficient;
-  CHECK_THROWS_WITH(workspace.forward(data.parameters.data(), kinds),
-                    "kinds: expected parameters that shape the trajectory, each once, got "
-                    "strength_coefficient.");
+  CHECK_THROWS_AS(workspace.forward(data.parameters.data(), kinds), std::invalid_argument);
 }
 
 TEST_CASE("sensitivities and the reverse sweep are one derivative") {
@@ -301,6 +297,7 @@ TEST_CASE("sensitivities and the reverse sweep are one derivative") {
   using Kind = ParameterKind;
   const std::vector<std::vector<Kind>> choices{
       {Kind::tendon_slack_length},
+      {Kind::damping, Kind::strength_coefficient, Kind::max_isometric_force},
       {Kind::c1, Kind::c2, Kind::shape_factor, Kind::optimal_fibre_length, Kind::pennation_angle},
       {Kind::percentage_change, Kind::damping, Kind::max_contraction_velocity, Kind::c2, Kind::c1,
        Kind::tendon_slack_length},

@@ -1,7 +1,6 @@
 #include "ceinms_torch/engine/simulation.hpp"
 
 #include <algorithm>
-#include <array>
 #include <stdexcept>
 #include <string>
 
@@ -9,23 +8,6 @@ namespace ceinms_torch::engine {
 
 using kernel::n_parameter_kind;
 using kernel::ParameterKind;
-
-namespace {
-
-/// What Backend::sensitivities relies on.
-void check_sensitivities(const std::vector<ParameterKind>& kinds) {
-  std::array<bool, n_parameter_kind> is_taken{};
-  for (const ParameterKind kind : kinds) {
-    if (kernel::only_scales(kind) || is_taken[index_of(kind)])
-      throw std::invalid_argument(
-          "kinds: expected parameters that shape the trajectory, each "
-          "once, got " +
-          std::string(kernel::parameter_names[index_of(kind)]) + ".");
-    is_taken[index_of(kind)] = true;
-  }
-}
-
-}  // namespace
 
 Workspace::Workspace(LaneLayout layout, std::shared_ptr<const CurveTables> curves,
                      kernel::SimulationOptions options, std::size_t n_thread)
@@ -95,7 +77,9 @@ void Workspace::forward(const double* parameters, const BlockWork& after) {
 
 void Workspace::forward(const double* parameters, const std::vector<ParameterKind>& kinds,
                         const BlockWork& after) {
-  check_sensitivities(kinds);
+  if (kinds.size() > max_sensitivities)
+    throw std::invalid_argument("kinds: expected at most " + std::to_string(max_sensitivities) +
+                                ", got " + std::to_string(kinds.size()) + ".");
   const auto em_delay = static_cast<std::size_t>(ParameterKind::em_delay);
   if (layout_.sample_excitations(parameters + em_delay * layout_.n_mtu())) allocate();
   pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {

@@ -102,7 +102,7 @@ struct Backend {
                   const kernel::SimulationOptions& options, const LaneTrace& trace,
                   const LaneSeeds& seeds, double* gradient, double* excitation);
 
-  /// Forward pass with derivatives by the parameters `kinds`: at most max_sensitivities, each once.
+  /// Forward pass with derivatives by the parameters `kinds`, at most max_sensitivities of them.
   void (*sensitivities)(const CurveViews& curves, const double* parameters, const LaneBlock& block,
                         const kernel::SimulationOptions& options,
                         const kernel::ParameterKind* kinds, std::size_t n_kind,

@@ -125,19 +125,6 @@ std::vector<double> point(const SmoothProblem& problem, const Array& x) {
   return to_vector(x);
 }
 
-/// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C
-/// stop the run (the best point is kept) and lets the callback's own exceptions through.
-calibration::Progress progress_through(const py::object& callback) {
-  return [callback, last = -1.0](const Iteration& iteration) mutable {
-    // Taking the lock at every iteration would cost as much as the iteration.
-    constexpr double interval = 0.02;
-    if (callback.is_none() && iteration.seconds - last < interval) return true;
-    last = iteration.seconds;
-    const py::gil_scoped_acquire acquire;
-    return call_back(callback, iteration);
-  };
-}
-
 void bind_results(py::module_& module) {
   py::class_<Evaluation>(module, "Evaluation", "The objective at one point.")
       .def_readonly("objective", &Evaluation::objective)

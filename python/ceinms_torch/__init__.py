@@ -3,7 +3,7 @@
     import ceinms_torch as ct
 
     folder = ct.CalibrationFolder.read("calibrate.xml")
-    result = ct.calibrate(folder.subject, folder.trials, folder.plan)
+    result = ct.calibrate(folder)
     result.subject.write("subjectCalibrated.xml")
     forces = ct.simulate(result.subject, folder.trials[0]).mtu_force
 
@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ceinms_torch import plots
-    from ceinms_torch.calibration.calibrate import build_problem, calibrate
     from ceinms_torch.calibration.identifiability import Identifiability, identifiability
     from ceinms_torch.calibration.loss import LossResult, calibrate_with_loss
+    from ceinms_torch.calibration.optimisers.minimise import minimise
     from ceinms_torch.calibration.optimisers.minimum import Minimum
     from ceinms_torch.calibration.parameter_space import ParameterSpace
-    from ceinms_torch.calibration.problems.eq4 import FusedProblem, TensorProblem
+    from ceinms_torch.calibration.problems.build import build_problem
+    from ceinms_torch.calibration.problems.fused import FusedProblem
     from ceinms_torch.calibration.problems.loss import ModelState
+    from ceinms_torch.calibration.problems.tensor import TensorProblem
     from ceinms_torch.calibration.result import CalibrationResult, Iteration
     from ceinms_torch.calibration.windowed import WindowedCalibrator, WindowFit
     from ceinms_torch.errors import (
@@ -33,11 +35,13 @@ if TYPE_CHECKING:
         DataError,
         FileFormatError,
         OptionError,
+        Place,
     )
     from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
     from ceinms_torch.excitations.weights import WeightChoice, choose_weights
+    from ceinms_torch.inputs.calibrate import calibrate
     from ceinms_torch.inputs.checks.check import check_folder
-    from ceinms_torch.inputs.checks.findings import CheckReport, Finding, Place
+    from ceinms_torch.inputs.checks.findings import CheckReport, Finding
     from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
     from ceinms_torch.io.storage import Storage, read_storage, write_storage
     from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
@@ -69,7 +73,6 @@ if TYPE_CHECKING:
     from ceinms_torch.simulation.tensors import simulate_tensors
     from ceinms_torch.simulation.time_series import TimeSeries
     from ceinms_torch.synergies.extraction import Synergies, extract_synergies
-    from ceinms_torch.synergies.hybrid import calibrate_hybrid
     from ceinms_torch.synergies.number import choose_n_synergies
     from ceinms_torch.synergies.recording import Recording
     from ceinms_torch.synergies.result import HybridResult, TrialSynergies
@@ -83,6 +86,7 @@ _HOMES = {
         "DataError",
         "FileFormatError",
         "OptionError",
+        "Place",
     ),
     "io.storage": ("Storage", "read_storage", "write_storage"),
     "model.calibration": ("CalibrationPlan", "CalibrationStep", "ParameterSpec"),
@@ -99,19 +103,22 @@ _HOMES = {
     "model.synergy_hybrid": ("SynergyHybrid",),
     "model.trial": ("Trial",),
     "simulation.batch": ("trial_batch",),
-    "calibration.calibrate": ("build_problem", "calibrate"),
     "calibration.result": ("CalibrationResult", "Iteration"),
-    "calibration.problems.eq4": ("FusedProblem", "TensorProblem"),
+    "calibration.problems.build": ("build_problem",),
+    "calibration.problems.fused": ("FusedProblem",),
+    "calibration.problems.tensor": ("TensorProblem",),
     "calibration.loss": ("LossResult", "calibrate_with_loss"),
     "calibration.problems.loss": ("ModelState",),
+    "calibration.optimisers.minimise": ("minimise",),
     "calibration.optimisers.minimum": ("Minimum",),
     "excitations.search": ("ExcitationResult", "TrialSearch"),
     "simulation.fit": ("MomentFit", "mean_fit", "moment_fit"),
+    "inputs.calibrate": ("calibrate",),
     "inputs.folder": ("CalibrationFolder", "RunFolder"),
     "calibration.identifiability": ("Identifiability", "identifiability"),
     "calibration.parameter_space": ("ParameterSpace",),
     "inputs.checks.check": ("check_folder",),
-    "inputs.checks.findings": ("CheckReport", "Finding", "Place"),
+    "inputs.checks.findings": ("CheckReport", "Finding"),
     "preoptimisation.muscle_volume": ("scale_max_isometric_force",),
     "preoptimisation.operating_range": (
         "OperatingRange",
@@ -126,7 +133,6 @@ _HOMES = {
     "synergies.extraction": ("Synergies", "extract_synergies"),
     "synergies.number": ("choose_n_synergies",),
     "synergies.recording": ("Recording",),
-    "synergies.hybrid": ("calibrate_hybrid",),
     "synergies.result": ("HybridResult", "TrialSynergies"),
     "synergies.synthesise": ("synthesise_excitations",),
     "synergies.weightings": ("Weightings",),
@@ -201,7 +207,6 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
-    "calibrate_hybrid",
     "calibrate_with_loss",
     "check_folder",
     "choose_n_synergies",
@@ -209,6 +214,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "extract_synergies",
     "identifiability",
     "mean_fit",
+    "minimise",
     "moment_fit",
     "plots",
     "preserve_operating_range",

@@ -15,9 +15,6 @@ __all__: list[str] = [
     "HybridOptions",
     "HybridProblem",
     "Iteration",
-    "LegacyEvaluation",
-    "LegacyIteration",
-    "LegacyMinimum",
     "LegacyModel",
     "LegacyProblem",
     "LegacyTrial",
@@ -406,51 +403,6 @@ class AnnealingOptions:
         seed: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None: ...
 
-class LegacyEvaluation:
-    """
-    CEINMS's objective at one point.
-    """
-    @property
-    def moment(self) -> float: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def penalty(self) -> float: ...
-    @property
-    def rmse(self) -> list[float]: ...
-
-class LegacyIteration:
-    """
-    The annealing after a temperature.
-    """
-    @property
-    def best(self) -> LegacyEvaluation: ...
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def iteration(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def temperature(self) -> float: ...
-
-class LegacyMinimum:
-    """
-    What an annealing found.
-    """
-    @property
-    def best(self) -> LegacyEvaluation: ...
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def history(self) -> list[LegacyIteration]: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def x(self) -> numpy.typing.NDArray[numpy.float64]: ...
-
 class LegacyProblem:
     """
     A calibration step of CEINMS. Use it from one thread at a time.
@@ -476,11 +428,9 @@ class LegacyProblem:
         component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
     ) -> None: ...
-    def evaluate(
-        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
-    ) -> LegacyEvaluation:
+    def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
-        Objective at parameter values x (n_component).
+        Objective at parameter values x (n_component); its terms are moments and penalties.
         """
     @property
     def failures(self) -> list[int]:
@@ -508,9 +458,9 @@ def legacy_anneal(
     upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     options: AnnealingOptions,
     callback: typing.Any = None,
-) -> LegacyMinimum:
+) -> Minimum:
     """
-    Minimise by CEINMS's annealing; callback(LegacyIteration) after every temperature. Ctrl-C stops and keeps the best point.
+    Minimise by CEINMS's annealing; callback(Iteration) after every temperature. Ctrl-C stops and keeps the best point.
     """
 
 def legacy_rows(

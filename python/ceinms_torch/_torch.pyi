@@ -3,6 +3,7 @@ Tensor and calibration layers of ceinms_torch. Import through ceinms_torch._back
 """
 
 from __future__ import annotations
+import ceinms_torch._kernel
 import collections.abc
 import torch
 import typing
@@ -12,9 +13,7 @@ __all__: list[str] = [
     "Evaluation",
     "HybridOptions",
     "HybridProblem",
-    "Iteration",
     "LinearTerm",
-    "Minimum",
     "ObjectiveOptions",
     "ParameterMap",
     "Problem",
@@ -243,44 +242,6 @@ class HybridProblem:
     @property
     def n_component(self) -> int: ...
 
-class Iteration:
-    """
-    The objective at one iterate.
-    """
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def iteration(self) -> int: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def rmse(self) -> list[float]: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def terms(self) -> list[float]: ...
-
-class Minimum:
-    """
-    The best point an optimiser saw, and how it got there.
-    """
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def history(self) -> list[Iteration]: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def term_names(self) -> list[str]: ...
-    @property
-    def terms(self) -> list[float]: ...
-    @property
-    def x(self) -> torch.Tensor: ...
-
 @typing.overload
 def minimise_adamw(
     problem: Problem,
@@ -294,7 +255,7 @@ def minimise_adamw(
     patience: typing.SupportsInt | typing.SupportsIndex,
     weight_decay: typing.SupportsFloat | typing.SupportsIndex,
     callback: typing.Any = None,
-) -> Minimum:
+) -> ceinms_torch._kernel.Minimum:
     """
     Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
     """
@@ -312,7 +273,7 @@ def minimise_adamw(
     patience: typing.SupportsInt | typing.SupportsIndex,
     weight_decay: typing.SupportsFloat | typing.SupportsIndex,
     callback: typing.Any = None,
-) -> Minimum:
+) -> ceinms_torch._kernel.Minimum:
     """
     Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
     """

@@ -17,8 +17,8 @@ import numpy as np
 import ceinms_torch as ct
 
 COLUMNS = (
-    "RMSE own [N m]",
-    "RMSE unseen [N m]",
+    "RMSE calibration [N m]",
+    "RMSE test [N m]",
     "SD of parameters [ranges]",
     "at a bound",
     "SD in groups [%]",

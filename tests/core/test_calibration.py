@@ -6,8 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from ceinms_torch.calibration.calibrate import build_problem, calibrate
+from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
 from ceinms_torch.model.objective import Objective

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from ceinms_torch._backend import _torch
-from ceinms_torch.calibration.calibrate import build_problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.eq4 import _parameter_map
+from ceinms_torch.calibration.problems.build import build_problem
+from ceinms_torch.calibration.problems.tensor import _parameter_map
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective

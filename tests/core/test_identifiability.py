@@ -320,7 +320,7 @@ def test_intervals_cover_the_hidden_truth(shared_activation, at_truth, least_det
     def repeat(seed):
         noisy = with_noise(truth, trials, seed)
         problem = ct.FusedProblem(space.subject, noisy, step, space, tendon=TENDON)
-        minimum = problem.minimise(start, ct.LevenbergMarquardt())
+        minimum = ct.minimise(problem, start, ct.LevenbergMarquardt())
         return ct.identifiability(problem, space, minimum.x)
 
     with ThreadPoolExecutor(2) as executor:

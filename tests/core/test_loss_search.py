@@ -181,9 +181,9 @@ def test_options_that_do_not_fit_are_refused():
         with pytest.raises(error, match=message):
             ct.calibrate_with_loss(SUBJECT, TRIALS, PLAN, as_planned, **options)
 
-    refuses("expected AdamW or Lbfgs", options=ct.LevenbergMarquardt())
-    refuses("expected AdamW, got L-BFGS-B", options=ct.Lbfgs(), variables=[bias])
-    refuses("expected AdamW, got L-BFGS-B", options=ct.Lbfgs(), validation=[OTHER])
+    refuses("expected adamw or lbfgs, got lm", options=ct.LevenbergMarquardt())
+    refuses("expected AdamW, got another method", options=ct.Lbfgs(), variables=[bias])
+    refuses("expected AdamW, got another method", options=ct.Lbfgs(), validation=[OTHER])
     refuses("leaf tensors that require grad", variables=[2.0 * bias])
     refuses("leaf tensors that require grad", variables=[{"params": [torch.zeros(2)]}])
     refuses("leaf tensors that require grad, got float", variables=[1.0])

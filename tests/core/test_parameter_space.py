@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.eq4 import _parameter_map
+from ceinms_torch.calibration.problems.tensor import _parameter_map
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon

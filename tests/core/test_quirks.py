@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ceinms_torch.calibration.annealing import calibrate_legacy
 from ceinms_torch.cli.programs import CEINMS, CEINMS_CALIBRATE
 from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.nms_model import Tendon
@@ -141,7 +141,7 @@ def test_start_of_the_annealing_is_not_evaluated(tmp_path):
     (trial,) = folder.trials
     exact = simulate_legacy(folder.subject, trial, tendon=STIFF).simulation.joint_moment.values
     trial = dataclasses.replace(trial, measured_moment=exact)
-    result = calibrate_legacy(folder.subject, [trial], folder.plan)
+    result = calibrate(folder, [trial], method="annealing")
     assert result.objective > 1e-6
 
 
@@ -165,7 +165,7 @@ def test_parameters_at_which_ceinms_aborts_are_calibrated(tmp_path, kind, scope)
     edit(path / "calibration.xml", "-0.95 -0.05", "0.9 1.1")
     edit(path / "calibration.xml", "</absolute>", "</relativeToSubjectValue>")
     folder = CalibrationFolder.read(path / "calibrationSetup.xml", legacy=True)
-    result = calibrate_legacy(folder.subject, folder.trials, folder.plan)
+    result = calibrate(folder, method="annealing")
     row = PARAMETER_KINDS.index(kind)
     ratio = result.subject.parameters()[row] / folder.subject.parameters()[row]
     assert np.all((ratio >= 0.9 - 1e-12) & (ratio <= 1.1 + 1e-12))

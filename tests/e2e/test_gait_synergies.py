@@ -43,7 +43,7 @@ test_trial.__test__ = False
 
 @pytest.fixture(scope="module")
 def result(folder):
-    return ct.calibrate_hybrid(folder.subject, folder.trials, folder.plan, folder.generator)
+    return ct.calibrate(folder)
 
 
 def true_excitations(name):
@@ -176,12 +176,12 @@ def test_number_of_synergies_by_what_they_account_for(folder):
     assert least_error(auto.n_synergy) < 0.15
     assert least_error(auto.n_synergy - 1) > 0.05  # one fewer leaves much unexplained
     # Starts differ in the weightings of synthesised MTUs only, as the seed says.
-    parameters = np.full(3, 0.5)
-    points = start_points(auto, parameters, 3, seed=1)
+    parameters = np.full((3, 3), 0.5)
+    points = start_points(auto, parameters, seed=1)
     space = auto.space(3)
     n_channel = auto.channels.n_channel
     for i, point in enumerate(points):
-        np.testing.assert_array_equal(space.parameters(point), parameters)
+        np.testing.assert_array_equal(space.parameters(point), parameters[i])
         weightings = space.weightings(point)[0]
         first = space.weightings(points[0])[0]
         np.testing.assert_array_equal(weightings[:n_channel], first[:n_channel])
@@ -189,18 +189,15 @@ def test_number_of_synergies_by_what_they_account_for(folder):
         assert same == (i == 0)
         error = weightings[:n_channel] @ np.concatenate(space.primitives(point), axis=1) - together
         assert np.sum(error**2) < 0.15 * np.sum(together**2)
-    np.testing.assert_array_equal(start_points(auto, parameters, 3, seed=1), points)
+    np.testing.assert_array_equal(start_points(auto, parameters, seed=1), points)
 
 
 def test_weightings_may_differ_between_trials(folder, result):
     hybrid = dataclasses.replace(folder.plan.hybrid, weightings="trial")
     start = [
-        ct.calibrate_hybrid(
-            folder.subject,
-            folder.trials,
-            folder.plan,
-            folder.generator,
-            hybrid=one,
+        ct.calibrate(
+            folder,
+            plan=dataclasses.replace(folder.plan, hybrid=one),
             options=ct.Lbfgs(max_iterations=40),
         )
         for one in (hybrid, folder.plan.hybrid)
@@ -214,9 +211,7 @@ def test_weightings_may_differ_between_trials(folder, result):
 
 def test_smooth_excitations_cost_little(folder, result):
     hybrid = dataclasses.replace(folder.plan.hybrid, smoothness_weight=0.01)
-    smooth = ct.calibrate_hybrid(
-        folder.subject, folder.trials, folder.plan, folder.generator, hybrid=hybrid
-    )
+    smooth = ct.calibrate(folder, plan=dataclasses.replace(folder.plan, hybrid=hybrid))
 
     def speed(one):  # root mean squared derivative of the synthesised excitations [1/s]
         squares = []

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.calibration.optimisers.problem import LeastSquares
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.spread import Spread, parameter_spread, student_quantile
 
@@ -44,15 +45,12 @@ TOO_CLOSE = "c1 and c2 are too close to be told apart"
 REPLACEABLE = "others can make up for it"
 
 
-class LinearisedProblem(Protocol):
+class LinearisedProblem(LeastSquares, Protocol):
     """What `identifiability` needs of a calibration step, such as `FusedProblem`."""
 
     @property
     def moment_rows(self) -> tuple[int, ...]:
         """Number of residuals of each (trial, DOF), in the order of the residuals."""
-
-    def residuals(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return residuals (n_row,), moments first, and their derivatives (n_row, n)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.settings import problem_settings
+from ceinms_torch.calibration.problems.fused import problem_settings
 from ceinms_torch.calibration.window_history import WindowHistory
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.options import LevenbergMarquardt, check_number
 from ceinms_torch.model.subject import Subject
@@ -135,14 +135,16 @@ class WindowedCalibrator:
         check_number("run_in", run_in, least=0.0)
         check_number("quiet", quiet, above=0.0)
         if not 0 <= step < len(plan.steps):
-            raise OptionError(wording("step", f"0 to {len(plan.steps) - 1}", str(step)))
+            raise OptionError(where="step", expected=f"0 to {len(plan.steps) - 1}", got=str(step))
         plan.check_names(subject)
         self.dof_names = check_dofs(subject, dofs)
         self.rate = float(rate)
         self._step = plan.steps[step]
         for name in self._step.dofs:
             if name not in self.dof_names:
-                raise OptionError(wording("dofs", f"{name}, which counts in the plan", "others"))
+                raise OptionError(
+                    where="dofs", expected=f"{name}, which counts in the plan", got="others"
+                )
         self._options = dataclasses.replace(options)
         self._quiet_variance = quiet**2
         self._acts = acting_mtus(subject, self.dof_names)
@@ -235,7 +237,9 @@ class WindowedCalibrator:
             )
             if not minimum.history:
                 hint = "check lengths and moment arms"
-                raise DataError(wording("window", "a finite objective", "NaN or infinity", hint))
+                raise DataError(
+                    where="window", expected="a finite objective", got="NaN or infinity", hint=hint
+                )
             best = min(minimum.history, key=lambda point: point.objective)
             self._x = np.asarray(minimum.x)
             self._subject = self._space.subject_at(self._x)
@@ -263,7 +267,9 @@ class WindowedCalibrator:
         n_window = self._n_window
         if past.n_push < n_window:
             hint = "push more instants first"
-            raise DataError(wording("window", f"{n_window} instants", str(past.n_push), hint))
+            raise DataError(
+                where="window", expected=f"{n_window} instants", got=str(past.n_push), hint=hint
+            )
         n_kept = len(past.excitation)
         n_settling = min(round(_SETTLING * self.rate), n_kept - n_window)
         n_step = n_settling + n_window
@@ -313,7 +319,9 @@ class WindowedCalibrator:
         """
         check_number("interval", interval, least=0.0)
         if self._background is not None:
-            raise OptionError(wording("start_background", "a calibrator at rest", "one at work"))
+            raise OptionError(
+                where="start_background", expected="a calibrator at rest", got="one at work"
+            )
         self._background = _Background(self, interval)
         return self
 

@@ -48,6 +48,19 @@ def note(message: str, kind: str = "note") -> None:
     stderr.print(f"[bold yellow]{kind}:[/] {escape(message)}", soft_wrap=True)
 
 
+def progress_bar(*, quiet: bool) -> Progress:
+    """Return a progress bar on standard error; its tasks have a field `state`."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[state]}"),
+        console=stderr,
+        disable=quiet,
+    )
+
+
 class CalibrationProgress:
     """A progress bar with the objective and the RMSE of every DOF.
 
@@ -70,15 +83,7 @@ class CalibrationProgress:
         self._tasks: dict[int, TaskID] = {}
         self._begun: dict[int, set[int]] = {}
         self._best: dict[int, Iteration] = {}
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[state]}"),
-            console=stderr,
-            disable=quiet,
-        )
+        self._progress = progress_bar(quiet=quiet)
 
     def __enter__(self) -> CalibrationProgress:
         """Start the display."""
@@ -118,12 +123,12 @@ class CalibrationProgress:
 
 
 def identifiability_summary(found: Identifiability) -> str:
-    """Return in a sentence or two how much of what was calibrated the data determine.
+    """Return in a sentence or two how many of the calibrated parameters are identifiable.
 
     Parameters
     ----------
     found : Identifiability
-        What the data determine.
+        What the data say about the parameters.
 
     Returns
     -------
@@ -131,19 +136,19 @@ def identifiability_summary(found: Identifiability) -> str:
     """
     n_known, n_open, n_all = len(found.determined), len(found.undetermined), len(found.parameters)
     return (
-        f"The data determine {n_known} of {n_all} parameters; {n_all - n_known - n_open} are at a "
-        f"bound, {n_open} are undetermined. The moments count as {found.observations:.0f} "
+        f"{n_known} of {n_all} parameters are identifiable; {n_all - n_known - n_open} are at a "
+        f"bound, {n_open} are not identifiable. The moments count as {found.observations:.0f} "
         "independent observations."
     )
 
 
 def identifiability_table(found: Identifiability) -> Table | None:
-    """Return a table of the parameters that the data do not determine, or None without any.
+    """Return a table of the parameters that are not identifiable, or None without any.
 
     Parameters
     ----------
     found : Identifiability
-        What the data determine. Parameters at bounds are left to `bounds_table`.
+        What the data say about the parameters. Those at bounds are left to `bounds_table`.
 
     Returns
     -------
@@ -151,7 +156,7 @@ def identifiability_table(found: Identifiability) -> Table | None:
     """
     if not found.undetermined:
         return None
-    table = Table(title="undetermined", title_justify="left")
+    table = Table(title="not identifiable", title_justify="left")
     table.add_column("parameter", overflow="fold")
     table.add_column("because", overflow="fold")
     table.add_column("MTUs", overflow="fold")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
 from rich.table import Table
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import CalibrationFolder
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def with_hybrid(
-    plan: CalibrationPlan, asked_for: bool | None, n_synergy: str | None
+    plan: CalibrationPlan, asked_for: bool | None, n_synergy: int | Literal["auto"] | None
 ) -> CalibrationPlan:
     """Return the plan with or without synergies, as the options ask for.
 
@@ -29,8 +29,8 @@ def with_hybrid(
         What the file says.
     asked_for : bool or None
         ``--hybrid`` or ``--no-hybrid``; None for what the file says.
-    n_synergy : str or None
-        ``--synergies``: a number, or "auto".
+    n_synergy : int or "auto" or None
+        ``--synergies``.
 
     Returns
     -------
@@ -39,51 +39,28 @@ def with_hybrid(
     Raises
     ------
     OptionError
-        If the number is none, or comes with ``--no-hybrid``.
+        If a number comes with ``--no-hybrid``.
     """
     from ceinms_torch.model.synergy_hybrid import SynergyHybrid  # noqa: PLC0415
 
     if asked_for is False and n_synergy is not None:
-        raise OptionError(wording("--synergies", "no such option with --no-hybrid", n_synergy))
+        raise OptionError(
+            where="--synergies", expected="no such option with --no-hybrid", got=str(n_synergy)
+        )
     if asked_for is False:
         return dataclasses.replace(plan, hybrid=None)
     if asked_for is None and n_synergy is None:
         return plan
     hybrid = plan.hybrid or SynergyHybrid()
     if n_synergy is not None:
-        if n_synergy != "auto" and not n_synergy.isdecimal():
-            raise OptionError(wording("--synergies", "a whole number or auto", repr(n_synergy)))
-        hybrid = dataclasses.replace(
-            hybrid, n_synergy="auto" if n_synergy == "auto" else int(n_synergy)
-        )
+        hybrid = dataclasses.replace(hybrid, n_synergy=n_synergy)
     return dataclasses.replace(plan, hybrid=hybrid)
-
-
-def refuse_with_synergies(*, polish: bool, start: str) -> None:
-    """Refuse options that a synergy-hybrid calibration does not have.
-
-    Parameters
-    ----------
-    polish : bool
-        ``--polish``.
-    start : str
-        ``--start``.
-
-    Raises
-    ------
-    OptionError
-        At the first that is not the default.
-    """
-    for name, is_asked_for in (("--polish", polish), ("--start", start != "subject")):
-        if is_asked_for:
-            hint = "starts differ in the random weightings of MTUs without a recording"
-            raise OptionError(wording(name, "the default, with synergies", "another", hint))
 
 
 def synthesised_tests(
     result: HybridResult, folder: CalibrationFolder, tests: Mapping[str, Trial]
 ) -> dict[str, TrialSynergies]:
-    """Synthesise what was not recorded in trials that the calibration has not seen.
+    """Synthesise what was not recorded in the test trials.
 
     Parameters
     ----------
@@ -137,7 +114,7 @@ def synergies_table(result: HybridResult, tests: Mapping[str, TrialSynergies]) -
     result : HybridResult
         The calibration.
     tests : mapping of str to TrialSynergies
-        Unseen trials.
+        The test trials.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
 from ceinms_torch.simulation.moments import measured_moments
 
@@ -124,7 +124,7 @@ def choose_weights(
         If `margin` is not positive.
     """
     if not margin > 0.0:
-        raise OptionError(wording("margin", "a positive number", str(margin)))
+        raise OptionError(where="margin", expected="a positive number", got=str(margin))
     bisection = _Bisection(search, callback)
     best = bisection.solve(0.0)
     best_rmse = bisection.rmse(best)
@@ -151,7 +151,7 @@ class _Bisection:
     def __init__(self, search: TrialSearch, callback: Callable[[int], None] | None) -> None:
         if len(search.searched.mtus) == 0:
             expected = "at least one MTU in adjustMTUs or synthMTUs"
-            raise DataError(wording("weights", expected, "none"))
+            raise DataError(where="weights", expected=expected, got="none")
         self.search = search
         self.callback = callback
         self.name: WeightName = "gamma" if len(search.searched.adjust) else "beta"
@@ -207,7 +207,9 @@ class _Bisection:
             if not 1e-12 < weight < 1e15:
                 what = f"a moment error that grows with {self.name}"
                 got = f"{self.rmse(result):.4g} N m up to {self.name}/alpha = {weight:.0e}"
-                raise DataError(wording("weights", what, got, "check which MTUs are searched"))
+                raise DataError(
+                    where="weights", expected=what, got=got, hint="check which MTUs are searched"
+                )
             tried = self.solve(weight)
             if self.rmse(tried) <= allowed:
                 low, result = weight, tried

@@ -8,14 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from ceinms_torch.errors import (
-    CeinmsTorchWarning,
-    DataError,
-    OptionError,
-    did_you_mean,
-    location,
-    wording,
-)
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
@@ -89,7 +82,9 @@ class ParameterSpec:
         check_choice("range type", self.range_type, _RANGE_TYPES)
         if not self.low <= self.high:
             got = f"{self.low:g} and {self.high:g}"
-            raise OptionError(wording(f"range of {self.kind}", "a low and a higher bound", got))
+            raise OptionError(
+                where=f"range of {self.kind}", expected="a low and a higher bound", got=got
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +223,9 @@ class CalibrationPlan:
         trials = [relative_text(file, path) for file in self.trial_files]
         for trial in trials:
             if len(trial.split()) != 1:
-                raise OptionError(wording("trialSet", "file names without blanks", f"'{trial}'"))
+                raise OptionError(
+                    where="trialSet", expected="file names without blanks", got=f"'{trial}'"
+                )
         document.root.add("trialSet", " ".join(trials))
         write_new(document, self.document)
 
@@ -264,12 +261,10 @@ class CalibrationPlan:
         for name in names:
             if name not in known:
                 raise DataError(
-                    wording(
-                        location(self.path, line, element),
-                        f"names of {what} of the subject",
-                        f"'{name}'",
-                        did_you_mean(name, known) or f"The subject has {', '.join(known)}",
-                    )
+                    where=Place(self.path, line, element),
+                    expected=f"names of {what} of the subject",
+                    got=f"'{name}'",
+                    hint=did_you_mean(name, known) or f"The subject has {', '.join(known)}",
                 )
 
 
@@ -304,10 +299,10 @@ def _read_step(node: XmlNode) -> CalibrationStep:
         first = parameters.setdefault(spec.kind, spec)
         if first is not spec:
             text = (
-                f"{location(node.path, spec.line, '<parameter>')}: {spec.kind} is in this step "
-                f"already (line {first.line}); as in CEINMS, the first one counts."
+                f"{spec.kind} is in this step already (line {first.line}); as in CEINMS, the first "
+                "one counts."
             )
-            warnings.warn(CeinmsTorchWarning(text, "parameter-repeated"), stacklevel=4)
+            warnings.warn(CeinmsTorchWarning(text, "parameter-repeated", child.place), stacklevel=4)
     return CalibrationStep(
         dofs=dofs.names(),
         objective=read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),

@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import KW_ONLY, dataclass
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,10 @@ def check_value(kind: ParameterKind, value: float, where: str) -> None:
     """
     if value not in kind.allowed:
         raise OptionError(
-            wording(f"{kind.name} of {where}", str(kind.allowed), f"{value:g}", kind.hint)
+            where=f"{kind.name} of {where}",
+            expected=str(kind.allowed),
+            got=f"{value:g}",
+            hint=kind.hint,
         )
 
 

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Sequence
 
-from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean, location
+from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean
 from ceinms_torch.io.xml_document import read_document
 from ceinms_torch.io.xml_node import XmlNode
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
@@ -82,13 +82,9 @@ def read_rt_subject(
     acting = {name for dof in dofs for name in dof.mtu_names}
     unused = [name for name in names if name not in acting]
     if unused:
-        where = location(document.path, root.child("muscles").line, "<muscles>")
-        warnings.warn(
-            f"{where}: muscles that act on no DOF are left out, as CEINMS-RT does: "
-            f"{', '.join(unused)}.",
-            CeinmsTorchWarning,
-            stacklevel=2,
-        )
+        text = f"muscles that act on no DOF are left out, as CEINMS-RT does: {', '.join(unused)}."
+        where = root.child("muscles").place
+        warnings.warn(CeinmsTorchWarning(text, where=where), stacklevel=2)
     default = root.child("muscleDefault")
     mtus = tuple(
         _read_muscle(node, default, em_delay)

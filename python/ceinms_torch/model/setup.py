@@ -55,7 +55,11 @@ class RunSetup:
             If the file does not follow the grammar, lacks an element, or points at a file that
             does not exist.
         """
-        document = read_document(path, "ceinmsSetup")
+        return cls.of(read_document(path, "ceinmsSetup"), must_exist=must_exist)
+
+    @classmethod
+    def of(cls, document: XmlDocument, *, must_exist: bool = True) -> RunSetup:
+        """Take a document that was read; see `read`."""
         root = document.root
         return cls(
             subject_file=root.child("subjectFile").file(must_exist=must_exist),
@@ -131,7 +135,11 @@ class CalibrationSetup:
             If the file does not follow the grammar, lacks an element, or points at a file that
             does not exist.
         """
-        document = read_document(path, "ceinmsCalibrationSetup")
+        return cls.of(read_document(path, "ceinmsCalibrationSetup"), must_exist=must_exist)
+
+    @classmethod
+    def of(cls, document: XmlDocument, *, must_exist: bool = True) -> CalibrationSetup:
+        """Take a document that was read; see `read`."""
         root = document.root
         return cls(
             subject_file=root.child("subjectFile").file(must_exist=must_exist),
@@ -159,3 +167,29 @@ class CalibrationSetup:
         document.root.add("calibrationFile", relative_text(self.calibration_file, path))
         document.root.add("outputSubjectFile", relative_text(self.output_subject_file, path))
         write_new(document, self.document)
+
+
+def read_setup(
+    path: str | os.PathLike[str], *, must_exist: bool = True
+) -> CalibrationSetup | RunSetup:
+    """Read a setup file of either kind, told apart by its root element.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; one with neither root element is blamed for not being a calibration's.
+    must_exist : bool
+        Whether a document that it points at and that does not exist is an error.
+
+    Returns
+    -------
+    CalibrationSetup or RunSetup
+
+    Raises
+    ------
+    FileFormatError
+        As the `read` of either raises it.
+    """
+    document = read_document(path, "ceinmsCalibrationSetup", "ceinmsSetup")
+    kind = RunSetup if document.schema == "ceinmsSetup" else CalibrationSetup
+    return kind.of(document, must_exist=must_exist)

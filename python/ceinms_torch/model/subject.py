@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import DataError, OptionError, did_you_mean, wording
+from ceinms_torch.errors import DataError, OptionError, did_you_mean
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, check_value
 
@@ -231,9 +231,11 @@ class Subject:
         try:
             return self.mtu_names.index(name)
         except ValueError:
-            where = "subject" if self.path is None else os.fspath(self.path)
+            where = self.path or "subject"
             hint = did_you_mean(name, self.mtu_names)
-            raise DataError(wording(where, "the name of an MTU", f"'{name}'", hint)) from None
+            raise DataError(
+                where=where, expected="the name of an MTU", got=f"'{name}'", hint=hint
+            ) from None
 
     def mtus_on(self, dof_names: Iterable[str]) -> tuple[str, ...]:
         """Return the MTUs that act on at least one of these DOFs, in subject order.
@@ -256,9 +258,11 @@ class Subject:
         acting: set[str] = set()
         for name in dof_names:
             if name not in by_name:
-                where = "subject" if self.path is None else os.fspath(self.path)
+                where = self.path or "subject"
                 hint = did_you_mean(name, by_name)
-                raise DataError(wording(where, "the name of a DOF", f"'{name}'", hint))
+                raise DataError(
+                    where=where, expected="the name of a DOF", got=f"'{name}'", hint=hint
+                )
             acting.update(by_name[name].mtu_names)
         return tuple(name for name in self.mtu_names if name in acting)
 
@@ -293,7 +297,9 @@ class Subject:
         values = np.asarray(matrix, dtype=np.float64)
         shape = (len(PARAMETER_KINDS), len(self.mtus))
         if values.shape != shape:
-            raise OptionError(wording("parameters", f"the shape {shape}", str(values.shape)))
+            raise OptionError(
+                where="parameters", expected=f"the shape {shape}", got=str(values.shape)
+            )
         mtus = tuple(_with_values(mtu, values[:, i]) for i, mtu in enumerate(self.mtus))
         return dataclasses.replace(self, mtus=mtus)
 

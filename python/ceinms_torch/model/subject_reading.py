@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean, location
+from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean
 from ceinms_torch.io.grammar import load_grammar
 from ceinms_torch.io.xml_document import XmlDocument, read_document
 from ceinms_torch.io.xml_node import XmlNode
@@ -276,5 +276,4 @@ def _first(hints: Iterable[str | None]) -> str | None:
 
 
 def _warn(node: XmlNode, text: str, code: str) -> None:
-    where = location(node.path, node.line, f"<{node.tag}>")
-    warnings.warn(CeinmsTorchWarning(f"{where}: {text}.", code), stacklevel=4)
+    warnings.warn(CeinmsTorchWarning(f"{text}.", code, node.place), stacklevel=4)

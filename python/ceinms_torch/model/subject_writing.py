@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.grammar import load_grammar
 from ceinms_torch.io.paths import relative_text, resolve_path
 from ceinms_torch.io.xml_document import XmlDocument, new_document
@@ -62,12 +62,10 @@ def _check_percentage_change(subject: Subject) -> None:
     values = sorted({mtu.percentage_change for mtu in subject.mtus})
     if len(values) > 1:
         raise OptionError(
-            wording(
-                "percentageChange",
-                "one value for all MTUs, since CEINMS has it only in mtuDefault",
-                f"values from {values[0]:g} to {values[-1]:g}",
-                "Calibrate it with the scope global",
-            )
+            where="percentageChange",
+            expected="one value for all MTUs, since CEINMS has it only in mtuDefault",
+            got=f"values from {values[0]:g} to {values[-1]:g}",
+            hint="Calibrate it with the scope global",
         )
 
 

@@ -8,13 +8,13 @@ from typing import Any, Literal
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.nms_model import check_choice
-from ceinms_torch.model.options import OptimiserSettings, check_number, check_whole
+from ceinms_torch.model.options import Settings, check_number, check_whole
 
 Weightings = Literal["shared", "trial"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynergyHybrid(OptimiserSettings):
+class SynergyHybrid(Settings):
     """How synergies make the excitations that were not recorded (paper, III-C).
 
     Parameters

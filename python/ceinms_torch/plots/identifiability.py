@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError
 from ceinms_torch.plots.narrow import MUTED, add_legend, colour_of, narrow_figure, styled
 from ceinms_torch.plots.style import COLOURS
 from ceinms_torch.results.saved import SavedParameter, SavedResult
@@ -57,11 +57,9 @@ def _check(results: Sequence[SavedResult]) -> None:
     for result in results:
         if result.summary["identifiability"] is None:
             raise DataError(
-                wording(
-                    result.label,
-                    "a calibration by gradient",
-                    "one without derivatives, which say what the data determine",
-                )
+                where=result.label,
+                expected="a calibration by gradient",
+                got="one without derivatives, which say what the data determine",
             )
 
 

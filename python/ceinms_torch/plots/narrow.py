@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, did_you_mean, wording
+from ceinms_torch.errors import DataError, did_you_mean
 from ceinms_torch.plots.style import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
@@ -186,5 +186,8 @@ def check_known(what: str, name: str, known: Sequence[str]) -> None:
     """
     if name not in known:
         raise DataError(
-            wording(what, f"one of {', '.join(known)}", repr(name), did_you_mean(name, known))
+            where=what,
+            expected=f"one of {', '.join(known)}",
+            got=repr(name),
+            hint=did_you_mean(name, known),
         )

@@ -116,20 +116,20 @@ def number_figure(choice: NumberChoice, recorded_moment_error: float | None = No
     -------
     matplotlib.figure.Figure
         Variance accounted for; error of channels as if not recorded, and of moments, both on trials
-        not seen, with the standard error of the mean over trials.
+        left out, with the standard error of the mean over trials.
     """
     rows = choice.rows
     numbers = [row.n_synergy for row in rows]
     errors: list[tuple[str, str, list[Any]]] = [
         (
             "held-out",
-            "Error of unrecorded channels,\ntrials not seen (1 − VAF) [%]",
+            "Error of unrecorded channels,\ntrials left out (1 − VAF) [%]",
             [
                 None if row.channel_error is None else 100.0 * np.array(row.channel_error)
                 for row in rows
             ],
         ),
-        ("score", "Moment RMSE,\ntrials not seen [N m]", [row.score for row in rows]),
+        ("score", "Moment RMSE,\ntrials left out [N m]", [row.score for row in rows]),
     ]
     shown = [one for one in errors if any(values is not None for values in one[2])]
     with in_style():
@@ -308,7 +308,7 @@ def _draw_vaf(axes: Axes, choice: NumberChoice) -> None:
     held = [row.held_out_vaf for row in rows]
     if all(value is not None for value in held):
         percent = [100.0 * value for value in held if value is not None]
-        axes.plot(numbers, percent, "s-.", color=COLOURS[1], label="trials not seen")
+        axes.plot(numbers, percent, "s-.", color=COLOURS[1], label="trials left out")
     axes.axhline(100.0 * choice.threshold, color=GREYS[0], linestyle=":", linewidth=1.0)
     _mark(axes, choice, "vaf")
     axes.set_ylabel("Variance accounted for [%]")

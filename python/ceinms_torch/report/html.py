@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.plots.narrow import colour_of
 from ceinms_torch.plots.style import save_figure
@@ -190,7 +190,7 @@ def write_figures(
         If the format is another.
     """
     if suffix not in FORMATS:
-        raise OptionError(wording("format", f"one of {', '.join(FORMATS)}", repr(suffix)))
+        raise OptionError(where="format", expected=f"one of {', '.join(FORMATS)}", got=repr(suffix))
     figures = report_figures(results)
     files: list[Path] = []
     for i, figure in enumerate(figures, 1):

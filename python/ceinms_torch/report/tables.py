@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ceinms_torch.inputs.checks.findings import Place
+from ceinms_torch.errors import Place
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.plots.identifiability import certainty_class
 from ceinms_torch.plots.moments import dof_names, trial_names, trial_of

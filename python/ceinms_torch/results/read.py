@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.errors import FileFormatError, OptionError, wording
+from ceinms_torch.errors import FileFormatError, OptionError, Place
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.results.saved import (
     FloatArray,
@@ -63,7 +63,7 @@ def read_results(directories: Sequence[str | os.PathLike[str]]) -> tuple[SavedRe
     resolved = [path.resolve() for path in paths]
     if not paths or len(set(resolved)) < len(paths):
         got = "none" if not paths else f"'{_first_repeated(paths)}' twice"
-        raise OptionError(wording("results", "one or more folders, each once", got))
+        raise OptionError(where="results", expected="one or more folders, each once", got=got)
     return tuple(
         read_result(path, label=label) for path, label in zip(paths, _labels(resolved), strict=True)
     )
@@ -115,7 +115,7 @@ def read_result(directory: str | os.PathLike[str], *, label: str | None = None) 
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(
-            path, expected="what ceinms-torch calibrate writes", got=repr(error), hint=_AGAIN
+            where=path, expected="what ceinms-torch calibrate writes", got=repr(error), hint=_AGAIN
         ) from error
     return SavedResult(
         label=directory.resolve().name if label is None else label,
@@ -134,14 +134,14 @@ def _summary(directory: Path, path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FileFormatError(
-            directory,
+            where=directory,
             expected="a folder that ceinms-torch calibrate has written, with a result.json",
             got=f"none that can be read ({reason})",
             hint="Name the folder that its last line of output names",
         ) from error
     except json.JSONDecodeError as error:
         raise FileFormatError(
-            path, line=error.lineno, expected="JSON", got=error.msg, hint=_AGAIN
+            where=Place(path, error.lineno), expected="JSON", got=error.msg, hint=_AGAIN
         ) from error
     _check_format(path, summary)
     return dict(summary)
@@ -151,14 +151,13 @@ def _check_format(path: Path, summary: object) -> None:
     """Refuse what another command or another version has written."""
     if not isinstance(summary, dict) or "study" in summary:
         got = f"that of a study, '{summary['study']}'" if isinstance(summary, dict) else "no object"
-        raise FileFormatError(path, expected="a result of ceinms-torch calibrate", got=got)
+        raise FileFormatError(where=path, expected="a result of ceinms-torch calibrate", got=got)
     if summary.get("format") == RESULT_FORMAT:
         return
     missing = " and ".join(RECORDING_FILES.values())
     got = f"none: an older version wrote it, without {missing} of each trial"
     raise FileFormatError(
-        path,
-        element="format",
+        where=Place(path, element="format"),
         expected=str(RESULT_FORMAT),
         got=str(summary.get("format", got)),
         hint=_AGAIN,
@@ -231,8 +230,7 @@ def _history(path: Path) -> SavedHistory:
     needed = {"step", "iteration", "evaluations", "seconds [s]"}
     if objective is None or not needed <= set(names):
         raise FileFormatError(
-            path,
-            line=1,
+            where=Place(path, 1),
             expected="columns step, iteration, evaluations, seconds [s], objective [...]",
             got=", ".join(names),
             hint=_AGAIN,
@@ -262,7 +260,7 @@ def _table(path: Path) -> dict[str, FloatArray]:
         return dict(zip(header, table.T, strict=True))
     except (OSError, ValueError) as error:
         raise FileFormatError(
-            path,
+            where=path,
             expected="the table that ceinms-torch calibrate writes",
             got=f"none that can be read ({error})",
             hint=_AGAIN,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import importlib.metadata
 import io
 import json
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from ceinms_torch.calibration.result import (
 from ceinms_torch.inputs.checks.findings import CheckReport
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.paths import relative_text, write_atomically
+from ceinms_torch.io.source import Source
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables, curve_values
@@ -133,13 +133,13 @@ def fit_dict(fit: Fit) -> dict[str, Any]:
     }
 
 
-def file_hashes(files: Sequence[Path], setup: Path | None) -> dict[str, str]:
-    """Return the SHA-256 of every file, by a name that does not depend on the current folder.
+def file_hashes(sources: Iterable[Source], setup: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of every file as it was read, by a name that does not depend on the cwd.
 
     Parameters
     ----------
-    files : sequence of Path
-        The files; each is hashed once.
+    sources : iterable of Source
+        The files.
     setup : Path or None
         The setup file. Files below its folder are named relative to it, all others absolutely.
 
@@ -148,8 +148,7 @@ def file_hashes(files: Sequence[Path], setup: Path | None) -> dict[str, str]:
     dict of str to str
         Names have forward slashes.
     """
-    named = {_stable_name(file, setup): file for file in files}
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in named.items()}
+    return {_stable_name(file.path, setup): file.sha256 for file in sources if file.path}
 
 
 def _stable_name(file: Path, setup: Path | None) -> str:
@@ -207,7 +206,7 @@ def result_dict(
     test_fit: Fit,
     findings: CheckReport | None = None,
     warnings: Sequence[str] = (),
-    extra_files: Sequence[Path] = (),
+    tests: Iterable[Trial] = (),
     command: str = "",
 ) -> dict[str, Any]:
     """Return everything that ``result.json`` says.
@@ -224,8 +223,8 @@ def result_dict(
         What a check of the folder found before.
     warnings : sequence of str
         What was doubtful in the input.
-    extra_files : sequence of Path
-        Input files beyond the folder's, such as those of test trials.
+    tests : iterable of Trial
+        The unseen trials.
     command : str
         The command line that did it.
 
@@ -265,7 +264,7 @@ def result_dict(
         "findings": findings and findings.to_dict()["findings"],
         "warnings": list(warnings),
         "versions": versions(),
-        "inputs": file_hashes([*folder.files(), *extra_files], folder.setup.path),
+        "inputs": file_hashes(folder.sources(tests), folder.setup.path),
     }
 
 

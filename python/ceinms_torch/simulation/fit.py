@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.simulate import Simulation
 
@@ -83,7 +83,7 @@ def moment_fit(trial: Trial, simulation: Simulation) -> dict[str, MomentFit]:
         If the trial has no measured moments.
     """
     if trial.measured_moment is None:
-        raise DataError(wording(f"trial {trial.name}", "measured moments", "none"))
+        raise DataError(where=Place(trial=trial.name), expected="measured moments", got="none")
     return {
         dof: MomentFit.of(trial.measured_moment[:, i], simulation.joint_moment[dof])
         for i, dof in enumerate(trial.dof_names)

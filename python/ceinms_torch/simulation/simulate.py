@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -95,9 +95,12 @@ def engine_tendon(tendon: str | Tendon) -> str:
     """
     kind = tendon.kind if isinstance(tendon, Tendon) else tendon
     if kind not in ENGINE_TENDONS:
-        hint = _WHY_NOT.get(kind)
+        hint = _WHY_NOT.get(kind) or did_you_mean(kind, tuple(ENGINE_TENDONS))
         raise OptionError(
-            wording("tendon", f"one of {', '.join(ENGINE_TENDONS)}", repr(kind), hint)
+            where="tendon",
+            expected=f"one of {', '.join(ENGINE_TENDONS)}",
+            got=repr(kind),
+            hint=hint,
         )
     return ENGINE_TENDONS[kind]
 
@@ -178,7 +181,10 @@ def check_names(subject: Subject, trial: Trial) -> None:
         if expected != got:
             hint = "read the trial with this subject"
             raise DataError(
-                wording(f"trial {trial.name}", f"{what} {list(expected)}", str(list(got)), hint)
+                where=Place(trial=trial.name),
+                expected=f"{what} {list(expected)}",
+                got=str(list(got)),
+                hint=hint,
             )
 
 
@@ -336,13 +342,11 @@ def _check_is_solved(trial: Trial, fibre_length: FloatArray) -> None:
     if len(unsolved):
         step, mtu = unsolved[0]
         raise DataError(
-            wording(
-                f"trial {trial.name}",
-                f"a fibre velocity at which {trial.mtu_names[mtu]} and its tendon balance",
-                f"none that can be followed at {trial.time[step]:g} s",
-                "a damped equilibrium needs damping above zero and a tendon that is not ten "
-                "thousand times shorter than its fibre",
-            )
+            where=Place(trial=trial.name),
+            expected=f"a fibre velocity at which {trial.mtu_names[mtu]} and its tendon balance",
+            got=f"none that can be followed at {trial.time[step]:g} s",
+            hint="a damped equilibrium needs damping above zero and a tendon that is not ten "
+            "thousand times shorter than its fibre",
         )
 
 

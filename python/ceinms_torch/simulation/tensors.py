@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import check_whole
 from ceinms_torch.model.subject import Subject
@@ -98,7 +98,7 @@ def simulate_tensors(
     if isinstance(trials, _torch.TrialBatch):
         batch = trials
     elif not trials:
-        raise DataError(wording("trials", "at least one trial", "none"))
+        raise DataError(where="trials", expected="at least one trial", got="none")
     else:
         for trial in trials:
             check_names(subject, trial)
@@ -113,7 +113,7 @@ def simulate_tensors(
     if engine == "tensor":
         return _torch.simulate(curves, parameters, batch, tendon=name, filter_start=filter_start)
     if engine != "fused":
-        raise OptionError(wording("engine", "fused or tensor", repr(engine)))
+        raise OptionError(where="engine", expected="fused or tensor", got=repr(engine))
     return _torch.simulate_fused(
         curves, parameters, batch, tendon=name, filter_start=filter_start, threads=threads
     )

@@ -118,7 +118,7 @@ class CellRunner(Generic[C]):
         Folder of the study.
     inputs : mapping of str to str
         Hashes of all input files.
-    processes : int
+    jobs : int
         Processes side by side; results do not depend on it.
     progress : callable
         Called with the number of cells that are done, and the label of the last one.
@@ -134,7 +134,7 @@ class CellRunner(Generic[C]):
         compute: Callable[[C, Path], dict[str, Any]],
         directory: Path,
         inputs: Mapping[str, str],
-        processes: int,
+        jobs: int,
         progress: Progress,
     ) -> None:
         self.known: dict[C, dict[str, Any]] = {}
@@ -144,12 +144,10 @@ class CellRunner(Generic[C]):
         self._progress = progress
         self._n_done = 0
         self._pool: ProcessPoolExecutor | None = None
-        if processes > 1:
+        if jobs > 1:
             # Not a fork: this process may have threads.
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(
-                processes, mp_context=context, initializer=_begin_process
-            )
+            self._pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_process)
 
     def __enter__(self) -> CellRunner[C]:
         """Begin."""

@@ -70,7 +70,7 @@ class Run:
     history : tuple of (int, float, float)
         Evaluations, seconds and the method's own objective at every iteration.
     fit, test_fit : dict of str to dict of str to MomentFit
-        Moment errors by trial and DOF, on the calibration trials and on unseen ones, in the
+        Moment errors by trial and DOF, on the calibration trials and on test trials, in the
         method's own model.
     parameters : tuple of float
         Within their ranges, 0 to 1, in the order of `Comparison.parameters`.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.calibration.calibrate import calibrate
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
@@ -21,6 +21,7 @@ from ceinms_torch.model.options import LevenbergMarquardt
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.model.trial_files import Sources
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import DAMPED_EQUILIBRIUM, Simulation, simulate
 from ceinms_torch.studies.muscle_curves import millard_curves
@@ -125,7 +126,9 @@ def muscle_trial(recording: MuscleRecording, subject: Subject) -> Trial:
     duration = float(recording.time[-1] - recording.time[0])
     n_step = math.floor(duration * RATE + 1e-6) + 1
     if n_step < 10:
-        raise DataError(wording(str(recording.path), "at least 0.01 s", f"{duration:g} s"))
+        raise DataError(
+            where=Place(recording.source.path), expected="at least 0.01 s", got=f"{duration:g} s"
+        )
     # The last row is one of the grid, so that nothing has to be extrapolated.
     grid = np.linspace(recording.time[0], recording.time[-1], n_step)
 
@@ -146,7 +149,7 @@ def muscle_trial(recording: MuscleRecording, subject: Subject) -> Trial:
         excitation_time=grid,
         excitation=activation,
         measured_moment=on_grid(recording.force),
-        files=(recording.path,),
+        sources=Sources(muscle_tendon_length=recording.source, torques=recording.source),
     )
 
 

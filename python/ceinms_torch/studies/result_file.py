@@ -12,13 +12,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from ceinms_torch.errors import FileFormatError
+from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.results.write import versions
 
 RESULT_FILE = "result.json"
 # Raised when a file of today could not be read by the code of yesterday.
-FORMAT = 1
+FORMAT = 2
 
 Cell = str | int | float | None
 
@@ -73,10 +73,10 @@ class StudyResult:
         Name of the study, that of its command.
     options : dict
         What was asked for, ready for JSON.
-    tables : tuple of Table
-        What is printed.
     data : dict
         What the figures are drawn from, ready for JSON.
+    tables : tuple of Table
+        What is printed.
     notes : tuple of str
         What a reader of the tables must know.
     warnings : tuple of str
@@ -91,8 +91,8 @@ class StudyResult:
 
     study: str
     options: dict[str, Any]
-    tables: tuple[Table, ...]
     data: dict[str, Any] = field(repr=False)
+    tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     is_complete: bool = True
@@ -177,7 +177,7 @@ class StudyResult:
             )
         except (KeyError, TypeError) as error:
             raise FileFormatError(
-                path, expected=f"all of a result of '{study}'", got=f"none of {error}"
+                where=path, expected=f"all of a result of '{study}'", got=f"none of {error}"
             ) from error
 
 
@@ -187,18 +187,17 @@ def _read_json(path: Path, study: str) -> Mapping[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileFormatError(
-            path, expected="a result file", got=error.strerror or str(error), hint=hint
+            where=path, expected="a result file", got=error.strerror or str(error), hint=hint
         ) from error
     except ValueError as error:  # of the encoding, too
-        raise FileFormatError(path, expected="JSON", got=str(error), hint=hint) from error
+        raise FileFormatError(where=path, expected="JSON", got=str(error), hint=hint) from error
     name = content.get("study") if isinstance(content, dict) else None
     if name != study:
         got = "another file" if name is None else f"one of '{name}'"
-        raise FileFormatError(path, expected=f"a result of '{study}'", got=got, hint=hint)
+        raise FileFormatError(where=path, expected=f"a result of '{study}'", got=got, hint=hint)
     if content.get("format") != FORMAT:
         raise FileFormatError(
-            path,
-            element="format",
+            where=Place(path, element="format"),
             expected=str(FORMAT),
             got=str(content.get("format")),
             hint="Run the study again, or read it with the version that wrote it",

@@ -30,7 +30,7 @@ _RULES = {
     "vaf": "the smallest number that accounts for more than {threshold:g} % of the variance",
     "held-out": "the smallest number whose error in channels as if not recorded, on trials not "
     "seen, is within a standard error of the best",
-    "score": "the smallest number whose moments on trials not seen are within a standard error of "
+    "score": "the smallest number whose moments on trials left out are within a standard error of "
     "the best",
     "given": "the number asked for",
 }

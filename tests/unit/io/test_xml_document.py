@@ -36,10 +36,10 @@ def test_wrong_order_says_which(tiny_folder):
     path = tiny_folder / "subject.xml"
     edit(path, "<c1>-0.6</c1>\n      <c2>-0.4</c2>", "<c2>-0.4</c2>\n      <c1>-0.6</c1>")
     error = fault(path, "subject")
-    assert error.line == line_with(path, "<c2>")
+    assert str(error.where) == f"{path}:{line_with(path, '<c2>')}: <c2>"
     assert str(error) == (
-        f"{path}:{error.line}: <c2>: expected <emDelay> or <c1> at this place, got <c2>. The order "
-        "inside <mtu> is name, emDelay (optional), c1, c2, shapeFactor, activationScale "
+        f"{error.where}: expected <emDelay> or <c1> at this place, got <c2>. The order inside "
+        "<mtu> is name, emDelay (optional), c1, c2, shapeFactor, activationScale "
         "(optional), optimalFibreLength, pennationAngle, tendonSlackLength, maxContractionVelocity "
         "(optional), damping (optional), maxIsometricForce, strengthCoefficient."
     )
@@ -50,7 +50,7 @@ def test_misspelt_element_is_found(tiny_folder):
     edit(path, "optimalFibreLength>", "optimalFiberLength>", 2)
     error = fault(path, "subject")
     where = line_with(path, "optimalFiberLength")
-    assert error.line == where + 1
+    assert error.where.line == where + 1
     assert error.hint == (
         f"Line {where} has <optimalFiberLength>: did you mean <optimalFibreLength>?"
     )
@@ -60,7 +60,7 @@ def test_misspelt_last_element_is_found(tiny_folder):
     path = tiny_folder / "subject.xml"
     edit(path, "strengthCoefficient>", "strengthCoeficient>", 2)
     error = fault(path, "subject")
-    assert (error.line, error.element) == (line_with(path, SOLEUS) - 1, "<mtu>")
+    assert (error.where.line, error.where.element) == (line_with(path, SOLEUS) - 1, "<mtu>")
     assert "did you mean <strengthCoefficient>?" in error.hint
 
 
@@ -104,7 +104,7 @@ def test_faults_of_a_subject(tiny_folder, old, new, marker, message):
     edit(path, old, new)
     error = fault(path, "subject")
     assert re.search(message, str(error))
-    assert error.line == line_with(path, marker)
+    assert error.where.line == line_with(path, marker)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_faults_of_other_documents(tiny_folder, file, old, new, message):
 
 def test_wrong_kind_of_document(tiny_folder):
     error = fault(tiny_folder / "execution.xml", "subject")
-    assert (error.line, error.expected, error.got) == (2, "<subject>", "<execution>")
+    assert (error.where.line, error.expected, error.got) == (2, "<subject>", "<execution>")
 
 
 def test_missing_file(tmp_path):

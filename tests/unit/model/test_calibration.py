@@ -154,13 +154,13 @@ def test_faults_name_their_line(path, old, new, marker, message):
     edit(path, old, new)
     error = fault(path)
     assert re.search(message, str(error)), str(error)
-    assert error.line == line_with(path, marker)
+    assert error.where.line == line_with(path, marker)
 
 
 def test_settings_outside_their_range(tmp_path):
     folder = write_tiny_folder(tmp_path / "tiny", algorithm="<adamW><patience>0</patience></adamW>")
     error = fault(folder / "calibration.xml")
-    assert error.element == "<adamW>"
+    assert error.where.element == "<adamW>"
     assert "patience: expected a whole number >= 1, got 0" in error.got
 
 

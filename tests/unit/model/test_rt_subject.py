@@ -98,7 +98,7 @@ def test_what_cannot_be_converted_is_an_error(path, old, new, marker, message):
         read_rt_subject(path)
     assert message in str(caught.value)
     if marker is not None:
-        assert caught.value.line == line_with(path, marker)
+        assert caught.value.where.line == line_with(path, marker)
 
 
 def test_delay_must_be_a_number(path):

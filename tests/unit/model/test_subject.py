@@ -145,7 +145,7 @@ def test_faults_name_their_line(path, old, new, marker, message):
     error = fault(path)
     assert re.search(message, str(error)), str(error)
     lines = [i for i, t in enumerate(path.read_text().split("\n"), start=1) if marker in t]
-    assert error.line in lines
+    assert error.where.line in lines
 
 
 def test_one_missing_curve_is_named(path):
@@ -155,7 +155,7 @@ def test_one_missing_curve_is_named(path):
     path.write_text(text[:start] + text[end:])
     error = fault(path)
     assert error.got == "no passiveForceLength"
-    assert error.line == line_with(path, "<mtuDefault>")
+    assert error.where.line == line_with(path, "<mtuDefault>")
 
 
 def test_no_curves_at_all_are_fine(tmp_path):

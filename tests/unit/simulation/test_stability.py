@@ -27,7 +27,6 @@ def switched_on(rate):
         excitation_time=time,
         excitation=full_activation(time)[:, None],
         measured_moment=None,
-        files=(),
     )
     return subject, trial
 

@@ -172,7 +172,7 @@ def test_ctrl_c_keeps_what_is_complete(folder):
 
 
 def test_both_tendons_have_controls_of_their_own(folder):
-    found = compare(folder, candidates_of(folder.plan, ["lm"], ["stiff", "elastic"]))
+    found = compare(folder, candidates_of(folder.plan, ["lm"], ["stiff", "equilibriumElastic"]))
     assert list(found.groups()) == [
         "uncalibrated, stiff",
         "uncalibrated, elastic",
@@ -193,7 +193,7 @@ def test_both_tendons_have_controls_of_their_own(folder):
         ({"methods": ["lm", "annealling"]}, "methods: .*'annealling'. Did you mean 'annealing'"),
         ({"methods": []}, "methods: expected at least one, got none"),
         ({"methods": ["lm", "lm"]}, "methods: expected different ones, got lm, lm"),
-        ({"methods": ["lm"], "tendons": ["stif"]}, "tendons: .*Did you mean 'stiff'"),
+        ({"methods": ["lm"], "tendons": ["stif"]}, "tendon: .*Did you mean 'stiff'"),
         ({"methods": ["lm"], "seeds": [1, 1]}, "seeds: expected different ones"),
     ],
 )

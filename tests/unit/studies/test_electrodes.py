@@ -1,5 +1,6 @@
 """The study of electrodes: what is left of a model, what is kept on file, how few are enough."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -97,11 +98,11 @@ def test_parameters_begin_where_asked(folder):
     elsewhere = space.subject_at(x)
     np.testing.assert_allclose(space.point_of(elsewhere), x, rtol=1e-9)
     generator = with_electrodes(folder.generator, [SOLEUS, GASMED])
-    result = ct.calibrate_hybrid(
+    result = ct.calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],
-        folder.plan,
-        generator,
+        dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid()),
+        generator=generator,
         options=ct.Lbfgs(max_iterations=1),
         begin_at=elsewhere,
     )
@@ -215,10 +216,10 @@ def test_what_cannot_be_studied(tiny_folder, folder, tmp_path):
 # ---- What is made of them ---------------------------------------------------------------
 
 
-def made_up(unseen_rmse):
-    """Two electrodes, three seeds; unseen errors by (count, way)."""
+def made_up(test_rmse):
+    """Two electrodes, three seeds; errors on test trials by (count, way)."""
     cells = []
-    for (count, way), error in unseen_rmse.items():
+    for (count, way), error in test_rmse.items():
         method = EMG_DRIVEN if way == "recorded" else HYBRID
         for seed in range(3):
             figures = {"rmse": error + 0.01 * seed, "r2": 0.5, "r2_correlation": 0.5}
@@ -277,13 +278,13 @@ def test_tables_and_figure_of_a_study_on_file():
     assert len(electrodes_figure(again).axes) == 6
 
 
-def test_no_recommendation_without_unseen_trials():
+def test_no_recommendation_without_test_trials():
     study = made_up({(2, "recorded"): 10.0})
     bare = [{**cell, "test": {"recorded": {}}} for cell in study.cells]
     study = ElectrodeStudy.from_dict({**study.to_dict(), "cells": bare})
-    with pytest.raises(OptionError, match="unseen trials"):
+    with pytest.raises(OptionError, match="test trials"):
         recommend(study, 0.1)
-    assert "unseen" not in " ".join(table.title for table in tables_of(study))
+    assert "test trials" not in " ".join(table.title for table in tables_of(study))
 
 
 def test_a_broken_cell_is_computed_again(tmp_path):

@@ -21,7 +21,7 @@ from ceinms_torch.studies.muscle_models import (
     run_muscle,
     scaled,
 )
-from ceinms_torch.studies.muscle_tables import all_models, tables_of, unseen_errors
+from ceinms_torch.studies.muscle_tables import all_models, prediction_errors, tables_of
 
 GOOD = "time_s,displacement_mm,force_N,activation\n" + "".join(
     f"{0.02 * i},{0.1 * (-1) ** i},{0.5 + 0.01 * i},0.6\n" for i in range(8)
@@ -162,8 +162,8 @@ def test_study_finds_the_model_that_made_the_forces(tmp_path, start):
     study = study_muscle(files)
     assert study.fitted_on == "trial1"
     assert [trial["name"] for trial in study.trials] == ["trial2", "trial0", "trial3", "trial1"]
-    assert max(unseen_errors(study, ROSENBROCK)) < 0.1
-    assert min(unseen_errors(study, STIFF)) > max(unseen_errors(study, ROSENBROCK))
+    assert max(prediction_errors(study, ROSENBROCK)) < 0.1
+    assert min(prediction_errors(study, STIFF)) > max(prediction_errors(study, ROSENBROCK))
     parameters = study.models[ROSENBROCK]["parameters"]
     assert parameters["maxIsometricForce"] == pytest.approx(1.2 * 1.2759, rel=1e-2)
     assert all(limit["is_finite"] for limit in study.limits if limit["model"] == ROSENBROCK)
@@ -187,7 +187,7 @@ def test_rat_soleus(shared_dir):
     files = sorted((shared_dir / "data" / "rat_soleus").glob("trial*.csv"))
     study = study_muscle(files)
     assert study.fitted_on == "trial6_2.0mm"
-    mean = {model: np.mean(unseen_errors(study, model)) for model in MODELS}
+    mean = {model: np.mean(prediction_errors(study, model)) for model in MODELS}
     assert mean[ROSENBROCK] <= mean["equilibriumElastic"] < mean[STIFF]
     # What Millard et al. (2013) report of their elastic tendons.
     assert max(trial["error"][ROSENBROCK] for trial in study.trials) <= 8.9

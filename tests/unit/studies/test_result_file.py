@@ -71,8 +71,8 @@ def test_no_file(tmp_path):
         ("{", "expected JSON, got"),
         ("[1]", "expected a result of 'compare', got another file"),
         ('{"study": "muscle"}', "expected a result of 'compare', got one of 'muscle'"),
-        ('{"study": "compare", "format": 99}', "format: expected 1, got 99"),
-        ('{"study": "compare", "format": 1}', "expected all of a result of 'compare'"),
+        ('{"study": "compare", "format": 99}', "format: expected 2, got 99"),
+        ('{"study": "compare", "format": 2}', "expected all of a result of 'compare'"),
     ],
 )
 def test_other_files(tmp_path, text, message):

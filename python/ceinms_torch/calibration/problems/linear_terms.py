@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
@@ -104,12 +104,10 @@ def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> Li
         together = _together(space, muscles)
         if space.components and not together:
             raise OptionError(
-                wording(
-                    f"groupCoherence of '{' '.join(muscles)}'",
-                    "at least two muscles, each with a calibrated value of its own",
-                    "one or none",
-                    "muscles that share a value are coherent already",
-                )
+                where=f"groupCoherence of '{' '.join(muscles)}'",
+                expected="at least two muscles, each with a calibrated value of its own",
+                got="one or none",
+                hint="muscles that share a value are coherent already",
             )
         for members in together:
             # Each less the mean of all.

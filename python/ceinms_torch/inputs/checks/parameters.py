@@ -9,9 +9,10 @@ import numpy as np
 
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.files import Inputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject

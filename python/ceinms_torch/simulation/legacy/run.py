@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import CeinmsTorchWarning, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.nms_model import Activation, Tendon, check_choice
 from ceinms_torch.model.subject import Subject
@@ -310,7 +310,7 @@ def run_legacy(
         )
     if not execution.online:
         raise OptionError(
-            wording(f"{location(execution.path)}: <hybrid>", "<online/>", "<offline/>")
+            where=Place(execution.path, element="<hybrid>"), expected="<online/>", got="<offline/>"
         )
     dofs = counted_dofs(execution)
     if solver == "annealing" and execution.elaborated_dofs and not execution.hybrid.dof_set:

@@ -1,0 +1,187 @@
+"""A calibration step on the fused engine: compiled loops, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ceinms_torch import _kernel
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation, FloatArray
+from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.linear_terms import linear_terms
+from ceinms_torch.model.calibration import CalibrationStep
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.curves import curve_tables
+from ceinms_torch.simulation.moments import measured_moments, moment_variance
+from ceinms_torch.simulation.simulate import engine_tendon, excitation_rate, mtu_velocity
+
+
+class OnFusedEngine(Differentiable):
+    """A problem whose `core` is a compiled objective with a gradient."""
+
+    core: _kernel.SmoothProblem
+
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        item, gradient = self.core.gradient(x)
+        evaluation = Evaluation(
+            objective=item.objective, terms=tuple(item.terms), rmse=tuple(item.rmse)
+        )
+        return evaluation, gradient
+
+
+class FusedProblem(OnFusedEngine):
+    """A calibration step on the fused engine.
+
+    Not for several threads at a time: give each its own.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject at the start of the step.
+    trials : sequence of Trial
+        With measured moments; all with the subject's MTUs and DOFs.
+    step : CalibrationStep
+        DOFs and objective.
+    space : ParameterSpace
+        What may change.
+    tendon : str
+        Tendon by its XML name.
+    filter_start : {"ceinms", "zero"}
+        Start of the activation filter, see `simulate`.
+    threads : int
+        Threads over which a simulation is spread; >= 1.
+    instruction_set : str
+        "auto", or one of `_kernel.instruction_sets()`.
+
+    Raises
+    ------
+    DataError
+        If a measured moment that counts is constant.
+    """
+
+    core: _kernel.Problem
+
+    def __init__(
+        self,
+        subject: Subject,
+        trials: Sequence[Trial],
+        step: CalibrationStep,
+        space: ParameterSpace,
+        *,
+        tendon: str,
+        filter_start: str = "ceinms",
+        threads: int = 1,
+        instruction_set: str = "auto",
+    ) -> None:
+        variance = moment_variance(trials, step.dofs)
+        # Rows of the residuals of each DOF of each trial, in their order.
+        self.moment_rows = tuple(len(trial.time) for trial in trials for _ in step.dofs)
+        self.core = _kernel.Problem(
+            trials=[
+                _kernel.TrialArrays(
+                    time=trial.time,
+                    mtu_length=trial.mtu_length,
+                    mtu_velocity=mtu_velocity(trial),
+                    moment_arm=trial.moment_arm,
+                    excitation=trial.excitation,
+                    excitation_start=float(trial.excitation_time[0]),
+                    excitation_rate=excitation_rate(trial),
+                    measured_moment=measured_moments(trial),
+                    variance=variance[:, i],
+                )
+                for i, trial in enumerate(trials)
+            ],
+            dofs=np.array([subject.dof_names.index(name) for name in step.dofs]),
+            threads=threads,
+            instruction_set=instruction_set,
+            **problem_settings(
+                subject,
+                step,
+                space,
+                n_trial=len(trials),
+                tendon=tendon,
+                filter_start=filter_start,
+            ),
+        )
+        self.term_names = tuple(self.core.term_names)
+
+    def residuals(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return all residuals and their derivatives.
+
+        Parameters
+        ----------
+        x : ndarray (n,)
+            A point of the unit box.
+
+        Returns
+        -------
+        residual : ndarray (n_row,)
+            First the moments, trial by trial, DOF by DOF, step by step; then peak forces, trial by
+            trial, step by step; a row for every penalty that is not zero; priors and coherence.
+            Their squares sum to the objective; with "rmse", whose moment terms are roots, they are
+            weighted so that ``2 jacobian.T @ residual`` is its gradient.
+        jacobian : ndarray (n_row, n)
+            Derivatives by x.
+        """
+        residual, jacobian = self.core.residuals(x)
+        return residual, jacobian
+
+
+def problem_settings(
+    subject: Subject,
+    step: CalibrationStep,
+    space: ParameterSpace,
+    *,
+    n_trial: int,
+    tendon: str,
+    filter_start: str,
+) -> dict[str, Any]:
+    """Return what a problem of the fused engine needs but trials, DOFs and threads.
+
+    Parameters
+    ----------
+    subject, step, space, tendon, filter_start
+        As for `FusedProblem`.
+    n_trial : int
+        Number of trials.
+
+    Returns
+    -------
+    dict of str to object
+        Arguments of ``_kernel.Problem``.
+
+    Raises
+    ------
+    OptionError
+        If a muscle group has nothing to keep together.
+    """
+    objective = step.objective
+    slot, component = space.slots()
+    return {
+        "tables": curve_tables(subject),
+        "start": subject.parameters(),
+        "lower": space.lower,
+        "upper": space.upper,
+        "slot": slot,
+        "component": component,
+        "objective": _kernel.ObjectiveOptions(
+            normalisation=objective.normalisation,
+            fibre_length=_kernel.RangePenalty(
+                *objective.fibre_length_range, objective.fibre_length_weight
+            ),
+            tendon_strain=_kernel.RangePenalty(
+                *objective.tendon_strain_range, objective.tendon_strain_weight
+            ),
+            peak_force_weight=objective.peak_force_weight,
+        ),
+        "linear_terms": [
+            _kernel.LinearTerm(name=one.name, matrix=one.matrix, offset=one.offset)
+            for one in linear_terms(step, space, n_trial)
+        ],
+        "tendon": engine_tendon(tendon),
+        "filter_start": filter_start,
+    }

@@ -85,7 +85,8 @@ void for_mtu_inputs(const Function& f) {
 /// What one step of the fibre hands down to the one before.
 template <class R>
 struct StepAdjoint {
-  R of_length = 0.0;  ///< adjoint of l1, zero where l1 was kept at its least
+  R of_length = 0.0;       ///< adjoint of l1, zero where l1 was kept at its least
+  R carried_length = 0.0;  ///< adjoint of l0 that does not pass through f
   R inverse_denominator = 0.0;
   R w = 0.0;  ///< weights of f and its derivatives in the gradient
   R w_length = 0.0;
@@ -207,14 +208,15 @@ template <class R, class Input, class Trace>
 StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& trace,
                             std::size_t k, const R& of_length, const R& of_velocity,
                             MtuAdjoint<R>& adjoint) {
-  const R h = input.time_step(k + 1);
-  const R total = of_length + of_velocity / h;
+  const R inverse_h = 1.0 / input.time_step(k + 1);
+  const R total = of_length + of_velocity * inverse_h;
   const R length = trace.fibre_length(k + 1);
   const auto moved = length > mtu.least_fibre_length;
   adjoint.least_length += math::select(moved, R(0.0), total);
 
   StepAdjoint<R> step;
   step.of_length = math::select(moved, total, R(0.0));
+  step.carried_length = step.of_length - of_velocity * inverse_h;
   const R denominator = trace.denominator(k);
   const auto unlimited = denominator < mtu.denominator_limit;
   step.inverse_denominator = 1.0 / denominator;
@@ -225,7 +227,7 @@ StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& 
   adjoint.denominator_limit += by_denominator - free;
   step.w = -scaled;
   step.w_length = free;
-  step.w_velocity = scaled * trace.fibre_velocity(k) + free / h;
+  step.w_velocity = scaled * trace.fibre_velocity(k) + free * inverse_h;
   step.w_activation = -(scaled * (trace.activation(k + 1) - trace.activation(k)));
   step.w_mtu_length = -(scaled * (input.mtu_length(k + 1) - input.mtu_length(k)));
   return step;
@@ -253,8 +255,7 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
   MtuAdjoint<R> adjoint;
   ActivationAdjoint<R, Input, Trace, Sink> activation(mtu, input, start, trace, sink, adjoint);
 
-  StepAdjoint<R> step;     // from k to k + 1
-  R carried_length = 0.0;  // adjoints of l and v at k that do not pass through f
+  StepAdjoint<R> step;  // from k to k + 1
   R pending_activation = 0.0;
   const std::size_t n_step = input.n_step();
   for (std::size_t k = n_step; k-- > 0;) {
@@ -278,7 +279,7 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
     using std::integral_constant;
     const R direct = step.of_length * step.inverse_denominator;
     const R f_a = f.partial[g_activation].value;
-    R of_length = carried_length + seed.fibre_length(k);
+    R of_length = step.carried_length + seed.fibre_length(k);
     R of_velocity = direct * f.partial[g_velocity].value + seed.fibre_velocity(k);
     R of_activation = direct * f_a + seed.activation(k);
     add_to(of_length, integral_constant<std::size_t, g_length>{});
@@ -296,7 +297,6 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
     pending_activation = of_activation;
     if (k == 0) break;
     step = reverse_step(mtu, input, trace, k - 1, of_length, of_velocity, adjoint);
-    carried_length = step.of_length - of_velocity / input.time_step(k);
   }
   activation.step(0, pending_activation);
   activation.run_in();

@@ -17,19 +17,20 @@ enum class ParameterRole {
 /// A line is a kind, X(name, role): in the order CEINMS enumerates them (reference D.2), then those
 /// that CEINMS lacks. `python/ceinms_torch/model/parameters.py` has the same, with what files and
 /// messages need.
-#define CEINMS_TORCH_PARAMETER_KINDS(X)                                           \
-  X(c1, shape)                       /* recursive coefficient C1 [-], |c1| < 1 */ \
-  X(c2, shape)                       /* recursive coefficient C2 [-], |c2| < 1 */ \
-  X(shape_factor, shape)             /* A of eq. (2) [-], -3..0 */                \
-  X(optimal_fibre_length, shape)     /* lmo [m], > 0 */                           \
-  X(pennation_angle, shape)          /* alpha0 at lmo [rad], 0..pi/2 */           \
-  X(tendon_slack_length, shape)      /* lts [m], > 0 */                           \
-  X(max_isometric_force, scale)      /* F0 [N], > 0 */                            \
-  X(max_contraction_velocity, shape) /* vmax [lmo/s], > 0 */                      \
-  X(strength_coefficient, scale)     /* S [-], > 0 */                             \
-  X(em_delay, shape)                 /* d^em [s] */                               \
-  X(damping, shape)                  /* d^m of eq. (3) [-], > 0 for Rosenbrock */ \
-  X(percentage_change, shape)        /* g [-]: optimal length grows by g (1 - a) */
+#define CEINMS_TORCH_PARAMETER_KINDS(X)                                                      \
+  X(c1, shape)                       /* recursive coefficient C1 [-], |c1| < 1 */            \
+  X(c2, shape)                       /* recursive coefficient C2 [-], |c2| < 1 */            \
+  X(shape_factor, shape)             /* A of eq. (2) [-], -3..0 */                           \
+  X(optimal_fibre_length, shape)     /* lmo [m], > 0 */                                      \
+  X(pennation_angle, shape)          /* alpha0 at lmo [rad], 0..pi/2 */                      \
+  X(tendon_slack_length, shape)      /* lts [m], > 0 */                                      \
+  X(max_isometric_force, scale)      /* F0 [N], > 0 */                                       \
+  X(max_contraction_velocity, shape) /* vmax [lmo/s], > 0 */                                 \
+  X(strength_coefficient, scale)     /* S [-], > 0 */                                        \
+  X(em_delay, shape)                 /* d^em [s] */                                          \
+  X(damping, shape)                  /* d^m of eq. (3) [-], > 0 for the Rosenbrock tendon */ \
+  X(percentage_change, shape)        /* g [-]: optimal length grows by g (1 - a) */          \
+  /* One line is all that a kind needs here. */
 
 /// Rows of every (n_parameter_kind, n_mtu) parameter matrix.
 enum class ParameterKind : std::size_t {

@@ -7,7 +7,7 @@ import torch
 
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import trial_batch
@@ -54,7 +54,7 @@ def make_subject(mtus, *, curves=True):
         "damping": 0.1,
         "percentage_change": 0.15,
     }
-    assert set(usual) == set(PARAMETER_ATTRIBUTES.values())
+    assert set(usual) == {kind.attribute for kind in PARAMETERS.values()}
     names = [f"mtu{i}" for i in range(len(mtus))]
     points = {
         name: Curve(name=name, x=tuple(map(float, x.split())), y=tuple(map(float, y.split())))

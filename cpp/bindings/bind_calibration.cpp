@@ -42,7 +42,7 @@ void bind_parts(py::module_& module) {
            py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
            py::arg("component"))
       .def("parameters", &ParameterMap::parameters, py::arg("x"),
-           "x (n) in [0, 1] -> (12, n_mtu); differentiable.");
+           "x (n) in [0, 1] -> (n_kind, n_mtu); differentiable.");
 }
 
 void bind_problem(py::module_& module) {

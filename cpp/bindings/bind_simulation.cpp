@@ -7,6 +7,7 @@
 #include "trial.hpp"
 
 #include <string>
+#include <vector>
 
 namespace ceinms_torch::bindings {
 namespace {
@@ -37,6 +38,13 @@ SimulatedArrays simulate(const Tables& tables, const Array& parameters, const Tr
 }  // namespace
 
 void bind_simulation(py::module_& module) {
+  module.def(
+      "parameter_kinds",
+      [] {
+        return std::vector<std::string>(kernel::parameter_names.begin(),
+                                        kernel::parameter_names.end());
+      },
+      "Rows of every parameter matrix (n_kind, n_mtu), by the names of their attributes.");
   py::class_<Trial>(module, "Trial", R"(One trial, as every engine here takes it.
 
 Parameters: time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s]; moment_arm
@@ -51,7 +59,7 @@ time does not increase or the rate is not positive. The arrays must not change a
              R"(Simulate one trial in double precision.
 
 Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
-parameters (12, n_mtu); tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero'
+parameters (n_kind, n_mtu); tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero'
 or 'ceinms'.
 
 Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,

@@ -92,7 +92,8 @@ void bind_stream(py::module_& module) {
             check_parameters(parameters, n_mtu_of(stream));
             stream.set_parameters(parameters.data());
           },
-          py::arg("parameters"), "Replace parameters (12, n_mtu) and go on from the present state.")
+          py::arg("parameters"),
+          "Replace parameters (n_kind, n_mtu) and go on from the present state.")
       .def("reset", &Stream::reset, "Back to rest, before the first instant.")
       .def_property_readonly("n_step", &Stream::n_step)
       .def_property_readonly("n_clamped", &Stream::n_clamped)

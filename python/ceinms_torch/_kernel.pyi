@@ -34,6 +34,7 @@ __all__: list[str] = [
     "legacy_run_hybrid",
     "minimise_adamw",
     "minimise_levenberg_marquardt",
+    "parameter_kinds",
     "simulate",
     "spline_derivative",
     "spline_table",
@@ -331,7 +332,7 @@ class Stream:
         self, parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
     ) -> None:
         """
-        Replace parameters (12, n_mtu) and go on from the present state.
+        Replace parameters (n_kind, n_mtu) and go on from the present state.
         """
     def step(
         self,
@@ -562,6 +563,11 @@ def minimise_levenberg_marquardt(
     Minimise from start (n) in [0, 1] by Levenberg-Marquardt; callback(Iteration). Ctrl-C stops and keeps the best point.
     """
 
+def parameter_kinds() -> list[str]:
+    """
+    Rows of every parameter matrix (n_kind, n_mtu), by the names of their attributes.
+    """
+
 def simulate(
     *,
     tables: typing.Annotated[
@@ -582,7 +588,7 @@ def simulate(
     Simulate one trial in double precision.
 
     Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
-    parameters (12, n_mtu); tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero'
+    parameters (n_kind, n_mtu); tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero'
     or 'ceinms'.
 
     Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,

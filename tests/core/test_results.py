@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.plots.identifiability import certainty_class
 from ceinms_torch.report.html import SECTIONS
 from helpers import DOF_NAMES, MTU_NAMES, write_tiny_folder
@@ -169,7 +169,7 @@ def test_parameters_as_a_table(result):
     for name in ("optimalFibreLength", "strengthCoefficient"):
         of_kind = last[last.parameter == name].set_index("mtu")
         assert set(of_kind.index) == set(MTU_NAMES)
-        attribute = PARAMETER_ATTRIBUTES[name]
+        attribute = PARAMETERS[name].attribute
         for mtu in MTU_NAMES:
             row, value = of_kind.loc[mtu], getattr(result.subject[mtu], attribute)
             assert row.value == pytest.approx(value, rel=1e-12)  # a fraction of the range and back

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ namespace {
 using namespace kernel::testing;
 using kernel::FilterStart;
 using kernel::n_parameter_kind;
+using kernel::parameter_names;
 using kernel::ParameterKind;
 using kernel::SimulationOptions;
 using kernel::TendonModel;
@@ -273,18 +275,34 @@ TEST_CASE("the reverse sweep gives the derivatives by the excitations") {
   });
 }
 
+/// All that sensitivities can be asked for, the last first.
+std::vector<ParameterKind> shape_kinds() {
+  std::vector<ParameterKind> kinds;
+  for (std::size_t i = n_parameter_kind; i-- > 0;)
+    if (const auto kind = static_cast<ParameterKind>(i); !only_scales(kind)) kinds.push_back(kind);
+  REQUIRE(kinds.size() == max_sensitivities);
+  return kinds;
+}
+
+TEST_CASE("sensitivities are refused where there is no room for them") {
+  const Case data;
+  Workspace workspace = data.workspace(*backends().front(), {});
+  std::vector<ParameterKind> kinds = shape_kinds();
+  kinds.push_back(ParameterKind::c1);
+  CHECK_THROWS_AS(workspace.forward(data.parameters.data(), kinds), std::invalid_argument);
+}
+
 TEST_CASE("sensitivities and the reverse sweep are one derivative") {
   const Case data;
   using Kind = ParameterKind;
   const std::vector<std::vector<Kind>> choices{
       {Kind::tendon_slack_length},
+      {Kind::damping, Kind::strength_coefficient, Kind::max_isometric_force},
       {Kind::c1, Kind::c2, Kind::shape_factor, Kind::optimal_fibre_length, Kind::pennation_angle},
       {Kind::percentage_change, Kind::damping, Kind::max_contraction_velocity, Kind::c2, Kind::c1,
        Kind::tendon_slack_length},
       {Kind::em_delay},
-      {Kind::c1, Kind::c2, Kind::shape_factor, Kind::optimal_fibre_length, Kind::pennation_angle,
-       Kind::tendon_slack_length, Kind::max_contraction_velocity, Kind::em_delay, Kind::damping,
-       Kind::percentage_change}};
+      shape_kinds()};
   for_each_backend([&](const Backend& backend, SimulationOptions options) {
     Workspace workspace = data.workspace(backend, options);
     Functional functional(data);

@@ -84,10 +84,9 @@ TEST_CASE("Hill force: computed by hand at knots of the manual's curves") {
 }
 
 /// Everything of muscle.hpp in one number, along the tendon: length, norm. velocity, activation
-/// and the twelve parameters.
+/// and the parameters.
 constexpr std::size_t n_input = 3 + n_parameter_kind;
-constexpr std::array<double, n_input> input_scales{0.05, 1.0, 1.0,  1.0, 1.0, 1.0, 0.05, 1.0,
-                                                   0.25, 1e3, 10.0, 1.0, 0.1, 1.0, 1.0};
+constexpr auto input_scales = and_parameters({0.05, 1.0, 1.0}, parameter_scales);
 
 template <class T>
 T force_along_tendon(const MtuCurves<PiecewiseCubic>& curves, const std::array<T, n_input>& x) {

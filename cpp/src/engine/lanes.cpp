@@ -44,7 +44,7 @@ MtuCurves<PackTable> pack_curves(const CurveViews& views) {
 
 MtuParameters<Pack> pack_parameters(const double* parameters) {
   return MtuParameters<Pack>::from(
-      [&](ParameterKind kind) { return at(parameters, static_cast<std::size_t>(kind)); });
+      [&](ParameterKind kind) { return at(parameters, index_of(kind)); });
 }
 
 /// simulate_lanes's input from a block.
@@ -65,14 +65,15 @@ struct BlockInput {
   Pack time_step(std::size_t k) const { return at(block.time_step, k); }
 };
 
-/// The same with the excitations' derivative by em_delay as partial `delay`.
+/// The same with the excitations' derivative by em_delay as partial `delay`, if that is one.
 template <std::size_t N>
 struct DelayedInput : BlockInput {
   std::size_t delay;
 
   Dual<Pack, N> excitation(std::size_t n) const {
-    return Dual<Pack, N>::variable(at(block.excitation, n), at(block.excitation_by_delay, n),
-                                   delay);
+    Dual<Pack, N> e = Dual<Pack, N>::constant(at(block.excitation, n));
+    if (delay < N) e.partial[delay] = at(block.excitation_by_delay, n);
+    return e;
   }
 };
 
@@ -165,16 +166,12 @@ CEINMS_TORCH_WHOLE void reverse(const CurveViews& curves, const double* paramete
                                 const LaneTrace& trace, const LaneSeeds& seeds, double* gradient,
                                 double* excitation) {
   ExcitationSink sink{block, excitation};
-  MtuParameters<Pack> sum = MtuParameters<Pack>::from([](ParameterKind) { return Pack(0.0); });
-  kernel::reverse_lanes(pack_curves(curves), Mtu<Pack>(pack_parameters(parameters)),
-                        BlockInput{block}, options, TraceInput{trace}, SeedInput{seeds}, sink, sum);
+  MtuParameters<Pack> sum =
+      kernel::reverse_lanes(pack_curves(curves), Mtu<Pack>(pack_parameters(parameters)),
+                            BlockInput{block}, options, TraceInput{trace}, SeedInput{seeds}, sink);
   sum.em_delay = sink.by_delay;
-  std::size_t row = 0;
-  for (const Pack& value :
-       {sum.c1, sum.c2, sum.shape_factor, sum.optimal_fibre_length, sum.pennation_angle,
-        sum.tendon_slack_length, sum.max_isometric_force, sum.max_contraction_velocity,
-        sum.strength_coefficient, sum.em_delay, sum.damping, sum.percentage_change})
-    put(gradient, row++, value);
+  for (std::size_t row = 0; row < kernel::n_parameter_kind; ++row)
+    put(gradient, row, sum[static_cast<ParameterKind>(row)]);
 }
 
 template <std::size_t N, bool with_delay>
@@ -185,9 +182,9 @@ CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& curves, const d
                                                const LaneTrace& trace,
                                                const LaneSensitivities& result) {
   using D = Dual<Pack, N>;
-  std::size_t delay = 0;
+  std::size_t delay = N;
   const Mtu<D> mtu(MtuParameters<D>::from([&](ParameterKind kind) {
-    D value = D::constant(at(parameters, static_cast<std::size_t>(kind)));
+    D value = D::constant(at(parameters, index_of(kind)));
     for (std::size_t i = 0; i < n_kind; ++i) {
       if (kinds[i] != kind) continue;
       value.partial[i] = Pack(1.0);
@@ -206,12 +203,16 @@ CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& curves, const d
 void sensitivities(const CurveViews& curves, const double* parameters, const LaneBlock& block,
                    const kernel::SimulationOptions& options, const ParameterKind* kinds,
                    std::size_t n_kind, const LaneTrace& trace, const LaneSensitivities& result) {
+  // The usual calibration has five such parameters (C1, C2, A, lmo, lts); more are rare, all are
+  // for studies.
+  constexpr std::size_t usual = 5;
+  constexpr std::size_t some = 8;
+  static_assert(some < max_sensitivities);
   bool with_delay = false;
   for (std::size_t i = 0; i < n_kind; ++i) with_delay |= kinds[i] == ParameterKind::em_delay;
-  // The usual calibration has five such parameters (C1, C2, A, lmo, lts); the rest is rare.
-  const auto run = with_delay    ? &simulate_sensitivities<max_sensitivities, true>
-                   : n_kind <= 5 ? &simulate_sensitivities<5, false>
-                                 : &simulate_sensitivities<max_sensitivities, false>;
+  const auto run = n_kind <= usual && !with_delay ? &simulate_sensitivities<usual, false>
+                   : n_kind <= some               ? &simulate_sensitivities<some, true>
+                                    : &simulate_sensitivities<max_sensitivities, true>;
   run(curves, parameters, block, options, kinds, n_kind, trace, result);
 }
 

@@ -1,7 +1,8 @@
 #include "ceinms_torch/engine/simulation.hpp"
 
 #include <algorithm>
-#include <array>
+#include <stdexcept>
+#include <string>
 
 namespace ceinms_torch::engine {
 
@@ -76,6 +77,9 @@ void Workspace::forward(const double* parameters, const BlockWork& after) {
 
 void Workspace::forward(const double* parameters, const std::vector<ParameterKind>& kinds,
                         const BlockWork& after) {
+  if (kinds.size() > max_sensitivities)
+    throw std::invalid_argument("kinds: expected at most " + std::to_string(max_sensitivities) +
+                                ", got " + std::to_string(kinds.size()) + ".");
   const auto em_delay = static_cast<std::size_t>(ParameterKind::em_delay);
   if (layout_.sample_excitations(parameters + em_delay * layout_.n_mtu())) allocate();
   pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {

@@ -111,7 +111,7 @@ void solve_fibre_lengths(const Curves& curves, const Mtu& mtu, const Trial& tria
       }
       out.failed.push_back(k);
     }
-    length = kernel::stiff_fibre_length<double>(mtu, mtu_length[k]);
+    length = kernel::stiff_fibre_length(mtu, mtu_length[k]);
   }
 }
 

@@ -20,6 +20,7 @@ from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.legacy.inputs import annealing_options, check_tendon
@@ -168,11 +169,11 @@ def _check_plan(plan: CalibrationPlan) -> None:
                 hint="other methods than annealing take it",
             )
         for spec in step.parameters:
-            if spec.kind == "emDelay":
+            if not PARAMETERS[spec.kind].in_annealing:
                 raise OptionError(
                     where=Place(plan.path, spec.line, "<parameter>"),
                     expected="a parameter that CEINMS can calibrate",
-                    got="emDelay",
+                    got=spec.kind,
                     hint="other methods than annealing calibrate it",
                 )
 

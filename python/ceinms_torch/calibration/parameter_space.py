@@ -209,7 +209,7 @@ class ParameterSpace:
         Returns
         -------
         slot : ndarray (n_slot,)
-            Index into the flattened (12, n_mtu) parameter matrix; unique.
+            Index into the flattened (n_kind, n_mtu) parameter matrix; unique.
         component : ndarray (n_slot,)
             The component that this entry takes its value from.
         """

@@ -17,7 +17,7 @@ from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.io.display import data_frame, html_table, one_line
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
-from ceinms_torch.model.parameters import PARAMETER_UNITS
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import Fit, mean_fit
@@ -156,7 +156,7 @@ class CalibratedParameter:
     @property
     def unit(self) -> str:
         """Unit of the values."""
-        return PARAMETER_UNITS[self.name]
+        return PARAMETERS[self.name].unit
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -28,7 +28,7 @@ from ceinms_torch.model.nms_model import (
 )
 from ceinms_torch.model.objective import Objective, read_objective, read_range, write_objective
 from ceinms_torch.model.options import OPTIMISERS, Optimiser
-from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import (
     SynergyHybrid,
@@ -355,8 +355,13 @@ def _read_parameter(node: XmlNode) -> ParameterSpec:
     bounds = node.child(*_RANGE_TYPES)
     numbers = bounds.child("range")
     low, high = read_range(numbers)
+    name = node.child("name")
+    kind = name.text()
+    if kind not in PARAMETERS:
+        known = f"one of {', '.join(PARAMETERS)}"
+        raise name.error(known, f"'{kind}'", did_you_mean(kind, PARAMETERS))
     return ParameterSpec(
-        kind=node.child("name").text(),
+        kind=kind,
         scope=cast("Scope", scope.tag),
         groups=groups,
         range_type=cast("RangeType", bounds.tag),

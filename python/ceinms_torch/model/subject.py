@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from ceinms_torch.errors import OptionError, Place, UnknownNameError, unknown_name
 from ceinms_torch.io.display import html_table, one_line
 from ceinms_torch.io.xml_document import XmlDocument
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS, PARAMETER_UNITS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, check_value
 
 CURVE_NAMES = ("activeForceLength", "passiveForceLength", "forceVelocity", "tendonForceStrain")
 
@@ -74,27 +74,32 @@ class Mtu:
     name : str
         Key everywhere.
     c1, c2 : float
-        Coefficients of the recursive activation filter (-); |c| < 1 for a stable one.
+        Coefficients of the recursive activation filter (-).
     shape_factor : float
         Non-linearity of activation (-): about -3 to 0 (exponential), 0 to 0.12 (piecewise).
     optimal_fibre_length : float
-        [m], > 0.
+        [m].
     pennation_angle : float
-        At optimal fibre length [rad], 0 to pi/2.
+        At optimal fibre length [rad].
     tendon_slack_length : float
-        [m], > 0.
+        [m].
     max_isometric_force : float
-        [N], > 0.
+        [N].
     max_contraction_velocity : float
-        [optimal fibre lengths/s], > 0.
+        [optimal fibre lengths/s].
     strength_coefficient : float
-        Factor on `max_isometric_force` (-), > 0.
+        Factor on `max_isometric_force` (-).
     em_delay : float
         Electromechanical delay [s].
     damping : float
-        Force per normalised fibre velocity (-), >= 0.
+        Force per normalised fibre velocity (-).
     percentage_change : float
-        Relative lengthening of the optimal fibre length at zero activation (-), >= 0.
+        Relative lengthening of the optimal fibre length at zero activation (-).
+
+    Raises
+    ------
+    OptionError
+        If a value is not allowed by its `ParameterKind`.
     """
 
     name: str
@@ -112,6 +117,11 @@ class Mtu:
     percentage_change: float
 
     __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        for kind in PARAMETERS.values():
+            check_value(kind, getattr(self, kind.attribute), self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,8 +302,8 @@ class Subject:
         return name in self.mtu_names
 
     def _repr_html_(self) -> str:
-        header = ("", *(f"{name} [{PARAMETER_UNITS[name]}]" for name in PARAMETER_KINDS))
-        names = PARAMETER_ATTRIBUTES.values()
+        header = ("", *(f"{kind.name} [{kind.unit}]" for kind in PARAMETERS.values()))
+        names = [kind.attribute for kind in PARAMETERS.values()]
         rows = ((mtu.name, *(getattr(mtu, name) for name in names)) for mtu in self.mtus)
         where = "in memory" if self.path is None else self.path.name
         caption = f"Subject ({where}): {len(self.mtus)} MTUs, DOFs {', '.join(self.dof_names)}"
@@ -320,9 +330,9 @@ class Subject:
         OptionError
             If a value is not one that a parameter can have.
         """
+        known = [kind.attribute for kind in PARAMETERS.values()]
         for attribute in changes:
-            if attribute not in PARAMETER_ATTRIBUTES.values():
-                known = PARAMETER_ATTRIBUTES.values()
+            if attribute not in known:
                 raise unknown_name(f"MTU {name}", "a parameter", attribute, known)
         place = self.mtu_index(name)
         values: dict[str, Any] = {**changes}
@@ -359,13 +369,10 @@ class Subject:
 
         Returns
         -------
-        ndarray (12, n_mtu)
+        ndarray (n_kind, n_mtu)
             Rows as `parameter_row` says, in the units of `Mtu`.
         """
-        rows = [
-            [getattr(mtu, attribute) for mtu in self.mtus]
-            for attribute in PARAMETER_ATTRIBUTES.values()
-        ]
+        rows = [[getattr(mtu, kind.attribute) for mtu in self.mtus] for kind in PARAMETERS.values()]
         return np.array(rows, dtype=np.float64)
 
     def with_parameters(self, matrix: ArrayLike) -> Subject:
@@ -373,8 +380,8 @@ class Subject:
 
         Parameters
         ----------
-        matrix : array_like (12, n_mtu)
-            Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`; finite.
+        matrix : array_like (n_kind, n_mtu)
+            Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`.
 
         Returns
         -------
@@ -383,7 +390,7 @@ class Subject:
         Raises
         ------
         OptionError
-            If the shape is another or a value is not finite.
+            If the shape is another or a value is not allowed.
         """
         values = np.asarray(matrix, dtype=np.float64)
         shape = (len(PARAMETER_KINDS), len(self.mtus))
@@ -391,15 +398,11 @@ class Subject:
             raise OptionError(
                 where="parameters", expected=f"the shape {shape}", got=str(values.shape)
             )
-        if not np.isfinite(values).all():
-            row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-            name = f"{PARAMETER_KINDS[row]} of {self.mtus[column].name}"
-            raise OptionError(where=name, expected="a finite number", got=str(values[row, column]))
         mtus = tuple(_with_values(mtu, values[:, i]) for i, mtu in enumerate(self.mtus))
         return dataclasses.replace(self, mtus=mtus)
 
 
 def _with_values(mtu: Mtu, values: NDArray[np.float64]) -> Mtu:
-    names = PARAMETER_ATTRIBUTES.values()
+    names = (kind.attribute for kind in PARAMETERS.values())
     changes: dict[str, Any] = dict(zip(names, values.tolist(), strict=True))
     return dataclasses.replace(mtu, **changes)

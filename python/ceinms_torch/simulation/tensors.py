@@ -43,7 +43,7 @@ def simulate_tensors(
         The data, read with this subject. In a loop make the batch once, by `trial_batch`: the
         fused engine keeps its memory in it from call to call. Its device is where the tensor engine
         computes, and where all tensors given and returned are; the fused engine needs the CPU.
-    parameters : Tensor (12, n_mtu), optional
+    parameters : Tensor (n_kind, n_mtu), optional
         Rows as `parameter_row` says, SI units, float64; those of the subject.
     excitation : Tensor (n_row, n_mtu, n_trial), optional
         In place of the batch's, at the same instants, float64.

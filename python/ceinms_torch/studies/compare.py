@@ -19,7 +19,7 @@ from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind, check_choice
 from ceinms_torch.model.options import Optimiser
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import moment_fit
@@ -273,7 +273,7 @@ class _Judge:
         for one in self.components:
             mtu = subject.mtus[subject.mtu_index(one.mtu_names[0])]
             width = one.upper - one.lower
-            value = getattr(mtu, PARAMETER_ATTRIBUTES[one.kind])
+            value = getattr(mtu, PARAMETERS[one.kind].attribute)
             shares.append((value - one.lower) / width if width > 0.0 else 0.0)
         return tuple(shares)
 

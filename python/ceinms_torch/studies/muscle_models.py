@@ -18,7 +18,7 @@ from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, Par
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import LevenbergMarquardt
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import Sources
@@ -231,7 +231,7 @@ def fit_muscle(subject: Subject, trial: Trial, model: str) -> MuscleFit:
         fit = _calibrated if model in (STIFF, ROSENBROCK) else _least_squares
         fitted = fit(subject, trial, model)
     start, end = (
-        [getattr(one.mtus[0], PARAMETER_ATTRIBUTES[kind]) for kind in RANGES]
+        [getattr(one.mtus[0], PARAMETERS[kind].attribute) for kind in RANGES]
         for one in (subject, fitted)
     )
     at_bound = tuple(
@@ -270,9 +270,10 @@ def scaled(subject: Subject, factors: FloatArray) -> Subject:
     Subject
     """
     mtu = subject.mtus[0]
+    names = (PARAMETERS[kind].attribute for kind in RANGES)
     values: dict[str, Any] = {
         name: float(getattr(mtu, name) * factor)
-        for name, factor in zip(map(PARAMETER_ATTRIBUTES.__getitem__, RANGES), factors, strict=True)
+        for name, factor in zip(names, factors, strict=True)
     }
     return dataclasses.replace(subject, mtus=(dataclasses.replace(mtu, **values),))
 

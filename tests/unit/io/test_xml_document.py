@@ -119,7 +119,6 @@ def test_faults_of_a_subject(tiny_folder, old, new, marker, message):
             "expected <online> or <offline> inside <execution>, got no",
         ),
         ("execution", "<openLoop/>", "<openLoop>x</openLoop>", "no text between the tags"),
-        ("calibration", "<name>c2<", "<name>C2<", r"got 'C2'. Did you mean 'c2'\?"),
         ("calibration", "<NS>2<", "<NS>2.5<", "<NS>: expected a whole number, got '2.5'"),
         ("calibration", "<range>0.9", "<range>a", "numbers separated by blanks|a number"),
         (

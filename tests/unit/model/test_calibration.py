@@ -134,6 +134,12 @@ def test_tendons(tmp_path, kind):
     [
         ("-0.95 -0.05", "-0.05 -0.95", "-0.05 -", "got -0.05 and -0.95. The bounds are inverted"),
         ("0.9 1.1", "1.1 0.9", "1.1 0.9", "a low and a higher bound, got 1.1 and 0.9"),
+        (
+            "<name>c2<",
+            "<name>C2<",
+            "<name>C2",
+            r"<name>: expected one of c1, .*'C2'. Did you mean 'c2'\?",
+        ),
         ("0.5 2.5", "0.5", ">0.5<", "<range>: expected two numbers, low and high, got 1"),
         ("0.5 2.5", "0.5 1 2.5", "0.5 1", "two numbers, low and high, got 3"),
         ("0.5 2.5", "0.5 INF", "INF", "a finite number, got 'INF'"),

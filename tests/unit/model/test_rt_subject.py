@@ -84,7 +84,7 @@ def test_what_is_written_is_read_back(path, tmp_path):
     ("old", "new", "marker", "message"),
     [
         ("<C1>-0.5</C1>", "<C1>-0.5</C1><emg>1</emg>", "<emg>", "expected <C2> at this place"),
-        ("<pennationAngle>25<", "<pennationAngle>95<", ">95<", "an angle from 0 to below pi/2 rad"),
+        ("<pennationAngle>25<", "<pennationAngle>95<", ">95<", "a number from 0 to below 1.571"),
         ("<optimalFiberLength>0.05<", "<optimalFiberLength>0<", "Length>0<", "a number > 0, got 0"),
         ("<name>vasint_r<", "<name>soleus_r<", None, "every muscle name once, got 'soleus_r'"),
         ("<name>VL<", "<name>VM<", None, "every channel name once, got 'VM'"),

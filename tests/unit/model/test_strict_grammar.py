@@ -76,7 +76,7 @@ def test_golden_subjects_stay_those_of_ceinms(golden_dir, tmp_path):
         assert Subject.read(tmp_path / file.name).mtus == Subject.read(file).mtus
 
 
-FACTORS = st.lists(st.floats(0.5, 1.5), min_size=3, max_size=3)
+FACTORS = st.lists(st.floats(0.5, 1.05), min_size=3, max_size=3)  # c1 and c2 stay below 1
 
 
 @pytest.mark.filterwarnings("ignore:.*(should be|differs between)")  # wild values, wilder delays

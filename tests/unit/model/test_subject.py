@@ -13,7 +13,7 @@ from lxml import etree
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError
 from ceinms_torch.io.grammar import SCHEMAS
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import CURVE_NAMES, Curve, Dof, Subject
 from helpers import DOF_MTUS, MTU_NAMES, edit, line_with, write_tiny_folder
 
@@ -69,9 +69,9 @@ def test_degrees_become_radians(path, tmp_path):
 def test_parameters_follow_the_order_of_ceinms(path):
     subject = Subject.read(path)
     matrix = subject.parameters()
-    assert matrix.shape == (12, 3)
+    assert matrix.shape == (len(PARAMETER_KINDS), 3)
     for row, kind in zip(matrix, PARAMETER_KINDS, strict=True):
-        expected = [getattr(mtu, PARAMETER_ATTRIBUTES[kind]) for mtu in subject.mtus]
+        expected = [getattr(mtu, PARAMETERS[kind].attribute) for mtu in subject.mtus]
         np.testing.assert_array_equal(row, expected)
     assert PARAMETER_KINDS.index("maxIsometricForce") + 1 == PARAMETER_KINDS.index(
         "maxContractionVelocity"
@@ -81,7 +81,8 @@ def test_parameters_follow_the_order_of_ceinms(path):
 
 def test_wrong_parameter_matrices(path):
     subject = Subject.read(path)
-    with pytest.raises(OptionError, match=r"the shape \(12, 3\), got \(3, 12\)"):
+    n_kind = len(PARAMETER_KINDS)
+    with pytest.raises(OptionError, match=rf"the shape \({n_kind}, 3\), got \(3, {n_kind}\)"):
         subject.with_parameters(subject.parameters().T)
     matrix = subject.parameters()
     matrix[3, 1] = np.nan
@@ -106,7 +107,8 @@ def test_look_up_by_name(path):
         ("h>0.05<", "h>-0.05<", "-0.05", "<optimalFibreLength>: expected a number > 0, got -0.05"),
         ("h>0.25<", "h>0<", ">0</tendonSlack", "<tendonSlackLength>: expected a number > 0, got 0"),
         ("e>3549.0<", "e>NaN<", "NaN", "<maxIsometricForce>: expected a finite number, got 'NaN'"),
-        ("e>0.4363<", "e>25<", ">25<", 'an angle from 0 to below pi/2.*got 25.*unit="deg"'),
+        ("e>0.4363<", "e>25<", ">25<", 'from 0 to below 1.571, got 25. Angles.*unit="deg"'),
+        ("<c1>-0.6<", "<c1>-1.1<", "-1.1", "<c1>: expected a number from -1 to 1, got -1.1"),
         ("<name>gasmed_r<", "<name>soleus_r<", "<mtu>", "every MTU name once, got 'soleus_r'"),
         ("<name>gasmed_r<", "<name>gas med<", "gas med", "a name without blanks, got 'gas med'"),
         (
@@ -164,8 +166,8 @@ def test_no_curves_at_all_are_fine(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("<c1>-0.6<", "<c1>-1.1<", "unstable: soleus_r"),
-        ("<emDelay>0.015<", "<emDelay>15<", "emDelay should be 0 to 0.2 s.*gasmed_r"),
+        ("<c1>-0.6<", "<c1>-1<", "c1 should be .* above -1 to below 1 .*; check soleus_r"),
+        ("<emDelay>0.015<", "<emDelay>15<", "from 0 to 0.2 .seconds; .*check .*gasmed_r"),
     ],
 )
 def test_doubtful_values_warn(path, old, new, message):
@@ -174,7 +176,8 @@ def test_doubtful_values_warn(path, old, new, message):
         Subject.read(path)
 
 
-FACTORS = st.lists(st.floats(0.25, 4.0), min_size=12 * 3, max_size=12 * 3)
+N_VALUE = len(PARAMETER_KINDS) * 3
+FACTORS = st.lists(st.floats(0.25, 4.0), min_size=N_VALUE, max_size=N_VALUE)
 
 
 @pytest.mark.filterwarnings("ignore:.*emDelay")  # random ones differ
@@ -182,10 +185,10 @@ FACTORS = st.lists(st.floats(0.25, 4.0), min_size=12 * 3, max_size=12 * 3)
 def test_written_values_are_read_back_exactly(tmp_path_factory, factors, shared):
     folder = tmp_path_factory.mktemp("subject")
     subject = Subject.read(write_tiny_folder(folder / "tiny", n_trial=0) / "subject.xml")
-    matrix = subject.parameters() * np.array(factors).reshape(12, 3)
+    matrix = subject.parameters() * np.array(factors).reshape(-1, 3)
     matrix[:2] /= 4.0  # keeps the filter stable
     matrix[4] = np.minimum(matrix[4], 1.5)
-    matrix[-1] = shared
+    matrix[PARAMETER_KINDS.index("percentageChange")] = shared
     changed = subject.with_parameters(matrix)
     changed.write(folder / "first.xml")
     first = Subject.read(folder / "first.xml")

@@ -45,12 +45,6 @@ struct ProblemData {
   std::vector<LinearTerm> linear_terms = {};  ///< on points of the unit box
 };
 
-/// Maximum isometric force and strength coefficient only scale the force.
-constexpr bool only_scales(kernel::ParameterKind kind) noexcept {
-  return kind == kernel::ParameterKind::max_isometric_force ||
-         kind == kernel::ParameterKind::strength_coefficient;
-}
-
 /// See the file's comment. Not safe for use by several threads.
 ///
 /// Blocks of lanes and joints are worked on by several threads, each with sums of its own; these

@@ -83,9 +83,9 @@ struct LaneInstant {
 /// zeros is rest.
 inline constexpr std::size_t n_state_row = 13;
 
-/// At most this many parameters at a time: those that shape the trajectory. (Maximum isometric
-/// force and strength coefficient only scale the force.)
-inline constexpr std::size_t max_sensitivities = 10;
+/// Sensitivities by at most this many parameters at a time: all kinds that shape the trajectory.
+/// Those by the others are free, see kernel::ParameterRole.
+inline constexpr std::size_t max_sensitivities = kernel::n_shape_kind;
 
 /// The engine for one instruction set. `parameters` are always (n_parameter_kind, width).
 struct Backend {

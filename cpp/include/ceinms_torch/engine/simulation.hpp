@@ -183,7 +183,8 @@ class Workspace {
 
   /// Simulate with parameters (n_parameter_kind, n_mtu), then work on every block.
   void forward(const double* parameters, const BlockWork& after = {});
-  /// The same with derivatives by `kinds` (at most max_sensitivities) of each lane's MTU.
+  /// The same with derivatives by `kinds`, each once, of each lane's MTU.
+  /// @throws std::invalid_argument if they are more than max_sensitivities
   void forward(const double* parameters, const std::vector<kernel::ParameterKind>& kinds,
                const BlockWork& after = {});
 

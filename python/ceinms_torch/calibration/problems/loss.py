@@ -46,7 +46,7 @@ class ModelState:
         excitation, and is_valid (n_step, n_trial), False after the end of a shorter trial.
     measured_moment : Tensor (n_step, n_dof, n_trial)
         [N m], all DOFs of the subject.
-    parameters : Tensor (12, n_mtu)
+    parameters : Tensor (n_kind, n_mtu)
         Rows as `parameter_row` says, SI units.
     simulation : Simulation
         As `simulate_tensors` gives it: activation, fibre_length, ..., joint_moment.

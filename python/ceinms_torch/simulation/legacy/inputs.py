@@ -11,6 +11,7 @@ import numpy as np
 from ceinms_torch import _kernel
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.model.nms_model import Activation, SimulatedAnnealing, Tendon
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import Table
@@ -124,7 +125,8 @@ def legacy_trial(subject: Subject, trial: Trial) -> _kernel.LegacyTrial:
     Raises
     ------
     DataError
-        If the trial was read with another subject, or a frame has no EMG row of its own.
+        If the trial was read with another subject, a parameter that CEINMS lacks is not at its
+        default, or a frame has no EMG row of its own.
 
     Warns
     -----
@@ -132,6 +134,15 @@ def legacy_trial(subject: Subject, trial: Trial) -> _kernel.LegacyTrial:
         If MTUs have delays of their own, which CEINMS ignores.
     """
     taken = kernel_trial(subject, trial)
+    for kind in PARAMETERS.values():
+        changed = [mtu.name for mtu in subject.mtus if getattr(mtu, kind.attribute) != kind.default]
+        if changed and not kind.in_ceinms:
+            raise DataError(
+                where=Place(subject.path, element=f"<{kind.name}>"),
+                expected=f"{kind.default:g}",
+                got=f"other values of {', '.join(changed)}",
+                hint="CEINMS 0.9 has no such parameter: use another model than the legacy one",
+            )
     delay = subject.mtus[0].em_delay
     ignored = [mtu.name for mtu in subject.mtus if mtu.em_delay != delay]
     if ignored:

@@ -465,7 +465,7 @@ class CalibrationResult:
                 "step": one.step + 1,
                 **{name: getattr(one, name) for name in ("start", "value", "lower", "upper")},
                 "at_bound": one.at_bound,
-                "identifiable": one.certainty and one.certainty.determined,
+                "identifiable": one.certainty and one.certainty.identifiable,
                 "interval_lower": one.interval[0] if one.interval else np.nan,
                 "interval_upper": one.interval[1] if one.interval else np.nan,
             }

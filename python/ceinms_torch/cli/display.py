@@ -134,7 +134,11 @@ def identifiability_summary(found: Identifiability) -> str:
     -------
     str
     """
-    n_known, n_open, n_all = len(found.determined), len(found.undetermined), len(found.parameters)
+    n_known, n_open, n_all = (
+        len(found.identifiable),
+        len(found.unidentifiable),
+        len(found.parameters),
+    )
     return (
         f"{n_known} of {n_all} parameters are identifiable; {n_all - n_known - n_open} are at a "
         f"bound, {n_open} are not identifiable. The moments count as {found.observations:.0f} "
@@ -154,14 +158,14 @@ def identifiability_table(found: Identifiability) -> Table | None:
     -------
     rich.table.Table or None
     """
-    if not found.undetermined:
+    if not found.unidentifiable:
         return None
     table = Table(title="not identifiable", title_justify="left")
     table.add_column("parameter", overflow="fold")
     table.add_column("because", overflow="fold")
     table.add_column("MTUs", overflow="fold")
     rows: dict[tuple[str, str], list[str]] = {}
-    for one in found.undetermined:
+    for one in found.unidentifiable:
         # Blanks let the names of a long group go on in the next line.
         rows.setdefault((one.name, one.reason), []).append(" + ".join(one.mtus))
     for (name, reason), mtus in rows.items():

@@ -257,7 +257,7 @@ def _identifiability_points(result: CalibrationResult) -> Iterator[Point]:
         if most
         else "Do not read physiology from single parameters: most could be others with the same "
         "moments. More trials at other speeds and joint angles, or values shared between MTUs, "
-        "determine more.",
+        "identify more.",
     )
 
 

@@ -38,7 +38,7 @@ def fit_rows(results: Sequence[CalibrationResult]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        With `dof`, `trial`, `role` (calibration or test), `is_mean` and `figures`.
+        With `dof`, `trial`, `role` (calibration or test), `figures`; means also have `is_mean`.
     """
     rows: list[dict[str, Any]] = []
     means = {

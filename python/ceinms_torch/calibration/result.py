@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -330,6 +330,17 @@ class CalibrationResult:
         return tuple(
             one for one in self.tests if not any(map(one.is_of_same_recording, self.trials))
         )
+
+    def through_steps(self) -> Iterator[Iteration]:
+        """Iterate over `history`, its counts going on from step to step."""
+        for item in self.history:
+            before = self.steps[: item.step]
+            yield dataclasses.replace(
+                item,
+                iteration=item.iteration + sum(step.iterations for step in before),
+                evaluations=item.evaluations + sum(step.evaluations for step in before),
+                seconds=item.seconds + sum(step.seconds for step in before),
+            )
 
     @property
     def parameters(self) -> tuple[CalibratedParameter, ...]:

@@ -93,11 +93,11 @@ def summarise(result: CalibrationResult) -> Summary:
             *_fit_points(result),
             *_status_points(result),
             *_bound_points(result),
-            *_identifiability_points(result),
+            *identifiability_points(result),
             *_penalty_points(result),
             *_preference_points(result),
             *_fibre_points(result),
-            *_start_points(result),
+            *start_points(result),
             *_input_points(result),
         ),
     )
@@ -236,7 +236,8 @@ def _bound_points(result: CalibrationResult) -> Iterator[Point]:
     )
 
 
-def _identifiability_points(result: CalibrationResult) -> Iterator[Point]:
+def identifiability_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say how many of the parameters are identifiable."""
     found = result.identifiability
     if found is None:
         yield Point(
@@ -246,13 +247,13 @@ def _identifiability_points(result: CalibrationResult) -> Iterator[Point]:
             advice="Calibrate with --method lm to see which parameters are identifiable.",
         )
         return
-    parameters = found.parameters
-    n_known = sum(not one.reason for one in parameters)
-    most = n_known > 0.5 * len(parameters)
+    n_known, n_open, n_all = map(len, (found.identifiable, found.unidentifiable, found.parameters))
+    most = n_known > 0.5 * n_all
     yield Point(
-        level="good" if n_known == len(parameters) else "note" if most else "warning",
-        text=f"{n_known} of {plural(len(parameters), 'parameter')} can be identified; the moments "
-        f"count as {found.observations:.0f} independent observations.",
+        level="good" if n_known == n_all else "note" if most else "warning",
+        text=f"Of {plural(n_all, 'parameter')}, {n_known} are identifiable, {n_open} are not, and "
+        f"{n_all - n_known - n_open} are at a bound; the moments count as {found.observations:.0f} "
+        "independent observations.",
         advice=""
         if most
         else "Do not read physiology from single parameters: most could be others with the same "
@@ -304,7 +305,8 @@ def _fibre_points(result: CalibrationResult) -> Iterator[Point]:
         )
 
 
-def _start_points(result: CalibrationResult) -> Iterator[Point]:
+def start_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say what the starts of the last step found, if there were several."""
     starts = [
         one.objective
         for one in result.steps[-1].starts

@@ -130,7 +130,7 @@ def test_without_test_trials_nobody_knows(annealed_folder):
 def test_parameters_at_bounds(saved, n_hit, level):
     x = np.full(len(saved.parameters), 0.5)
     x[:n_hit] = 1.0
-    (point,) = found(with_step(saved, x=x), "at a bound")
+    (point,) = found(with_step(saved, x=x), "ended at a bound")
     assert point.level == level
     assert (f"{n_hit} of {len(x)}" in point.text) == (n_hit > 0)
 
@@ -141,8 +141,8 @@ def test_identifiable_parameters_are_counted(saved):
         for i, one in enumerate(saved.identifiability.parameters)
     )
     known = replace(saved.identifiability, parameters=parameters)
-    (point,) = found(replace(saved, identifiability=known), "can be identified")
-    assert f"3 of {len(parameters)} parameters" in point.text
+    (point,) = found(replace(saved, identifiability=known), "are identifiable")
+    assert f"Of {len(parameters)} parameters, 3 are identifiable" in point.text
     assert point.level == "warning"
     assert "Do not read physiology from single parameters" in point.advice
 

@@ -11,7 +11,7 @@ import difflib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,10 +50,6 @@ class Place:
         # A list of columns is in the finding's own words, too.
         column = None if self.column is None or ", " in self.column else self.column
         return ": ".join(filter(None, (head, ", ".join(filter(None, (self.element, column))))))
-
-    def to_dict(self) -> dict[str, str | int | None]:
-        """Return the parts for JSON; the path has forward slashes."""
-        return {**asdict(self), "file": None if self.file is None else self.file.as_posix()}
 
 
 def _place(where: Place | Path | str | None) -> Place:

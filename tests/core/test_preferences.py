@@ -336,4 +336,4 @@ def test_preferences_are_no_data(gait):
         )
         found.append(ct.identifiability(problem, space, space.start()))
     assert found[0] == found[1]
-    assert found[0].undetermined
+    assert found[0].unidentifiable

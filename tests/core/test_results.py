@@ -204,4 +204,8 @@ def test_it_is_one_line_and_a_table_of_a_notebook(result):
 def test_history_is_that_of_the_objective(result):
     last = [item for item in result.history if item.step == len(result.steps) - 1]
     assert result.objective in [item.objective for item in last]
-    assert np.isfinite([item.seconds for item in result.history]).all()
+    through = list(result.through_steps())
+    for name in ("iteration", "evaluations", "seconds"):
+        assert (np.diff([getattr(item, name) for item in through]) >= 0).all()
+    assert through[-1].iteration == result.iterations
+    assert [item.objective for item in through] == [item.objective for item in result.history]

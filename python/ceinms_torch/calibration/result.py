@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -15,7 +15,7 @@ from ceinms_torch.calibration.identifiability import Identifiability, ParameterC
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.io.display import data_frame, html_table, one_line
+from ceinms_torch.io.display import html_table, one_line, optional
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
@@ -23,7 +23,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import Fit, mean_fit
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import Simulation, simulate
-from ceinms_torch.simulation.trial_result import TrialResult
+from ceinms_torch.simulation.trial_result import TrialResult, fit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,7 @@ class Provenance:
     command : str
         The command line that did it; "" from Python.
     findings : tuple of mapping
-        What a check of the input found before, each as `Finding.to_dict` gives it.
+        What a check of the input found before: each `Finding`, ready for JSON.
     warnings : tuple of str
         What was doubtful in the input.
     inputs : mapping of str to str
@@ -317,12 +317,12 @@ class CalibrationResult:
     @property
     def fit(self) -> Fit:
         """Moment errors by calibration trial and DOF."""
-        return {trial.name: trial.fit for trial in self.trials}
+        return fit_of(self.trials)
 
     @property
     def test_fit(self) -> Fit:
         """Moment errors by test trial and DOF."""
-        return {trial.name: trial.fit for trial in self.tests}
+        return fit_of(self.tests)
 
     @property
     def new_tests(self) -> tuple[TrialResult, ...]:
@@ -330,6 +330,17 @@ class CalibrationResult:
         return tuple(
             one for one in self.tests if not any(map(one.is_of_same_recording, self.trials))
         )
+
+    def through_steps(self) -> Iterator[Iteration]:
+        """Iterate over `history`, its counts going on from step to step."""
+        for item in self.history:
+            before = self.steps[: item.step]
+            yield dataclasses.replace(
+                item,
+                iteration=item.iteration + sum(step.iterations for step in before),
+                evaluations=item.evaluations + sum(step.evaluations for step in before),
+                seconds=item.seconds + sum(step.seconds for step in before),
+            )
 
     @property
     def parameters(self) -> tuple[CalibratedParameter, ...]:
@@ -439,7 +450,8 @@ class CalibrationResult:
             for one in (*self.trials, *self.tests)
             for dof, fit in one.fit.items()
         ]
-        return data_frame(rows)
+        frame: pd.DataFrame = optional("pandas").DataFrame(rows)
+        return frame
 
     def parameter_table(self) -> pd.DataFrame:
         """Return the calibrated values as a pandas data frame, one row per MTU and parameter.
@@ -464,14 +476,15 @@ class CalibrationResult:
                 "step": one.step + 1,
                 **{name: getattr(one, name) for name in ("start", "value", "lower", "upper")},
                 "at_bound": one.at_bound,
-                "identifiable": one.certainty and one.certainty.determined,
+                "identifiable": one.certainty and one.certainty.identifiable,
                 "interval_lower": one.interval[0] if one.interval else np.nan,
                 "interval_upper": one.interval[1] if one.interval else np.nan,
             }
             for one in self.parameters
             for mtu in one.mtus
         ]
-        return data_frame(rows)
+        frame: pd.DataFrame = optional("pandas").DataFrame(rows)
+        return frame
 
     def __repr__(self) -> str:
         """Say how it ended, in one line."""
@@ -485,7 +498,6 @@ class CalibrationResult:
         rows = [
             (dof, role, fit.rmse, fit.r2)
             for role, fits in (("calibration", self.fit), ("test", self.test_fit))
-            if fits
             for dof, fit in mean_fit(fits).items()
         ]
         caption = f"{self.label}: {STATUS_SENTENCES[self.status]} Objective {self.objective:.6g}"

@@ -17,11 +17,9 @@ from ceinms_torch.cli.display import (
     CalibrationProgress,
     bounds_table,
     fit_table,
-    identifiability_summary,
     identifiability_table,
     note,
     shown_warnings,
-    starts_line,
     stdout,
     terms_table,
 )
@@ -258,6 +256,7 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
 
 def _show(result: CalibrationResult) -> None:
     from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
+    from ceinms_torch.report.summary import identifiability_points, start_points  # noqa: PLC0415
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
@@ -269,15 +268,13 @@ def _show(result: CalibrationResult) -> None:
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
+    for point in (*identifiability_points(result), *start_points(result)):
+        stdout.print(point.text, soft_wrap=True)
     if result.identifiability is not None:
-        stdout.print(identifiability_summary(result.identifiability))
         open_ones = identifiability_table(result.identifiability)
         if open_ones is not None:
             stdout.print(open_ones)
     place = "" if result.device == "cpu" else f" on {result.device}"
-    starts = starts_line(result)
-    if starts is not None:
-        stdout.print(starts, soft_wrap=True)
     stdout.print(
         f"{result.method}, {result.engine} engine{place}: objective {result.objective:.6g} after "
         f"{result.iterations} iterations, {result.seconds:.2f} s. "

@@ -212,7 +212,7 @@ def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
         if _data_files(trial) in seen:
             text = (
                 f"Test trial '{trial.name}' is calibration trial '{seen[_data_files(trial)]}': how "
-                "well it fits says nothing about unseen trials."
+                "well it fits says nothing about other trials."
             )
             warnings.warn(CeinmsTorchWarning(text, "test-not-unseen"), stacklevel=3)
 

@@ -7,12 +7,9 @@ import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LONGEST = 60  # letters of a value that is shown as it is
 _MOST_ROWS = 40  # of a table in a notebook
@@ -66,27 +63,6 @@ def html_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[obje
         lines[_MOST_ROWS:] = [f'<tr><td colspan="{len(header)}">{rest}</td></tr>']
     head = f"<caption>{html.escape(caption)}</caption><thead>{line(header, 'th')}</thead>"
     return f"<table>{head}<tbody>{''.join(lines)}</tbody></table>"
-
-
-def data_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as a pandas data frame.
-
-    Parameters
-    ----------
-    rows : sequence of mapping of str to object
-        By name of the column.
-
-    Returns
-    -------
-    pandas.DataFrame
-
-    Raises
-    ------
-    ImportError
-        If pandas is not installed.
-    """
-    frame: pd.DataFrame = optional("pandas").DataFrame(list(rows))
-    return frame
 
 
 def optional(package: str) -> Any:

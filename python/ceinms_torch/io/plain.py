@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:
     ----------
     value : object
         Made of dataclasses (those fields that compare), mappings, sequences, arrays, numbers,
-        strings and None.
+        paths, strings and None.
 
     Returns
     -------
@@ -39,6 +39,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, Path):
+        return value.as_posix()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

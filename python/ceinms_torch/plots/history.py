@@ -52,7 +52,7 @@ def plot_history(
     figure, (above, below) = narrow_figure(2, heights=[1.9, 1.9])
     handles: dict[str, Artist | None] = {}
     for i, result in enumerate(results):
-        x = _through_steps(result.history, over)
+        x = _column(list(result.through_steps()), over)
         name = "objective" if len(results) == 1 else result.label
         # Wider alone, for the term of the moments often hides it.
         width = 2.4 if len(results) == 1 else 1.3
@@ -100,14 +100,6 @@ def _columns(history: Sequence[Iteration], name: str) -> Iterator[tuple[str, Flo
     dicts = [getattr(item, name) for item in history]
     for key in dict.fromkeys(key for one in dicts for key in one):
         yield key, np.array([one.get(key, np.nan) for one in dicts])
-
-
-def _through_steps(history: Sequence[Iteration], name: str) -> FloatArray:
-    """Return a count that goes on in every step from the end of the one before."""
-    values, step = _column(history, name), _column(history, "step")
-    for begin in np.flatnonzero(np.diff(step)) + 1:
-        values[begin:] += np.where(step[begin:] == step[begin], values[begin - 1], 0.0)
-    return values
 
 
 def _draw_steps(rows: Sequence[Axes], history: Sequence[Iteration], x: FloatArray) -> None:

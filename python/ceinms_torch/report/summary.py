@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
-from ceinms_torch.simulation.trial_result import TrialResult
+from ceinms_torch.simulation.fit import MomentFit, mean_fit
+from ceinms_torch.simulation.trial_result import TrialResult, fit_of
 
 # What a coefficient of determination is called here. There is no agreement in the field; a report
 # that shows the words shows these limits beside them.
@@ -47,29 +48,6 @@ class Point:
     level: Level
     text: str
     advice: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DofFit:
-    """How well the moments of a DOF are predicted, on average over trials of one kind.
-
-    Parameters
-    ----------
-    dof : str
-        The DOF.
-    n_trial : int
-        Number of trials; 0 without any, all figures then NaN.
-    rmse : float
-        Mean root mean square error [N m].
-    r2, worst_r2 : float
-        Mean and lowest coefficient of determination [-].
-    """
-
-    dof: str
-    n_trial: int
-    rmse: float
-    r2: float
-    worst_r2: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,45 +93,14 @@ def summarise(result: CalibrationResult) -> Summary:
             *_fit_points(result),
             *_status_points(result),
             *_bound_points(result),
-            *_identifiability_points(result),
+            *identifiability_points(result),
             *_penalty_points(result),
             *_preference_points(result),
             *_fibre_points(result),
-            *_start_points(result),
+            *start_points(result),
             *_input_points(result),
         ),
     )
-
-
-def dof_fits(result: CalibrationResult, trials: Sequence[TrialResult]) -> list[DofFit]:
-    """Return how well every DOF is predicted, on average over trials.
-
-    Parameters
-    ----------
-    result : CalibrationResult
-        The calibration.
-    trials : sequence of TrialResult
-        Some of its trials.
-
-    Returns
-    -------
-    list of DofFit
-        Trials with a constant moment have no R² and do not count for it.
-    """
-    fits = []
-    for dof in result.subject.dof_names:
-        r2 = [trial.fit[dof].r2 for trial in trials if math.isfinite(trial.fit[dof].r2)]
-        rmse = [trial.fit[dof].rmse for trial in trials]
-        fits.append(
-            DofFit(
-                dof=dof,
-                n_trial=len(trials),
-                rmse=float(np.mean(rmse)) if rmse else math.nan,
-                r2=float(np.mean(r2)) if r2 else math.nan,
-                worst_r2=min(r2, default=math.nan),
-            )
-        )
-    return fits
 
 
 def r2_word(r2: float) -> str:
@@ -171,10 +118,10 @@ def plural(n: int, what: str) -> str:
 def _headline(result: CalibrationResult) -> str:
     trials = result.new_tests or result.trials
     kind = "test" if result.new_tests else "calibration"
-    fits = dof_fits(result, trials)
+    fits = mean_fit(fit_of(trials)).items()
     by_word: dict[str, list[str]] = {}
-    for fit in sorted(fits, key=lambda fit: math.inf if math.isnan(fit.r2) else -fit.r2):
-        by_word.setdefault(r2_word(fit.r2), []).append(fit.dof)
+    for dof, fit in sorted(fits, key=lambda one: math.inf if math.isnan(one[1].r2) else -one[1].r2):
+        by_word.setdefault(r2_word(fit.r2), []).append(dof)
     words = "; ".join(f"{', '.join(dofs)} {word}" for word, dofs in by_word.items())
     sentence = f"On {plural(len(trials), f'{kind} trial')}, moments are predicted: {words}."
     if not result.new_tests:
@@ -186,16 +133,16 @@ def _headline(result: CalibrationResult) -> str:
 
 
 def _fit_points(result: CalibrationResult) -> Iterator[Point]:
-    calibrated = dof_fits(result, result.trials)
-    tested = dof_fits(result, result.new_tests)
-    for one, other in zip(calibrated, tested, strict=True):
-        judged = other if result.new_tests else one
-        text = f"{one.dof}: on calibration trials {_figures(one)}"
-        if result.new_tests:
-            text += f"; on test trials {_figures(other)}"
-        yield Point(level=_level(judged.r2), text=f"{text}.", advice=_fit_advice(judged))
-        if result.new_tests:
-            yield from _overfit_points(one, other)
+    calibrated, tested = mean_fit(result.fit), mean_fit(fit_of(result.new_tests))
+    for dof, one in calibrated.items():
+        other = tested.get(dof)
+        judged = one if other is None else other
+        text = f"{dof}: on calibration trials {_figures(one, dof, result.trials)}"
+        if other is not None:
+            text += f"; on test trials {_figures(other, dof, result.new_tests)}"
+        yield Point(level=_level(judged.r2), text=f"{text}.", advice=_fit_advice(dof, judged))
+        if other is not None:
+            yield from _overfit_points(dof, one, other)
     if not result.new_tests:
         yield Point(
             level="warning",
@@ -206,9 +153,11 @@ def _fit_points(result: CalibrationResult) -> Iterator[Point]:
     yield from _repeated_points(result)
 
 
-def _figures(fit: DofFit) -> str:
-    r2 = f"R² {fit.r2:.2f} (lowest {fit.worst_r2:.2f})"
-    return f"RMSE {fit.rmse:.3g} N m, {'no R²' if math.isnan(fit.r2) else r2}"
+def _figures(mean: MomentFit, dof: str, trials: Sequence[TrialResult]) -> str:
+    if math.isnan(mean.r2):
+        return f"RMSE {mean.rmse:.3g} N m, no R²"
+    lowest = np.nanmin([trial.fit[dof].r2 for trial in trials])
+    return f"RMSE {mean.rmse:.3g} N m, R² {mean.r2:.2f} (lowest {lowest:.2f})"
 
 
 def _level(r2: float) -> Level:
@@ -217,22 +166,22 @@ def _level(r2: float) -> Level:
     return "note" if r2 >= 0.5 or math.isnan(r2) else "warning"
 
 
-def _fit_advice(fit: DofFit) -> str:
+def _fit_advice(dof: str, fit: MomentFit) -> str:
     if fit.r2 >= 0.0 or math.isnan(fit.r2):
         return ""
     return (
-        f"{fit.dof}: R² below zero means that the mean of the measured moment would be the better "
+        f"{dof}: R² below zero means that the mean of the measured moment would be the better "
         "prediction. Do not use it before the cause is found: sign and unit of moments and moment "
         "arms, EMG that belongs to the MTUs of this DOF, MTUs that are missing."
     )
 
 
-def _overfit_points(one: DofFit, test: DofFit) -> Iterator[Point]:
+def _overfit_points(dof: str, one: MomentFit, test: MomentFit) -> Iterator[Point]:
     is_worse = test.rmse > OVERFIT_RATIO * one.rmse and not test.r2 >= R2_WORDS[0][0]
     if is_worse or test.r2 < one.r2 - OVERFIT_R2:
         yield Point(
             level="warning",
-            text=f"{one.dof} is over-fitted: RMSE goes from {one.rmse:.3g} to {test.rmse:.3g} "
+            text=f"{dof} is over-fitted: RMSE goes from {one.rmse:.3g} to {test.rmse:.3g} "
             f"N m and R² from {one.r2:.2f} to {test.r2:.2f} on test trials.",
             advice="Calibrate on more and on more varied trials, or fewer parameters: muscleGroups "
             "and global instead of single.",
@@ -287,7 +236,8 @@ def _bound_points(result: CalibrationResult) -> Iterator[Point]:
     )
 
 
-def _identifiability_points(result: CalibrationResult) -> Iterator[Point]:
+def identifiability_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say how many of the parameters are identifiable."""
     found = result.identifiability
     if found is None:
         yield Point(
@@ -297,18 +247,18 @@ def _identifiability_points(result: CalibrationResult) -> Iterator[Point]:
             advice="Calibrate with --method lm to see which parameters are identifiable.",
         )
         return
-    parameters = found.parameters
-    n_known = sum(not one.reason for one in parameters)
-    most = n_known > 0.5 * len(parameters)
+    n_known, n_open, n_all = map(len, (found.identifiable, found.unidentifiable, found.parameters))
+    most = n_known > 0.5 * n_all
     yield Point(
-        level="good" if n_known == len(parameters) else "note" if most else "warning",
-        text=f"{n_known} of {plural(len(parameters), 'parameter')} can be identified; the moments "
-        f"count as {found.observations:.0f} independent observations.",
+        level="good" if n_known == n_all else "note" if most else "warning",
+        text=f"Of {plural(n_all, 'parameter')}, {n_known} are identifiable, {n_open} are not, and "
+        f"{n_all - n_known - n_open} are at a bound; the moments count as {found.observations:.0f} "
+        "independent observations.",
         advice=""
         if most
         else "Do not read physiology from single parameters: most could be others with the same "
         "moments. More trials at other speeds and joint angles, or values shared between MTUs, "
-        "determine more.",
+        "identify more.",
     )
 
 
@@ -355,7 +305,8 @@ def _fibre_points(result: CalibrationResult) -> Iterator[Point]:
         )
 
 
-def _start_points(result: CalibrationResult) -> Iterator[Point]:
+def start_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say what the starts of the last step found, if there were several."""
     starts = [
         one.objective
         for one in result.steps[-1].starts

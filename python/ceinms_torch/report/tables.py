@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from ceinms_torch.calibration.result import CalibratedParameter, CalibrationResu
 from ceinms_torch.errors import Place
 from ceinms_torch.plots.identifiability import certainty_class
 from ceinms_torch.plots.moments import dof_names, trial_names, trial_of
-from ceinms_torch.report.summary import DofFit, dof_fits
+from ceinms_torch.simulation.fit import MomentFit, mean_fit
+from ceinms_torch.simulation.trial_result import fit_of
 
 NONE = "–"
 _RMSE = "#.3g"  # three digits, zeros at the end included
@@ -37,49 +38,35 @@ def fit_rows(results: Sequence[CalibrationResult]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        With `dof`, `trial`, `role` (calibration or test), `is_mean` and `figures`.
+        With `dof`, `trial`, `role` (calibration or test), `figures`; means also have `is_mean`.
     """
     rows: list[dict[str, Any]] = []
+    means = {
+        "calibration": [mean_fit(result.fit) for result in results],
+        "test": [mean_fit(fit_of(result.new_tests)) for result in results],
+    }
     for dof in dof_names(results):
-        for role, attribute in (("calibration", "trials"), ("test", "new_tests")):
-            means = [_mean(result, getattr(result, attribute), dof) for result in results]
-            if any(mean is not None and mean.n_trial for mean in means):
-                rows.append(
-                    {
-                        "dof": dof,
-                        "trial": "mean",
-                        "role": role,
-                        "is_mean": True,
-                        "figures": [
-                            [number(one.rmse, _RMSE), number(one.r2, ".3f"), NONE]
-                            if one is not None
-                            else [NONE] * 3
-                            for one in means
-                        ],
-                    }
-                )
-        rows += [_trial_row(results, dof, trial) for trial in trial_names(results)]
+        for role, fits in means.items():
+            if any(dof in one for one in fits):
+                row = _fit_row(dof, "mean", {role}, [one.get(dof) for one in fits])
+                rows.append({**row, "is_mean": True})
+        for name in trial_names(results):
+            trials = [trial_of(result, name) for result in results]
+            found = [None if one is None else one.fit.get(dof) for one in trials]
+            rows.append(_fit_row(dof, name, {one.role for one in trials if one}, found))
     return rows
 
 
-def _mean(result: CalibrationResult, trials: Sequence[Any], dof: str) -> DofFit | None:
-    return next((one for one in dof_fits(result, trials) if one.dof == dof), None)
-
-
-def _trial_row(results: Sequence[CalibrationResult], dof: str, name: str) -> dict[str, Any]:
-    figures, roles = [], set()
-    for result in results:
-        trial = trial_of(result, name)
-        fit = None if trial is None else trial.fit.get(dof)
-        if trial is None or fit is None:
-            figures.append([NONE] * 3)
-            continue
-        roles.add(trial.role)
-        figures.append(
-            [number(fit.rmse, _RMSE), number(fit.r2, ".3f"), number(fit.r2_correlation, ".3f")]
-        )
-    role = " or ".join(sorted(roles))
-    return {"dof": dof, "trial": name, "role": role, "is_mean": False, "figures": figures}
+def _fit_row(
+    dof: str, trial: str, roles: Collection[str], fits: Sequence[MomentFit | None]
+) -> dict[str, Any]:
+    figures = [
+        [NONE] * 3
+        if one is None
+        else [number(one.rmse, _RMSE), number(one.r2, ".3f"), number(one.r2_correlation, ".3f")]
+        for one in fits
+    ]
+    return {"dof": dof, "trial": trial, "role": " or ".join(sorted(roles)), "figures": figures}
 
 
 def interval(one: CalibratedParameter) -> str:

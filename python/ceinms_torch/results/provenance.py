@@ -12,6 +12,7 @@ from ceinms_torch.calibration.result import CalibrationResult, Provenance
 from ceinms_torch.inputs.checks.findings import CheckReport
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.paths import relative_text
+from ceinms_torch.io.plain import plain
 from ceinms_torch.io.source import Source
 
 
@@ -53,7 +54,7 @@ def with_provenance(
         result,
         provenance=Provenance(
             command=command,
-            findings=tuple(findings.to_dict()["findings"]) if findings else (),
+            findings=tuple(plain(findings.findings)) if findings else (),
             warnings=tuple(warnings),
             inputs=file_hashes(sources, None if folder is None else folder.setup.path),
             versions=versions(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.source import Source
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.fit import MomentFit, moment_fit
+from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
 from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries, excitation_series, measured_series
@@ -140,3 +141,8 @@ def trial_kind(name: str) -> str:
         "squat"; the name itself where nothing would be left.
     """
     return re.sub(r"([\W_]+[A-Za-z]*|)\d+$", "", name) or name
+
+
+def fit_of(trials: Iterable[TrialResult]) -> Fit:
+    """Return the moment errors of trials by name and DOF."""
+    return {trial.name: trial.fit for trial in trials}

@@ -252,7 +252,9 @@ class _Judge:
             seconds=result.seconds,
             evaluations=result.evaluations,
             status=result.status,
-            history=_history(result),
+            history=tuple(
+                (one.evaluations, one.seconds, one.objective) for one in result.through_steps()
+            ),
             fit=result.fit,
             test_fit=result.with_tests(self._tests.values()).test_fit,
             parameters=self._normalised(result.subject),
@@ -276,18 +278,3 @@ class _Judge:
             value = getattr(mtu, PARAMETERS[one.kind].attribute)
             shares.append((value - one.lower) / width if width > 0.0 else 0.0)
         return tuple(shares)
-
-
-def _history(result: CalibrationResult) -> tuple[tuple[int, float, float], ...]:
-    """Return evaluations, seconds and objective, going on from step to step."""
-    points = []
-    evaluations, seconds = 0, 0.0
-    for number, step in enumerate(result.steps):
-        points += [
-            (evaluations + item.evaluations, seconds + item.seconds, item.objective)
-            for item in result.history
-            if item.step == number
-        ]
-        evaluations += step.evaluations
-        seconds += step.seconds
-    return tuple(points)

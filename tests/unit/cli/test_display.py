@@ -41,9 +41,12 @@ def test_fit_table_keeps_every_name_and_number(width):
 
 
 def result(*components):
-    names = ("name", "mtus", "at_bound")
-    parameters = [SimpleNamespace(**dict(zip(names, one, strict=True))) for one in components]
-    return SimpleNamespace(parameters=parameters)
+    return SimpleNamespace(
+        parameters=[
+            SimpleNamespace(name=kind, mtus=names, at_bound=bound)
+            for kind, names, bound in components
+        ]
+    )
 
 
 NAMES = [f"muscle_of_the_leg_{i}_r" for i in range(40)]

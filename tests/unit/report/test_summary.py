@@ -7,9 +7,9 @@ import pytest
 
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.result import Provenance
-from ceinms_torch.report.summary import dof_fits, r2_word, summarise
+from ceinms_torch.report.summary import r2_word, summarise
 from ceinms_torch.results.read import load_result
-from ceinms_torch.simulation.fit import MomentFit
+from ceinms_torch.simulation.fit import MomentFit, mean_fit
 from helpers import DOF_NAMES
 
 
@@ -41,11 +41,22 @@ def found(result, text):
 
 
 def test_fit_is_averaged_over_trials(saved):
-    (fit, _) = dof_fits(saved, saved.trials)
-    values = [trial.fit[fit.dof] for trial in saved.trials]
+    (dof, fit), _ = mean_fit(saved.fit).items()
+    values = [trial.fit[dof] for trial in saved.trials]
     assert fit.rmse == pytest.approx(sum(one.rmse for one in values) / 2)
     assert fit.r2 == pytest.approx(sum(one.r2 for one in values) / 2)
-    assert fit.worst_r2 == min(one.r2 for one in values)
+    (point,) = found(saved, f"{dof}: on calibration trials")
+    assert f"R² {fit.r2:.2f} (lowest {min(one.r2 for one in values):.2f})" in point.text
+
+
+def test_what_a_trial_does_not_have_does_not_count():
+    fits = [
+        MomentFit(rmse=rmse, r2=r2, r2_correlation=0.5)
+        for rmse, r2 in ((1.0, 0.4), (3.0, float("nan")))
+    ]
+    mean = mean_fit({"one": {"knee": fits[0]}, "two": {"knee": fits[1]}})["knee"]
+    assert (mean.rmse, mean.r2, mean.r2_correlation) == (2.0, 0.4, 0.5)
+    assert mean_fit({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +130,7 @@ def test_without_test_trials_nobody_knows(annealed_folder):
 def test_parameters_at_bounds(saved, n_hit, level):
     x = np.full(len(saved.parameters), 0.5)
     x[:n_hit] = 1.0
-    (point,) = found(with_step(saved, x=x), "at a bound")
+    (point,) = found(with_step(saved, x=x), "ended at a bound")
     assert point.level == level
     assert (f"{n_hit} of {len(x)}" in point.text) == (n_hit > 0)
 
@@ -130,8 +141,8 @@ def test_identifiable_parameters_are_counted(saved):
         for i, one in enumerate(saved.identifiability.parameters)
     )
     known = replace(saved.identifiability, parameters=parameters)
-    (point,) = found(replace(saved, identifiability=known), "can be identified")
-    assert f"3 of {len(parameters)} parameters" in point.text
+    (point,) = found(replace(saved, identifiability=known), "are identifiable")
+    assert f"Of {len(parameters)} parameters, 3 are identifiable" in point.text
     assert point.level == "warning"
     assert "Do not read physiology from single parameters" in point.advice
 

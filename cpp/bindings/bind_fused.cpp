@@ -248,6 +248,9 @@ void bind_problem(py::module_& module) {
             {
               const py::gil_scoped_release release;
               problem.normal_equations(at.data(), by_x, products);
+              const std::size_t n = at.size();
+              for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t j = i + 1; j < n; ++j) products[j * n + i] = products[i * n + j];
             }
             return std::pair(gradient, matrix);
           },

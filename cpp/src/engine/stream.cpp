@@ -36,10 +36,6 @@ void check_delays(const double* parameters, std::size_t n_mtu, double longest) {
   }
 }
 
-std::size_t whole_packs(std::size_t n, std::size_t width) {
-  return (n + width - 1) / width * width;
-}
-
 void fill(AlignedBuffer& buffer, double value) noexcept {
   std::fill(buffer.data(), buffer.data() + buffer.size(), value);
 }
@@ -55,7 +51,7 @@ Stream::Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves
       rate_(setup.rate),
       longest_delay_(setup.longest_delay),
       n_mtu_(setup.n_mtu),
-      n_lane_(whole_packs(n_mtu_, backend.width)) {
+      n_lane_(backend.in_whole_packs(n_mtu_)) {
   if (n_mtu_ == 0 || setup.parameters.size() != n_parameter_kind * n_mtu_)
     throw InputError("parameters", std::to_string(n_parameter_kind) + " for each of at least one MTU",
                      std::to_string(setup.parameters.size()));

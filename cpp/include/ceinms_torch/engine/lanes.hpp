@@ -85,7 +85,8 @@ inline constexpr std::size_t n_state_row = 13;
 
 /// Sensitivities by at most this many parameters at a time: all kinds that shape the trajectory.
 /// Those by the others are free, see kernel::ParameterRole.
-inline constexpr std::size_t max_sensitivities = kernel::n_shape_kind;
+inline constexpr std::size_t max_sensitivities =
+    kernel::n_parameter_kind - kernel::count_of(kernel::ParameterRole::scale);
 
 /// The engine for one instruction set. `parameters` are always (n_parameter_kind, width).
 struct Backend {

@@ -107,12 +107,14 @@ struct SensitivityOutput {
                                  step.state.activation.value, step.state.mtu_length.value},
                                 step.tendon_strain.value,
                                 step.mtu_force.value});
-    for (std::size_t i = 0; i < n_kind; ++i) {
+    // Indices that are known when it is compiled: the partials stay in registers.
+    kernel::detail::for_partials<N, kernel::all_partials<N>>([&](auto i) {
+      if (i >= n_kind) return;
       const std::size_t row = (k - first) * n_kind + i;
       put(result.fibre_length, row, step.state.fibre_length.partial[i]);
       put(result.tendon_strain, row, step.tendon_strain.partial[i]);
       put(result.mtu_force, row, step.mtu_force.partial[i]);
-    }
+    });
   }
 };
 

@@ -87,7 +87,8 @@ inline constexpr std::size_t n_state_row = 13;
 
 /// Sensitivities by at most this many parameters at a time: all kinds that shape the trajectory.
 /// Those by the others are free, see kernel::ParameterRole.
-inline constexpr std::size_t max_sensitivities = kernel::n_shape_kind;
+inline constexpr std::size_t max_sensitivities =
+    kernel::n_parameter_kind - kernel::count_of(kernel::ParameterRole::scale);
 
 /// Rows of the table in which a pack of lanes keeps what `sensitivities` goes on from: each number
 /// of a state with its derivatives. All zeros is rest.

@@ -18,21 +18,49 @@ namespace ceinms_torch::kernel {
 
 namespace detail {
 
-/// Inputs of the forces by which the sweep differentiates: the state, what an Mtu derives from its
-/// parameters, and the parameters themselves. Those that no force reads cost nothing: they are in
-/// no mask.
+/// Inputs of the forces over F0 S by which the sweep differentiates: the state, what an Mtu derives
+/// from its parameters, and the parameters with the role `force`.
 enum : std::size_t {
   g_length,
   g_velocity,
   g_activation,
   g_thickness,
   g_peak_velocity,
-  g_parameter  ///< the first; see input_of
+  g_parameter  ///< the first of them
 };
+inline constexpr std::size_t n_input = g_parameter + count_of(ParameterRole::force);
+
+/// Place of a parameter among the inputs; n_input if it is none.
 constexpr std::size_t input_of(ParameterKind kind) noexcept {
-  return g_parameter + index_of(kind);
+  constexpr auto role = ParameterRole::force;
+  const std::size_t i = index_of(kind);
+  return parameter_roles[i] == role ? g_parameter + count_of(role, i) : n_input;
 }
-inline constexpr std::size_t n_input = g_parameter + n_parameter_kind;
+
+/// Parameters, each with a place below N a variable of its own. An equation that reads one of the
+/// others does not compile: it is in want of its role.
+template <class T, std::size_t N, std::size_t (*place)(ParameterKind) noexcept>
+struct Variables {
+  struct None {};
+  template <ParameterKind kind>
+  static auto make(const auto& value) {
+    if constexpr (place(kind) < N)
+      return variable<place(kind), N>(math::lift<T>(value),
+                                      math::lift<T>(std::decay_t<decltype(value)>(1.0)));
+    else
+      return None{};
+  }
+#define CEINMS_TORCH_MEMBER(name, role) decltype(make<ParameterKind::name>(T{})) name;
+  CEINMS_TORCH_PARAMETER_KINDS(CEINMS_TORCH_MEMBER)
+#undef CEINMS_TORCH_MEMBER
+
+  template <class R>
+  static Variables of(const MtuParameters<R>& p) {
+#define CEINMS_TORCH_MAKE(name, role) make<ParameterKind::name>(p.name),
+    return {CEINMS_TORCH_PARAMETER_KINDS(CEINMS_TORCH_MAKE)};
+#undef CEINMS_TORCH_MAKE
+  }
+};
 
 /// The part of an Mtu that forces over F0 S read, each member a variable of its own over T: the
 /// number type R, or a Dual of it that carries a direction.
@@ -41,24 +69,15 @@ struct SeededMtu {
   template <std::size_t I>
   using Input = Dual<T, n_input, 1U << I>;
 
-  struct Parameters {
-#define CEINMS_TORCH_INPUT(name, role) Input<input_of(ParameterKind::name)> name;
-    CEINMS_TORCH_PARAMETER_KINDS(CEINMS_TORCH_INPUT)
-#undef CEINMS_TORCH_INPUT
-  } parameters;
+  Variables<T, n_input, input_of> parameters;
   Input<g_thickness> thickness;
   Input<g_peak_velocity> peak_velocity;
   double peak_force = 1.0;
 
   explicit SeededMtu(const Mtu<R>& mtu)
-      : parameters{
-#define CEINMS_TORCH_SEED(name, role) seed<input_of(ParameterKind::name)>(mtu.parameters.name),
-            CEINMS_TORCH_PARAMETER_KINDS(CEINMS_TORCH_SEED)
-#undef CEINMS_TORCH_SEED
-        },
+      : parameters(Variables<T, n_input, input_of>::of(mtu.parameters)),
         thickness(seed<g_thickness>(mtu.thickness)),
-        peak_velocity(seed<g_peak_velocity>(mtu.peak_velocity)) {
-  }
+        peak_velocity(seed<g_peak_velocity>(mtu.peak_velocity)) {}
 
   template <std::size_t I>
   static Input<I> seed(const R& value) {
@@ -95,32 +114,38 @@ struct StepAdjoint {
   R w_mtu_length = 0.0;
 };
 
-/// Adjoints of an MTU's parameters and of what the forward pass derives from them.
+/// Adjoints of what the forces and the activation are computed from.
 template <class R>
 struct MtuAdjoint {
-  std::array<R, n_input> of_input{};
-  R beta1 = 0.0;
-  R beta2 = 0.0;
+  std::array<R, n_input> of_input{};  ///< those of the state are not used
   R peak_force = 0.0;
   R least_length = 0.0;
   R denominator_limit = 0.0;
+  R shape_factor = 0.0;
+  R beta1 = 0.0;
+  R beta2 = 0.0;
 
   /// Chain rule to the parameters, through what Mtu and ActivationFilter derive from them.
   MtuParameters<R> gradient(const Mtu<R>& mtu) const {
-    std::array<R, n_input> sum = of_input;
-    const auto add = [&](const R& adjoint, const auto& quantity) {
-      for_partials<n_input, std::decay_t<decltype(quantity)>::mask>(
-          [&](auto i) { sum[i] += adjoint * quantity.partial[i]; });
+    constexpr std::size_t n = n_parameter_kind;
+    const auto p = Variables<R, n, index_of>::of(mtu.parameters);
+    std::array<R, n> sum{};
+    const auto add = [&]<unsigned M>(const R& adjoint, const Dual<R, n, M>& quantity) {
+      for_partials<n, M>([&](auto i) { sum[i] += adjoint * quantity.partial[i]; });
     };
-    const auto p = SeededMtu<R, R>(mtu).parameters;
     add(of_input[g_thickness], thickness_of(p));
     add(of_input[g_peak_velocity], peak_velocity_of(p));
     add(peak_force, peak_force_of(p));
     add(least_length, least_fibre_length_of(p, thickness_of(p)));
     add(denominator_limit, denominator_limit_of(p));
+    add(shape_factor, p.shape_factor);
     add(beta1, p.c1 + p.c2);
     add(beta2, p.c1 * p.c2);
-    return MtuParameters<R>::from([&](auto kind) { return sum[input_of(kind)]; });
+    return MtuParameters<R>::from([&](auto kind) {
+      R result = sum[index_of(kind)];
+      if constexpr (input_of(kind) < n_input) result += of_input[input_of(kind)];
+      return result;
+    });
   }
 };
 
@@ -144,7 +169,7 @@ class ActivationAdjoint {
   void step(std::size_t k, const R& of_activation) {
     const std::size_t n = input_.n_run_in() + k;
     const auto a = activation_at_(variable<1, 2>(trace_.sample(n), R(1.0)));
-    adjoint_.of_input[input_of(ParameterKind::shape_factor)] += of_activation * a.partial[0];
+    adjoint_.shape_factor += of_activation * a.partial[0];
     sample(n, of_activation * a.partial[1]);
   }
 

@@ -271,11 +271,29 @@ struct Number<Dual<T, N, M>> {
 
 namespace math {
 
-/// A factor times a curve: value and slope are multiplied, instead of every partial.
+/// A factor times a curve and its slope. The factor is multiplied as far inside as it can be, since
+/// there are more partials than values.
+template <class Table, class T>
+std::pair<T, T> scaled_lookup_with_slope(const Table& table, const T& x, const T& factor) {
+  const auto [value, slope] = Number<T>::lookup_with_slope(table, x);
+  return {factor * value, factor * slope};
+}
+
+template <class Table, class T, std::size_t N, unsigned M>
+std::pair<Dual<T, N, M>, Dual<T, N, M>> scaled_lookup_with_slope(const Table& table,
+                                                                 const Dual<T, N, M>& x,
+                                                                 const Dual<T, N, M>& factor) {
+  const auto [value, slope, curvature] = Number<T>::lookup_with_curvature(table, x.value);
+  const T scaled_slope = factor.value * slope;
+  return {detail::chain(T(factor.value * value), scaled_slope, x, value, factor),
+          detail::chain(scaled_slope, T(factor.value * curvature), x, slope, factor)};
+}
+
+/// A factor times a curve.
 template <class Table, class T, std::size_t N, unsigned M, detail::ConstantFor<T> F>
 Dual<T, N, M> scaled_lookup(const Table& table, const Dual<T, N, M>& x, const F& factor) {
-  const auto [value, slope] = Number<T>::lookup_with_slope(table, x.value);
-  return detail::chain(T(factor * value), T(factor * slope), x);
+  const auto [value, slope] = scaled_lookup_with_slope(table, x.value, T(factor));
+  return detail::chain(value, slope, x);
 }
 
 template <class Table, class T, std::size_t N, unsigned A, unsigned B>

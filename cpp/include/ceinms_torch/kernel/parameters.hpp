@@ -8,10 +8,11 @@
 
 namespace ceinms_torch::kernel {
 
-/// What a parameter does.
+/// What a parameter does, and so how derivatives by it are got.
 enum class ParameterRole {
-  shape,  ///< it shapes activation or trajectory
-  scale   ///< a factor of the MTU force that nothing else sees: derivatives by it are free
+  shape,  ///< it shapes activations or trajectories
+  force,  ///< so it does, and the force over F0 S is computed from it itself: see adjoint.hpp
+  scale   ///< a factor of the force that nothing else sees: derivatives by it are free
 };
 
 /// A line is a kind, X(name, role): in the order CEINMS enumerates them (reference D.2), then those
@@ -21,15 +22,15 @@ enum class ParameterRole {
   X(c1, shape)                       /* recursive coefficient C1 [-], |c1| < 1 */            \
   X(c2, shape)                       /* recursive coefficient C2 [-], |c2| < 1 */            \
   X(shape_factor, shape)             /* A of eq. (2) [-], -3..0 */                           \
-  X(optimal_fibre_length, shape)     /* lmo [m], > 0 */                                      \
+  X(optimal_fibre_length, force)     /* lmo [m], > 0 */                                      \
   X(pennation_angle, shape)          /* alpha0 at lmo [rad], 0..pi/2 */                      \
-  X(tendon_slack_length, shape)      /* lts [m], > 0 */                                      \
+  X(tendon_slack_length, force)      /* lts [m], > 0 */                                      \
   X(max_isometric_force, scale)      /* F0 [N], > 0 */                                       \
   X(max_contraction_velocity, shape) /* vmax [lmo/s], > 0 */                                 \
   X(strength_coefficient, scale)     /* S [-], > 0 */                                        \
   X(em_delay, shape)                 /* d^em [s] */                                          \
-  X(damping, shape)                  /* d^m of eq. (3) [-], > 0 for the Rosenbrock tendon */ \
-  X(percentage_change, shape)        /* g [-]: optimal length grows by g (1 - a) */          \
+  X(damping, force)                  /* d^m of eq. (3) [-], > 0 for the Rosenbrock tendon */ \
+  X(percentage_change, force)        /* g [-]: optimal length grows by g (1 - a) */          \
   /* One line is all that a kind needs here. */
 
 /// Rows of every (n_parameter_kind, n_mtu) parameter matrix.
@@ -57,12 +58,12 @@ constexpr bool only_scales(ParameterKind kind) noexcept {
   return parameter_roles[index_of(kind)] == ParameterRole::scale;
 }
 
-/// How many kinds shape the trajectory.
-inline constexpr std::size_t n_shape_kind = [] {
-  std::size_t n = 0;
-  for (const ParameterRole role : parameter_roles) n += role == ParameterRole::shape;
-  return n;
-}();
+/// How many of the first kinds have a role.
+constexpr std::size_t count_of(ParameterRole role, std::size_t n = n_parameter_kind) noexcept {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < n; ++i) count += parameter_roles[i] == role;
+  return count;
+}
 
 /// A kind that is known at compile time; converts to ParameterKind.
 template <ParameterKind kind>

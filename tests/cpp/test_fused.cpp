@@ -287,7 +287,7 @@ std::vector<ParameterKind> shape_kinds() {
 
 TEST_CASE("sensitivities and the reverse sweep are one derivative") {
   // The last trial goes on in a second window.
-  const Case data(std::vector<std::size_t>{17, 1, Workspace::window + 9});
+  const Case data(std::vector<std::size_t>{17, 1, 256 + 9});
   using Kind = ParameterKind;
   const std::vector<std::vector<Kind>> choices{
       {Kind::tendon_slack_length},
@@ -328,7 +328,7 @@ TEST_CASE("sensitivities and the reverse sweep are one derivative") {
       std::vector<std::size_t> starts;
       workspace.sensitivities(data.parameters.data(), kinds, add,
                               [&](const auto& steps) { starts.push_back(steps.first); });
-      REQUIRE(starts == std::vector<std::size_t>{0, Workspace::window});
+      REQUIRE(starts == std::vector<std::size_t>{0, workspace.window()});
       for (const Kind kind : kinds)
         for (std::size_t mtu = 0; mtu < n_mtu; ++mtu) {
           const std::size_t i = index_of(kind) * n_mtu + mtu;

@@ -101,10 +101,8 @@ void Problem::add_products(const Band& band, const StepRange& steps) {
   const std::size_t n = dof.components.size() + 1;
   if (steps.first == 0)
     std::fill(dof.gram.data() + band.first * n, dof.gram.data() + band.end * n, 0.0);
-  for (std::size_t k = 0; k < dof.length; k += engine::Workspace::window)
-    workspace_.layout().backend().dense->add_gram(
-        dof.rows.data() + k, n, dof.stride, std::min(dof.length - k, engine::Workspace::window),
-        band.first, band.end, dof.gram.data());
+  workspace_.layout().backend().dense->add_gram(dof.rows.data(), n, dof.stride, dof.length,
+                                                band.first, band.end, dof.gram.data());
 }
 
 /// Twice the sums of a DOF. The residuals are the last row, so that products with it are the

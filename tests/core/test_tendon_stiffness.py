@@ -86,6 +86,6 @@ def test_the_model_of_ceinms_refuses_it():
     trial = make_trial(subject, "trial", n_step=5)
     tendon = ct.Tendon(kind="stiff")
     with pytest.raises(
-        ct.DataError, match=r"tendonStiffness.*expected 1, got other values of mtu1"
+        ct.DataError, match=r"tendonStiffness.*expected 1, got other values"
     ):
         simulate_legacy(subject, trial, tendon=tendon, activation="exponential")

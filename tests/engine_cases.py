@@ -53,7 +53,7 @@ def make_subject(mtus, *, curves=True):
         "em_delay": 0.0152,
         "damping": 0.1,
         "percentage_change": 0.15,
-        "tendon_stiffness": 1.1,
+        "tendon_stiffness": 1.0,
     }
     assert set(usual) == {kind.attribute for kind in PARAMETERS.values()}
     names = [f"mtu{i}" for i in range(len(mtus))]

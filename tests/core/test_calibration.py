@@ -155,8 +155,13 @@ def test_objective_falls(tendon):
     assert result.tendon == ("stiff" if tendon == "stiff" else "rosenbrockElastic")
 
 
-@pytest.mark.parametrize("tendon", ["stiff", "rosenbrockElastic"])
-@pytest.mark.parametrize("kind", PARAMETER_KINDS)
+@pytest.mark.parametrize(
+    ("tendon", "kind"),
+    [
+        *(("stiff", kind) for kind in PARAMETER_KINDS if kind != "tendonStiffness"),
+        *(("rosenbrockElastic", kind) for kind in PARAMETER_KINDS),
+    ],
+)
 def test_every_kind_of_parameter_moves(kind, tendon):
     plan = make_plan(kind, tendon=tendon)
     result = calibrate(SUBJECT, TRIALS, plan)

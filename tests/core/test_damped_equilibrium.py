@@ -31,7 +31,7 @@ class Reference:
 
     def __init__(self, subject, index, time, activation, mtu_length):
         self.mtu = subject.mtus[index]
-        self.change = subject.parameters()[-1, index]
+        self.change = self.mtu.percentage_change
         self.curves = curve_tables(subject)
         self.inputs = (time, activation, mtu_length)
 
@@ -48,7 +48,7 @@ class Reference:
         muscle *= value_of(velocity, norm_velocity) * a
         muscle += value_of(passive, length / optimal) + self.mtu.damping * norm_velocity
         strain = (lmt - length * self.cosine(length)) / slack - 1.0
-        return value_of(tendon, strain), muscle * self.cosine(length)
+        return self.mtu.tendon_stiffness * value_of(tendon, strain), muscle * self.cosine(length)
 
     def imbalance(self, t, length, norm_velocity):
         tendon, muscle = self.forces(t, length, norm_velocity)

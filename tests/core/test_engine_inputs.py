@@ -8,6 +8,7 @@ import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
 from ceinms_torch.errors import DataError
+from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.simulation.batch import batch_arrays
 from ceinms_torch.simulation.trial_input import trial_arrays
 from engine_cases import kernel_arguments, make_subject, make_trial, run_arrays, torch_curves
@@ -137,9 +138,9 @@ def test_batch_takes_tensors_only(name):
 
 def test_simulate_refuses_a_matrix_of_another_shape():
     matrix = torch.from_numpy(SUBJECT.parameters())
-    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 2\], got \[11, 2\]"):
-        simulate(parameters=matrix[:11])
-    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 2\], got \[12, 1\]"):
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[13, 2\], got \[12, 2\]"):
+        simulate(parameters=matrix[:12])
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[13, 2\], got \[13, 1\]"):
         simulate(parameters=matrix[:, :1])
 
 
@@ -399,11 +400,11 @@ def faulty_problems():
     yield "no rows", {"trial": {"excitation": TRIAL.excitation[:0]}}
     yield "no trial", {"trials": []}
     yield "no thread", {"threads": 0}
-    yield "no MTU", {"start": np.zeros((12, 0))}
+    yield "no MTU", {"start": np.zeros((len(PARAMETER_KINDS), 0))}
     yield "NaN parameter", {"start": spoilt(SUBJECT.parameters(), np.nan)}
     yield "infinite bound", {"upper": np.array([2.5, np.inf])}
     yield "inverted bound", {"upper": np.array([0.4, 0.15])}
-    yield "slot", {"slot": np.array([16, 17, 24])}
+    yield "slot", {"slot": np.array([16, 17, SUBJECT.parameters().size])}
     yield "slot twice", {"slot": np.array([16, 17, 16])}
     yield "component", {"component": np.array([0, 0, -1])}
     yield "no component for a slot", {"component": np.array([0, 1])}

@@ -85,7 +85,5 @@ def test_the_model_of_ceinms_refuses_it():
     subject = make_subject([{"tendon_stiffness": 1.0}, {"tendon_stiffness": 1.5}])
     trial = make_trial(subject, "trial", n_step=5)
     tendon = ct.Tendon(kind="stiff")
-    with pytest.raises(
-        ct.DataError, match=r"tendonStiffness.*expected 1, got other values"
-    ):
+    with pytest.raises(ct.DataError, match=r"tendonStiffness.*expected 1, got other values"):
         simulate_legacy(subject, trial, tendon=tendon, activation="exponential")

@@ -26,7 +26,7 @@ from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start, StepResult
-from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
@@ -89,6 +89,16 @@ class Calibration:
 
     def check(self) -> None:
         """Refuse data, a plan or options that cannot be calibrated."""
+        # Before anything of torch is loaded, which takes a second.
+        if self.engine == "tensor" and (
+            self.polish or isinstance(self.options, LevenbergMarquardt)
+        ):
+            raise OptionError(
+                where="method",
+                expected="adamw or lbfgs on the tensor engine",
+                got="lm",
+                hint="Levenberg-Marquardt needs the fused engine",
+            )
         check_inputs(self.subject, self.trials, self.plan)
 
     def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
@@ -226,7 +236,10 @@ class Calibration:
         minimum, starts = self.search(number, space, problems, report_to)
         if not math.isfinite(minimum.objective):
             raise DataError(
-                where=f"calibration step {number + 1}",
+                where=Place(
+                    trial=", ".join(trial.name for trial in self.trials),
+                    element=f"calibration step {number + 1}",
+                ),
                 expected=f"a finite objective {self.finite_where}",
                 got="NaN or infinity",
                 hint="check lengths, moment arms and start values of all MTUs",

@@ -41,8 +41,9 @@ def test_wrong_order_says_which(tiny_folder):
     assert str(error) == (
         f"{error.where}: expected <emDelay> or <c1> at this place, got <c2>. The order inside "
         "<mtu> is name, emDelay (optional), c1, c2, shapeFactor, activationScale "
-        "(optional), optimalFibreLength, pennationAngle, tendonSlackLength, maxContractionVelocity "
-        "(optional), damping (optional), maxIsometricForce, strengthCoefficient."
+        "(optional), optimalFibreLength, pennationAngle, tendonSlackLength, tendonStiffness "
+        "(optional), maxContractionVelocity (optional), damping (optional), maxIsometricForce, "
+        "strengthCoefficient."
     )
 
 

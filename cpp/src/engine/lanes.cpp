@@ -235,10 +235,11 @@ void sensitivities(const CurveViews& curves, const double* parameters, const Lan
   constexpr std::size_t some = 8;
   static_assert(some < max_sensitivities);
   bool with_delay = false;
-  for (std::size_t i = 0; i < window.n_kind; ++i) with_delay |= window.kinds[i] == ParameterKind::em_delay;
+  for (std::size_t i = 0; i < window.n_kind; ++i)
+    with_delay |= window.kinds[i] == ParameterKind::em_delay;
   const auto run = window.n_kind <= usual && !with_delay ? &simulate_sensitivities<usual, false>
                    : window.n_kind <= some               ? &simulate_sensitivities<some, true>
-                                    : &simulate_sensitivities<max_sensitivities, true>;
+                                           : &simulate_sensitivities<max_sensitivities, true>;
   run(curves, parameters, block, options, window, state, trace, result);
 }
 

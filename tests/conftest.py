@@ -54,7 +54,7 @@ def tiny_folder(tmp_path):
 
 @pytest.fixture(scope="session")
 def saved_folder(tmp_path_factory):
-    """A short calibration by gradient with an unseen trial; not to be changed."""
+    """A short calibration by gradient with a test trial; not to be changed."""
     path = tmp_path_factory.mktemp("saved")
     folder = write_tiny_folder(path / "subject", tendon="<rosenbrockElastic/>", n_trial=3)
     edit(folder / "calibration.xml", " trial3/inputData.xml", "")
@@ -65,7 +65,7 @@ def saved_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def annealed_folder(tmp_path_factory):
-    """A short annealing on one trial, without derivatives and without unseen trials."""
+    """A short annealing on one trial, without derivatives and without test trials."""
     path = tmp_path_factory.mktemp("annealed")
     folder = write_tiny_folder(path / "subject", n_trial=1)
     _calibrate(folder, path / "annealing", "--method", "annealing")

@@ -7,12 +7,12 @@ import torch
 
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import trial_batch
 from ceinms_torch.simulation.curves import curve_tables
-from ceinms_torch.simulation.simulate import excitation_rate, mtu_velocity
+from ceinms_torch.simulation.trial_input import trial_arrays
 from helpers import CURVES
 
 QUANTITIES = (
@@ -53,8 +53,9 @@ def make_subject(mtus, *, curves=True):
         "em_delay": 0.0152,
         "damping": 0.1,
         "percentage_change": 0.15,
+        "tendon_stiffness": 1.0,
     }
-    assert set(usual) == set(PARAMETER_ATTRIBUTES.values())
+    assert set(usual) == {kind.attribute for kind in PARAMETERS.values()}
     names = [f"mtu{i}" for i in range(len(mtus))]
     points = {
         name: Curve(name=name, x=tuple(map(float, x.split())), y=tuple(map(float, y.split())))
@@ -161,25 +162,30 @@ def torch_curves(subject):
 
 
 def kernel_arguments(subject, trial, *, tendon="rosenbrock", filter_start="ceinms"):
-    """Return the arguments of ``_kernel.simulate``."""
+    """Return the arguments of `run_arrays`."""
     return {
         "tables": curve_tables(subject),
         "parameters": subject.parameters(),
-        "time": trial.time,
-        "mtu_length": trial.mtu_length,
-        "mtu_velocity": mtu_velocity(trial),
-        "moment_arm": trial.moment_arm,
-        "excitation": trial.excitation,
-        "excitation_start": float(trial.excitation_time[0]),
-        "excitation_rate": excitation_rate(trial),
+        **trial_arrays(trial),
         "tendon": tendon,
         "filter_start": filter_start,
     }
 
 
+def run_arrays(tables, parameters, tendon, filter_start, **arrays):
+    """Return what the double-precision kernel makes of a trial's arrays, by quantity."""
+    return _kernel.simulate(
+        tables=tables,
+        parameters=parameters,
+        trial=_kernel.Trial(**arrays),
+        tendon=tendon,
+        filter_start=filter_start,
+    )
+
+
 def run_kernel(subject, trial, **options):
     """Return what the double-precision kernel makes of a trial, by quantity."""
-    return _kernel.simulate(**kernel_arguments(subject, trial, **options))
+    return run_arrays(**kernel_arguments(subject, trial, **options))
 
 
 def run_tensor(subject, trials, *, tendon="rosenbrock", filter_start="ceinms"):

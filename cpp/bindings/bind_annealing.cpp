@@ -1,12 +1,15 @@
 /// The annealing of CEINMS 0.9 for Python.
 
 #include "bind_kernel.hpp"
+#include "ceinms_torch/calibration/optimisers.hpp"
 #include "ceinms_torch/engine/simulation.hpp"
 #include "ceinms_torch/legacy/calibration.hpp"
 #include "ceinms_torch/terms/terms.hpp"
 #include "legacy_arrays.hpp"
 
 #include <memory>
+#include <span>
+#include <utility>
 
 namespace ceinms_torch::bindings {
 namespace {
@@ -30,125 +33,88 @@ std::vector<double> columns_of(const Array& array) {
   return result;
 }
 
-std::unique_ptr<legacy::Problem> make_problem(const std::array<TableArrays, 4>& tables,
-                                              const legacy::Model& model,
+std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy::Model& model,
                                               const std::vector<LegacyTrial>& arrays,
                                               const std::vector<Array>& measured,
                                               const Indices& dofs, const kernel::ParameterMap& map,
                                               std::size_t threads) {
   if (arrays.empty() || measured.size() != arrays.size())
-    throw std::invalid_argument("measured: expected one array per trial, of at least one trial.");
+    throw InputError("measured", "one array per trial, of at least one trial",
+                     std::to_string(measured.size()));
   std::vector<legacy::Trial> trials;
   std::vector<std::vector<double>> moments;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     trials.push_back(arrays[i].trial(model.online));
     if (map.start.size() != kernel::n_parameter_kind * trials.back().n_mtu)
-      throw std::invalid_argument("map: expected parameters of the trials' MTUs, got of others.");
+      throw InputError("map", "parameters of the trials' MTUs", "those of others");
     if (trials.back().n_dof != trials.front().n_dof)
-      throw std::invalid_argument("moment_arm: expected the same DOFs in all trials.");
-    check_shape("measured", measured[i],
-                {static_cast<py::ssize_t>(trials.back().n_step()),
-                 static_cast<py::ssize_t>(trials.front().n_dof)});
-    check_finite("measured", measured[i]);
+      throw InputError("trials", "the same DOFs in all", "another number of them");
+    arrays[i].data.check_measured(measured[i]);
     moments.push_back(columns_of(measured[i]));
   }
   const auto n_dof = static_cast<py::ssize_t>(trials.front().n_dof);
-  return std::make_unique<legacy::Problem>(legacy_curves(tables), model, std::move(trials),
+  return std::make_unique<legacy::Problem>(to_curves(tables), model, std::move(trials),
                                            std::move(moments), to_indices("dofs", dofs, n_dof), map,
                                            parallel_on(threads));
 }
 
-/// The state after a temperature, for Python.
-struct LegacyIteration {
-  std::size_t iteration;
-  std::uint64_t evaluations;
-  double seconds;
-  double temperature;
-  legacy::Evaluation best;
-};
+calibration::Evaluation evaluate(legacy::Problem& problem, std::span<const double> x) {
+  legacy::Evaluation at = problem.evaluate(x);
+  return {at.objective, {at.moment, at.penalty}, std::move(at.rmse)};
+}
 
-struct LegacyMinimum {
-  std::vector<double> x;
-  legacy::Evaluation best;
-  std::uint64_t evaluations;
-  double seconds;
-  legacy::AnnealingStatus status;
-  std::vector<LegacyIteration> history;
-};
+std::span<const double> span_of(const Array& array) {
+  return {array.data(), static_cast<std::size_t>(array.size())};
+}
 
-LegacyMinimum anneal_problem(legacy::Problem& problem, const Array& start, const Array& lower,
-                             const Array& upper, const legacy::AnnealingOptions& options,
-                             const py::object& callback) {
+calibration::Status status_of(legacy::AnnealingStatus status) {
+  using enum legacy::AnnealingStatus;
+  switch (status) {
+    case converged:
+      return calibration::Status::converged_objective;
+    case max_iterations:
+      return calibration::Status::max_iterations;
+    case interrupted:
+      return calibration::Status::interrupted;
+    case not_finite:
+      break;
+  }
+  return calibration::Status::not_finite;
+}
+
+/// An iteration is a temperature.
+calibration::Minimum anneal_problem(legacy::Problem& problem, const Array& start,
+                                    const Array& lower, const Array& upper,
+                                    const legacy::AnnealingOptions& options,
+                                    const py::object& callback) {
   check_shape("lower", lower, {start.size()});
   check_shape("upper", upper, {start.size()});
-  const auto span = [](const Array& array) {
-    return std::span(array.data(), static_cast<std::size_t>(array.size()));
-  };
   const Stopwatch watch;
-  LegacyMinimum result;
+  calibration::Minimum result;
   const legacy::AnnealingHooks hooks{
       .objective = [&](std::span<const double> x) { return problem.objective(x); },
       .report =
           [&](const legacy::Temperature& at) {
-            result.history.push_back({at.number, at.evaluations, watch.seconds(), at.temperature,
-                                      problem.evaluate(at.x)});
+            result.history.push_back({static_cast<int>(at.number), static_cast<int>(at.evaluations),
+                                      watch.seconds(), evaluate(problem, at.x)});
             const py::gil_scoped_acquire acquire;
             return call_back(callback, result.history.back());
           },
       .go_on = until_interrupted()};
   const py::gil_scoped_release release;
-  legacy::AnnealingResult found = legacy::anneal(legacy::AnnealingKind::calibration, span(start),
-                                                 span(lower), span(upper), options, hooks);
+  legacy::AnnealingResult found = legacy::anneal(legacy::AnnealingKind::calibration, span_of(start),
+                                                 span_of(lower), span_of(upper), options, hooks);
   result.x = std::move(found.x);
-  result.best = problem.evaluate(result.x);
-  result.evaluations = found.evaluations;
+  result.evaluation = evaluate(problem, result.x);
+  result.evaluations = static_cast<int>(found.evaluations);
   result.seconds = watch.seconds();
-  result.status = found.status;
+  result.status = status_of(found.status);
   return result;
-}
-
-std::string status_name(legacy::AnnealingStatus status) {
-  using enum legacy::AnnealingStatus;
-  switch (status) {
-    case converged:
-      return "converged";
-    case max_iterations:
-      return "max_iterations";
-    case interrupted:
-      return "interrupted";
-    case not_finite:
-      return "not_finite";
-  }
-  return "";
 }
 
 }  // namespace
 
 void bind_annealing(py::module_& module) {
-  py::class_<legacy::Evaluation>(module, "LegacyEvaluation", "CEINMS's objective at one point.")
-      .def_readonly("objective", &legacy::Evaluation::objective)
-      .def_property_readonly(
-          "terms",
-          [](const legacy::Evaluation& evaluation) {
-            return std::vector<std::pair<std::string_view, double>>{
-                {terms::Moment::name, evaluation.moment},
-                {terms::FibreLength::name, evaluation.penalty}};
-          },
-          "Named as those of the other methods.")
-      .def_readonly("rmse", &legacy::Evaluation::rmse);
-  py::class_<LegacyIteration>(module, "LegacyIteration", "The annealing after a temperature.")
-      .def_readonly("iteration", &LegacyIteration::iteration)
-      .def_readonly("evaluations", &LegacyIteration::evaluations)
-      .def_readonly("seconds", &LegacyIteration::seconds)
-      .def_readonly("temperature", &LegacyIteration::temperature)
-      .def_readonly("best", &LegacyIteration::best);
-  py::class_<LegacyMinimum>(module, "LegacyMinimum", "What an annealing found.")
-      .def_property_readonly("x", [](const LegacyMinimum& m) { return to_array(m.x); })
-      .def_readonly("best", &LegacyMinimum::best)
-      .def_readonly("evaluations", &LegacyMinimum::evaluations)
-      .def_readonly("seconds", &LegacyMinimum::seconds)
-      .def_property_readonly("status", [](const LegacyMinimum& m) { return status_name(m.status); })
-      .def_readonly("history", &LegacyMinimum::history);
   py::class_<legacy::Problem>(module, "LegacyProblem",
                               "A calibration step of CEINMS. Use it from one thread at a time.")
       .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("model"),
@@ -158,16 +124,21 @@ void bind_annealing(py::module_& module) {
           "evaluate",
           [](legacy::Problem& problem, const Array& x) {
             const py::gil_scoped_release release;
-            return problem.evaluate({x.data(), static_cast<std::size_t>(x.size())});
+            return evaluate(problem, span_of(x));
           },
           py::arg("x"), "Objective at parameter values x (n_component).")
+      .def_property_readonly_static("term_names",
+                                    [](const py::object&) {
+                                      return std::array{terms::Moment::name,
+                                                        terms::FibreLength::name};
+                                    })
       .def_property_readonly("failures", &legacy::Problem::failures,
                              "Frames without equilibrium at the last point (n_mtu).");
   module.def("legacy_anneal", &anneal_problem, py::arg("problem"), py::kw_only(), py::arg("start"),
              py::arg("lower"), py::arg("upper"), py::arg("options"),
              py::arg("callback") = py::none(),
-             "Minimise by CEINMS's annealing; callback(LegacyIteration) after every temperature. "
-             "Ctrl-C stops and keeps the best point.");
+             "Minimise by CEINMS's annealing; callback(Iteration) after every temperature. Ctrl-C "
+             "stops and keeps the best point.");
 }
 
 }  // namespace ceinms_torch::bindings

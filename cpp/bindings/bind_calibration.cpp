@@ -10,13 +10,13 @@
 namespace ceinms_torch::bindings {
 namespace {
 
+using calibration::LinearTerm;
 using kernel::ParameterMap;
 using tensor::Evaluation;
 using tensor::HybridProblem;
 using tensor::Problem;
 using tensor::Target;
 using tensor::Term;
-using terms::LinearTerm;
 
 void bind_parts(py::module_& module) {
   py::class_<Target>(module, "Target", "Measured moments and which DOFs count.")

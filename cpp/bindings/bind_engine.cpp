@@ -102,7 +102,7 @@ void bind_engine(py::module_& module) {
       },
       py::arg("curves"), py::arg("parameters"), py::arg("batch"), py::kw_only(), py::arg("tendon"),
       py::arg("filter_start"),
-      "Simulate all trials at once; differentiable. parameters: (12, n_mtu) float64.");
+      "Simulate all trials at once; differentiable. parameters: (n_kind, n_mtu) float64.");
 
   module.def(
       "simulate_fused",

@@ -5,7 +5,7 @@
 #include "callback.hpp"
 #include "ceinms_torch/calibration/optimisers.hpp"
 #include "names.hpp"
-#include "simulated_trial.hpp"
+#include "trial.hpp"
 
 #include <string>
 #include <tuple>
@@ -17,6 +17,7 @@ using calibration::AdamWOptions;
 using calibration::Evaluation;
 using calibration::Iteration;
 using calibration::LevenbergMarquardtOptions;
+using calibration::LinearTerm;
 using calibration::Minimum;
 using calibration::Problem;
 using calibration::ProblemData;
@@ -24,29 +25,9 @@ using calibration::SmoothProblem;
 using engine::Backend;
 using engine::CurveTables;
 using kernel::ParameterMap;
-using terms::LinearTerm;
-
-/// One trial and what its moments are compared with, kept alive while they are copied.
-struct TrialArrays : SimulatedTrial {
-  Array measured_moment;
-  Array variance;
-
-  kernel::TrialInput input(py::ssize_t n_mtu, py::ssize_t n_dof) const {
-    const py::ssize_t n_step = time.size();
-    if (n_step < 1 || excitation.ndim() != 2 || excitation.shape(0) < 1)
-      throw std::invalid_argument(
-          "excitation: expected at least one step and one row (n_row, n_mtu), got none.");
-    check_shape("measured_moment", measured_moment, {n_step, n_dof});
-    check_shape("variance", variance, {n_dof});
-    check_finite("measured_moment", measured_moment);
-    return of_size(n_step, n_mtu, n_dof);
-  }
-};
 
 LinearTerm make_linear_term(std::string name, const Array& matrix, const Array& offset) {
-  if (matrix.ndim() != 2)
-    throw std::invalid_argument("matrix: expected shape (n_row, n), got " +
-                                std::to_string(matrix.ndim()) + " dimensions.");
+  if (matrix.ndim() != 2) throw InputError("matrix", "shape (n_row, n)", shape_of(matrix));
   check_shape("offset", offset, {matrix.shape(0)});
   check_finite("matrix", matrix);
   check_finite("offset", offset);
@@ -56,10 +37,9 @@ LinearTerm make_linear_term(std::string name, const Array& matrix, const Array& 
 
 ParameterMap make_parameter_map(const Array& start, const Array& lower, const Array& upper,
                                 const Indices& slot, const Indices& component) {
-  if (start.ndim() != 2 || start.shape(1) == 0)
-    throw std::invalid_argument("start: expected shape (12, n_mtu), not empty, got " +
-                                std::to_string(start.size()) + " numbers.");
-  check_shape("start", start, {static_cast<py::ssize_t>(kernel::n_parameter_kind), start.shape(1)});
+  if (start.ndim() != 2 || start.size() == 0)
+    throw InputError("start", "shape (n_kind, n_mtu), not empty", shape_of(start));
+  check_parameters(start, start.shape(1));
   check_shape("lower", lower, {lower.size()});
   check_shape("upper", upper, {lower.size()});
   check_finite("start", start);
@@ -67,34 +47,33 @@ ParameterMap make_parameter_map(const Array& start, const Array& lower, const Ar
   check_finite("upper", upper);
   for (py::ssize_t i = 0; i < lower.size(); ++i)
     if (upper.data()[i] < lower.data()[i])
-      throw std::invalid_argument("upper: expected to be at or above lower, got less.");
+      throw InputError("upper", "to be at or above lower", "less");
   if (slot.size() != component.size())
-    throw std::invalid_argument("component: expected one per slot, got " +
-                                std::to_string(component.size()) + " for " +
-                                std::to_string(slot.size()) + ".");
+    throw InputError("component", "one per slot",
+                     std::to_string(component.size()) + " for " + std::to_string(slot.size()));
   check_unique("slot", slot);
   return {to_vector(start), to_vector(lower), to_vector(upper),
           to_indices("slot", slot, start.size()), to_indices("component", component, lower.size())};
 }
 
 /// A Problem with the lock that keeps two Python threads from using it at once.
-std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
-                                      const std::vector<TrialArrays>& trials,
+std::shared_ptr<Problem> make_problem(const Tables& tables, const std::vector<Trial>& trials,
+                                      const std::vector<Array>& measured, const Array& variance,
                                       const ParameterMap& map, const Indices& dofs,
                                       const terms::Objective& objective, const std::string& tendon,
                                       const std::string& filter_start, std::size_t threads,
                                       const std::string& instruction_set,
                                       const std::vector<LinearTerm>& linear_terms) {
-  if (trials.empty()) throw std::invalid_argument("trials: expected at least one, got none.");
+  if (trials.empty()) throw InputError("trials", "at least one", "none");
   const auto n_mtu = static_cast<py::ssize_t>(map.start.size() / kernel::n_parameter_kind);
-  if (trials.front().moment_arm.ndim() != 3)
-    throw std::invalid_argument("moment_arm: expected shape (n_step, n_dof, n_mtu), got " +
-                                std::to_string(trials.front().moment_arm.ndim()) + " dimensions.");
-  const py::ssize_t n_dof = trials.front().moment_arm.shape(1);
-  if (dofs.size() == 0) throw std::invalid_argument("dofs: expected at least one, got none.");
+  const py::ssize_t n_dof = trials.front().n_dof();
+  if (measured.size() != trials.size())
+    throw InputError("measured", "one array per trial", std::to_string(measured.size()));
+  check_shape("variance", variance, {static_cast<py::ssize_t>(trials.size()), n_dof});
+  if (dofs.size() == 0) throw InputError("dofs", "at least one", "none");
   check_indices("dofs", dofs, n_dof);
   check_unique("dofs", dofs);
-  if (threads == 0) throw std::invalid_argument("threads: expected at least 1, got 0.");
+  if (threads == 0) throw InputError("threads", "at least 1", "0");
 
   ProblemData data{.map = map,
                    .measured = {},
@@ -104,20 +83,22 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                    .linear_terms = linear_terms};
   for (const LinearTerm& term : linear_terms)
     if (term.n != map.n_component())
-      throw std::invalid_argument("linear_terms: expected matrices of " +
-                                  std::to_string(map.n_component()) +
-                                  " columns, got another number.");
+      throw InputError("linear_terms",
+                       "matrices of " + std::to_string(map.n_component()) + " columns",
+                       std::to_string(term.n));
   std::vector<kernel::TrialInput> inputs;
-  for (const TrialArrays& trial : trials) {
-    inputs.push_back(trial.input(n_mtu, n_dof));
-    data.measured.push_back({to_vector(trial.measured_moment), to_vector(trial.variance)});
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    if (trials[i].n_mtu() != n_mtu || trials[i].n_dof() != n_dof)
+      throw InputError("trials", "the same MTUs and DOFs in all", "another number of them");
+    trials[i].check_measured(measured[i]);
+    inputs.push_back(trials[i].input());
+    const double* row = variance.data() + static_cast<py::ssize_t>(i) * n_dof;
+    data.measured.push_back({to_vector(measured[i]), {row, row + n_dof}});
     for (const std::size_t dof : data.dofs)
-      if (!(data.measured.back().variance[dof] > 0.0))
-        throw std::invalid_argument("variance: expected positive numbers, got one that is not.");
+      if (!(row[dof] > 0.0)) throw InputError("variance", "positive numbers", "one that is not");
   }
-  auto curves = std::make_shared<const CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
-      to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
-  return std::make_shared<Problem>(backend_named(instruction_set), inputs, std::move(curves),
+  return std::make_shared<Problem>(backend_named(instruction_set), inputs,
+                                   std::make_shared<const CurveTables>(to_curves(tables)),
                                    std::move(data), threads);
 }
 
@@ -126,21 +107,8 @@ std::vector<double> point(const SmoothProblem& problem, const Array& x) {
   check_finite("x", x);
   if (std::any_of(x.data(), x.data() + problem.n_boxed(),
                   [](double v) { return v < 0.0 || v > 1.0; }))
-    throw std::invalid_argument("x: expected numbers from 0 to 1, got one outside.");
+    throw InputError("x", "numbers from 0 to 1", "one outside");
   return to_vector(x);
-}
-
-/// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C
-/// stop the run (the best point is kept) and lets the callback's own exceptions through.
-calibration::Progress progress_through(const py::object& callback) {
-  return [callback, last = -1.0](const Iteration& iteration) mutable {
-    // Taking the lock at every iteration would cost as much as the iteration.
-    constexpr double interval = 0.02;
-    if (callback.is_none() && iteration.seconds - last < interval) return true;
-    last = iteration.seconds;
-    const py::gil_scoped_acquire acquire;
-    return call_back(callback, iteration);
-  };
 }
 
 void bind_results(py::module_& module) {
@@ -292,11 +260,6 @@ void bind_parameter_map(py::module_& module) {
 }
 
 void bind_problem(py::module_& module) {
-  py::class_<TrialArrays>(module, "TrialArrays", "One trial's data and measured moments.")
-      .def(py::init<Array, Array, Array, Array, Array, double, double, Array, Array>(),
-           py::kw_only(), py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"),
-           py::arg("moment_arm"), py::arg("excitation"), py::arg("excitation_start"),
-           py::arg("excitation_rate"), py::arg("measured_moment"), py::arg("variance"));
   py::class_<LinearTerm>(module, "LinearTerm", "A term |matrix x - offset|^2 of a point x.")
       .def(py::init(&make_linear_term), py::kw_only(), py::arg("name"), py::arg("matrix"),
            py::arg("offset"))
@@ -314,9 +277,10 @@ void bind_problem(py::module_& module) {
       module, "Problem",
       "A calibration step on the fused engine. Use it from one thread at a time.")
       .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("trials"),
-           py::arg("map"), py::arg("dofs"), py::arg("objective"), py::arg("tendon"),
-           py::arg("filter_start"), py::arg("threads"), py::arg("instruction_set") = "auto",
-           py::arg("linear_terms") = std::vector<LinearTerm>{})
+           py::arg("measured"), py::arg("variance"), py::arg("map"), py::arg("dofs"),
+           py::arg("objective"), py::arg("tendon"), py::arg("filter_start"), py::arg("threads"),
+           py::arg("instruction_set") = "auto", py::arg("linear_terms") = std::vector<LinearTerm>{},
+           "measured: one (n_step, n_dof) [N m] per trial; variance (n_trial, n_dof) [N^2 m^2].")
       .def(
           "evaluate",
           [](Problem& problem, const Array& x) {

@@ -1,6 +1,7 @@
 /// Progress callbacks: how a long run in C++ reports to Python and lets Ctrl-C stop it.
 #pragma once
 
+#include "ceinms_torch/calibration/optimisers.hpp"
 #include "pybind.hpp"
 
 namespace ceinms_torch::bindings {
@@ -22,6 +23,19 @@ bool call_back(const py::object& callback, const Value& value) {
     return false;
   }
   return true;
+}
+
+/// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C
+/// stop the run (the best point is kept) and lets the callback's own exceptions through.
+inline calibration::Progress progress_through(const py::object& callback) {
+  return [callback, last = -1.0](const calibration::Iteration& iteration) mutable {
+    // Taking the lock at every iteration would cost as much as the iteration.
+    constexpr double interval = 0.02;
+    if (callback.is_none() && iteration.seconds - last < interval) return true;
+    last = iteration.seconds;
+    const py::gil_scoped_acquire acquire;
+    return call_back(callback, iteration);
+  };
 }
 
 }  // namespace ceinms_torch::bindings

@@ -3,7 +3,7 @@
     import ceinms_torch as ct
 
     folder = ct.CalibrationFolder.read("calibrate.xml")
-    result = ct.calibrate(folder.subject, folder.trials, folder.plan)
+    result = ct.calibrate(folder)
     result.subject.write("subjectCalibrated.xml")
     forces = ct.simulate(result.subject, folder.trials[0]).mtu_force
 
@@ -18,14 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ceinms_torch import plots
-    from ceinms_torch.calibration.calibrate import build_problem, calibrate
     from ceinms_torch.calibration.identifiability import Identifiability, identifiability
     from ceinms_torch.calibration.loss import LossResult, calibrate_with_loss
+    from ceinms_torch.calibration.optimisers.minimise import minimise
     from ceinms_torch.calibration.optimisers.minimum import Minimum
     from ceinms_torch.calibration.parameter_space import ParameterSpace
-    from ceinms_torch.calibration.problems.eq4 import FusedProblem, TensorProblem
+    from ceinms_torch.calibration.problems.build import build_problem
+    from ceinms_torch.calibration.problems.fused import FusedProblem
     from ceinms_torch.calibration.problems.loss import ModelState
-    from ceinms_torch.calibration.result import CalibrationResult, Iteration
+    from ceinms_torch.calibration.problems.tensor import TensorProblem
+    from ceinms_torch.calibration.result import (
+        CalibratedParameter,
+        CalibrationResult,
+        Iteration,
+        Provenance,
+    )
     from ceinms_torch.calibration.windowed import WindowedCalibrator, WindowFit
     from ceinms_torch.errors import (
         CeinmsTorchError,
@@ -33,11 +40,14 @@ if TYPE_CHECKING:
         DataError,
         FileFormatError,
         OptionError,
+        Place,
+        UnknownNameError,
     )
     from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
     from ceinms_torch.excitations.weights import WeightChoice, choose_weights
+    from ceinms_torch.inputs.calibrate import calibrate
     from ceinms_torch.inputs.checks.check import check_folder
-    from ceinms_torch.inputs.checks.findings import CheckReport, Finding, Place
+    from ceinms_torch.inputs.checks.findings import CheckReport, Finding
     from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
     from ceinms_torch.io.storage import Storage, read_storage, write_storage
     from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
@@ -47,7 +57,7 @@ if TYPE_CHECKING:
     from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
     from ceinms_torch.model.objective import Objective
     from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
-    from ceinms_torch.model.parameters import PARAMETER_KINDS
+    from ceinms_torch.model.parameters import PARAMETER_KINDS, parameter_row
     from ceinms_torch.model.rt_subject import read_rt_subject
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
@@ -60,16 +70,17 @@ if TYPE_CHECKING:
         preserve_operating_range,
         read_pose_lengths,
     )
-    from ceinms_torch.results.read import read_result, read_results
-    from ceinms_torch.results.saved import SavedResult
+    from ceinms_torch.report.html import write_report
+    from ceinms_torch.results.read import load_result, load_results
+    from ceinms_torch.results.write import save_result
     from ceinms_torch.simulation.batch import trial_batch
     from ceinms_torch.simulation.fit import MomentFit, mean_fit, moment_fit
     from ceinms_torch.simulation.simulate import Simulation, simulate
     from ceinms_torch.simulation.stream import Stream, StreamStep
     from ceinms_torch.simulation.tensors import simulate_tensors
     from ceinms_torch.simulation.time_series import TimeSeries
+    from ceinms_torch.simulation.trial_result import TrialResult
     from ceinms_torch.synergies.extraction import Synergies, extract_synergies
-    from ceinms_torch.synergies.hybrid import calibrate_hybrid
     from ceinms_torch.synergies.number import choose_n_synergies
     from ceinms_torch.synergies.recording import Recording
     from ceinms_torch.synergies.result import HybridResult, TrialSynergies
@@ -83,6 +94,8 @@ _HOMES = {
         "DataError",
         "FileFormatError",
         "OptionError",
+        "Place",
+        "UnknownNameError",
     ),
     "io.storage": ("Storage", "read_storage", "write_storage"),
     "model.calibration": ("CalibrationPlan", "CalibrationStep", "ParameterSpec"),
@@ -92,26 +105,29 @@ _HOMES = {
     "model.nms_model": ("SimulatedAnnealing", "Tendon"),
     "model.objective": ("Objective",),
     "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt"),
-    "model.parameters": ("PARAMETER_KINDS",),
+    "model.parameters": ("PARAMETER_KINDS", "parameter_row"),
     "model.rt_subject": ("read_rt_subject",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
     "model.synergy_hybrid": ("SynergyHybrid",),
     "model.trial": ("Trial",),
     "simulation.batch": ("trial_batch",),
-    "calibration.calibrate": ("build_problem", "calibrate"),
-    "calibration.result": ("CalibrationResult", "Iteration"),
-    "calibration.problems.eq4": ("FusedProblem", "TensorProblem"),
+    "calibration.result": ("CalibratedParameter", "CalibrationResult", "Iteration", "Provenance"),
+    "calibration.problems.build": ("build_problem",),
+    "calibration.problems.fused": ("FusedProblem",),
+    "calibration.problems.tensor": ("TensorProblem",),
     "calibration.loss": ("LossResult", "calibrate_with_loss"),
     "calibration.problems.loss": ("ModelState",),
+    "calibration.optimisers.minimise": ("minimise",),
     "calibration.optimisers.minimum": ("Minimum",),
     "excitations.search": ("ExcitationResult", "TrialSearch"),
     "simulation.fit": ("MomentFit", "mean_fit", "moment_fit"),
+    "inputs.calibrate": ("calibrate",),
     "inputs.folder": ("CalibrationFolder", "RunFolder"),
     "calibration.identifiability": ("Identifiability", "identifiability"),
     "calibration.parameter_space": ("ParameterSpace",),
     "inputs.checks.check": ("check_folder",),
-    "inputs.checks.findings": ("CheckReport", "Finding", "Place"),
+    "inputs.checks.findings": ("CheckReport", "Finding"),
     "preoptimisation.muscle_volume": ("scale_max_isometric_force",),
     "preoptimisation.operating_range": (
         "OperatingRange",
@@ -119,19 +135,20 @@ _HOMES = {
         "preserve_operating_range",
         "read_pose_lengths",
     ),
-    "results.read": ("read_result", "read_results"),
-    "results.saved": ("SavedResult",),
+    "report.html": ("write_report",),
+    "results.read": ("load_result", "load_results"),
+    "results.write": ("save_result",),
     "simulation.simulate": ("Simulation", "simulate"),
     "simulation.stream": ("Stream", "StreamStep"),
     "synergies.extraction": ("Synergies", "extract_synergies"),
     "synergies.number": ("choose_n_synergies",),
     "synergies.recording": ("Recording",),
-    "synergies.hybrid": ("calibrate_hybrid",),
     "synergies.result": ("HybridResult", "TrialSynergies"),
     "synergies.synthesise": ("synthesise_excitations",),
     "synergies.weightings": ("Weightings",),
     "simulation.tensors": ("simulate_tensors",),
     "simulation.time_series": ("TimeSeries",),
+    "simulation.trial_result": ("TrialResult",),
     "excitations.weights": ("WeightChoice", "choose_weights"),
     "calibration.windowed": ("WindowFit", "WindowedCalibrator"),
 }
@@ -141,6 +158,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "PARAMETER_KINDS",
     "AdamW",
+    "CalibratedParameter",
     "CalibrationFolder",
     "CalibrationPlan",
     "CalibrationResult",
@@ -176,11 +194,11 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "ParameterSpace",
     "ParameterSpec",
     "Place",
+    "Provenance",
     "RangeFit",
     "Recording",
     "RunFolder",
     "RunSetup",
-    "SavedResult",
     "SimulatedAnnealing",
     "Simulation",
     "Storage",
@@ -193,41 +211,48 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "TensorProblem",
     "TimeSeries",
     "Trial",
+    "TrialResult",
     "TrialSearch",
     "TrialSynergies",
+    "UnknownNameError",
     "WeightChoice",
     "Weightings",
     "WindowFit",
     "WindowedCalibrator",
     "build_problem",
     "calibrate",
-    "calibrate_hybrid",
     "calibrate_with_loss",
     "check_folder",
     "choose_n_synergies",
     "choose_weights",
     "extract_synergies",
     "identifiability",
+    "load_result",
+    "load_results",
     "mean_fit",
+    "minimise",
     "moment_fit",
+    "parameter_row",
     "plots",
     "preserve_operating_range",
     "read_pose_lengths",
-    "read_result",
-    "read_results",
     "read_rt_subject",
     "read_storage",
+    "save_result",
     "scale_max_isometric_force",
     "simulate",
     "simulate_tensors",
     "synthesise_excitations",
     "trial_batch",
+    "write_report",
     "write_storage",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first used."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("ceinms-torch")
     if name in _MODULES:
         return importlib.import_module(f"ceinms_torch.{name}")
     if name not in _HOME_OF:

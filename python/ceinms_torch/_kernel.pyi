@@ -12,23 +12,20 @@ __all__: list[str] = [
     "AnnealingOptions",
     "Evaluation",
     "ExcitationProblem",
+    "HybridOptions",
     "HybridProblem",
     "Iteration",
-    "LegacyEvaluation",
-    "LegacyIteration",
-    "LegacyMinimum",
     "LegacyModel",
     "LegacyProblem",
     "LegacyTrial",
     "LinearTerm",
     "Minimum",
-    "Objective",
-    "ParameterMap",
+    "ObjectiveOptions",
     "Problem",
+    "RangePenalty",
     "SmoothProblem",
     "Stream",
-    "SynergyObjective",
-    "TrialArrays",
+    "Trial",
     "default_tables",
     "instruction_sets",
     "legacy_anneal",
@@ -37,6 +34,7 @@ __all__: list[str] = [
     "legacy_run_hybrid",
     "minimise_adamw",
     "minimise_levenberg_marquardt",
+    "parameter_kinds",
     "simulate",
     "spline_derivative",
     "spline_table",
@@ -44,6 +42,27 @@ __all__: list[str] = [
     "table_value",
     "tendon_table",
 ]
+
+class Trial:
+    """
+    One trial, as every engine here takes it.
+
+    Parameters: time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s]; moment_arm
+    (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu), without delay; excitation_start [s];
+    excitation_rate [Hz]. Raises DataError where shapes do not fit together, a number is not finite,
+    time does not increase or the rate is not positive. The arrays must not change afterwards.
+    """
+    def __init__(
+        self,
+        *,
+        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
+        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
 
 class Evaluation:
     """
@@ -112,95 +131,28 @@ class SmoothProblem:
     @property
     def term_names(self) -> list[str]: ...
 
-class Objective:
+class RangePenalty:
     """
-    Terms of eq. 4 and preferences.
+    weight * distance^2 outside a range.
     """
-    @staticmethod
-    def option_names() -> list[str]:
-        """
-        Options of all terms, numbers or ranges.
-        """
+    def __init__(
+        self,
+        lowest: typing.SupportsFloat | typing.SupportsIndex,
+        highest: typing.SupportsFloat | typing.SupportsIndex,
+        weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class ObjectiveOptions:
+    """
+    Normalisation and penalties of eq. 4, weight of the peak force.
+    """
     def __init__(
         self,
         *,
         normalisation: str,
-        options: collections.abc.Mapping[
-            str,
-            typing.SupportsFloat
-            | typing.SupportsIndex
-            | tuple[
-                typing.SupportsFloat | typing.SupportsIndex,
-                typing.SupportsFloat | typing.SupportsIndex,
-            ],
-        ],
-    ) -> None: ...
-
-class SynergyObjective:
-    """
-    What eq. 5 adds.
-    """
-    @staticmethod
-    def option_names() -> list[str]:
-        """
-        Options of all terms, numbers or ranges.
-        """
-    def __init__(
-        self,
-        *,
-        options: collections.abc.Mapping[
-            str,
-            typing.SupportsFloat
-            | typing.SupportsIndex
-            | tuple[
-                typing.SupportsFloat | typing.SupportsIndex,
-                typing.SupportsFloat | typing.SupportsIndex,
-            ],
-        ],
-    ) -> None: ...
-
-class ParameterMap:
-    """
-    From a point of the unit box to the parameters of every MTU.
-    """
-    def __init__(
-        self,
-        *,
-        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    ) -> None: ...
-    def parameters(
-        self, values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
-    ) -> numpy.typing.NDArray[numpy.float64]:
-        """
-        Parameters (12, n_mtu) with these values (n).
-        """
-    def values(
-        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
-    ) -> numpy.typing.NDArray[numpy.float64]:
-        """
-        Values (n) at x (n) in [0, 1]: those that every engine takes.
-        """
-
-class TrialArrays:
-    """
-    One trial's data and measured moments.
-    """
-    def __init__(
-        self,
-        *,
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
-        measured_moment: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        fibre_length: RangePenalty,
+        tendon_strain: RangePenalty,
+        peak_force_weight: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None: ...
 
 class LinearTerm:
@@ -231,16 +183,25 @@ class Problem(SmoothProblem):
             ],
             "FixedSize(4)",
         ],
-        trials: collections.abc.Sequence[TrialArrays],
-        map: ParameterMap,
+        trials: collections.abc.Sequence[Trial],
+        measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+        variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        objective: Objective,
+        objective: ObjectiveOptions,
         tendon: str,
         filter_start: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
         instruction_set: str = "auto",
         linear_terms: collections.abc.Sequence[LinearTerm] = [],
-    ) -> None: ...
+    ) -> None:
+        """
+        measured: one (n_step, n_dof) [N m] per trial; variance (n_trial, n_dof) [N^2 m^2].
+        """
     def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
         Objective at x (n) in [0, 1].
@@ -255,7 +216,7 @@ class Problem(SmoothProblem):
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
     ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
         """
-        Residuals (n_row), whose squares sum to the objective (but for roots), and their derivatives (n_row, n); penalties have rows only where they are not zero.
+        Residuals (n_row), whose squares sum to the objective, and their derivatives (n_row, n); penalties have rows only where they are not zero.
         """
 
 class ExcitationProblem:
@@ -275,13 +236,7 @@ class ExcitationProblem:
             "FixedSize(4)",
         ],
         parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+        trial: Trial,
         tendon: str,
         filter_start: str,
         measured: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -307,6 +262,19 @@ class ExcitationProblem:
         Excitations as recorded, as they act at the steps (n_step, n_mtu).
         """
 
+class HybridOptions:
+    """
+    Weights of what eq. 5 adds.
+    """
+    def __init__(
+        self,
+        *,
+        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
+        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
+        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
+        smoothness_weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
 class HybridProblem(SmoothProblem):
     """
     A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then primitives (n_synergy, n_node) of every trial. Takes over the problem.
@@ -322,7 +290,7 @@ class HybridProblem(SmoothProblem):
         row_interval: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         shared_weightings: bool,
         exact_bounds: bool,
-        objective: SynergyObjective,
+        options: HybridOptions,
     ) -> None: ...
 
 class Stream:
@@ -364,7 +332,7 @@ class Stream:
         self, parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
     ) -> None:
         """
-        Replace parameters (12, n_mtu) and go on from the present state.
+        Replace parameters (n_kind, n_mtu) and go on from the present state.
         """
     def step(
         self,
@@ -412,13 +380,13 @@ class LegacyTrial:
     def __init__(
         self,
         *,
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        trial: Trial,
         excitation_time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         em_delay: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
+    ) -> None:
+        """
+        excitation_time (n_row) [s]; em_delay [s], of all MTUs.
+        """
 
 class AnnealingOptions:
     """
@@ -437,51 +405,6 @@ class AnnealingOptions:
         variant: str = "ceinms",
         seed: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None: ...
-
-class LegacyEvaluation:
-    """
-    CEINMS's objective at one point.
-    """
-    @property
-    def moment(self) -> float: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def penalty(self) -> float: ...
-    @property
-    def rmse(self) -> list[float]: ...
-
-class LegacyIteration:
-    """
-    The annealing after a temperature.
-    """
-    @property
-    def best(self) -> LegacyEvaluation: ...
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def iteration(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def temperature(self) -> float: ...
-
-class LegacyMinimum:
-    """
-    What an annealing found.
-    """
-    @property
-    def best(self) -> LegacyEvaluation: ...
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def history(self) -> list[LegacyIteration]: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def x(self) -> numpy.typing.NDArray[numpy.float64]: ...
 
 class LegacyProblem:
     """
@@ -503,14 +426,14 @@ class LegacyProblem:
         trials: collections.abc.Sequence[LegacyTrial],
         measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        map: ParameterMap,
+        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
     ) -> None: ...
-    def evaluate(
-        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
-    ) -> LegacyEvaluation:
+    def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
-        Objective at parameter values x (n_component).
+        Objective at parameter values x (n_component); its terms are moments and penalties.
         """
     @property
     def failures(self) -> list[int]:
@@ -538,9 +461,9 @@ def legacy_anneal(
     upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     options: AnnealingOptions,
     callback: typing.Any = None,
-) -> LegacyMinimum:
+) -> Minimum:
     """
-    Minimise by CEINMS's annealing; callback(LegacyIteration) after every temperature. Ctrl-C stops and keeps the best point.
+    Minimise by CEINMS's annealing; callback(Iteration) after every temperature. Ctrl-C stops and keeps the best point.
     """
 
 def legacy_rows(
@@ -640,6 +563,11 @@ def minimise_levenberg_marquardt(
     Minimise from start (n) in [0, 1] by Levenberg-Marquardt; callback(Iteration). Ctrl-C stops and keeps the best point.
     """
 
+def parameter_kinds() -> list[str]:
+    """
+    Rows of every parameter matrix (n_kind, n_mtu), by the names of their attributes.
+    """
+
 def simulate(
     *,
     tables: typing.Annotated[
@@ -652,13 +580,7 @@ def simulate(
         "FixedSize(4)",
     ],
     parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-    excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+    trial: Trial,
     tendon: str,
     filter_start: str,
 ) -> dict[str, numpy.typing.NDArray[numpy.float64]]:
@@ -666,16 +588,13 @@ def simulate(
     Simulate one trial in double precision.
 
     Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
-    parameters (12, n_mtu); time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s];
-    moment_arm (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu); excitation_start [s];
-    excitation_rate [Hz]; tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero' or
-    'ceinms'.
+    parameters (n_kind, n_mtu); tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero'
+    or 'ceinms'.
 
     Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,
     fibre_length [m], fibre_velocity [m/s],
     pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
-    (n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
-    time does not increase or the rate is not positive.
+    (n_step, n_dof) [N m].
     """
 
 def spline_derivative(

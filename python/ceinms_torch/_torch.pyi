@@ -11,11 +11,13 @@ import typing
 __all__: list[str] = [
     "Curves",
     "Evaluation",
+    "HybridOptions",
     "HybridProblem",
-    "Iteration",
     "LinearTerm",
-    "Minimum",
+    "ObjectiveOptions",
+    "ParameterMap",
     "Problem",
+    "RangePenalty",
     "Simulation",
     "Target",
     "Term",
@@ -92,6 +94,30 @@ class Simulation:
     @property
     def tendon_strain(self) -> torch.Tensor: ...
 
+class RangePenalty:
+    """
+    weight * distance^2 outside a range.
+    """
+    def __init__(
+        self,
+        lowest: typing.SupportsFloat | typing.SupportsIndex,
+        highest: typing.SupportsFloat | typing.SupportsIndex,
+        weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class ObjectiveOptions:
+    """
+    Normalisation and penalties of eq. 4, weight of the peak force.
+    """
+    def __init__(
+        self,
+        *,
+        normalisation: str,
+        fibre_length: RangePenalty,
+        tendon_strain: RangePenalty,
+        peak_force_weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
 class LinearTerm:
     """
     A term |matrix x - offset|^2 of a point x.
@@ -108,14 +134,32 @@ class Target:
     @property
     def measured_moment(self) -> torch.Tensor: ...
 
+class ParameterMap:
+    """
+    From the unit box to MTU parameters.
+    """
+    def __init__(
+        self,
+        *,
+        start: torch.Tensor,
+        lower: torch.Tensor,
+        upper: torch.Tensor,
+        slot: torch.Tensor,
+        component: torch.Tensor,
+    ) -> None: ...
+    def parameters(self, x: torch.Tensor) -> torch.Tensor:
+        """
+        x (n) in [0, 1] -> (n_kind, n_mtu); differentiable.
+        """
+
 class Term:
     """
-    One term of the objective, a scalar with a graph.
+    One term of the objective; its value is sum(residuals ** 2).
     """
     @property
     def name(self) -> str: ...
     @property
-    def value(self) -> torch.Tensor: ...
+    def residuals(self) -> torch.Tensor: ...
 
 class Evaluation:
     """
@@ -123,7 +167,7 @@ class Evaluation:
     """
     def objective(self) -> torch.Tensor:
         """
-        Sum of all terms; differentiable.
+        Sum of all squared residuals; differentiable.
         """
     @property
     def rmse(self) -> torch.Tensor: ...
@@ -140,8 +184,8 @@ class Problem:
         curves: Curves,
         batch: TrialBatch,
         target: Target,
-        map: ceinms_torch._kernel.ParameterMap,
-        objective: ceinms_torch._kernel.Objective,
+        map: ParameterMap,
+        objective: ObjectiveOptions,
         tendon: str,
         filter_start: str,
         linear_terms: collections.abc.Sequence[LinearTerm] = [],
@@ -154,16 +198,25 @@ class Problem:
         """
         The same for a simulation of batch with the parameters of x, by either engine.
         """
-    def parameters(self, x: torch.Tensor) -> torch.Tensor:
-        """
-        x (n) in [0, 1] -> (12, n_mtu); differentiable.
-        """
     @property
     def batch(self) -> TrialBatch: ...
     @property
-    def target(self) -> Target: ...
+    def map(self) -> ParameterMap: ...
     @property
-    def term_names(self) -> list[str]: ...
+    def target(self) -> Target: ...
+
+class HybridOptions:
+    """
+    Weights of what eq. 5 adds.
+    """
+    def __init__(
+        self,
+        *,
+        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
+        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
+        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
+        smoothness_weight: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
 
 class HybridProblem:
     """
@@ -180,7 +233,7 @@ class HybridProblem:
         interval: collections.abc.Sequence[torch.Tensor],
         shared_weightings: bool,
         exact_bounds: bool,
-        objective: ceinms_torch._kernel.SynergyObjective,
+        options: HybridOptions,
     ) -> None: ...
     def evaluate(self, x: torch.Tensor) -> Evaluation:
         """
@@ -188,46 +241,6 @@ class HybridProblem:
         """
     @property
     def n_component(self) -> int: ...
-    @property
-    def term_names(self) -> list[str]: ...
-
-class Iteration:
-    """
-    The objective at one iterate.
-    """
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def iteration(self) -> int: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def rmse(self) -> list[float]: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def terms(self) -> list[float]: ...
-
-class Minimum:
-    """
-    The best point an optimiser saw, and how it got there.
-    """
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def history(self) -> list[Iteration]: ...
-    @property
-    def objective(self) -> float: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def term_names(self) -> list[str]: ...
-    @property
-    def terms(self) -> list[float]: ...
-    @property
-    def x(self) -> torch.Tensor: ...
 
 @typing.overload
 def minimise_adamw(
@@ -242,7 +255,7 @@ def minimise_adamw(
     patience: typing.SupportsInt | typing.SupportsIndex,
     weight_decay: typing.SupportsFloat | typing.SupportsIndex,
     callback: typing.Any = None,
-) -> Minimum:
+) -> ceinms_torch._kernel.Minimum:
     """
     Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
     """
@@ -260,7 +273,7 @@ def minimise_adamw(
     patience: typing.SupportsInt | typing.SupportsIndex,
     weight_decay: typing.SupportsFloat | typing.SupportsIndex,
     callback: typing.Any = None,
-) -> Minimum:
+) -> ceinms_torch._kernel.Minimum:
     """
     Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
     """
@@ -269,7 +282,7 @@ def simulate(
     curves: Curves, parameters: torch.Tensor, batch: TrialBatch, *, tendon: str, filter_start: str
 ) -> Simulation:
     """
-    Simulate all trials at once; differentiable. parameters: (12, n_mtu) float64.
+    Simulate all trials at once; differentiable. parameters: (n_kind, n_mtu) float64.
     """
 
 def simulate_fused(

@@ -1,7 +1,7 @@
 """Exceptions and the warning of the package, all with one wording.
 
 Every message reads ``<name>: expected <what>, got <what>. <Hint>.``; for files the name is
-``<path>:<line>: <element>``.
+``<path>:<line>: <element>``. It is made from the parts, which programs read instead of it.
 """
 
 from __future__ import annotations
@@ -11,32 +11,136 @@ import difflib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 
-class CeinmsTorchError(Exception):
-    """Base class of every error this package raises on purpose."""
-
-
-class CeinmsTorchWarning(UserWarning):
-    """Something in the input is doubtful and the user can act on it.
+@dataclass(frozen=True)
+class Place:
+    """Where in the input something is.
 
     Parameters
     ----------
-    message : str
-        What, and where.
-    code : str
-        A short stable name for the kind of doubt, for programs that sort findings.
+    file : Path, optional
+        The file; None for options and for objects made in memory.
+    line : int, optional
+        Line in it, from 1.
+    element : str, optional
+        XML element, header key, option, quantity or what else is concerned.
+    column : str, optional
+        Label of a column, or names of MTUs or DOFs.
+    trial : str, optional
+        The trial, or several separated by commas.
     """
 
-    def __init__(self, message: str, code: str = "doubtful") -> None:
+    file: Path | None = None
+    line: int | None = None
+    element: str | None = None
+    column: str | None = None
+    trial: str | None = None
+
+    def __str__(self) -> str:
+        """Join what is known of ``<path>:<line>: <element>``, or the trial and the element."""
+        head = "" if self.file is None else os.fspath(self.file)
+        if head and self.line is not None:
+            head += f":{self.line}"
+        elif not head and self.trial is not None:
+            head = f"trial{'s' if ',' in self.trial else ''} {self.trial}"
+        # A list of columns is in the finding's own words, too.
+        column = None if self.column is None or ", " in self.column else self.column
+        return ": ".join(filter(None, (head, ", ".join(filter(None, (self.element, column))))))
+
+
+def _place(where: Place | Path | str | None) -> Place:
+    if where is None or isinstance(where, Place):
+        return where or Place()
+    return Place(where) if isinstance(where, Path) else Place(element=where)
+
+
+class CeinmsTorchError(Exception):
+    """Base class of every error this package raises on purpose.
+
+    Its text is made from its parts: ``<where>: expected <what>, got <what>. <Hint>.``
+
+    Parameters
+    ----------
+    where : Place, Path or str
+        What is wrong: a place in the input, a file, or the name of an option or a quantity.
+    expected, got : str
+        What should be there and what is there, without a full stop.
+    hint : str, optional
+        What the user can do about it: one or more sentences.
+    code : str, optional
+        A short stable name for the kind of fault, for programs that sort findings.
+    """
+
+    def __init__(
+        self,
+        *,
+        where: Place | Path | str,
+        expected: str,
+        got: str,
+        hint: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        self.where = _place(where)
+        self.expected = expected
+        self.got = got
+        self.hint = _sentence(hint)
         self.code = code
-        super().__init__(message)
+        super().__init__(" ".join(filter(None, (f"{self.where}:", self.what, self.hint))))
+
+    @property
+    def what(self) -> str:
+        """What was expected and what was got, as a sentence."""
+        return f"expected {self.expected}, got {self.got}."
+
+    def within(self, *, file: Path | None = None, trial: str | None = None) -> Self:
+        """Return the error at a place of which the caller knows more.
+
+        Parameters
+        ----------
+        file : Path, optional
+            The file it is in.
+        trial : str, optional
+            The trial it is about.
+
+        Returns
+        -------
+        CeinmsTorchError
+            Of the same kind.
+        """
+        where = replace(self.where, file=file or self.where.file, trial=trial or self.where.trial)
+        return type(self)(
+            where=where, expected=self.expected, got=self.got, hint=self.hint, code=self.code
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default would call the class with the message alone, which it does not accept; errors
+        # must survive the trip between the processes of a batch.
+        return _unpickled, (type(self), self.args), self.__dict__
+
+
+def _unpickled(kind: type[CeinmsTorchError], args: tuple[str, ...]) -> CeinmsTorchError:
+    return kind.__new__(kind, *args)
+
+
+def _sentence(text: str | None) -> str | None:
+    text = (text or "").strip()
+    if not text:
+        return None
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 class DataError(CeinmsTorchError, ValueError):
     """Files or arrays that are fine one by one but do not fit together."""
+
+
+class UnknownNameError(DataError, KeyError):
+    """There is no MTU, DOF or column of that name."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the message
 
 
 class OptionError(CeinmsTorchError, ValueError):
@@ -44,110 +148,29 @@ class OptionError(CeinmsTorchError, ValueError):
 
 
 class FileFormatError(CeinmsTorchError, ValueError):
-    """A file is missing, unreadable, or does not hold what its format asks for.
+    """A file is missing, unreadable, or does not hold what its format asks for."""
+
+
+class CeinmsTorchWarning(UserWarning):
+    """Something in the input is doubtful and the user can act on it.
 
     Parameters
     ----------
-    path : path-like
-        The file to blame.
-    line : int, optional
-        Line in that file, counted from 1.
-    element : str, optional
-        XML element, header key or column concerned.
-    expected, got : str
-        What should be there and what is there.
-    hint : str, optional
-        What the user can do about it.
-    code : str, optional
-        A short stable name for the kind of fault, for programs that sort findings.
+    what : str
+        The doubt: whole sentences.
+    code : str
+        A short stable name for the kind of doubt, for programs that sort findings.
+    where : Place, Path or str, optional
+        Where it is, if that is not in the sentences; its text goes in front of them.
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        line: int | None = None,
-        element: str | None = None,
-        expected: str,
-        got: str,
-        hint: str | None = None,
-        code: str | None = None,
+        self, what: str, code: str = "doubtful", where: Place | Path | str | None = None
     ) -> None:
-        self.path = Path(path)
-        self.line = line
-        self.element = element
-        self.expected = expected
-        self.got = got
-        self.hint = hint
+        self.what = what
         self.code = code
-        super().__init__(wording(location(path, line, element), expected, got, hint))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # The default would call the class with the message alone, which it does not accept; errors
-        # must survive the trip between the processes of a batch.
-        parts = {
-            "line": self.line,
-            "element": self.element,
-            "expected": self.expected,
-            "got": self.got,
-            "hint": self.hint,
-            "code": self.code,
-        }
-        return _rebuild, (self.path, parts)
-
-
-def _rebuild(path: Path, parts: dict[str, Any]) -> FileFormatError:
-    return FileFormatError(path, **parts)
-
-
-def location(
-    path: str | os.PathLike[str] | None, line: int | None = None, element: str | None = None
-) -> str:
-    """Join the known parts of ``<path>:<line>: <element>``.
-
-    Parameters
-    ----------
-    path : path-like, optional
-        File; left out when None (objects made in memory).
-    line : int, optional
-        Line in the file, from 1.
-    element : str, optional
-        Name of the XML element, header key or column.
-
-    Returns
-    -------
-    str
-    """
-    where = "" if path is None else os.fspath(path)
-    if where and line is not None:
-        where += f":{line}"
-    return ": ".join(part for part in (where, element) if part)
-
-
-def wording(name: str, expected: str, got: str, hint: str | None = None) -> str:
-    """Phrase a message the way every error of the package does.
-
-    Parameters
-    ----------
-    name : str
-        What is wrong: a location, an option or a quantity.
-    expected, got : str
-        What should be there and what is there, without a full stop.
-    hint : str, optional
-        One or more sentences of advice.
-
-    Returns
-    -------
-    str
-        ``<name>: expected <what>, got <what>. <Hint>.``
-    """
-    message = f"{name}: expected {expected}, got {got}."
-    if hint:
-        hint = hint.strip()
-        message += f" {hint[0].upper()}{hint[1:]}"
-        if not message.endswith((".", "?", "!")):
-            message += "."
-    return message
+        self.where = _place(where)
+        super().__init__(f"{self.where}: {what}" if where else what)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -188,6 +211,52 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """
     match = nearest(name, known)
     return None if match is None else f"Did you mean '{match}'?"
+
+
+def unknown_name(
+    where: Place | Path | str, what: str, name: str, known: Iterable[str]
+) -> UnknownNameError:
+    """Make the error that a name is not one of those known.
+
+    Parameters
+    ----------
+    where : Place, Path or str
+        Where it was looked up.
+    what : str
+        What it should be the name of, such as "an MTU".
+    name : str
+        The name as given.
+    known : iterable of str
+        Names that would be right.
+
+    Returns
+    -------
+    UnknownNameError
+        For the caller to raise.
+    """
+    known = list(known)
+    hint = did_you_mean(str(name), known) or f"There are {', '.join(known) or 'none'}"
+    return UnknownNameError(where=where, expected=f"the name of {what}", got=repr(name), hint=hint)
+
+
+def engine_error(message: str) -> DataError:
+    """Make the error that LibTorch's engine refuses what it was given; its module calls it.
+
+    Parameters
+    ----------
+    message : str
+        ``<name>: expected <what>, got <what>.``
+
+    Returns
+    -------
+    DataError
+        To be raised.
+    """
+    where, _, what = message.strip().removesuffix(".").partition(": expected ")
+    expected, _, got = what.partition(", got ")
+    if not expected:
+        return DataError(where="engine", expected="what it can compute", got=where)
+    return DataError(where=where, expected=expected, got=got or "something else")
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ def test_method(benchmark, case, method):
     start = case.space.start()
     minima = []
     benchmark.pedantic(
-        lambda: minima.append(problem.minimise(start, METHODS[method])),
+        lambda: minima.append(ct.minimise(problem, start, METHODS[method])),
         rounds=5 if method == "lbfgs" else 15,
         warmup_rounds=1,
     )
@@ -118,7 +118,7 @@ def test_adamw_iteration(benchmark, case, engine):
     iterations = 30 if engine == "fused" else 3
     minima = []
     benchmark.pedantic(
-        lambda: minima.append(problem.minimise(start, ct.AdamW(max_iterations=iterations))),
+        lambda: minima.append(ct.minimise(problem, start, ct.AdamW(max_iterations=iterations))),
         rounds=30 if engine == "fused" else 3,
         warmup_rounds=1,
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 import ceinms_torch as ct
-from ceinms_torch.calibration.calibrate import build_problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.build import build_problem
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _SHARED = Path(os.environ.get("CEINMS_TORCH_SHARED", REPOSITORY.parent / "shared"))

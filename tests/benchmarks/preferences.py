@@ -17,8 +17,8 @@ import numpy as np
 import ceinms_torch as ct
 
 COLUMNS = (
-    "RMSE own [N m]",
-    "RMSE unseen [N m]",
+    "RMSE calibration [N m]",
+    "RMSE test [N m]",
     "SD of parameters [ranges]",
     "at a bound",
     "SD in groups [%]",
@@ -84,7 +84,7 @@ def measure(folder, tests, changes, seeds, starts):
         simulations = {
             one.name: ct.simulate(result.subject, one, tendon=result.tendon) for one in tests
         }
-        forces = [one.mtu_force.values.sum(axis=1).max() for one in result.simulations.values()]
+        forces = [one.mtu_force.array.sum(axis=1).max() for one in result.simulations.values()]
         at_bound = sum(map(bool, step.space.at_bound(step.x)))
         numbers.append(
             [

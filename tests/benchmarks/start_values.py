@@ -116,7 +116,7 @@ def main():
     """Print a table of calibrations from several starts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("setup", help="calibration setup file; three DOFs")
-    parser.add_argument("--test", nargs="+", required=True, help="inputData.xml of unseen trials")
+    parser.add_argument("--test", nargs="+", required=True, help="inputData.xml of test trials")
     parser.add_argument("--models", type=int, default=20, help="generic models to invent")
     parser.add_argument("--excursion", type=float, default=0.1, help="how much it may differ")
     parser.add_argument("--other-range", type=float, default=0.0, help="e.g. 0.05")
@@ -135,7 +135,8 @@ def main():
         lengths, np.concatenate([trial.moment_arm for trial in folder.trials])
     )
 
-    write("| start | range error | start, unseen | own | unseen | objective | iterations | s |")
+    header = ("start", "range error", "uncalibrated", "calibration", "test", "objective")
+    write(f"| {' | '.join((*header, 'iterations', 's'))} |")
     write("|---|---:|---:|---:|---:|---:|---:|---:|")
     row("as in the file", [figures(folder, subject, tests)])
     measured, errors, spent = {}, {}, []

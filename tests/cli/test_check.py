@@ -108,7 +108,7 @@ def test_calibration_goes_on_after_warnings_and_keeps_them(tiny_folder):
     warnings = [line for line in result.stderr.splitlines() if line.startswith("warning:")]
     assert len(warnings) == 1
     assert "soleus_r in strengthCoefficient: named more than once" in warnings[0]
-    written = tiny_folder / "calibrated" / "calibrationSetup_results" / "result.json"
+    written = tiny_folder / "calibrationSetup_results" / "result.json"
     (finding,) = json.loads(written.read_text())["findings"]
     assert finding["code"] == "mtu-in-two-groups"
 

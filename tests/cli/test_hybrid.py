@@ -1,4 +1,4 @@
-"""``ceinms-torch calibrate --hybrid`` and ``run --synergies`` as users run them."""
+"""``ceinms-torch calibrate --hybrid`` and ``run --weightings`` as users run them."""
 
 import csv
 import json
@@ -75,8 +75,8 @@ def test_result_says_how(folder):
     assert set(result["terms"]) >= {"moment", "excitation", "synthesised", "bounds"}
     assert len(result["steps"][0]["starts"]) == 3
     hybrid = result["hybrid"]
-    assert hybrid["options"]["nSynergy"] == 2
-    assert hybrid["synthesised"] == hybrid["options"]["synthesise"] == [MADE]
+    assert hybrid["options"]["nSynergy"] == hybrid["n_synergy"] == 2
+    assert hybrid["synthesised"] == [MADE]
     assert hybrid["vaf"]["trial1"] > 0.99  # two synergies, two recordings
     with (folder / "out" / "loss_history.csv").open() as file:
         header = next(csv.reader(file))
@@ -108,7 +108,7 @@ def run(folder, *arguments, generator="excitationGenerator.xml", excitations=Non
 def test_synergies_drive_later_runs(folder):
     expected = ct.read_storage(folder / "out" / "test" / "trial2" / "Torques.sto").values
     weightings = folder / "out" / "Weightings.csv"
-    synthesised = run(folder, "--synergies", weightings)
+    synthesised = run(folder, "--weightings", weightings)
     np.testing.assert_allclose(synthesised, expected, rtol=1e-9, atol=1e-9)
     assert {path.name for path in (folder / "forces").iterdir()} >= FILES
     # So does the file of excitations, with the generator that comes with it.
@@ -120,7 +120,7 @@ def test_synergies_drive_later_runs(folder):
     np.testing.assert_allclose(again, expected, rtol=1e-6, atol=1e-6)  # printed digits
     assert np.abs(run(folder) - expected).max() > 0.5
     measured = ct.read_storage(folder / "trial2" / "id.sto").values
-    refined = run(folder, "--synergies", weightings, "--refine")
+    refined = run(folder, "--weightings", weightings, "--refine")
     assert np.mean((refined - measured) ** 2) < np.mean((synthesised - measured) ** 2)
 
 
@@ -187,7 +187,10 @@ def test_the_file_may_ask_for_it_and_the_paper_method_does_it(tmp_path):
     assert (fused["method"], fused["iterations"]) == ("adamw", 5)
     assert fused["objective"] == pytest.approx(tensor["objective"], rel=1e-6)
     read = ct.CalibrationFolder.read(folder / "calibrationSetup.xml")
-    with pytest.raises(ct.OptionError, match="Call calibrate_hybrid"):
+    again = ct.calibrate(read)
+    assert isinstance(again, ct.HybridResult)
+    assert again.objective == fused["objective"]
+    with pytest.raises(ct.OptionError, match="generator: expected one, with <synergyHybrid>"):
         ct.calibrate(read.subject, read.trials, read.plan)
 
 
@@ -195,13 +198,13 @@ def test_the_file_may_ask_for_it_and_the_paper_method_does_it(tmp_path):
 def test_ctrl_c_keeps_the_best(tmp_path):
     folder = write_tiny_folder(tmp_path / "long", unrecorded=(MADE,), n_step=400)
     code = (
-        "import os, signal, ceinms_torch as ct\n"
+        "import dataclasses, os, signal, ceinms_torch as ct\n"
         "folder = ct.CalibrationFolder.read('calibrationSetup.xml')\n"
         "def stop(iteration):\n"
         "    if iteration.iteration == 3:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "result = ct.calibrate_hybrid(folder.subject, folder.trials, folder.plan,\n"
-        "    folder.generator, hybrid=ct.SynergyHybrid(n_synergy=2), callback=stop)\n"
+        "plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2))\n"
+        "result = ct.calibrate(folder, plan=plan, callback=stop)\n"
         "print(result.status, result.objective < result.history[0].objective)\n"
     )
     done = subprocess.run(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ceinms_torch.calibration.annealing import calibrate_legacy
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.subject import Subject
@@ -83,14 +83,14 @@ def test_annealing(tmp_path, tendon):
     assert done.returncode == 0, done.stderr
     said = json.loads((tmp_path / "out" / "result.json").read_text())
     assert (said["method"], said["engine"]) == ("annealing", "legacy")
-    assert said["tendon"] == {"requested": tendon, "used": tendon}
+    assert (said["tendon"]["requested"], said["tendon"]["used"]) == (tendon, tendon)
     assert said["options"]["NS"] == 1
     assert said["fit"]["trial2"] == said["test_fit"]["trial2"]
     assert said["identifiability"] is None
 
     read = CalibrationFolder.read(setup, legacy=True)
     options = type(read.plan.algorithm).from_dict({**read.plan.algorithm.to_dict(), "NS": 1})
-    result = calibrate_legacy(read.subject, read.trials, read.plan, options=options)
+    result = calibrate(read, options=options)
     assert said["objective"] == result.objective
     assert said["evaluations"] == result.evaluations
     written = Subject.read(tmp_path / "out" / "subject.xml").parameters()

@@ -43,10 +43,9 @@ def test_preferences_are_in_every_result(with_objective, tmp_path):
         header = next(csv.reader(file))
     assert {f"{name} [-]" for name in names} < set(header)
     assert "peak_force" in result.stdout
-    page = tmp_path / "report.html"
-    report = run_command("report", out, "--out", page)
+    report = run_command("report", out)
     assert report.returncode == 0, report.stderr
-    text = page.read_text(encoding="utf-8")
+    text = (out / "report.html").read_text(encoding="utf-8")
     assert f"weight 0.1, muscles {GROUP}" in text
     assert "parameter_prior" in text
 

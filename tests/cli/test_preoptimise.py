@@ -27,7 +27,7 @@ def models(tmp_path):
 
 
 def test_lengths_and_forces(models, tmp_path):
-    out = tmp_path / "new" / "subject.xml"
+    out = tmp_path / "new"
     files = ("--reference-lengths", tmp_path / "generic.sto", "--target-lengths")
     options = (*files, tmp_path / "scaled.sto", "--height", "1.7", "--mass", "70")
     done = run_command(
@@ -35,7 +35,7 @@ def test_lengths_and_forces(models, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    before, after = Subject.read(models), Subject.read(out)
+    before, after = Subject.read(models), Subject.read(out / "subject.xml")
     for old, new in zip(before.mtus, after.mtus, strict=True):
         assert new.optimal_fibre_length == pytest.approx(1.1 * old.optimal_fibre_length, rel=1e-9)
         assert new.tendon_slack_length == pytest.approx(1.1 * old.tendon_slack_length, rel=1e-9)
@@ -46,22 +46,22 @@ def test_lengths_and_forces(models, tmp_path):
         assert shown in row
     assert [cell.strip() for cell in row.split("│")[-4:-1]] == ["40", "0.00", "0.00"]
 
-    # Read and written again it is the same, byte by byte; and nothing is overwritten.
+    # Read and written again it is the same, byte by byte.
     after.write(tmp_path / "again.xml")
-    assert (tmp_path / "again.xml").read_bytes() == out.read_bytes()
-    again = run_command("preoptimise", models, *options, "--out", out)
-    assert again.returncode == 1
-    assert f"{out}: expected a new file, got one that exists" in again.stderr
-    assert (tmp_path / "again.xml").read_bytes() == out.read_bytes()
+    assert (tmp_path / "again.xml").read_bytes() == (out / "subject.xml").read_bytes()
+    onto_itself = run_command("preoptimise", models, *options, "--out", models.parent)
+    assert onto_itself.returncode == 1
+    assert f"{models}: expected a file to write, got the input" in onto_itself.stderr
+    assert Subject.read(models).mtus == before.mtus
 
 
 def test_forces_alone(models, tmp_path):
-    out = tmp_path / "subject.xml"
+    out = tmp_path / "new"
     options = ("--height", "1.7", "--mass", "70", "--keep-force", "gasmed_r", "--out", out)
     done = run_command("preoptimise", models, *options, "--specific-tension", "61")
     assert done.returncode == 0, done.stderr
     assert "poses" not in done.stdout
-    before, after = Subject.read(models), Subject.read(out)
+    before, after = Subject.read(models), Subject.read(out / "subject.xml")
     assert after.mtus[0].max_isometric_force == pytest.approx(5125.4856 * 61 / 60, rel=1e-9)
     assert after.mtus[1] == before.mtus[1]
     assert after.mtus[0].optimal_fibre_length == before.mtus[0].optimal_fibre_length
@@ -70,7 +70,7 @@ def test_forces_alone(models, tmp_path):
 def test_doubts_are_shown(models, tmp_path):
     lengths = ("--reference-lengths", models.parent / "trial1" / "lmt.sto", "--target-lengths")
     other = models.parent / "trial2" / "lmt.sto"
-    done = run_command("preoptimise", models, *lengths, other, "--out", tmp_path / "subject.xml")
+    done = run_command("preoptimise", models, *lengths, other)
     assert done.returncode == 0, done.stderr
     assert "warning: Lengths that keep the operating range are doubtful, poor fit" in done.stderr
 
@@ -86,7 +86,7 @@ def test_doubts_are_shown(models, tmp_path):
 )
 def test_faults_write_nothing(models, tmp_path, options, message):
     given = [tmp_path / word if word.endswith(".sto") else word for word in options]
-    done = run_command("preoptimise", models, *given, "--out", tmp_path / "new" / "subject.xml")
+    done = run_command("preoptimise", models, *given, "--out", tmp_path / "new")
     assert done.returncode == 1
     assert message in done.stderr
     assert not (tmp_path / "new").exists()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from ceinms_torch.calibration.annealing import calibrate_legacy
 from ceinms_torch.cli.programs import CEINMS, CEINMS_CALIBRATE
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.io.xml_document import read_document
@@ -160,7 +160,7 @@ def test_calibration_writes_the_subject_and_nothing_else(capsys, tmp_path, tendo
     assert set(listing(folder)) - set(before) == {written.parent, written}
 
     read = CalibrationFolder.read(setup, legacy=True)
-    result = calibrate_legacy(read.subject, read.trials, read.plan)
+    result = calibrate(read, method="annealing")
     np.testing.assert_array_equal(Subject.read(written).parameters(), result.subject.parameters())
     assert said.count("temperature") == result.iterations
     assert f"\nfOpt_ = {result.objective:g}\nCalibration time: " in said

@@ -12,7 +12,7 @@ def test_study_and_once_more(tiny_folder, tmp_path):
     result = run_command(
         *("study", "calibration", tiny_folder / "calibrationSetup.xml"),
         *("--test", tiny_folder / "trial2" / "inputData.xml", "--methods", "annealing,lm"),
-        *("--seeds", 2, "--starts", 2, "--processes", 1, "--conditions", "[0-9]", "--out", out),
+        *("--seeds", 2, "--lm-starts", 2, "--jobs", 1, "--conditions", "[0-9]", "--out", out),
     )
     assert result.returncode == 0, result.stderr
     summary = json.loads((out / "result.json").read_text())
@@ -33,8 +33,8 @@ def test_messages(tiny_folder, tmp_path):
     edit(tiny_folder / "calibration.xml", " trial2/inputData.xml", "")
     for arguments, message in (
         ((setup,), "validation: expected at least two trials, got 1"),
-        ((setup, "--methods", "magic"), "methods: expected some of"),
-        ((), "a setup file, or --from with a folder, got neither"),
+        ((setup, "--methods", "magic"), "methods: expected one of"),
+        ((), "a file to work on, or --from with a folder, got neither"),
         (("--from", tmp_path), "a result file"),
     ):
         result = run_command("study", "calibration", *arguments, "--out", tmp_path / "out")

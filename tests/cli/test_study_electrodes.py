@@ -13,7 +13,7 @@ def test_study_on_two_processes_and_once_more(tiny_folder, tmp_path):
     result = run_command(
         *("study", "electrodes", tiny_folder / "calibrationSetup.xml"),
         *("--test", tiny_folder / "trial2" / "inputData.xml", "--recommend", 0.5),
-        *(*arguments, "--processes", 2),
+        *(*arguments, "--jobs", 2),
     )
     assert result.returncode == 0, result.stderr
     summary = json.loads((out / "result.json").read_text())
@@ -34,10 +34,10 @@ def test_study_on_two_processes_and_once_more(tiny_folder, tmp_path):
 def test_messages(tiny_folder, tmp_path):
     setup = tiny_folder / "calibrationSetup.xml"
     for arguments, message in (
-        ((setup, "--recommend", 0.1), "--recommend: expected unseen trials, with --test"),
+        ((setup, "--recommend", 0.1), "--recommend: expected test trials, with --test"),
         ((setup, "--counts", "7"), "counts: expected numbers of electrodes from 1 to 3, got 7"),
         ((setup, "--counts", "few"), "--counts: expected whole numbers"),
-        ((), "a setup file, or --from with a folder, got neither"),
+        ((), "a file to work on, or --from with a folder, got neither"),
         (("--from", tmp_path), "a result file"),
     ):
         result = run_command("study", "electrodes", *arguments)

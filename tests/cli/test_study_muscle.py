@@ -50,7 +50,7 @@ def test_messages(tmp_path, gait_folder):
     (tmp_path / "bad.csv").write_text("time_s,force_N\n0,1\n1,2\n2,3\n3,4\n")
     many = gait_folder / "subjectUncalibrated.xml"
     for arguments, message in (
-        ((), "recordings, or --from with a folder, got neither"),
+        ((), "a file to work on, or --from with a folder, got neither"),
         ((first, "--from", tmp_path), "got both"),
         ((first,), "recordings: expected at least two, got 1"),
         ((first, tmp_path / "bad.csv"), "a column length_m or displacement_mm"),

@@ -49,10 +49,10 @@ def test_a_given_number_of_trials_without_a_setup(tiny_folder, tmp_path):
     out = tmp_path / "out"
     files = [tiny_folder / trial / "inputData.xml" for trial in ("trial1", "trial2")]
     result = run_command(
-        "synergies", *files, *("--number", 2, "--weightings", "trial", "--out", out, "--quiet")
+        "synergies", *files, *("--synergies", 2, "--per-trial", "--out", out, "--quiet")
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout == ""
+    assert result.stdout == f"results: {out}\n"
     data = json.loads((out / "result.json").read_text())["data"]
     assert (data["n_synergy"], data["rule"]) == (2, "given")
     own = [np.array(data["trials"][trial]["weightings"]) for trial in ("trial1", "trial2")]
@@ -75,11 +75,11 @@ def silence(values):
     ("arguments", "change", "messages"),
     [
         (
-            ("--number", 4),
+            ("--synergies", 4),
             None,
             ["number of synergies: expected 1 to 3", "recorded channels, got 4"],
         ),
-        (("--number", "some"), None, ["--number: expected a whole number >= 1, or auto"]),
+        (("--synergies", "some"), None, ["--synergies: expected a whole number >= 1, or auto"]),
         ((), silence, ["excitation of gasmed_r_emg: expected a recorded signal, got zeros"]),
         (
             ("--rule", "moments"),

@@ -6,8 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from ceinms_torch.calibration.calibrate import build_problem, calibrate
+from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
 from ceinms_torch.model.objective import Objective
@@ -82,13 +83,13 @@ def written_out(result, step, trials):
         terms["fibre_length"] += (
             share
             * objective.fibre_length_weight
-            * outside(simulation.norm_fibre_length.values, *objective.fibre_length_range)
+            * outside(simulation.norm_fibre_length.array, *objective.fibre_length_range)
         )
         if result.tendon != "stiff":
             terms["tendon_strain"] += (
                 share
                 * objective.tendon_strain_weight
-                * outside(simulation.tendon_strain.values, *objective.tendon_strain_range)
+                * outside(simulation.tendon_strain.array, *objective.tendon_strain_range)
             )
     return terms
 
@@ -154,8 +155,13 @@ def test_objective_falls(tendon):
     assert result.tendon == ("stiff" if tendon == "stiff" else "rosenbrockElastic")
 
 
-@pytest.mark.parametrize("tendon", ["stiff", "rosenbrockElastic"])
-@pytest.mark.parametrize("kind", PARAMETER_KINDS)
+@pytest.mark.parametrize(
+    ("tendon", "kind"),
+    [
+        *(("stiff", kind) for kind in PARAMETER_KINDS if kind != "tendonStiffness"),
+        *(("rosenbrockElastic", kind) for kind in PARAMETER_KINDS),
+    ],
+)
 def test_every_kind_of_parameter_moves(kind, tendon):
     plan = make_plan(kind, tendon=tendon)
     result = calibrate(SUBJECT, TRIALS, plan)

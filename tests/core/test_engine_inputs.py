@@ -10,8 +10,11 @@ import torch
 import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
+from ceinms_torch.errors import DataError
+from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.simulation.batch import batch_arrays
-from engine_cases import kernel_arguments, make_subject, make_trial, torch_curves
+from ceinms_torch.simulation.trial_input import trial_arrays
+from engine_cases import kernel_arguments, make_subject, make_trial, run_arrays, torch_curves
 
 SUBJECT = make_subject([{}, {"pennation_angle": 0.1}])
 TRIAL = make_trial(SUBJECT, "trial", n_step=6)
@@ -20,7 +23,7 @@ PER_TRIAL = ("excitation_start", "excitation_rate")
 
 
 def kernel(**changes):
-    return _kernel.simulate(**{**kernel_arguments(SUBJECT, TRIAL), **changes})
+    return run_arrays(**{**kernel_arguments(SUBJECT, TRIAL), **changes})
 
 
 def tensors():
@@ -136,9 +139,9 @@ def test_batch_takes_tensors_only(name):
 
 def test_simulate_refuses_a_matrix_of_another_shape():
     matrix = torch.from_numpy(SUBJECT.parameters())
-    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 2\], got \[11, 2\]"):
-        simulate(parameters=matrix[:11])
-    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 2\], got \[12, 1\]"):
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[13, 2\], got \[12, 2\]"):
+        simulate(parameters=matrix[:12])
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[13, 2\], got \[13, 1\]"):
         simulate(parameters=matrix[:, :1])
 
 
@@ -171,6 +174,32 @@ def test_kernel_refuses_another_number_of_dimensions(name):
 def test_kernel_refuses_nothing(name):
     with pytest.raises(ValueError, match=rf"^{name}: expected .*not empty"):
         kernel(**{name: kernel_arguments(SUBJECT, TRIAL)[name][:0]})
+
+
+def options_of_no_normalisation():
+    options = {**dataclasses.asdict(ct.Objective()), "normalisation": "mean"}
+    _kernel.Objective(SimpleNamespace(**options))
+
+
+@pytest.mark.parametrize(
+    ("call", "parts"),
+    [
+        (
+            lambda: kernel(moment_arm=TRIAL.moment_arm[:-1]),
+            ("moment_arm", "shape (6, 2, 2)", "(5, 2, 2)"),
+        ),
+        (
+            options_of_no_normalisation,
+            ("normalisation", "one of 'variance', 'meanSquare', 'rmse'", "'mean'"),
+        ),
+    ],
+    ids=["_kernel", "_torch"],
+)
+def test_errors_of_the_core_have_fields(call, parts):
+    with pytest.raises(DataError) as caught:
+        call()
+    error = caught.value
+    assert (error.where.element, error.expected, error.got) == parts
 
 
 def test_kernel_refuses_another_number_of_curves():
@@ -235,12 +264,6 @@ def test_problem_refuses_a_map_of_other_mtus():
         problem(map=other)
     with pytest.raises(ValueError, match=r"^mtu_length: expected shape \(6, 1\), got"):
         fused_problem(map=other)
-
-
-def test_objective_knows_its_normalisations():
-    options = SimpleNamespace(**{**dataclasses.asdict(ct.Objective()), "normalisation": "mean"})
-    with pytest.raises(ValueError, match=r"^normalisation: expected one of 'variance', 'meanSqu"):
-        _kernel.Objective(options)
 
 
 # ---- numbers of the right kind at the right place, and still wrong
@@ -317,10 +340,11 @@ def fused_problem(*, trial=None, **changes):
     arguments = kernel_arguments(SUBJECT, TRIAL)
     names = (*NUMBERS, "excitation_start", "excitation_rate")
     arrays = {name: arguments[name] for name in names}
-    arrays |= {"measured_moment": TRIAL.measured_moment, "variance": np.ones(2)}
     parts = {
         "tables": arguments["tables"],
-        "trials": [_kernel.TrialArrays(**{**arrays, **(trial or {})})],
+        "trials": [_kernel.Trial(**{**arrays, **(trial or {})})],
+        "measured": [TRIAL.measured_moment],
+        "variance": np.ones((1, 2)),
         "map": parameter_map(),
         "dofs": np.array([0, 1]),
         "objective": _kernel.Objective(ct.Objective()),
@@ -339,9 +363,21 @@ def faulty_problems():
     arguments = kernel_arguments(SUBJECT, TRIAL)
     for name in NUMBERS:
         yield f"NaN in {name}", {"trial": {name: spoilt(arguments[name], np.nan)}}
-    yield "NaN moment", {"trial": {"measured_moment": spoilt(TRIAL.measured_moment, np.nan)}}
-    yield "no variance", {"trial": {"variance": np.array([1.0, 0.0])}}
-    yield "moments of one DOF", {"trial": {"measured_moment": TRIAL.measured_moment[:, :1]}}
+    yield "NaN moment", {"measured": [spoilt(TRIAL.measured_moment, np.nan)]}
+    yield "no variance", {"variance": np.array([[1.0, 0.0]])}
+    yield "variance of another trial", {"variance": np.ones((2, 2))}
+    yield "moments of one DOF", {"measured": [TRIAL.measured_moment[:, :1]]}
+    yield "moments of no trial", {"measured": []}
+    every = trial_arrays(TRIAL)
+    one_dof = {**every, "moment_arm": TRIAL.moment_arm[:, :1]}
+    yield (
+        "trials of other DOFs",
+        {
+            "trials": [_kernel.Trial(**every), _kernel.Trial(**one_dof)],
+            "measured": [TRIAL.measured_moment] * 2,
+            "variance": np.ones((2, 2)),
+        },
+    )
     yield "time goes back", {"trial": {"time": arguments["time"][::-1]}}
     yield "infinite start", {"trial": {"excitation_start": np.inf}}
     yield "no rate", {"trial": {"excitation_rate": 0.0}}
@@ -365,11 +401,11 @@ def test_faulty_fused_problems_are_refused(case):
 
 
 FAULTY_MAPS = {
-    "no MTU": {"start": np.zeros((12, 0))},
+    "no MTU": {"start": np.zeros((len(PARAMETER_KINDS), 0))},
     "NaN parameter": {"start": spoilt(SUBJECT.parameters(), np.nan)},
     "infinite bound": {"upper": np.array([2.5, np.inf])},
     "bounds in rows": {"lower": np.array([[0.5, 0.05]])},
-    "slot": {"slot": np.array([16, 17, 24])},
+    "slot": {"slot": np.array([16, 17, SUBJECT.parameters().size])},
     "slot twice": {"slot": np.array([16, 17, 16])},
     "component": {"component": np.array([0, 0, -1])},
 }
@@ -404,3 +440,18 @@ def test_padding_of_measured_moments_may_be_nan():
     assert torch.isfinite(results[0][0])
     for first, second in zip(*results, strict=True):
         assert torch.equal(first, second)
+
+
+def test_refusals_are_errors_of_the_package():
+    for refused, name in (
+        (lambda: kernel(tendon="steel"), "tendon"),
+        (lambda: kernel(time=np.zeros(2)), "time"),
+        (lambda: simulate(tendon="steel"), "tendon"),
+        (lambda: simulate(parameters=torch.zeros(3, 2, dtype=torch.float64)), "parameters"),
+    ):
+        with pytest.raises(ct.DataError) as caught:
+            refused()
+        error = caught.value
+        assert isinstance(error, ValueError)
+        assert str(error.where).startswith(name)
+        assert str(error) == f"{error.where}: expected {error.expected}, got {error.got}."

@@ -8,7 +8,6 @@ import torch
 
 import ceinms_torch as ct
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.model.options import AdamW, Lbfgs
 from ceinms_torch.synergies.hybrid import hybrid_setting
@@ -47,22 +46,14 @@ GENERATOR = ExcitationGenerator(
 KINDS = ["c1", "shapeFactor", "optimalFibreLength", "tendonSlackLength", "strengthCoefficient"]
 
 
-def hybrid_problem(engine, *, kinds=KINDS, options=None, tendon="rosenbrockElastic", **choices):
+def hybrid_problem(engine, *, kinds=KINDS, exact=False, tendon="rosenbrockElastic", **choices):
     """Return a problem of an engine, and a point that is off every bound but beyond some."""
     step = make_step(kinds, **{"normalisation": choices.pop("normalisation", "variance"), **NARROW})
     space = space_of(SUBJECT, step)
     hybrid = ct.SynergyHybrid(**{"n_synergy": 2, "primitive_rate": 60.0, **choices})
     setting = hybrid_setting(TRIALS, GENERATOR, hybrid, step)
-    problem = build_hybrid_problem(
-        SUBJECT,
-        TRIALS,
-        step,
-        space,
-        setting,
-        tendon=tendon,
-        engine=engine,
-        options=options or AdamW(),
-    )
+    recorded_only = ct.build_problem(SUBJECT, TRIALS, step, space, tendon=tendon, engine=engine)
+    problem = build_hybrid_problem(recorded_only, setting, exact_bounds=exact)
     layout = setting.space(len(space.components))
     random = np.random.default_rng(5)
     n = layout.first_primitive + layout.n_synergy * sum(layout.n_node)
@@ -93,17 +84,19 @@ def test_engines_agree_on_the_shipped_subject(gait_folder):
     (step,) = folder.plan.steps
     space = ct.ParameterSpace.of(folder.subject, step, folder.plan)
     setting = hybrid_setting(folder.trials, folder.generator, folder.plan.hybrid, step)
-    (x,) = start_points(setting, space.start(), 1, seed=3)
+    (x,) = start_points(setting, space.start()[np.newaxis], seed=3)
     (got, gradient), (expected, slope) = (
         build_hybrid_problem(
-            folder.subject,
-            folder.trials,
-            step,
-            space,
+            ct.build_problem(
+                folder.subject,
+                folder.trials,
+                step,
+                space,
+                tendon="rosenbrockElastic",
+                engine=engine,
+            ),
             setting,
-            tendon="rosenbrockElastic",
-            engine=engine,
-            options=Lbfgs(),
+            exact_bounds=True,
         ).gradient(x)
         for engine in ("fused", "tensor")
     )
@@ -200,16 +193,10 @@ def test_results_do_not_depend_on_threads():
     setting = hybrid_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
     results = []
     for threads in (1, 2):
-        problem = build_hybrid_problem(
-            SUBJECT,
-            TRIALS,
-            step,
-            space,
-            setting,
-            tendon="rosenbrockElastic",
-            options=Lbfgs(),
-            threads=threads,
+        recorded_only = ct.FusedProblem(
+            SUBJECT, TRIALS, step, space, tendon="rosenbrockElastic", threads=threads
         )
+        problem = build_hybrid_problem(recorded_only, setting, exact_bounds=True)
         x = np.full(problem.core.n_component, 0.4)
         results.append(problem.gradient(x))
     assert results[0][0] == results[1][0]
@@ -217,11 +204,11 @@ def test_results_do_not_depend_on_threads():
 
 
 def test_bounds_are_exact_or_a_penalty():
-    exact, x, layout = hybrid_problem("fused", options=Lbfgs())
+    exact, x, layout = hybrid_problem("fused", exact=True)
     assert exact.core.n_boxed == len(x)
     with pytest.raises(ValueError, match="expected numbers from 0 to 1"):
         exact.gradient(x)
-    free, _, _ = hybrid_problem("fused", options=AdamW())
+    free, _, _ = hybrid_problem("fused")
     assert free.core.n_boxed == layout.n_parameter
     assert free.gradient(x)[0].terms[-1] > 0.0
     assert exact.gradient(np.clip(x, 0.0, 1.0) * 0.7)[0].terms[-1] == 0.0
@@ -232,7 +219,7 @@ def test_adamw_of_both_engines_goes_the_same_way():
     tensor, _, _ = hybrid_problem("tensor")
     start = np.clip(x, 0.05, 0.95)
     options = AdamW(max_iterations=12)
-    one, two = (problem.minimise(start, options) for problem in (fused, tensor))
+    one, two = (ct.minimise(problem, start, options) for problem in (fused, tensor))
     assert one.objective < one.history[0].objective
     np.testing.assert_allclose(one.x, two.x, atol=1e-6)  # Adam divides by small gradients
     boxed = layout.parameters(one.x)
@@ -240,10 +227,11 @@ def test_adamw_of_both_engines_goes_the_same_way():
 
 
 def test_lbfgs_ends_as_without_equilibration():
-    problem, x, _ = hybrid_problem("fused", options=Lbfgs())
+    problem, x, _ = hybrid_problem("fused", exact=True)
     start = np.clip(x, 0.05, 0.95)
-    unchanged = minimise_lbfgs(problem, start, Lbfgs(), None)
-    minimum = problem.minimise(start, Lbfgs())
+    minimum = ct.minimise(problem, start, Lbfgs())
+    problem.is_uneven = False
+    unchanged = ct.minimise(problem, start, Lbfgs())
     assert minimum.status == unchanged.status == "converged"
     # With kinks in the objective either may stop a little early, and rounding decides which.
     assert minimum.objective == pytest.approx(unchanged.objective, rel=1e-3)
@@ -255,10 +243,12 @@ def test_lbfgs_ends_as_without_equilibration():
 
 
 def test_lbfgs_of_both_engines_goes_the_same_way():
-    fused, x, _ = hybrid_problem("fused", options=Lbfgs())
-    tensor, _, _ = hybrid_problem("tensor", options=Lbfgs())
+    fused, x, _ = hybrid_problem("fused", exact=True)
+    tensor, _, _ = hybrid_problem("tensor", exact=True)
     start = np.clip(x, 0.05, 0.95)
-    one, two = (problem.minimise(start, Lbfgs(max_iterations=52)) for problem in (fused, tensor))
+    one, two = (
+        ct.minimise(problem, start, Lbfgs(max_iterations=52)) for problem in (fused, tensor)
+    )
     # Rounding grows from iteration to iteration.
     for first, second in zip(one.history[:10], two.history[:10], strict=True):
         assert first.objective == pytest.approx(second.objective, rel=1e-8)

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from ceinms_torch.calibration.calibrate import calibrate
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.options import AdamW
 from helpers import write_tiny_folder

@@ -47,27 +47,48 @@ class Random {
 /// Parameters of one MTU in the order of ParameterKind.
 using ParameterArray = std::array<double, n_parameter_kind>;
 
-inline constexpr std::array<const char*, n_parameter_kind> parameter_names{
-    "c1",
-    "c2",
-    "shape_factor",
-    "optimal_fibre_length",
-    "pennation_angle",
-    "tendon_slack_length",
-    "max_isometric_force",
-    "max_contraction_velocity",
-    "strength_coefficient",
-    "em_delay",
-    "damping",
-    "percentage_change"};
+/// A soleus: strongly pennate, with a tendon five times as long as its fibres. And the scale on
+/// which a parameter acts, for the steps of differences.
+struct Typical {
+  double value;
+  double scale;
+};
+inline constexpr std::array typical{
+    Typical{-0.5, 1.0},     // c1
+    Typical{-0.3, 1.0},     // c2
+    Typical{-1.5, 1.0},     // shape_factor
+    Typical{0.05, 0.05},    // optimal_fibre_length
+    Typical{0.43, 1.0},     // pennation_angle
+    Typical{0.25, 0.25},    // tendon_slack_length
+    Typical{3500.0, 1e3},   // max_isometric_force
+    Typical{10.0, 10.0},    // max_contraction_velocity
+    Typical{1.2, 1.0},      // strength_coefficient
+    Typical{0.0437, 0.01},  // em_delay
+    Typical{0.1, 0.1},      // damping
+    Typical{0.15, 1.0},     // percentage_change
+    Typical{1.1, 1.0},      // tendon_stiffness
+};
+static_assert(typical.size() == n_parameter_kind, "one line for each kind");
 
-constexpr std::size_t index_of(ParameterKind kind) {
-  return static_cast<std::size_t>(kind);
+inline constexpr ParameterArray soleus = [] {
+  ParameterArray values{};
+  for (std::size_t i = 0; i < n_parameter_kind; ++i) values[i] = typical[i].value;
+  return values;
+}();
+inline constexpr ParameterArray parameter_scales = [] {
+  ParameterArray values{};
+  for (std::size_t i = 0; i < n_parameter_kind; ++i) values[i] = typical[i].scale;
+  return values;
+}();
+
+/// Numbers of something else, and behind them one for each parameter.
+template <std::size_t N>
+constexpr std::array<double, N + n_parameter_kind> and_parameters(const double (&first)[N],
+                                                                  const ParameterArray& rest) {
+  std::array<double, N + n_parameter_kind> all{};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i < N ? first[i] : rest[i - N];
+  return all;
 }
-
-/// A soleus: strongly pennate, with a tendon five times as long as its fibres.
-inline constexpr ParameterArray soleus{-0.5,   -0.3, -1.5, 0.05,   0.43, 0.25,
-                                       3500.0, 10.0, 1.2,  0.0437, 0.1,  0.15};
 
 inline MtuParameters<double> plain_parameters(const ParameterArray& values) {
   return MtuParameters<double>::from([&](ParameterKind kind) { return values[index_of(kind)]; });

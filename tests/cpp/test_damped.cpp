@@ -127,7 +127,7 @@ TEST_CASE("damped step: the stiffer the tendon, the nearer to the stiff tendon")
     FibreState<double> state{equilibrium_fibre_length(curves, mtu, 0.5, 0.3), 0.0, 0.5, 0.3};
     for (int i = 1; i <= 20; ++i)
       state = damped_step(curves, mtu, state, 0.5, 0.3 + 0.0002 * i, 0.01);
-    const double stretch = std::abs(state.fibre_length - stiff_fibre_length<double>(mtu, 0.304));
+    const double stretch = std::abs(state.fibre_length - stiff_fibre_length(mtu, 0.304));
     CHECK(stretch < 0.3 * last);
     last = stretch;
   }

@@ -181,6 +181,25 @@ TEST_CASE("dual: a table's slope becomes the partial") {
   }
 }
 
+TEST_CASE("dual: a factor times a table") {
+  const PiecewiseCubic table = spline_through(ManualPoints{}.force_velocity).table(Ends::linear);
+  const auto check = [&](const auto& x, const auto& factor) {
+    const auto expected = factor * math::lookup(table, x);
+    const auto result = math::scaled_lookup(table, x, factor);
+    static_assert(std::is_same_v<decltype(result), decltype(expected)>);
+    CHECK(result.value == near(expected.value, 1e-15));
+    for (const std::size_t i : {0U, 1U})
+      CHECK(result.partial[i] == near(expected.partial[i], 1e-15));
+  };
+  const auto x = variable<0, 2>(-0.43, 1.0);
+  check(x, 1.7);
+  check(x, variable<0, 2>(1.7, 1.0));
+  check(x, variable<1, 2>(1.7, 1.0));
+  check(x, D2{1.7, {0.3, -0.2}});
+  check(D2{-0.43, {0.5, 0.7}}, D2{1.7, {0.3, -0.2}});
+  CHECK(math::scaled_lookup(table, -0.43, 1.7) == 1.7 * table.value(-0.43));
+}
+
 /// Something with every operation in it.
 template <class X, class Y>
 auto blend(const X& x, const Y& y) {

@@ -30,7 +30,7 @@ struct Case {
   explicit Case(double shape_factor) {
     for (std::size_t kind = 0; kind < kernel::n_parameter_kind; ++kind)
       for (std::size_t m = 0; m < n_mtu; ++m) parameters.push_back(soleus[kind]);
-    const auto shape = kernel::testing::index_of(kernel::ParameterKind::shape_factor);
+    const auto shape = kernel::index_of(kernel::ParameterKind::shape_factor);
     std::fill_n(parameters.begin() + shape * n_mtu, n_mtu, shape_factor);
     for (std::size_t k = 0; k < n_step; ++k) {
       const double t = 0.01 * static_cast<double>(k);
@@ -55,10 +55,8 @@ struct Case {
                   .time = time.data(),
                   .mtu_length = mtu_length.data(),
                   .moment_arm = moment_arm.data(),
-                  .excitation_time = time.data(),
-                  .excitation = excitation.data(),
-                  .em_delay = 0.0},
-                 true);
+                  .excitation = excitation.data()},
+                 time.data(), 0.0, true);
   }
 };
 
@@ -100,7 +98,7 @@ TEST_CASE("force by excitation equals central differences") {
 TEST_CASE("force by excitation where there is no equilibrium: that of the stiff tendon") {
   const Curves curves = ceinms_curves();
   Case one(-1.5);
-  const auto slack = kernel::testing::index_of(kernel::ParameterKind::tendon_slack_length);
+  const auto slack = kernel::index_of(kernel::ParameterKind::tendon_slack_length);
   one.parameters[slack * n_mtu] = 0.13;  // strains beyond 50 %
   const Trial trial = one.trial();
   const Model elastic{TendonModel::equilibrium_elastic, ActivationModel::exponential, true, 1e-6};

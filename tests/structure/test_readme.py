@@ -12,7 +12,7 @@ import typer
 
 import ceinms_torch as ct
 from ceinms_torch.cli.main import app
-from ceinms_torch.results.write import RECORDING_FILES, STORAGE_FILES
+from ceinms_torch.results.trials import RECORDING_FILES, STORAGE_FILES
 from command_line import run_command
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -59,7 +59,7 @@ PAGES_WITH_PYTHON = [page for page in DOCUMENTS if page != README and blocks(pag
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """A folder with a copy of the subjects, in which the README's examples may write."""
-    ignored = shutil.ignore_patterns("results")
+    ignored = shutil.ignore_patterns("results", "*_results")
     shutil.copytree(REPOSITORY / "subjects", tmp_path / "subjects", ignore=ignored)
     monkeypatch.chdir(tmp_path)
     return tmp_path

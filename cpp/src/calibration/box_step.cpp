@@ -8,7 +8,7 @@ namespace {
 /// With so many of the factored components fixed, another factor of the rest costs as much as what
 /// their rows and the products of these do.
 std::size_t most_fixed(std::size_t n_factored) {
-  return n_factored / 6;
+  return n_factored / 4;
 }
 
 }  // namespace
@@ -73,13 +73,20 @@ bool BoxStep::factor(const QuadraticModel& model, const std::vector<double>& dam
   return true;
 }
 
-/// Border the factor with the rows of what was fixed after the first n_bordered.
+/// Border the factor with the rows of what was fixed after the first n_bordered, in ascending
+/// order.
 void BoxStep::border(std::size_t n_bordered) {
-  double* rows = border_.data() + (1 + n_bordered) * stride_;
-  const std::size_t n_row = fixed_.size() - n_bordered;
-  std::fill(rows, rows + n_row * stride_, 0.0);
-  for (std::size_t r = 0; r < n_row; ++r) rows[r * stride_ + fixed_[n_bordered + r]] = 1.0;
-  algebra_->solve_transposed(factor_.data(), factored_.size(), stride_, rows, n_row);
+  constexpr std::size_t together = 32;
+  for (std::size_t first = n_bordered; first < fixed_.size(); first += together) {
+    const std::size_t end = std::min(first + together, fixed_.size());
+    double* rows = border_.data() + (1 + first) * stride_;
+    std::fill(rows, rows + (end - first) * stride_, 0.0);
+    for (std::size_t r = first; r < end; ++r) rows[(r - first) * stride_ + fixed_[r]] = 1.0;
+    // Before its one a row stays zero.
+    const std::size_t from = fixed_[first];
+    algebra_->solve_transposed(factor_.data() + from * (stride_ + 1), factored_.size() - from,
+                               stride_, rows + from, end - first);
+  }
 }
 
 /// The minimum for the factored components with the fixed ones where they are, into solution_;

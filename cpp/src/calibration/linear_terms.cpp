@@ -4,10 +4,10 @@
 
 namespace ceinms_torch::calibration {
 
-LinearTerms::LinearTerms(std::vector<terms::LinearTerm> terms, std::size_t n)
+LinearTerms::LinearTerms(std::vector<LinearTerm> terms, std::size_t n)
     : n_(n), terms_(std::move(terms)), square_sums_(terms_.size()) {
   if (!terms_.empty()) hessian_.resize(n * n);
-  for (const terms::LinearTerm& term : terms_) {
+  for (const LinearTerm& term : terms_) {
     residuals_.emplace_back(term.offset.size());
     for (std::size_t k = 0; k < term.offset.size(); ++k) {
       const double* row = term.matrix.data() + k * n;

@@ -103,11 +103,8 @@ void Problem::add_products(const Band& band, const StepRange& steps) {
   const std::size_t n = group.components.size() + 1;
   if (steps.first == 0)
     std::fill(group.gram.data() + band.first * n, group.gram.data() + band.end * n, 0.0);
-  for (std::size_t k = 0; k < group.length; k += engine::Workspace::window)
-    workspace_.layout().backend().dense->add_gram(
-        group.rows.data() + k, n, group.stride,
-        std::min(group.length - k, engine::Workspace::window), band.first, band.end,
-        group.gram.data());
+  workspace_.layout().backend().dense->add_gram(group.rows.data(), n, group.stride, group.length,
+                                                band.first, band.end, group.gram.data());
 }
 
 /// Twice the products of a group. The residuals are the last row, so that products with it are the

@@ -48,7 +48,7 @@ Problem::Problem(const engine::Backend& backend, const std::vector<kernel::Trial
     if constexpr (terms::Observes<decltype(term), terms::ForceSum>) {
       add_sums(term.observes, place, trials);
       for (const kernel::TrialInput& trial : trials)
-        is_weighed_first_ |= !term.is_plain(balance_) && trial.n_step > engine::Workspace::window;
+        is_weighed_first_ |= !term.is_plain(balance_) && trial.n_step > workspace_.window();
     } else if (std::ranges::find(quantities_, term.observes.quantity) == quantities_.end()) {
       quantities_.push_back(term.observes.quantity);
     }
@@ -113,7 +113,7 @@ void Problem::add_sums(terms::ForceSum observed, std::size_t term,
 
 std::vector<std::string> Problem::term_names() const {
   std::vector<std::string> names = terms::names_of(data_->objective, tendon());
-  for (const terms::LinearTerm& term : linear_.terms()) names.push_back(term.name);
+  for (const LinearTerm& term : linear_.terms()) names.push_back(term.name);
   return names;
 }
 

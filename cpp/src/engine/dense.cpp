@@ -27,37 +27,42 @@ double sum_of(Pack pack) {
   return sum;
 }
 
-/// Products of n_i rows with n_j rows.
+/// Add the products of rows i..i + n_i - 1 and j..j + n_j - 1.
 template <std::size_t n_i, std::size_t n_j>
-void add_tile(const double* rows_i, const double* rows_j, std::size_t n, std::size_t stride,
+void add_tile(const double* rows, std::size_t i, std::size_t j, std::size_t n, std::size_t stride,
               std::size_t length, double* gram) {
   Pack sums[n_i][n_j] = {};
   for (std::size_t k = 0; k < length; k += pack_width)
     for (std::size_t a = 0; a < n_i; ++a)
       for (std::size_t b = 0; b < n_j; ++b)
-        sums[a][b] += Pack::load(rows_i + a * stride + k) * Pack::load(rows_j + b * stride + k);
+        sums[a][b] +=
+            Pack::load(rows + (i + a) * stride + k) * Pack::load(rows + (j + b) * stride + k);
   for (std::size_t a = 0; a < n_i; ++a)
-    for (std::size_t b = 0; b < n_j; ++b) gram[a * n + b] += sum_of(sums[a][b]);
+    for (std::size_t b = 0; b < n_j; ++b) gram[(i + a) * n + j + b] += sum_of(sums[a][b]);
 }
 
 [[gnu::flatten]] void add_gram(const double* rows, std::size_t n, std::size_t stride,
                                std::size_t length, std::size_t first, std::size_t end,
                                double* gram) {
   constexpr std::size_t t = gram_tile;
-  constexpr std::size_t height = 4 * t;  // rows that stay in the first cache
+  // So much of so many rows stays in the first cache.
+  constexpr std::size_t most = 256;
+  constexpr std::size_t height = 4 * t;
   const std::size_t n_tiled = n - n % t;
-  const auto add = [&]<std::size_t n_i, std::size_t n_j>(std::size_t i, std::size_t j) {
-    add_tile<n_i, n_j>(rows + i * stride, rows + j * stride, n, stride, length, gram + i * n + j);
-  };
-  for (; first < end; first += height) {
-    const std::size_t last = first + height < end ? first + height : end;
-    const std::size_t last_tiled = last < n_tiled ? last : n_tiled;
-    for (std::size_t j = first; j < n_tiled; j += t)
-      for (std::size_t i = first; i < last_tiled && i <= j; i += t)
-        add.template operator()<t, t>(i, j);
-    for (std::size_t j = n_tiled; j < n; ++j) {
-      for (std::size_t i = first; i < last_tiled; i += t) add.template operator()<t, 1>(i, j);
-      for (std::size_t i = last_tiled; i < last && i <= j; ++i) add.template operator()<1, 1>(i, j);
+  for (std::size_t done = 0; done < length; done += most, rows += most) {
+    const std::size_t part = length - done < most ? length - done : most;
+    for (std::size_t top = first; top < end; top += height) {
+      const std::size_t last = top + height < end ? top + height : end;
+      const std::size_t last_tiled = last < n_tiled ? last : n_tiled;
+      for (std::size_t j = top; j < n_tiled; j += t)
+        for (std::size_t i = top; i < last_tiled && i <= j; i += t)
+          add_tile<t, t>(rows, i, j, n, stride, part, gram);
+      for (std::size_t j = n_tiled; j < n; ++j) {
+        for (std::size_t i = top; i < last_tiled; i += t)
+          add_tile<t, 1>(rows, i, j, n, stride, part, gram);
+        for (std::size_t i = last_tiled; i < last && i <= j; ++i)
+          add_tile<1, 1>(rows, i, j, n, stride, part, gram);
+      }
     }
   }
 }

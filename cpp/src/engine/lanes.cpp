@@ -47,7 +47,7 @@ MtuCurves<PackTable> pack_curves(const CurveViews& views) {
 
 MtuParameters<Pack> pack_parameters(const double* parameters) {
   return MtuParameters<Pack>::from(
-      [&](ParameterKind kind) { return at(parameters, static_cast<std::size_t>(kind)); });
+      [&](ParameterKind kind) { return at(parameters, index_of(kind)); });
 }
 
 /// simulate_lanes's input from a block.
@@ -68,14 +68,15 @@ struct BlockInput {
   Pack time_step(std::size_t k) const { return at(block.time_step, k); }
 };
 
-/// The same with the excitations' derivative by em_delay as partial `delay`.
+/// The same with the excitations' derivative by em_delay as partial `delay`, if that is one.
 template <std::size_t N>
 struct DelayedInput : BlockInput {
   std::size_t delay;
 
   Dual<Pack, N> excitation(std::size_t n) const {
-    return Dual<Pack, N>::variable(at(block.excitation, n), at(block.excitation_by_delay, n),
-                                   delay);
+    Dual<Pack, N> e = Dual<Pack, N>::constant(at(block.excitation, n));
+    if (delay < N) e.partial[delay] = at(block.excitation_by_delay, n);
+    return e;
   }
 };
 
@@ -109,14 +110,16 @@ struct SensitivityOutput {
                                  step.state.activation.value, step.state.mtu_length.value},
                                 step.tendon_strain.value,
                                 step.mtu_force.value});
-    for (std::size_t i = 0; i < n_kind; ++i) {
+    // Indices that are known when it is compiled: the partials stay in registers.
+    kernel::detail::for_partials<N, kernel::all_partials<N>>([&](auto i) {
+      if (i >= n_kind) return;
       const std::size_t row = (k - first) * n_kind + i;
       put_if_asked(result.activation, row, step.state.activation.partial[i]);
       put_if_asked(result.fibre_length, row, step.state.fibre_length.partial[i]);
       put_if_asked(result.fibre_velocity, row, step.state.fibre_velocity.partial[i]);
       put_if_asked(result.tendon_strain, row, step.tendon_strain.partial[i]);
       put_if_asked(result.mtu_force, row, step.mtu_force.partial[i]);
-    }
+    });
   }
 };
 
@@ -172,16 +175,12 @@ CEINMS_TORCH_WHOLE void reverse(const CurveViews& curves, const double* paramete
                                 const LaneTrace& trace, const LaneSeeds& seeds, double* gradient,
                                 double* excitation) {
   ExcitationSink sink{block, excitation};
-  MtuParameters<Pack> sum = MtuParameters<Pack>::from([](ParameterKind) { return Pack(0.0); });
-  kernel::reverse_lanes(pack_curves(curves), Mtu<Pack>(pack_parameters(parameters)),
-                        BlockInput{block}, options, TraceInput{trace}, SeedInput{seeds}, sink, sum);
+  MtuParameters<Pack> sum =
+      kernel::reverse_lanes(pack_curves(curves), Mtu<Pack>(pack_parameters(parameters)),
+                            BlockInput{block}, options, TraceInput{trace}, SeedInput{seeds}, sink);
   sum.em_delay = sink.by_delay;
-  std::size_t row = 0;
-  for (const Pack& value :
-       {sum.c1, sum.c2, sum.shape_factor, sum.optimal_fibre_length, sum.pennation_angle,
-        sum.tendon_slack_length, sum.max_isometric_force, sum.max_contraction_velocity,
-        sum.strength_coefficient, sum.em_delay, sum.damping, sum.percentage_change})
-    put(gradient, row++, value);
+  for (std::size_t row = 0; row < kernel::n_parameter_kind; ++row)
+    put(gradient, row, sum[static_cast<ParameterKind>(row)]);
 }
 
 /// The state of lanes between two calls, as bytes of a table.
@@ -209,9 +208,9 @@ CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& views, const do
   using E = std::conditional_t<with_delay, D, Pack>;
   using State = kernel::MtuState<D, E>;
   static_assert(sizeof(State) <= n_sensitivity_row * sizeof(Pack));
-  std::size_t delay = 0;
+  std::size_t delay = N;
   const Mtu<D> mtu(MtuParameters<D>::from([&](ParameterKind kind) {
-    D value = D::constant(at(parameters, static_cast<std::size_t>(kind)));
+    D value = D::constant(at(parameters, index_of(kind)));
     for (std::size_t i = 0; i < window.n_kind; ++i) {
       if (window.kinds[i] != kind) continue;
       value.partial[i] = Pack(1.0);
@@ -235,13 +234,17 @@ CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& views, const do
 void sensitivities(const CurveViews& curves, const double* parameters, const LaneBlock& block,
                    const kernel::SimulationOptions& options, const SensitivityWindow& window,
                    double* state, const LaneTrace& trace, const LaneSensitivities& result) {
+  // The usual calibration has five such parameters (C1, C2, A, lmo, lts); more are rare, all are
+  // for studies.
+  constexpr std::size_t usual = 5;
+  constexpr std::size_t some = 8;
+  static_assert(some < max_sensitivities);
   bool with_delay = false;
   for (std::size_t i = 0; i < window.n_kind; ++i)
     with_delay |= window.kinds[i] == ParameterKind::em_delay;
-  // The usual calibration has five such parameters (C1, C2, A, lmo, lts); the rest is rare.
-  const auto run = with_delay           ? &simulate_sensitivities<max_sensitivities, true>
-                   : window.n_kind <= 5 ? &simulate_sensitivities<5, false>
-                                        : &simulate_sensitivities<max_sensitivities, false>;
+  const auto run = window.n_kind <= usual && !with_delay ? &simulate_sensitivities<usual, false>
+                   : window.n_kind <= some               ? &simulate_sensitivities<some, true>
+                                           : &simulate_sensitivities<max_sensitivities, true>;
   run(curves, parameters, block, options, window, state, trace, result);
 }
 

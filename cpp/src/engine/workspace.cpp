@@ -17,6 +17,7 @@ Workspace::Workspace(LaneLayout layout, std::shared_ptr<const CurveTables> curve
       curves_(std::move(curves)),
       options_(options),
       buffers_(layout_.n_block()),
+      window_(std::clamp<std::size_t>(2048 / layout_.n_trial() / 32 * 32, 32, 256)),
       pool_(std::make_unique<ThreadPool>(n_thread)) {}
 
 void Workspace::allocate() {
@@ -83,7 +84,7 @@ void Workspace::sensitivities(const double* parameters, const std::vector<Parame
     Buffers& b = buffers_[i];
     n_step = std::max(n_step, layout_.block(i).n_step);
     load_parameters(parameters, i);
-    const std::size_t size = std::min(layout_.block(i).n_step, window) * width * kinds.size();
+    const std::size_t size = std::min(layout_.block(i).n_step, window_) * width * kinds.size();
     if (b.derivatives.size() != quantities.size() * size)
       b.derivatives = AlignedBuffer(quantities.size() * size);
     b.sensitivities = {};
@@ -93,8 +94,8 @@ void Workspace::sensitivities(const double* parameters, const std::vector<Parame
     // Its values are those of the plain pass but for rounding; nobody shall see which pass it was.
     b.is_current = false;
   }
-  for (kernel::StepRange steps{0, window}; steps.first < n_step;
-       steps = {steps.end, steps.end + window}) {
+  for (kernel::StepRange steps{0, window_}; steps.first < n_step;
+       steps = {steps.end, steps.end + window_}) {
     pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
       Buffers& b = buffers_[i];
       const LaneBlock& block = layout_.block(i);

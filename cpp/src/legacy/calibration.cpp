@@ -11,18 +11,11 @@ namespace {
 
 using kernel::ParameterKind;
 
-constexpr std::size_t index_of(ParameterKind kind) {
-  return static_cast<std::size_t>(kind);
-}
-
 /// What a trace depends on: everything but the factors of its force, and the delay, which is
 /// not a parameter here.
 bool same_trace(const auto& a, const auto& b) noexcept {
-  for (std::size_t kind = 0; kind < a.size(); ++kind) {
-    const bool is_factor = kind == index_of(ParameterKind::max_isometric_force) ||
-                           kind == index_of(ParameterKind::strength_coefficient);
-    if (!is_factor && a[kind] != b[kind]) return false;
-  }
+  for (std::size_t kind = 0; kind < a.size(); ++kind)
+    if (!only_scales(static_cast<ParameterKind>(kind)) && a[kind] != b[kind]) return false;
   return true;
 }
 

@@ -63,11 +63,11 @@ void FrameModel::update(std::size_t mtu) {
   state.activation = state.curve(state.filter.peek(state.excitation));
   state.has_failed = false;
   if (model_.tendon == TendonModel::stiff) {
-    length = kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
+    length = kernel::stiff_fibre_length(state.mtu, mtu_length);
   } else {
     const std::optional<double> root = solve(state, mtu);
     state.has_failed = !root.has_value();
-    length = root ? *root : kernel::stiff_fibre_length<double>(state.mtu, mtu_length);
+    length = root ? *root : kernel::stiff_fibre_length(state.mtu, mtu_length);
     state.is_solved = true;
   }
   state.velocity = velocity_at(state, length);
@@ -132,8 +132,8 @@ ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) {
   const auto root = model_.tendon == TendonModel::stiff ? std::nullopt : refine(state, mtu, a);
   if (!root) {
     const bool has_failed = model_.tendon != TendonModel::stiff;
-    const double length = has_failed ? kernel::stiff_fibre_length<double>(state.mtu, mtu_length)
-                                     : state.length[frame_];
+    const double length =
+        has_failed ? kernel::stiff_fibre_length(state.mtu, mtu_length) : state.length[frame_];
     const double velocity = has_failed ? velocity_at(state, length) : state.velocity;
     const auto force =
         muscle_force(curves_, state.mtu, length, velocity, kernel::variable<0, 1>(a, 1.0));

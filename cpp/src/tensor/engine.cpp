@@ -230,7 +230,7 @@ Simulation simulate(const Curves& curves, const at::Tensor& parameters, const Tr
   result.activation = kernel::exponential_activation(
       mtu.parameters.shape_factor, neural_activation(mtu.parameters, batch, options.filter_start));
   if (options.tendon == TendonModel::stiff) {
-    result.fibre_length = kernel::stiff_fibre_length<at::Tensor>(mtu, batch.mtu_length);
+    result.fibre_length = kernel::stiff_fibre_length(mtu, batch.mtu_length);
     result.fibre_velocity = kernel::stiff_fibre_velocity(mtu, result.fibre_length, batch.mtu_length,
                                                          batch.mtu_velocity);
   } else {

@@ -53,7 +53,7 @@ void Problem::check() const {
   TORCH_CHECK_VALUE(map.start.size() == kernel::n_parameter_kind *
                                             static_cast<std::size_t>(batch.mtu_length.size(1)),
                     "map: expected parameters of the batch's MTUs, got of others.");
-  for (const terms::LinearTerm& term : linear_terms)
+  for (const calibration::LinearTerm& term : linear_terms)
     TORCH_CHECK_VALUE(term.n == map.n_component(), "linear_terms: expected matrices of ",
                       map.n_component(), " columns, got ", term.n, ".");
 }
@@ -68,7 +68,7 @@ void Problem::check_point(const at::Tensor& x) const {
 
 std::vector<std::string> Problem::term_names() const {
   std::vector<std::string> names = terms::names_of(objective, simulation.tendon);
-  for (const terms::LinearTerm& term : linear_terms) names.push_back(term.name);
+  for (const calibration::LinearTerm& term : linear_terms) names.push_back(term.name);
   return names;
 }
 
@@ -99,7 +99,7 @@ Evaluation Problem::evaluate(const at::Tensor& x, const at::Tensor& excitation) 
 Evaluation Problem::measure(const at::Tensor& x, const Simulation& result) const {
   Evaluation evaluation =
       tensor::evaluate(result, parameters(x), map, batch, target, objective, simulation.tendon);
-  for (const terms::LinearTerm& term : linear_terms) {
+  for (const calibration::LinearTerm& term : linear_terms) {
     const at::Tensor matrix =
         to_tensor<double>(term.matrix).view({-1, n_component()}).to(batch.device());
     const at::Tensor residual = at::mv(matrix, x) - to_tensor<double>(term.offset).to(x.device());

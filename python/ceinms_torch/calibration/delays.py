@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ceinms_torch.calibration.parameter_space import groups_of
-from ceinms_torch.errors import DataError, location, wording
+from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.calibration import CalibrationPlan, ParameterSpec
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
@@ -66,11 +66,9 @@ def _check_trial(
     if first <= needed[0] + TIME_TOLERANCE and last >= needed[1] - TIME_TOLERANCE:
         return
     raise DataError(
-        wording(
-            location(plan.path, spec.range_line, "<range> of emDelay"),
-            f"delays that the EMG of trial {trial.name} covers; those of {mtu}, {shortest:g} to "
-            f"{longest:g} s, need it from {needed[0]:g} to {needed[1]:g} s",
-            f"{first:g} to {last:g} s",
-            "Narrow the range, or export more EMG before and after the trial",
-        )
+        where=Place(plan.path, spec.range_line, "<range> of emDelay"),
+        expected=f"delays that the EMG of trial {trial.name} covers; those of {mtu}, {shortest:g} "
+        f"to {longest:g} s, need it from {needed[0]:g} to {needed[1]:g} s",
+        got=f"{first:g} to {last:g} s",
+        hint="Narrow the range, or export more EMG before and after the trial",
     )

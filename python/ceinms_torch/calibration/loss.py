@@ -4,41 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from ceinms_torch.calibration.calibrate import check_inputs
+from ceinms_torch.calibration.loop import Calibration, FloatArray, check_inputs
+from ceinms_torch.calibration.methods import choose_method
+from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.loss import Loss, LossProblem, Variables, variable_groups
-from ceinms_torch.calibration.result import CalibrationResult, Iteration, StepResult
-from ceinms_torch.calibration.search import run_step
-from ceinms_torch.errors import DataError, OptionError, wording
-from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.options import AdamW, Lbfgs, check_whole
+from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start
+from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import AdamW, Lbfgs, Optimiser
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.fit import moment_fit
-from ceinms_torch.simulation.simulate import calibrated_tendon, simulate
+
+# The first is the usual one.
+_METHODS: dict[str, Optimiser] = {"adamw": AdamW(), "lbfgs": Lbfgs()}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LossResult(CalibrationResult):
     """A subject calibrated by a loss of one's own.
 
     Parameters
     ----------
-    subject, method, engine, device, tendon, options, polished, seed, start, steps, history
+    subject, method, engine, device, tendon, plan, polished, seed, start, steps, history
         As for `CalibrationResult`; `history` and the objective of `steps` are the loss of the
         trials that were calibrated on. The subject is that of the lowest loss on the validation
         trials, if there were any.
-    simulations, fit
+    trials, tests
         What the calibrated subject gives by itself, without anything that the loss adds to it.
     identifiability
-        None: what the data determine follows from eq. (4), not from any loss.
+        None: which parameters are identifiable follows from eq. (4), not from any loss.
+    label, provenance
+        As for `CalibrationResult`.
     validation_losses : tuple of float
         Loss of the validation trials at every entry of `history`; empty without such trials.
     """
 
-    validation_losses: tuple[float, ...] = field(repr=False)
+    validation_losses: tuple[float, ...] = ()
 
 
 def calibrate_with_loss(
@@ -49,10 +55,14 @@ def calibrate_with_loss(
     *,
     variables: Variables = (),
     validation: Sequence[Trial] = (),
-    options: AdamW | Lbfgs | None = None,
+    options: Optimiser | None = None,
+    objective: Objective | None = None,
     engine: EngineName = "fused",
     device: str | None = None,
+    start: Start = "subject",
+    starts: int = 1,
     threads: int = 1,
+    seed: int = 0,
     begin_at: Subject | None = None,
     callback: Callable[[Iteration], None] | None = None,
 ) -> LossResult:
@@ -79,11 +89,17 @@ def calibrate_with_loss(
         the mode that networks are in: dropout and batch normalisation are the loss's to switch.
     options : AdamW or Lbfgs, optional
         Settings of the optimiser; those of the plan if it names one of these, or of AdamW.
-        L-BFGS-B takes neither variables nor validation trials.
+        L-BFGS-B takes neither variables nor validation trials, and Levenberg-Marquardt, alone or
+        to polish, needs a sum of squares.
+    objective : Objective, optional
+        Replaces the objective of every step.
     engine : {"fused", "tensor"}
         Compiled loops, differentiable once, or LibTorch operations, some hundred times slower.
     device : str, optional
         Where the tensor engine computes: "cpu", "cuda", ...; by default CUDA where there is one.
+    start, starts, seed
+        As for `calibrate`; searches follow each other. Variables are one set of tensors, changed in
+        place, so that there is one start with them.
     threads : int
         Threads of the fused engine, >= 1.
     begin_at : Subject, optional
@@ -118,72 +134,88 @@ def calibrate_with_loss(
 
         result = ct.calibrate_with_loss(folder.subject, folder.trials, folder.plan, loss)
     """
-    check_whole("threads", threads, least=1)
-    _check_trials(subject, trials, plan, validation)
-    groups = variable_groups(variables)
-    if options is None:
-        options = plan.algorithm if isinstance(plan.algorithm, (AdamW, Lbfgs)) else AdamW()
-    tendon = calibrated_tendon(plan.tendon)
-    steps: list[StepResult] = []
-    history: list[Iteration] = []
-    validation_losses: list[float] = []
-    for number, step in enumerate(plan.steps):
-        space = ParameterSpace.of(subject, step, plan)
-        problem = LossProblem(
-            subject,
-            trials,
+    result = _LossCalibration(
+        subject=subject,
+        trials=trials,
+        plan=plan,
+        loss=loss,
+        variables=variable_groups(variables),
+        validation=validation,
+        options=choose_method(plan, options=options, defaults=_METHODS),
+        objective=objective,
+        engine=engine,
+        device=device,
+        start=start,
+        starts=starts,
+        threads=threads,
+        seed=seed,
+        begin_at=begin_at,
+        callback=callback,
+    ).run()
+    assert isinstance(result, LossResult)  # noqa: S101  for mypy
+    return result
+
+
+@dataclass(kw_only=True, eq=False)
+class _LossCalibration(Calibration):
+    """A calibration by a loss of the user's, which one thread calls at a time."""
+
+    loss: Loss
+    variables: list[dict[str, Any]]
+    validation: Sequence[Trial]
+    validation_losses: list[float] = field(init=False, default_factory=list)
+
+    result_kind: ClassVar[type[CalibrationResult]] = LossResult
+    searches_in_parallel: ClassVar[bool] = False
+    is_least_squares: ClassVar[bool] = False
+
+    def check(self) -> None:
+        """Refuse what `calibrate` refuses, and trials that both fit and judge."""
+        if self.plan.hybrid is not None:
+            hint = "replace the plan's hybrid by None"
+            raise OptionError(
+                where="plan", expected="recorded excitations only", got="<synergyHybrid>", hint=hint
+            )
+        if self.variables and self.starts > 1:
+            hint = "variables are changed in place, so that searches cannot share them"
+            raise OptionError(
+                where="starts", expected="1, with variables", got=str(self.starts), hint=hint
+            )
+        super().check()
+        if self.validation:
+            check_inputs(self.subject, self.validation, self.plan)
+        both = {one.name for one in self.trials} & {one.name for one in self.validation}
+        if both:
+            hint = "validation trials judge what the others are fitted to"
+            raise DataError(
+                where="validation",
+                expected="trials that are not fitted",
+                got=", ".join(sorted(both)),
+                hint=hint,
+            )
+
+    def problem(self, step: CalibrationStep, space: ParameterSpace, threads: int) -> LossProblem:
+        """Return a step with the user's loss."""
+        return LossProblem(
+            space.subject,
+            self.trials,
             step,
             space,
-            loss,
-            tendon=tendon,
-            variables=groups,
-            validation=validation,
-            engine=engine,
-            device=device,
+            self.loss,
+            tendon=self.tendon,
+            variables=self.variables,
+            validation=self.validation,
+            engine=self.engine,
+            device=self.device,
             threads=threads,
         )
-        begin = space.start() if begin_at is None or number else space.point_of(begin_at)
-        result, iterations, _ = run_step(
-            number, step, space, [problem], begin[None], options, callback=callback
-        )
-        steps.append(result)
-        history += iterations
-        validation_losses += problem.validation_losses
-        subject = space.subject_at(result.x)
-        if result.status == "interrupted":
-            break
-    simulations = {trial.name: simulate(subject, trial, tendon=tendon) for trial in trials}
-    return LossResult(
-        subject=subject,
-        method="adamw" if isinstance(options, AdamW) else "lbfgs",
-        engine=engine,
-        device=problem.device,
-        tendon=tendon,
-        options=options,
-        polished=False,
-        seed=0,
-        start="subject",
-        steps=tuple(steps),
-        history=tuple(history),
-        simulations=simulations,
-        fit={trial.name: moment_fit(trial, simulations[trial.name]) for trial in trials},
-        identifiability=None,
-        validation_losses=tuple(validation_losses),
-    )
 
+    def settle(self, space: ParameterSpace, minimum: Minimum) -> tuple[FloatArray, Subject]:
+        """Keep the losses of the validation trials, too."""
+        losses = [one.validation for one in minimum.history]
+        self.validation_losses += [one for one in losses if one is not None]
+        return super().settle(space, minimum)
 
-def _check_trials(
-    subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan, validation: Sequence[Trial]
-) -> None:
-    if plan.hybrid is not None:
-        hint = "replace the plan's hybrid by None"
-        raise OptionError(wording("plan", "recorded excitations only", "<synergyHybrid>", hint))
-    check_inputs(subject, trials, plan)
-    if validation:
-        check_inputs(subject, validation, plan)
-    seen = {trial.name for trial in trials} & {trial.name for trial in validation}
-    if seen:
-        hint = "validation trials judge what the others are fitted to"
-        raise DataError(
-            wording("validation", "trials that are not fitted", ", ".join(sorted(seen)), hint)
-        )
+    def besides(self) -> dict[str, Any]:
+        """Return the losses of the validation trials."""
+        return {"validation_losses": tuple(self.validation_losses)}

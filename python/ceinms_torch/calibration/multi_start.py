@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from ceinms_torch.calibration.optimisers.minimise import minimise
+from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
+from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
 
-from ceinms_torch.calibration.optimisers.minimum import Minimum, Point, Problem
-from ceinms_torch.model.options import Optimiser
-
-FloatArray = NDArray[np.float64]
-StartCallback = Callable[[int, Point], None]
+StartCallback = Callable[[int, Iterate], None]
 
 # Measured on the lower limb data: after 40 iterations of Levenberg-Marquardt the best quarter holds
 # the start that wins in the end, and the time goes to that quarter.
-_HEAT_ITERATIONS = 40
+_FIRST_ITERATIONS = 40
 _KEPT_SHARE = 0.25
 
 
@@ -50,7 +47,7 @@ class StartResult:
 def minimise_from_all(
     problems: Sequence[Problem],
     starts: FloatArray,
-    options: Optimiser,
+    options: Any,
     callback: StartCallback | None = None,
 ) -> tuple[Minimum, list[StartResult]]:
     """Minimise from every start and return the best.
@@ -65,10 +62,10 @@ def minimise_from_all(
     starts : ndarray (n_start, n)
         Points of the unit box.
     options : Optimiser
-        Settings of every search.
+        Settings of every search, as `minimise` takes them.
     callback : callable, optional
-        Called with the number of the start and a Point after every iteration, from the thread that
-        searches. A KeyboardInterrupt stops all searches and keeps the best point.
+        Called with the number of the start and an Iterate after every iteration, from the thread
+        that searches. A KeyboardInterrupt stops all searches and keeps the best point.
 
     Returns
     -------
@@ -79,124 +76,136 @@ def minimise_from_all(
     """
     begin = time.perf_counter()
     if len(starts) == 1:
-        report = None if callback is None else lambda point: callback(0, point)
-        best = problems[0].minimise(starts[0], options, report)
+        best = minimise(problems[0], starts[0], options, _of_start(0, callback))
         return best, [_result(best, finished=True)]
-    heat = dataclasses.replace(
-        options, max_iterations=min(_HEAT_ITERATIONS, options.max_iterations)
+    first = dataclasses.replace(
+        options, max_iterations=min(_FIRST_ITERATIONS, options.max_iterations)
     )
-    minima = _parallel(problems, dict(enumerate(starts)), heat, callback)
-    order = sorted(minima, key=lambda i: (_rank(minima[i]), i))
+    minima = _parallel(
+        problems,
+        range(len(starts)),
+        lambda problem, i, report: minimise(problem, starts[i], first, _of_start(i, report)),
+        callback,
+    )
+    if not minima:
+        raise KeyboardInterrupt
+    order = sorted(minima, key=lambda i: (minima[i].rank, i))
     kept = order[: max(1, round(_KEPT_SHARE * len(starts)))]
-    results = {i: _result(one, finished=False) for i, one in minima.items()}
-    evaluations = sum(one.evaluations for one in minima.values())
+    finals: dict[int, Minimum] = {}
     if all(one.status != "interrupted" for one in minima.values()):
-        finals = _parallel(problems, {i: minima[i].x for i in kept}, options, callback)
-        evaluations += sum(one.evaluations for one in finals.values())
-        for i, final in finals.items():
-            minima[i] = _joined(minima[i], final)
-            results[i] = _result(minima[i], finished=True)
-    winner = min(minima, key=lambda i: (_rank(minima[i]), i))
+        finals = _parallel(
+            problems,
+            kept,
+            lambda problem, i, report: go_on(problem, minima[i], options, i, report),
+            callback,
+        )
+        minima |= finals
+    is_whole = len(finals) == len(kept) and minima[kept[0]].status != "interrupted"
+    winner = min(minima, key=lambda i: (minima[i].rank, i))
     best = dataclasses.replace(
-        minima[winner], seconds=time.perf_counter() - begin, evaluations=evaluations
+        minima[winner],
+        seconds=time.perf_counter() - begin,
+        evaluations=sum(one.evaluations for one in minima.values()),
+        status=minima[winner].status if is_whole else "interrupted",
     )
-    return best, [results[i] for i in sorted(results)]
+    return best, [_result(minima[i], finished=i in finals) for i in sorted(minima)]
 
 
-def _rank(minimum: Minimum) -> float:
-    return minimum.objective if minimum.history else float("inf")
+def go_on(
+    problem: Problem,
+    first: Minimum,
+    options: Any,
+    start: int,
+    callback: StartCallback | None,
+) -> Minimum:
+    """Search on from the best point of another search, and return both as one.
+
+    Parameters
+    ----------
+    problem : Problem
+        The same problem.
+    first : Minimum
+        The search.
+    options : Optimiser
+        Settings of the second, as `minimise` takes them.
+    start : int
+        Number of the start, for the callback.
+    callback : callable, optional
+        As for `minimise_from_all`; iterations are counted on.
+
+    Returns
+    -------
+    Minimum
+    """
+    if not first.history:
+        return first
+    report = None if callback is None else lambda one: callback(start, first.later(one))
+    return first.then(minimise(problem, first.x, options, report))
+
+
+def _of_start(start: int, callback: StartCallback | None) -> Callable[[Iterate], None] | None:
+    return None if callback is None else lambda one: callback(start, one)
 
 
 def _result(minimum: Minimum, *, finished: bool) -> StartResult:
     return StartResult(
-        objective=minimum.objective if minimum.history else float("nan"),
-        iterations=minimum.history[-1].iteration if minimum.history else 0,
+        objective=minimum.objective,
+        iterations=minimum.iterations,
         status=minimum.status,
         finished=finished,
     )
 
 
-def _joined(first: Minimum, second: Minimum) -> Minimum:
-    """Return two searches, the second from the best point of the first, as one."""
-    if not first.history or not second.history:
-        return first
-    last = first.history[-1]
-    later = tuple(
-        dataclasses.replace(
-            point,
-            iteration=point.iteration + last.iteration,
-            evaluations=point.evaluations + first.evaluations,
-            seconds=point.seconds + first.seconds,
-        )
-        for point in second.history[1:]
-    )
-    best = second if second.objective <= first.objective else first
-    return dataclasses.replace(
-        best,
-        history=first.history + later,
-        evaluations=first.evaluations + second.evaluations,
-        seconds=first.seconds + second.seconds,
-        status=second.status,
-    )
-
-
-class _Heat:
+class _Searches:
     """Searches that share a queue of starts, a stop signal and a callback."""
 
-    def __init__(
-        self, starts: dict[int, FloatArray], options: Optimiser, callback: StartCallback | None
-    ) -> None:
-        self.starts = starts
-        self.options = options
-        self.callback = callback
+    def __init__(self, numbers: Iterable[int], callback: StartCallback | None) -> None:
         self.stop = threading.Event()
         self.minima: dict[int, Minimum] = {}
-        self._waiting = list(starts)[::-1]
+        self._waiting = list(numbers)[::-1]
         self._lock = threading.Lock()
+        self._callback = callback
 
     def _next(self) -> int | None:
         with self._lock:
             return self._waiting.pop() if self._waiting and not self.stop.is_set() else None
 
-    def search(self, problem: Problem) -> None:
+    def work(
+        self, problem: Problem, search: Callable[[Problem, int, StartCallback], Minimum]
+    ) -> None:
         """Take starts from the queue until there are none."""
         while (number := self._next()) is not None:
-            minimum = problem.minimise(
-                self.starts[number], self.options, functools.partial(self._report, number)
-            )
-            self.minima[number] = minimum
-            if minimum.status == "interrupted":
+            self.minima[number] = search(problem, number, self._report)
+            if self.minima[number].status == "interrupted":
                 self.stop.set()
 
-    def _report(self, number: int, point: Point) -> None:
+    def _report(self, number: int, one: Iterate) -> None:
         # Signals reach the main thread only; this is how Ctrl-C gets here.
         if self.stop.is_set():
             raise KeyboardInterrupt
-        if self.callback is not None:
-            self.callback(number, point)
+        if self._callback is not None:
+            self._callback(number, one)
 
 
 def _parallel(
     problems: Sequence[Problem],
-    starts: dict[int, FloatArray],
-    options: Optimiser,
+    numbers: Iterable[int],
+    search: Callable[[Problem, int, StartCallback], Minimum],
     callback: StartCallback | None,
 ) -> dict[int, Minimum]:
-    """Minimise from all starts, each thread with a problem of its own."""
-    heat = _Heat(starts, options, callback)
+    """Search from all starts, each thread with a problem of its own."""
+    searches = _Searches(numbers, callback)
     with ThreadPoolExecutor(len(problems)) as executor:
-        futures = [executor.submit(heat.search, problem) for problem in problems]
+        futures = [executor.submit(searches.work, problem, search) for problem in problems]
         try:
             for future in futures:
                 future.result()
         except KeyboardInterrupt:
-            heat.stop.set()
+            searches.stop.set()
         except BaseException:
-            heat.stop.set()
+            searches.stop.set()
             raise
-    if not heat.stop.is_set():
-        return heat.minima
+    if not searches.stop.is_set():
+        return searches.minima
     # Those that had finished are part of an interrupted whole.
-    return {
-        i: dataclasses.replace(minimum, status="interrupted") for i, minimum in heat.minima.items()
-    }
+    return {i: dataclasses.replace(one, status="interrupted") for i, one in searches.minima.items()}

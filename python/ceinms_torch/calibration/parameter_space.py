@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import DataError, OptionError, location, wording
+from ceinms_torch.errors import DataError, OptionError, Place
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -61,6 +62,8 @@ class ParameterSpace:
 
     subject: Subject
     components: tuple[Component, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def of(
@@ -207,7 +210,7 @@ class ParameterSpace:
         Returns
         -------
         slot : ndarray (n_slot,)
-            Index into the flattened (12, n_mtu) parameter matrix; unique.
+            Index into the flattened (n_kind, n_mtu) parameter matrix; unique.
         component : ndarray (n_slot,)
             The component that this entry takes its value from.
         """
@@ -316,13 +319,11 @@ def _checked(
     if not lower - slack <= start <= upper + slack:
         group = component.mtu_names
         raise DataError(
-            wording(
-                location(plan.path, spec.range_line, f"<range> of {spec.kind}"),
-                f"a range that holds the start value of {group[0]}, {start:g}",
-                f"{lower:g} to {upper:g}",
-                f"widen the range, or change {spec.kind} of {group[0]} in "
-                f"{subject.path or 'the subject'}",
-            )
+            where=Place(plan.path, spec.range_line, f"<range> of {spec.kind}"),
+            expected=f"a range that holds the start value of {group[0]}, {start:g}",
+            got=f"{lower:g} to {upper:g}",
+            hint=f"widen the range, or change {spec.kind} of {group[0]} in "
+            f"{subject.path or 'the subject'}",
         )
     return dataclasses.replace(component, start=min(max(start, lower), upper))
 
@@ -330,10 +331,8 @@ def _checked(
 def _check_percentage_change(subject: Subject, groups: tuple[tuple[str, ...], ...]) -> None:
     if len(groups) != 1 or set(groups[0]) != set(subject.mtu_names):
         raise OptionError(
-            wording(
-                "percentageChange",
-                "<global/>, or one group of all MTUs",
-                f"{len(groups)} groups",
-                "CEINMS's subject file holds it once for all MTUs",
-            )
+            where="percentageChange",
+            expected="<global/>, or one group of all MTUs",
+            got=f"{len(groups)} groups",
+            hint="CEINMS's subject file holds it once for all MTUs",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError
 
 FloatArray = NDArray[np.float64]
 
@@ -82,14 +82,14 @@ class WindowHistory:
         arrays = [np.asarray(value, dtype=np.float64) for value in values]
         for name, array, shape in zip(self._names, arrays, self._shapes, strict=True):
             if array.shape != shape:
-                raise DataError(wording(name, f"shape {shape}", str(array.shape)))
+                raise DataError(where=name, expected=f"shape {shape}", got=str(array.shape))
         for view, array in zip(self._views, arrays, strict=True):
             view[...] = array
         row, excitation = self._row, self._views[0]
         if not np.isfinite(row).all():
             finite = [bool(np.isfinite(array).all()) for array in arrays]
             name = self._names[finite.index(False)]
-            raise DataError(wording(name, "finite numbers", "NaN or infinity"))
+            raise DataError(where=name, expected="finite numbers", got="NaN or infinity")
         # As np.clip does, at a third of its cost.
         np.maximum(excitation, 0.0, out=excitation)
         np.minimum(excitation, 1.0, out=excitation)

@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.settings import problem_settings
+from ceinms_torch.calibration.problems.fused import problem_settings
 from ceinms_torch.calibration.window_history import WindowHistory
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.options import LevenbergMarquardt, check_number
 from ceinms_torch.model.subject import Subject
@@ -62,6 +63,8 @@ class WindowFit:
     iterations: int
     seconds: float
     status: str
+
+    __repr__ = one_line
 
 
 class WindowedCalibrator:
@@ -135,14 +138,16 @@ class WindowedCalibrator:
         check_number("run_in", run_in, least=0.0)
         check_number("quiet", quiet, above=0.0)
         if not 0 <= step < len(plan.steps):
-            raise OptionError(wording("step", f"0 to {len(plan.steps) - 1}", str(step)))
+            raise OptionError(where="step", expected=f"0 to {len(plan.steps) - 1}", got=str(step))
         plan.check_names(subject)
         self.dof_names = check_dofs(subject, dofs)
         self.rate = float(rate)
         self._step = plan.steps[step]
         for name in self._step.dofs:
             if name not in self.dof_names:
-                raise OptionError(wording("dofs", f"{name}, which counts in the plan", "others"))
+                raise OptionError(
+                    where="dofs", expected=f"{name}, which counts in the plan", got="others"
+                )
         self._options = dataclasses.replace(options)
         self._quiet_variance = quiet**2
         self._acts = acting_mtus(subject, self.dof_names)
@@ -235,7 +240,9 @@ class WindowedCalibrator:
             )
             if not minimum.history:
                 hint = "check lengths and moment arms"
-                raise DataError(wording("window", "a finite objective", "NaN or infinity", hint))
+                raise DataError(
+                    where="window", expected="a finite objective", got="NaN or infinity", hint=hint
+                )
             best = min(minimum.history, key=lambda point: point.objective)
             self._x = np.asarray(minimum.x)
             self._subject = self._space.subject_at(self._x)
@@ -263,7 +270,9 @@ class WindowedCalibrator:
         n_window = self._n_window
         if past.n_push < n_window:
             hint = "push more instants first"
-            raise DataError(wording("window", f"{n_window} instants", str(past.n_push), hint))
+            raise DataError(
+                where="window", expected=f"{n_window} instants", got=str(past.n_push), hint=hint
+            )
         n_kept = len(past.excitation)
         n_settling = min(round(_SETTLING * self.rate), n_kept - n_window)
         n_step = n_settling + n_window
@@ -280,7 +289,7 @@ class WindowedCalibrator:
         clock = np.arange(n_kept) / self.rate
         # As in a stream: backward differences, of which the very first is unknown.
         velocity = np.diff(past.mtu_length, axis=0, prepend=past.mtu_length[:1]) * self.rate
-        trial = _kernel.TrialArrays(
+        trial = _kernel.Trial(
             time=clock[-n_step:],
             mtu_length=past.mtu_length[-n_step:],
             mtu_velocity=velocity[-n_step:],
@@ -288,10 +297,15 @@ class WindowedCalibrator:
             excitation=past.excitation,
             excitation_start=0.0,
             excitation_rate=self.rate,
-            measured_moment=measured,
-            variance=variance,
         )
-        return past.n_push, share, _kernel.Problem(trials=[trial], threads=1, **self._settings)
+        problem = _kernel.Problem(
+            trials=[trial],
+            measured=[measured],
+            variance=variance[np.newaxis],
+            threads=1,
+            **self._settings,
+        )
+        return past.n_push, share, problem
 
     def start_background(self, interval: float = 1.0) -> WindowedCalibrator:
         """Re-fit in a thread of its own from now on, whenever there is a new window.
@@ -313,7 +327,9 @@ class WindowedCalibrator:
         """
         check_number("interval", interval, least=0.0)
         if self._background is not None:
-            raise OptionError(wording("start_background", "a calibrator at rest", "one at work"))
+            raise OptionError(
+                where="start_background", expected="a calibrator at rest", got="one at work"
+            )
         self._background = _Background(self, interval)
         return self
 

@@ -5,57 +5,50 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
+from ceinms_torch.calibration.result import Start
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.check import show_findings
 from ceinms_torch.cli.display import (
     CalibrationProgress,
     bounds_table,
     fit_table,
-    identifiability_summary,
     identifiability_table,
     note,
     shown_warnings,
-    starts_line,
     stdout,
     terms_table,
 )
 from ceinms_torch.cli.hybrid import (
-    refuse_with_synergies,
     synergies_line,
     synergies_table,
-    synthesised_tests,
     with_hybrid,
 )
-from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.io.paths import check_is_no_folder, check_writable
+from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
+from ceinms_torch.errors import OptionError
+from ceinms_torch.io.paths import check_writable
+from ceinms_torch.model.objective import Normalisation
+from ceinms_torch.model.options import MethodName
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult
-    from ceinms_torch.inputs.checks.findings import CheckReport
     from ceinms_torch.inputs.folder import CalibrationFolder
     from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.nms_model import SimulatedAnnealing
-    from ceinms_torch.model.objective import Objective
     from ceinms_torch.model.options import Optimiser
-    from ceinms_torch.model.trial import Trial
-    from ceinms_torch.simulation.fit import Fit
-    from ceinms_torch.synergies.result import TrialSynergies
 
 EXAMPLES = """
 [bold]Examples[/]
 
-Calibrate, with results beside the subject file that the setup names:
+Calibrate, with results in calibrate_results beside the setup file:
   ceinms-torch calibrate calibrate.xml
 
-Results in a folder of their own, and two trials the calibration has not seen:
-  ceinms-torch calibrate calibrate.xml --out results --test trials/walk5/inputData.xml
-    --test trials/walk6/inputData.xml
+Results in a folder of their own, and test trials, which the calibration does not see:
+  ceinms-torch calibrate calibrate.xml --out results --test 'trials/run*/inputData.xml'
 
 Look further than the nearest minimum, on two cores:
   ceinms-torch calibrate calibrate.xml --starts 32 --threads 2
@@ -73,76 +66,28 @@ Muscles without an electrode driven by four synergies of the others, the best of
   ceinms-torch calibrate calibrate.xml --hybrid --synergies 4 --starts 8 --threads 2
 """
 
-INTERRUPTED = 130  # what shells report for Ctrl-C
 
-
-class Method(StrEnum):
-    """Optimisers."""
-
-    lm = "lm"
-    adamw = "adamw"
-    lbfgs = "lbfgs"
-    annealing = "annealing"
-
-
-class Engine(StrEnum):
-    """What evaluates the model."""
-
-    fused = "fused"
-    tensor = "tensor"
-
-
-class NormalisationName(StrEnum):
-    """How moment errors are made comparable."""
-
-    variance = "variance"
-    meanSquare = "meanSquare"  # noqa: N815  as in the XML
-    rmse = "rmse"
-
-
-class StartName(StrEnum):
-    """Where the search begins."""
-
-    subject = "subject"
-    random = "random"
-
-
-def calibrate_command(
-    setup: Annotated[
-        Path, typer.Argument(help="Calibration setup file, as for CEINMScalibrate -S.")
-    ],
+def command(
+    setup: opt.Setup,
     method: Annotated[
-        Method | None,
+        MethodName | None,
         typer.Option(
             help="Levenberg-Marquardt, AdamW, L-BFGS-B, or the annealing and model of CEINMS; by "
-            "default what the calibration file asks for, and lm instead of simulated annealing."
+            "default what the calibration file asks for, and lm instead of simulated annealing.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for all results. Without it the subject goes where the setup file says "
-            "and the rest into a folder NAME_results beside it."
-        ),
-    ] = None,
-    test: Annotated[
-        list[Path] | None,
-        typer.Option(help="inputData.xml of an unseen trial to test on; may be repeated."),
-    ] = None,
+    out: opt.Out = None,
+    test: opt.Test = None,
     normalisation: Annotated[
-        NormalisationName | None,
+        Normalisation | None,
         typer.Option(help="Moment errors: CEINMS's variance, eq. 4's meanSquare, or rmse."),
     ] = None,
-    starts: Annotated[
-        int, typer.Option(min=1, help="Number of starts, spread over the ranges; the best is kept.")
-    ] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Threads; results do not depend on it.")] = 1,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the start points, or of a modern annealing.")
-    ] = 0,
+    starts: opt.Starts = None,
+    threads: opt.Threads = 1,
+    seed: opt.Seed = 0,
     start: Annotated[
-        StartName, typer.Option(help="First start: the subject's values or a random point.")
-    ] = StartName.subject,
+        Start, typer.Option(help="First start: the subject's values or a random point.")
+    ] = "subject",
     polish: Annotated[
         bool, typer.Option("--polish", help="Let lm go on from the best point of the method.")
     ] = False,
@@ -159,8 +104,9 @@ def calibrate_command(
         ),
     ] = None,
     engine: Annotated[
-        Engine, typer.Option(help="Compiled loops, or LibTorch autograd (adamw and lbfgs only).")
-    ] = Engine.fused,
+        Literal["fused", "tensor"],
+        typer.Option(help="Compiled loops, or LibTorch autograd (adamw and lbfgs only)."),
+    ] = "fused",
     device: Annotated[
         str | None,
         typer.Option(
@@ -173,86 +119,81 @@ def calibrate_command(
         typer.Option(
             "--hybrid/--no-hybrid",
             help="Let synergies of the recorded excitations drive MTUs without a recording "
-            "(eq. 5; lbfgs or adamw), or not; by default what the calibration file asks for.",
+            "(eq. 5; lbfgs or adamw), or not; by default what the calibration file asks for. "
+            "--synergies implies it.",
         ),
     ] = None,
-    synergies: Annotated[
-        str | None,
-        typer.Option(metavar="N|auto", help="Number of synergies; implies --hybrid."),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")] = False,
+    synergies: opt.Synergies = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
 
     Reads the files of an existing CEINMS folder, stops if ceinms-torch check finds errors, fits by
-    gradient, and writes the calibrated subject (CEINMS 0.9 XML), result.json, loss_history.csv and,
-    for every trial, activations, fibre lengths, tendon strains, forces and moments as .sto;
-    ceinms-torch report makes one page of them. Ctrl-C stops and keeps the best parameters found so
-    far.
+    gradient, and writes the calibrated subject (CEINMS 0.9 XML; without --out where the setup file
+    says), result.json, loss_history.csv and, for every trial, activations, fibre lengths, tendon
+    strains, forces and moments as .sto; ceinms-torch report makes one page of them. One start, from
+    the subject's values, unless --starts asks for more. Ctrl-C stops and keeps the best parameters
+    found so far.
     """
-    from ceinms_torch.calibration.calibrate import calibrate  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.inputs.checks.check import check_folder  # noqa: PLC0415
-    from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.synergies.hybrid import calibrate_hybrid  # noqa: PLC0415
+    from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.inputs.calibrate import calibrate  # noqa: PLC0415
+    from ceinms_torch.inputs.checks.check import check_inputs  # noqa: PLC0415
+    from ceinms_torch.inputs.checks.files import read_inputs  # noqa: PLC0415
+    from ceinms_torch.results.provenance import with_provenance  # noqa: PLC0415
+    from ceinms_torch.results.write import save_result, write_subject  # noqa: PLC0415
 
-    findings = check_folder(setup, tests=test or (), legacy=method == Method.annealing)
+    legacy = method == "annealing"
+    inputs, faults = read_inputs(setup, test or (), legacy=legacy)
+    findings = check_inputs(inputs, faults)
     show_findings(findings)
     if findings.has_errors:
         raise typer.Exit(1)
     with shown_warnings(already=findings.reader_warnings) as warnings:
-        folder = CalibrationFolder.read(setup, legacy=method == Method.annealing)
-        tests = folder.read_tests(test or ())
+        folder = inputs.folder()
         subject_file = folder.setup.output_subject_file
-        directory = subject_file.parent / f"{setup.stem}_results"
         if out is not None:
-            subject_file, directory = out / subject_file.name, out
-        check_is_no_folder(subject_file)
-        check_writable(directory)
-        check_writable(subject_file.parent)
-
-        plan = _with_normalisation(with_hybrid(folder.plan, hybrid, synergies), normalisation)
-        name, options = _choose(plan, method)
+            subject_file = out / subject_file.name
+        directory = results_folder(setup, out)
+        plan = with_hybrid(folder.plan, hybrid, opt.synergy_number(synergies))
+        plan = _with_normalisation(plan, normalisation)
+        options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
-        if name != "annealing":
-            _say_what_differs(folder, name)
+        say_overwriting(subject_file, directory / "result.json")
+        check_writable(subject_file.parent)
+        if options.method != "annealing":
+            _say_what_differs(folder, options.method)
         with CalibrationProgress(
-            len(plan.steps), _most_iterations(folder, options), starts, quiet=quiet
+            len(plan.steps), _most_iterations(folder, options), starts or 1, quiet=quiet
         ) as progress:
-            common: Any = {
-                "options": options,
-                "engine": engine.value,
-                "device": device,
-                "starts": starts,
-                "threads": threads,
-                "seed": seed,
-                "callback": None if quiet else progress,
-            }
-            if plan.hybrid is None:
-                result = calibrate(
-                    folder.subject, folder.trials, plan, polish=polish, start=start.value, **common
-                )
-            else:
-                refuse_with_synergies(polish=polish, start=start.value)
-                result = calibrate_hybrid(
-                    folder.subject, folder.trials, plan, folder.generator, **common
-                )
-        finished = _finish(result, folder, tests, findings, warnings, directory, subject_file)
+            result = calibrate(
+                folder,
+                plan=plan,
+                options=options,
+                engine=engine,
+                device=device,
+                polish=polish,
+                start=start,
+                starts=starts or 1,
+                threads=threads,
+                seed=seed,
+                callback=None if quiet else progress,
+            )
+        result = with_provenance(
+            result.with_tests(inputs.tests),
+            folder,
+            findings=findings,
+            warnings=warnings,
+            command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
+        )
+        save_result(result, directory, subject_file=subject_file.name)
+        if out is None:
+            write_subject(result, subject_file)
     if not quiet:
-        _show(result, *finished)
+        _show(result)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
-    stdout.print(f"results:            {escape(str(directory))}", soft_wrap=True)
+    say_where(directory)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
-
-
-def _choose(
-    plan: CalibrationPlan, method: Method | None
-) -> tuple[str, Optimiser | SimulatedAnnealing]:
-    from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415
-    from ceinms_torch.synergies.hybrid import choose_hybrid_method  # noqa: PLC0415
-
-    name = None if method is None else method.value
-    return choose_method(plan, name) if plan.hybrid is None else choose_hybrid_method(plan, name)
 
 
 def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:
@@ -274,7 +215,7 @@ def _changed(
     for setting in settings:
         name, _, text = setting.partition("=")
         if not text.strip():
-            raise OptionError(wording("--set", "NAME=VALUE", repr(setting)))
+            raise OptionError(where="--set", expected="NAME=VALUE", got=repr(setting))
         values[name.strip()] = _number_or_word(text.strip())
     return type(options).from_dict(values)
 
@@ -288,18 +229,16 @@ def _number_or_word(text: str) -> float | str:
     return text
 
 
-def _objective(base: Objective, normalisation: NormalisationName) -> Objective:
-    return dataclasses.replace(base, normalisation=normalisation.value)
-
-
 def _with_normalisation(
-    plan: CalibrationPlan, normalisation: NormalisationName | None
+    plan: CalibrationPlan, normalisation: Normalisation | None
 ) -> CalibrationPlan:
     """Return the plan, every step with the normalisation that the user asked for."""
     if normalisation is None:
         return plan
     steps = tuple(
-        dataclasses.replace(step, objective=_objective(step.objective, normalisation))
+        dataclasses.replace(
+            step, objective=dataclasses.replace(step.objective, normalisation=normalisation)
+        )
         for step in plan.steps
     )
     return dataclasses.replace(plan, steps=steps)
@@ -315,79 +254,27 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
         note("equilibriumElastic is solved with the Rosenbrock elastic tendon, which has gradients")
 
 
-def _finish(
-    result: CalibrationResult,
-    folder: CalibrationFolder,
-    tests: dict[str, Trial],
-    findings: CheckReport,
-    warnings: list[str],
-    directory: Path,
-    subject_file: Path,
-) -> tuple[Fit, dict[str, TrialSynergies]]:
-    """Simulate the unseen trials, write everything, and return their fit and synergies."""
-    from ceinms_torch.calibration.annealing import simulate_result  # noqa: PLC0415
-    from ceinms_torch.results.synergies import hybrid_dict, write_synergies  # noqa: PLC0415
-    from ceinms_torch.results.write import result_dict, write_calibration  # noqa: PLC0415
-    from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415
-    from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
-
-    files = [file for trial in tests.values() for file in trial.files]
-    synergies: dict[str, TrialSynergies] = {}
-    trials = {trial.name: trial for trial in folder.trials}
-    if isinstance(result, HybridResult):
-        trials = {name: one.trial for name, one in result.synergies.items()}
-        synergies = synthesised_tests(result, folder, tests)
-        tests = {name: one.trial for name, one in synergies.items()}
-    simulations = {
-        name: simulate_result(result, folder.plan, trial) for name, trial in tests.items()
-    }
-    test_fit = {name: moment_fit(trial, simulations[name]) for name, trial in tests.items()}
-    summary = result_dict(
-        result,
-        folder,
-        test_fit=test_fit,
-        findings=findings,
-        warnings=warnings,
-        extra_files=files,
-        command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
-    )
-    if isinstance(result, HybridResult):
-        summary["hybrid"] = hybrid_dict(result, synergies)
-        write_synergies(result, synergies, directory)
-    write_calibration(
-        result,
-        folder,
-        summary,
-        directory=directory,
-        subject_file=subject_file,
-        trials=trials,
-        tests={name: (trial, simulations[name]) for name, trial in tests.items()},
-    )
-    return test_fit, synergies
-
-
-def _show(result: CalibrationResult, test_fit: Fit, synergies: dict[str, TrialSynergies]) -> None:
+def _show(result: CalibrationResult) -> None:
     from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
+    from ceinms_torch.report.summary import identifiability_points, start_points  # noqa: PLC0415
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
-    if test_fit:
-        stdout.print(fit_table("unseen trials", test_fit))
+    if result.tests:
+        stdout.print(fit_table("test trials", result.test_fit))
     if isinstance(result, HybridResult):
         stdout.print(escape(synergies_line(result)))
-        stdout.print(synergies_table(result, synergies))
+        stdout.print(synergies_table(result))
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
+    for point in (*identifiability_points(result), *start_points(result)):
+        stdout.print(point.text, soft_wrap=True)
     if result.identifiability is not None:
-        stdout.print(identifiability_summary(result.identifiability))
-        undetermined = identifiability_table(result.identifiability)
-        if undetermined is not None:
-            stdout.print(undetermined)
+        open_ones = identifiability_table(result.identifiability)
+        if open_ones is not None:
+            stdout.print(open_ones)
     place = "" if result.device == "cpu" else f" on {result.device}"
-    starts = starts_line(result)
-    if starts is not None:
-        stdout.print(starts, soft_wrap=True)
     stdout.print(
         f"{result.method}, {result.engine} engine{place}: objective {result.objective:.6g} after "
         f"{result.iterations} iterations, {result.seconds:.2f} s. "

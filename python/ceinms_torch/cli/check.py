@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import note, stderr, stdout
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ What is wrong or doubtful, most severe first:
   ceinms-torch check calibrate.xml
 
 With the trials that the calibration will be tested on:
-  ceinms-torch check calibrate.xml --test trials/walk5/inputData.xml
+  ceinms-torch check calibrate.xml --test 'trials/run*/inputData.xml'
+
+For calibrate --method annealing, and for run --legacy:
+  ceinms-torch check calibrate.xml --legacy
 
 For a program, warnings counting as errors:
   ceinms-torch check calibrate.xml --json --strict
@@ -30,18 +34,12 @@ For a program, warnings counting as errors:
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
 
-def check_command(
+def command(
     setup: Annotated[
         Path, typer.Argument(help="Calibration or execution setup file, as for CEINMS -S.")
     ],
-    test: Annotated[
-        list[Path] | None,
-        typer.Option(help="inputData.xml of a trial to test on; may be repeated."),
-    ] = None,
-    legacy: Annotated[
-        bool,
-        typer.Option("--legacy", help="For calibrate --method annealing, or run --legacy."),
-    ] = False,
+    test: opt.Test = None,
+    legacy: opt.Legacy = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 for warnings, too.")
     ] = False,
@@ -113,3 +111,6 @@ def show_findings(report: CheckReport) -> None:
         stderr.print(f"[bold red]error:[/] {escape(finding.line())}", soft_wrap=True)
     for finding in report.of_severity("warning"):
         note(finding.source or finding.line(), kind="warning")
+    for finding in report.of_severity("note"):
+        if finding.source is not None:  # what the readers warn about
+            note(finding.source, kind="warning")

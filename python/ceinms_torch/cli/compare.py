@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceinms_torch.cli.calibrate import INTERRUPTED
-from ceinms_torch.cli.display import shown_warnings
-from ceinms_torch.cli.study_display import StudyProgress, show_study
-from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.io.paths import check_writable
+from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.study import read_inputs, run_study, study_progress
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import Iteration
@@ -21,131 +18,91 @@ if TYPE_CHECKING:
 EXAMPLES = """
 [bold]Examples[/]
 
-The annealing of CEINMS, the paper's optimiser and the default one, judged on two unseen trials:
-  ceinms-torch compare calibrate.xml --methods annealing,adamw,lm --test trials/walk5/inputData.xml
-    --test trials/walk6/inputData.xml --out comparison
+The annealing of CEINMS, the paper's optimiser and the default one, judged on test trials:
+  ceinms-torch compare calibrate.xml --methods annealing,adamw,lm --test 'trials/run*/inputData.xml'
 
 Both tendons, and how much the result depends on where the search begins:
-  ceinms-torch compare calibrate.xml --methods adamw,lm --tendons stiff,elastic --seeds 1,2,3,4,5
+  ceinms-torch compare calibrate.xml --methods adamw,lm --tendons stiff,equilibriumElastic --seeds 5
 
 Tables and figure once more, from what an earlier comparison wrote:
-  ceinms-torch compare --from comparison
+  ceinms-torch compare --from calibrate_results/compare
 """
 
 STUDY = "compare"
 
 
-def compare_command(
-    setup: Annotated[
-        Path | None, typer.Argument(help="Calibration setup file, as for CEINMScalibrate -S.")
-    ] = None,
-    methods: Annotated[
-        str,
-        typer.Option(
-            help="Of annealing, adamw, lbfgs and lm, with commas between; by default all but "
-            "lbfgs, the annealing only where the calibration file has settings for it."
-        ),
-    ] = "",
+def command(
+    setup: opt.SetupOfStudy = None,
+    methods: opt.Methods = "",
     tendons: Annotated[
-        str, typer.Option(help="Of stiff and elastic; the calibration file's by default.")
-    ] = "",
-    test: Annotated[
-        list[Path] | None,
-        typer.Option(help="inputData.xml of an unseen trial to judge on; may be repeated."),
-    ] = None,
-    seeds: Annotated[
         str,
         typer.Option(
-            help="Repeat everything with these seeds, such as 1,2,3: gradient methods from random "
-            "starts, the annealing in its modern variant. By default every method runs once, from "
-            "the subject's values."
+            help="Of stiff, equilibriumElastic and rosenbrockElastic, with commas between; of the "
+            "two elastic ones CEINMS's annealing always takes the former, all else the latter. The "
+            "calibration file's by default."
         ),
     ] = "",
+    test: opt.Test = None,
+    seeds: opt.Seeds = None,
     max_evaluations: Annotated[
         int | None,
         typer.Option(min=1, help="Largest budget of the annealing, instead of its maxNoEval."),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads; results do not depend on it.")] = 1,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results; NAME_comparison by default.")
-    ] = None,
-    source: Annotated[
-        Path | None,
-        typer.Option("--from", help="Folder of an earlier comparison, to draw once more."),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")] = False,
+    threads: opt.Threads = 1,
+    out: opt.Out = None,
+    source: opt.Source = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject by several methods, and judge all alike.
 
-    Same data, same objective, same seeds. Shows cost, objectives, accuracy on own and unseen
-    trials beside the uncalibrated subject, and whether differences are significant; writes
-    result.json with all of it and the figure comparison.png and .svg. Ctrl-C ends it and keeps
-    what is complete.
+    Same data, same objective, same seeds. Every method runs once, from the subject's values; with
+    --seeds gradient methods begin at random points and the annealing is its modern variant. Shows
+    cost, objectives, accuracy on calibration and test trials beside the uncalibrated subject, and
+    whether differences are significant; writes result.json with all of it and the figure
+    comparison.png and .svg. Ctrl-C ends it and keeps what is complete.
     """
-    from ceinms_torch.plots.compare import comparison_figure  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
-    from ceinms_torch.studies.comparison import Comparison  # noqa: PLC0415
-    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
-
-    if setup is not None and source is not None:
-        raise _wrong("both")
-    if source is not None:
-        result = StudyResult.read(source, STUDY)
-        directory = out or (source if source.is_dir() else source.parent)
-        check_writable(directory)
-    elif setup is not None:
-        directory = out or setup.parent / f"{setup.stem}_comparison"
-        check_writable(directory)
-        result = _run(
+    run_study(
+        STUDY,
+        setup,
+        out=out,
+        source=source,
+        compute=lambda setup, _: _run(
             setup,
-            methods=_words(methods),
-            tendons=_words(tendons),
-            seeds=_seeds(seeds),
-            tests=test or [],
+            opt.words(methods),
+            opt.words(tendons),
+            list(range(seeds or 0)),
+            test,
             max_evaluations=max_evaluations,
             threads=threads,
             quiet=quiet,
-        )
-    else:
-        raise _wrong("neither")
-    if source is None or out is not None:
-        result.write(directory)
-    save_figure(comparison_figure(Comparison.from_dict(result.data)), directory, "comparison")
-    if not quiet:
-        # One row per parameter, of which there are many: in the figure and in the file.
-        show_study(result, directory, leave_out=("Parameters within their ranges, 0 to 1",))
-    if not result.is_complete:
-        raise typer.Exit(INTERRUPTED)
+        ),
+        finish=_finish,
+        quiet=quiet,
+    )
 
 
-def _wrong(got: str) -> OptionError:
-    return OptionError(wording("compare", "a setup file, or --from with a folder", got))
+def _finish(result: StudyResult, directory: Path) -> StudyResult:
+    from ceinms_torch.io.plain import revived  # noqa: PLC0415
+    from ceinms_torch.plots.compare import comparison_figure  # noqa: PLC0415  slow to load
+    from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
+    from ceinms_torch.studies.comparison import Comparison  # noqa: PLC0415
 
-
-def _words(text: str) -> list[str]:
-    return [word for word in text.replace(",", " ").split() if word]
-
-
-def _seeds(text: str) -> list[int]:
-    words = _words(text)
-    if not all(word.isdecimal() for word in words):
-        raise OptionError(wording("--seeds", "whole numbers >= 0, such as 1,2,3", repr(text)))
-    return [int(word) for word in words]
+    save_figure(comparison_figure(revived(Comparison, result.data)), directory, "comparison")
+    return result
 
 
 def _run(
     setup: Path,
-    *,
     methods: list[str],
     tendons: list[str],
     seeds: list[int],
-    tests: list[Path],
+    test: list[Path] | None,
+    *,
     max_evaluations: int | None,
     threads: int,
     quiet: bool,
 ) -> StudyResult:
-    from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
-    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
+    from ceinms_torch.io.plain import plain  # noqa: PLC0415
     from ceinms_torch.studies.compare import (  # noqa: PLC0415
         candidates_of,
         compare,
@@ -154,29 +111,24 @@ def _run(
     from ceinms_torch.studies.compare_tables import notes_of, tables_of  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
-    with shown_warnings() as warnings:
-        folder = CalibrationFolder.read(setup)
-        candidates = candidates_of(
-            folder.plan, methods or usual_methods(folder.plan), tendons, seeds
+    folder, tests, inputs = read_inputs(setup, test)
+    candidates = candidates_of(folder.plan, methods or usual_methods(folder.plan), tendons, seeds)
+    with study_progress("comparing", len(candidates), quiet=quiet) as show:
+
+        def progress(candidate: Candidate, number: int, iteration: Iteration) -> None:
+            state = f"{candidate.group}: objective {iteration.objective:.5g}"
+            show(number, state + (f", seed {candidate.seed}" if seeds else ""))
+
+        comparison = compare(
+            folder,
+            candidates,
+            tests=tests,
+            max_evaluations=max_evaluations,
+            threads=threads,
+            progress=progress,
         )
-        trials = folder.read_tests(tests)
-        with StudyProgress("comparing", len(candidates), quiet=quiet) as bar:
-
-            def progress(candidate: Candidate, number: int, iteration: Iteration) -> None:
-                state = f"{candidate.group}: objective {iteration.objective:.5g}"
-                bar.show(number, state + (f", seed {candidate.seed}" if seeds else ""))
-
-            comparison = compare(
-                folder,
-                candidates,
-                tests=trials,
-                max_evaluations=max_evaluations,
-                threads=threads,
-                progress=progress,
-            )
-            if comparison.is_complete:
-                bar.show(len(candidates), "")
-    files = [*folder.files(), *(file for trial in trials.values() for file in trial.files)]
+        if comparison.is_complete:
+            show(len(candidates), "")
     return StudyResult(
         study=STUDY,
         options={
@@ -188,9 +140,8 @@ def _run(
             "threads": threads,
         },
         tables=tables_of(comparison),
-        data=comparison.to_dict(),
+        data=plain(comparison),
         notes=notes_of(comparison, max_evaluations),
-        warnings=tuple(warnings),
         is_complete=comparison.is_complete,
-        inputs=file_hashes(files, folder.setup.path),
+        inputs=inputs,
     )

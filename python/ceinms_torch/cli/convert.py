@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from ceinms_torch.cli.display import note, shown_warnings, stdout
-from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.io.paths import check_writable
+from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.display import note, shown_warnings
+from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
 
 EXAMPLES = """
 [bold]Examples[/]
 
-A subject and its EMG map, side by side in a folder of their own:
-  ceinms-torch convert subjectRT.xml --out converted/subject.xml
+A subject and its EMG map, side by side in the folder subjectRT_results:
+  ceinms-torch convert subjectRT.xml
 
 With a delay, which such files do not have:
-  ceinms-torch convert subjectRT.xml --out converted/subject.xml --em-delay 0.035
+  ceinms-torch convert subjectRT.xml --out converted --em-delay 0.035
 """
 
-GENERATOR = "excitationGenerator.xml"
 
-
-def convert_command(
+def command(
     old: Annotated[Path, typer.Argument(help="Subject file of CEINMS-RT (NMSmodel.xsd).")],
-    out: Annotated[
-        Path,
-        typer.Option(
-            help=f"Subject file to write; {GENERATOR}, made of the channels, goes beside it."
-        ),
-    ],
+    out: opt.Out = None,
     em_delay: Annotated[
         float | None,
         typer.Option(help="Electromechanical delay of all MTUs [s]; by default CEINMS's 0.015."),
@@ -51,21 +42,14 @@ def convert_command(
         read_rt_subject,
     )
 
-    generator_file = out.parent / GENERATOR
+    directory = results_folder(old, out)
+    subject_file, generator_file = directory / "subject.xml", directory / "excitationGenerator.xml"
     with shown_warnings():
-        for file in (out, generator_file):
-            if file.exists():
-                raise OptionError(
-                    wording(
-                        os.fspath(file), "a new file", "one that exists", "choose another --out"
-                    )
-                )
-        check_writable(out.parent)
         delay = DEFAULT_DELAY if em_delay is None else em_delay
         subject, generator = read_rt_subject(old, em_delay=delay)
         if em_delay is None:
             note(f"the file has no emDelay; {delay:g} s is written, --em-delay sets another")
-        subject.write(out)
+        say_overwriting(subject_file, generator_file, inputs=[old])
+        subject.write(subject_file)
         generator.write(generator_file)
-    stdout.print(f"subject:              {escape(str(out))}", soft_wrap=True)
-    stdout.print(f"excitation generator: {escape(str(generator_file))}", soft_wrap=True)
+    say_where(directory)

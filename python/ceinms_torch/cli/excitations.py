@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -14,7 +13,7 @@ from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.cli.display import fit_table, stderr, stdout
 
 if TYPE_CHECKING:
-    from ceinms_torch.calibration.optimisers.minimum import Point
+    from ceinms_torch.calibration.optimisers.minimum import Iterate
     from ceinms_torch.excitations.search import ExcitationResult
     from ceinms_torch.excitations.weights import WeightChoice
     from ceinms_torch.inputs.folder import RunFolder
@@ -68,7 +67,6 @@ def search_excitations(
             stdout.print(_weights_table(choice))
     message = STATUS_SENTENCES[result.status].replace("parameters", "excitations")
     stdout.print(f"{message} {result.iterations} iterations, {result.seconds:.2f} s.")
-    stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)
 
 
 class _Shown:
@@ -86,7 +84,7 @@ class _Shown:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def iterations(self, point: Point) -> None:
+    def iterations(self, point: Iterate) -> None:
         """Show the state of one search."""
         rmse = math.sqrt(sum(value**2 for value in point.rmse) / len(point.rmse))
         text = f"iteration {point.iteration}: objective {point.objective:.5g}, RMSE {rmse:.2f} N m"

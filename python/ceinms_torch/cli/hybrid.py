@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
 from rich.table import Table
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
-    from ceinms_torch.inputs.folder import CalibrationFolder
     from ceinms_torch.model.calibration import CalibrationPlan
-    from ceinms_torch.model.trial import Trial
-    from ceinms_torch.synergies.result import HybridResult, TrialSynergies
+    from ceinms_torch.synergies.result import HybridResult
 
 
 def with_hybrid(
-    plan: CalibrationPlan, asked_for: bool | None, n_synergy: str | None
+    plan: CalibrationPlan, asked_for: bool | None, n_synergy: int | Literal["auto"] | None
 ) -> CalibrationPlan:
     """Return the plan with or without synergies, as the options ask for.
 
@@ -29,8 +26,8 @@ def with_hybrid(
         What the file says.
     asked_for : bool or None
         ``--hybrid`` or ``--no-hybrid``; None for what the file says.
-    n_synergy : str or None
-        ``--synergies``: a number, or "auto".
+    n_synergy : int or "auto" or None
+        ``--synergies``.
 
     Returns
     -------
@@ -39,79 +36,22 @@ def with_hybrid(
     Raises
     ------
     OptionError
-        If the number is none, or comes with ``--no-hybrid``.
+        If a number comes with ``--no-hybrid``.
     """
     from ceinms_torch.model.synergy_hybrid import SynergyHybrid  # noqa: PLC0415
 
     if asked_for is False and n_synergy is not None:
-        raise OptionError(wording("--synergies", "no such option with --no-hybrid", n_synergy))
+        raise OptionError(
+            where="--synergies", expected="no such option with --no-hybrid", got=str(n_synergy)
+        )
     if asked_for is False:
         return dataclasses.replace(plan, hybrid=None)
     if asked_for is None and n_synergy is None:
         return plan
     hybrid = plan.hybrid or SynergyHybrid()
     if n_synergy is not None:
-        if n_synergy != "auto" and not n_synergy.isdecimal():
-            raise OptionError(wording("--synergies", "a whole number or auto", repr(n_synergy)))
-        hybrid = dataclasses.replace(
-            hybrid, n_synergy="auto" if n_synergy == "auto" else int(n_synergy)
-        )
+        hybrid = dataclasses.replace(hybrid, n_synergy=n_synergy)
     return dataclasses.replace(plan, hybrid=hybrid)
-
-
-def refuse_with_synergies(*, polish: bool, start: str) -> None:
-    """Refuse options that a synergy-hybrid calibration does not have.
-
-    Parameters
-    ----------
-    polish : bool
-        ``--polish``.
-    start : str
-        ``--start``.
-
-    Raises
-    ------
-    OptionError
-        At the first that is not the default.
-    """
-    for name, is_asked_for in (("--polish", polish), ("--start", start != "subject")):
-        if is_asked_for:
-            hint = "starts differ in the random weightings of MTUs without a recording"
-            raise OptionError(wording(name, "the default, with synergies", "another", hint))
-
-
-def synthesised_tests(
-    result: HybridResult, folder: CalibrationFolder, tests: Mapping[str, Trial]
-) -> dict[str, TrialSynergies]:
-    """Synthesise what was not recorded in trials that the calibration has not seen.
-
-    Parameters
-    ----------
-    result : HybridResult
-        The calibration.
-    folder : CalibrationFolder
-        What it worked on.
-    tests : mapping of str to Trial
-        The trials.
-
-    Returns
-    -------
-    dict of str to TrialSynergies
-        From their recordings alone.
-    """
-    from ceinms_torch.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
-
-    return {
-        name: synthesise_excitations(
-            result.subject,
-            trial,
-            folder.generator,
-            result.weightings,
-            hybrid=result.hybrid,
-            dofs=result.steps[-1].step.dofs,
-        )
-        for name, trial in tests.items()
-    }
 
 
 def synergies_line(result: HybridResult) -> str:
@@ -129,15 +69,13 @@ def synergies_line(result: HybridResult) -> str:
     return f"{result.n_synergy} synergies drive {', '.join(result.synthesised)}."
 
 
-def synergies_table(result: HybridResult, tests: Mapping[str, TrialSynergies]) -> Table:
+def synergies_table(result: HybridResult) -> Table:
     """Return a table of how well synergies reconstruct the recordings, and how strong they are.
 
     Parameters
     ----------
     result : HybridResult
         The calibration.
-    tests : mapping of str to TrialSynergies
-        Unseen trials.
 
     Returns
     -------
@@ -147,8 +85,8 @@ def synergies_table(result: HybridResult, tests: Mapping[str, TrialSynergies]) -
     table.add_column("trial", overflow="fold")
     table.add_column("VAF of the\nrecordings", justify="right")
     table.add_column("mean synthesised\nexcitation [-]", justify="right")
-    for name, one in (*result.synergies.items(), *tests.items()):
-        columns = [one.trial.mtu_names.index(mtu) for mtu in result.synthesised]
-        mean = one.trial.excitation[:, columns].mean()
+    for name, one in (*result.synergies.items(), *result.test_synergies.items()):
+        columns = [one.excitations.columns.index(mtu) for mtu in result.synthesised]
+        mean = one.excitations.array[:, columns].mean()
         table.add_row(escape(name), f"{100.0 * one.vaf:.1f} %", f"{mean:.3f}")
     return table

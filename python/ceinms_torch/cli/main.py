@@ -33,25 +33,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Calibrate and run EMG-informed neuromusculoskeletal models from CEINMS's own files.",
 )
-app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate_command)
-app.command("convert", epilog=convert.EXAMPLES)(convert.convert_command)
-app.command("preoptimise", epilog=preoptimise.EXAMPLES)(preoptimise.preoptimise_command)
-app.command("report", epilog=report.EXAMPLES)(report.report_command)
-app.command("run", epilog=run.EXAMPLES)(run.run_command)
-app.command("synergies", epilog=synergies.EXAMPLES)(synergies.synergies_command)
-app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
-app.command("check", epilog=check.EXAMPLES)(check.check_command)
-
 study = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     help="Studies of a subject or a muscle: many calibrations.",
 )
-study.command("electrodes", epilog=study_electrodes.EXAMPLES)(study_electrodes.electrodes_command)
-study.command("muscle", epilog=study_muscle.EXAMPLES)(study_muscle.muscle_command)
-study.command("calibration", epilog=study_calibration.EXAMPLES)(
-    study_calibration.calibration_command
-)
+for module in (check, calibrate, run, report, compare, synergies, preoptimise, convert):
+    app.command(module.__name__.rpartition(".")[2], epilog=module.EXAMPLES)(module.command)
+for module in (study_calibration, study_electrodes, study_muscle):
+    study.command(module.STUDY, epilog=module.EXAMPLES)(module.command)
 app.add_typer(study, name="study")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import shown_warnings, stdout
-from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.io.paths import check_writable
+from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     from ceinms_torch.model.subject import Subject
@@ -24,18 +24,18 @@ EXAMPLES = """
 
 Fibres and tendons that work in the subject as they do in the generic model:
   ceinms-torch preoptimise generic.xml --reference-lengths generic_Length.sto
-    --target-lengths scaled_Length.sto --out subject.xml
+    --target-lengths scaled_Length.sto
 
 Forces from muscle volumes, too; the peroneus tertius, which was not measured, keeps its own:
   ceinms-torch preoptimise generic.xml --reference-lengths generic_Length.sto
     --target-lengths scaled_Length.sto --height 1.70 --mass 65 --keep-force per_tert_r
-    --out subject.xml
+    --out preoptimised
 """
 
 
-def preoptimise_command(
+def command(
     reference: Annotated[Path, typer.Argument(help="Subject file of the generic model.")],
-    out: Annotated[Path, typer.Option(help="Subject file to write.")],
+    out: opt.Out = None,
     reference_lengths: Annotated[
         Path | None,
         typer.Option(help="Storage file: MTU lengths of the generic model in m, one row per pose."),
@@ -53,8 +53,9 @@ def preoptimise_command(
         list[str] | None,
         typer.Option(help="MTU that keeps its maximum isometric force; may be repeated."),
     ] = None,
+    quiet: opt.Quiet = False,
 ) -> None:
-    """Make start values for a calibration from a generic model.
+    """Make start values for a calibration, subject.xml, from a generic model.
 
     With MTU lengths of both models, optimal fibre and tendon slack lengths become such that every
     muscle works where it works in the generic model (Modenese et al. 2016). With height and mass,
@@ -64,16 +65,17 @@ def preoptimise_command(
     volumes = _both(height, mass, ("--height", "--mass"))
     if not (ranges or volumes):
         raise OptionError(
-            wording("preoptimise", "lengths of both models, or height and mass, or all", "neither")
+            where="preoptimise",
+            expected="lengths of both models, or height and mass, or all",
+            got="neither",
         )
     if not volumes and (specific_tension is not None or keep_force):
         expected = "--height and --mass, too"
-        raise OptionError(wording("--specific-tension, --keep-force", expected, "neither"))
-    if out.exists():
         raise OptionError(
-            wording(os.fspath(out), "a new file", "one that exists", "choose another --out")
+            where="--specific-tension, --keep-force", expected=expected, got="neither"
         )
-    check_writable(out.parent)
+    directory = results_folder(reference, out)
+    file = directory / "subject.xml"
 
     from ceinms_torch.model.subject import Subject  # noqa: PLC0415  keeps --help fast
 
@@ -88,9 +90,11 @@ def preoptimise_command(
             subject = _with_forces(
                 generic, subject, keep_force or (), height=height, mass=mass, **options
             )
-        subject.write(out)
-    stdout.print(_table(generic, subject, found, forces=volumes))
-    stdout.print(f"subject: {escape(str(out))}", soft_wrap=True)
+        say_overwriting(file, inputs=[reference])
+        subject.write(file)
+    if not quiet:
+        stdout.print(_table(generic, subject, found, forces=volumes))
+    say_where(file)
 
 
 def _with_ranges(generic: Subject, reference: Path, target: Path) -> OperatingRange:
@@ -118,7 +122,7 @@ def _both(first: object, second: object, names: tuple[str, str]) -> bool:
     """Tell whether both options were given; one without the other is an error."""
     if (first is None) != (second is None):
         given, lacking = names if second is None else names[::-1]
-        raise OptionError(wording(lacking, f"a value, as {given} has", "none"))
+        raise OptionError(where=lacking, expected=f"a value, as {given} has", got="none")
     return first is not None
 
 

@@ -175,7 +175,7 @@ def _write_calibration_template(path: str) -> None:
 
 
 def _calibrate(setup: Path) -> int:
-    from ceinms_torch.calibration.annealing import calibrate_legacy  # noqa: PLC0415
+    from ceinms_torch.inputs.calibrate import calibrate  # noqa: PLC0415
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415
 
     folder = CalibrationFolder.read(setup, legacy=True)
@@ -184,10 +184,9 @@ def _calibrate(setup: Path) -> int:
     check_writable(subject_file.parent, "name another <outputSubjectFile> in the setup file")
     say(_what_is_calibrated(folder))
     begin = time.perf_counter()
-    result = calibrate_legacy(
-        folder.subject,
-        folder.trials,
-        folder.plan,
+    result = calibrate(
+        folder,
+        method="annealing",
         threads=min(len(folder.trials), os.cpu_count() or 1),
         callback=_tell_temperature,
     )

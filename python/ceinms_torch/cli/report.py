@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from ceinms_torch.cli.display import stderr, stdout
-from ceinms_torch.io.paths import check_is_no_folder, check_writable
+from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.display import stderr
+from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -22,18 +21,11 @@ One page that explains a calibration:
   ceinms-torch report calibrate_results
 
 Two calibrations side by side, and every figure as a file:
-  ceinms-torch report results_lm results_adamw --out both.html --figures figures --format svg
+  ceinms-torch report results_lm results_adamw --out both --figures svg
 """
 
 
-class FigureFormat(StrEnum):
-    """Formats of figures."""
-
-    png = "png"
-    svg = "svg"
-
-
-def report_command(
+def command(
     results: Annotated[
         list[Path],
         typer.Argument(
@@ -41,36 +33,33 @@ def report_command(
             help="Folders that calibrate has written; several are shown side by side.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+    out: opt.Out = None,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder for every figure as a file of its own.")
+        Literal["png", "svg"] | None,
+        typer.Option(help="Also write every figure as a file of this format, into figures/."),
     ] = None,
-    figure_format: Annotated[
-        FigureFormat, typer.Option("--format", help="Format of these files.")
-    ] = FigureFormat.png,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: opt.Quiet = False,
 ) -> None:
-    """Explain calibrations in one HTML file that needs nothing else.
+    """Explain calibrations in report.html, one file that needs nothing else.
 
+    It goes into the first of the folders unless --out names another.
     Summary in words, measured and predicted moments, parameters and what the data say about them,
     fibres, tendons, activations, the course of the calibration, doubts about the input, and where
     everything comes from. The file opens without a network, on a phone and on paper.
     """
     from ceinms_torch.report.html import write_figures, write_report  # noqa: PLC0415
-    from ceinms_torch.results.read import read_results  # noqa: PLC0415
+    from ceinms_torch.results.read import load_results  # noqa: PLC0415
 
-    saved = read_results(results)
-    check_is_no_folder(out)
-    check_writable(out.parent)
-    if figures is not None:
-        check_writable(figures)
+    loaded = load_results(results)
+    directory = results_folder(results[0], out)
+    file = directory / "report.html"
+    say_overwriting(file)
     with _progress("drawing", quiet=quiet) as progress:
-        write_report(saved, out, progress=progress)
-    stdout.print(f"report:  {escape(str(out))}", soft_wrap=True)
+        write_report(loaded, file, progress=progress)
     if figures is not None:
         with _progress("drawing files", quiet=quiet) as progress:
-            files = write_figures(saved, figures, suffix=figure_format.value, progress=progress)
-        stdout.print(f"figures: {len(files)} in {escape(str(figures))}", soft_wrap=True)
+            write_figures(loaded, directory / "figures", suffix=figures, progress=progress)
+    say_where(file)
 
 
 @contextmanager

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
+from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import fit_table, note, shown_warnings, stdout
 from ceinms_torch.cli.excitations import search_excitations
-from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.io.paths import check_writable
+from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.errors import OptionError
+from ceinms_torch.model.nms_model import TendonKind
+from ceinms_torch.simulation.legacy.run import Solver
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import RunFolder
@@ -29,7 +30,7 @@ Elsewhere, with another tendon than the execution file asks for:
   ceinms-torch run run_walk5.xml --out forces --tendon stiff
 
 With excitations synthesised by the synergies of a calibration, where nothing was recorded:
-  ceinms-torch run run_walk5.xml --synergies results/Weightings.csv
+  ceinms-torch run run_walk5.xml --weightings results/Weightings.csv
 
 As CEINMS does it, number for number, with its files:
   ceinms-torch run run_walk5.xml --legacy
@@ -48,46 +49,18 @@ _ONLINE = {
 }
 
 
-class TendonName(StrEnum):
-    """Tendon models, by their XML names."""
-
-    stiff = "stiff"
-    rosenbrockElastic = "rosenbrockElastic"  # noqa: N815  as in the XML
-    dampedEquilibrium = "dampedEquilibrium"  # noqa: N815
+WeightsFrom = Literal["file", "auto"]
 
 
-class SolverName(StrEnum):
-    """How excitations are searched for."""
-
-    gradient = "gradient"
-    annealing = "annealing"
-
-
-class WeightsFrom(StrEnum):
-    """Where the weights of a search for excitations come from."""
-
-    file = "file"
-    auto = "auto"
-
-
-def run_command(
+def command(
     setup: Annotated[Path, typer.Argument(help="Execution setup file, as for CEINMS -S.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results, instead of the setup file's outputDirectory."),
-    ] = None,
+    out: opt.Out = None,
     tendon: Annotated[
-        TendonName | None, typer.Option(help="Tendon model, instead of the execution file's.")
+        TendonKind | None, typer.Option(help="Tendon model, instead of the execution file's.")
     ] = None,
-    legacy: Annotated[
-        bool,
-        typer.Option(
-            "--legacy",
-            help="Run the model of CEINMS 0.9, of any type and activation, and write its files.",
-        ),
-    ] = False,
+    legacy: opt.Legacy = False,
     solver: Annotated[
-        SolverName | None,
+        Solver | None,
         typer.Option(
             help="How <hybrid> searches for excitations: by derivatives, all frames at once (the "
             "default; frame by frame with --legacy), or, with --legacy, by CEINMS's annealing "
@@ -100,8 +73,8 @@ def run_command(
             help="Weights of <hybrid>: the file's, or gamma (beta where no EMG is adjusted) as "
             "large as the moments tolerate."
         ),
-    ] = WeightsFrom.file,
-    synergies: Annotated[
+    ] = "file",
+    weightings: Annotated[
         Path | None,
         typer.Option(
             help="Weightings.csv of a synergy-hybrid calibration: MTUs that it synthesised are "
@@ -114,82 +87,68 @@ def run_command(
             "--refine", help="Let the trial's measured moments help to find these primitives."
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No table.")] = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Predict muscle forces and joint moments of one trial from its excitations.
 
     Where the execution file says <hybrid>, the excitations that it names are searched for, so that
     the moments match those measured. Writes activations, fibre lengths and velocities, pennation
-    angles, tendon strains, MTU forces and joint moments as .sto; where the trial has measured
-    moments, shows how well they match.
+    angles, tendon strains, MTU forces and joint moments as .sto into the setup file's
+    outputDirectory (with --legacy the files of CEINMS 0.9); where the trial has measured moments,
+    shows how well they match.
     """
     from ceinms_torch.inputs.folder import RunFolder  # noqa: PLC0415
     from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415  keeps --help fast
 
-    _check_options(legacy, tendon, solver, weights, synergies, refine=refine)
     with shown_warnings():
         folder = RunFolder.read(setup, legacy=legacy)
-        directory = folder.setup.output_directory if out is None else out
-        check_writable(directory)
-        _check_type(folder, solver, weights, synergies)
-        hybrid = folder.execution.hybrid
+        directory = results_folder(setup, out or folder.setup.output_directory)
+        _refuse(folder, legacy, tendon, solver, weights, weightings, refine)
+        kind = "" if legacy else _engine_kind(folder, tendon)
+        say_overwriting(directory / "Torques.sto")
+        hybrid, simulation = folder.execution.hybrid, None
         if legacy:
             simulation = _run_legacy(folder, solver, directory)
         elif hybrid is not None:
-            kind = _engine_kind(folder, tendon)
-            search_excitations(
-                folder, hybrid, kind, directory, auto=weights is WeightsFrom.auto, quiet=quiet
-            )
-            return
+            search_excitations(folder, hybrid, kind, directory, auto=weights == "auto", quiet=quiet)
         else:
-            kind = _engine_kind(folder, tendon)
-            if synergies is not None:
-                folder = _synthesised(folder, synergies, kind, directory, refine=refine)
+            if weightings is not None:
+                folder = _synthesised(folder, weightings, kind, directory, refine=refine)
             simulation = _run(folder, kind, directory)
-    if not quiet and folder.trial.measured_moment is not None:
+    if simulation and not quiet and folder.trial.measured_moment is not None:
         fit = {folder.trial.name: moment_fit(folder.trial, simulation)}
         stdout.print(fit_table("measured and predicted moments", fit))
-    stdout.print(f"results: {escape(str(directory))}", soft_wrap=True)
+    say_where(directory)
 
 
-def _check_options(
+def _refuse(
+    folder: RunFolder,
     legacy: bool,
-    tendon: TendonName | None,
-    solver: SolverName | None,
+    tendon: TendonKind | None,
+    solver: Solver | None,
     weights: WeightsFrom,
-    synergies: Path | None,
-    *,
+    weightings: Path | None,
     refine: bool,
 ) -> None:
-    """Refuse options that do not fit together, whatever the files say."""
-    if legacy and tendon is not None:
-        raise OptionError(wording("--tendon", "the execution file's, with --legacy", tendon.value))
-    if not legacy and solver is SolverName.annealing:
-        raise OptionError(wording("--solver", "gradient, without --legacy", solver.value))
-    if legacy and weights is WeightsFrom.auto:
-        raise OptionError(wording("--weights", "file, with --legacy", weights.value))
-    if legacy and synergies is not None:
-        raise OptionError(wording("--synergies", "no such option with --legacy", f"'{synergies}'"))
-    if refine and synergies is None:
-        raise OptionError(wording("--refine", "--synergies WEIGHTINGS.csv, too", "none"))
+    """Refuse options that do not fit together, or to the type of model in the execution file."""
+    auto, hybrid = weights == "auto", folder.execution.hybrid is not None
+    for is_wrong, name, expected, got in (
+        (legacy and tendon, "--tendon", "the execution file's, with --legacy", tendon),
+        (solver == "annealing" and not legacy, "--solver", "gradient, without --legacy", solver),
+        (legacy and auto, "--weights", "file, with --legacy", weights),
+        (legacy and weightings, "--weightings", "no such option with --legacy", weightings),
+        (refine and not weightings, "--refine", "--weightings FILE, too", "none"),
+        (solver and not hybrid, "--solver", "an execution file with <hybrid>", "<openLoop/>"),
+        (auto and not hybrid, "--weights", "an execution file with <hybrid>", "<openLoop/>"),
+        (weightings and hybrid, "--weightings", "an execution file with <openLoop/>", "<hybrid>"),
+    ):
+        if is_wrong:
+            raise OptionError(where=name, expected=expected, got=str(got))
 
 
-def _check_type(
-    folder: RunFolder, solver: SolverName | None, weights: WeightsFrom, synergies: Path | None
-) -> None:
-    """Refuse options that the type of model in the execution file has no use for."""
-    hybrid = folder.execution.hybrid
-    if hybrid is None and (solver is not None or weights is WeightsFrom.auto):
-        expected = "an execution file with <hybrid>"
-        raise OptionError(wording("--solver and --weights", expected, "<openLoop/>"))
-    if hybrid is not None and synergies is not None:
-        expected = "an execution file with <openLoop/>"
-        raise OptionError(wording("--synergies", expected, "<hybrid>"))
-
-
-def _engine_kind(folder: RunFolder, tendon: TendonName | None) -> str:
+def _engine_kind(folder: RunFolder, tendon: TendonKind | None) -> str:
     """Return the tendon to run, and say what becomes of what CEINMS would do otherwise."""
-    kind = folder.execution.tendon.kind if tendon is None else tendon.value
+    kind = tendon or folder.execution.tendon.kind
     if kind == "equilibriumElastic":
         note(
             "equilibriumElastic is solved with the Rosenbrock elastic tendon; --legacy solves it "
@@ -204,7 +163,7 @@ def _synthesised(
     folder: RunFolder, file: Path, tendon: str, directory: Path, *, refine: bool
 ) -> RunFolder:
     """Let synergies drive what was not recorded, and write them."""
-    from ceinms_torch.results.synergies import write_trial_synergies  # noqa: PLC0415
+    from ceinms_torch.results.trials import write_trial_synergies  # noqa: PLC0415
     from ceinms_torch.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
     from ceinms_torch.synergies.weightings import Weightings  # noqa: PLC0415
 
@@ -217,11 +176,11 @@ def _synthesised(
         tendon=tendon,
     )
     write_trial_synergies(synergies, directory)
-    return dataclasses.replace(folder, trial=synergies.trial)
+    return dataclasses.replace(folder, trial=synergies.drive(folder.trial))
 
 
 def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:
-    from ceinms_torch.results.write import write_simulation  # noqa: PLC0415
+    from ceinms_torch.results.trials import write_simulation  # noqa: PLC0415
     from ceinms_torch.simulation.simulate import simulate  # noqa: PLC0415
 
     simulation = simulate(folder.subject, folder.trial, tendon=tendon)
@@ -229,11 +188,10 @@ def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:
     return simulation
 
 
-def _run_legacy(folder: RunFolder, solver: SolverName | None, directory: Path) -> Simulation:
+def _run_legacy(folder: RunFolder, solver: Solver | None, directory: Path) -> Simulation:
     from ceinms_torch.results.legacy import write_legacy  # noqa: PLC0415
-    from ceinms_torch.simulation.legacy.run import Solver, run_legacy  # noqa: PLC0415
+    from ceinms_torch.simulation.legacy.run import run_legacy  # noqa: PLC0415
 
-    name: Solver = "gradient" if solver is SolverName.gradient else "annealing"
-    result = run_legacy(folder.subject, folder.trial, folder.execution, name)
+    result = run_legacy(folder.subject, folder.trial, folder.execution, solver or "annealing")
     write_legacy(result, directory)
     return result.simulation

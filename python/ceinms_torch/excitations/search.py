@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.optimisers.minimum import Minimum, Point
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.calibration.optimisers.minimise import minimise
+from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.errors import OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets
 from ceinms_torch.simulation.moments import measured_moments
-from ceinms_torch.simulation.simulate import (
-    Simulation,
-    engine_tendon,
-    simulation_arrays,
-    simulation_of,
-)
+from ceinms_torch.simulation.simulate import Simulation, engine_tendon, simulation_of
 from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.simulation.trial_input import kernel_trial
 
 FloatArray = NDArray[np.float64]
 TERM_NAMES = ("moment", "effort", "tracking")
@@ -98,6 +98,8 @@ class ExcitationResult:
     seconds: float
     status: str
 
+    __repr__ = one_line
+
     @property
     def objective(self) -> float:
         """The objective, in the unit that the weights give it."""
@@ -149,7 +151,11 @@ class TrialSearch:
         self.subject, self.trial, self.hybrid = subject, trial, hybrid
         self.searched = ExcitationTargets.of(subject, hybrid, dofs)
         self.core = _kernel.ExcitationProblem(
-            **simulation_arrays(subject, trial, engine_tendon(tendon), filter_start),
+            tables=curve_tables(subject),
+            parameters=subject.parameters(),
+            trial=kernel_trial(subject, trial),
+            tendon=engine_tendon(tendon),
+            filter_start=filter_start,
             measured=measured_moments(trial),
             searched=self.searched.mtus,
             dofs=self.searched.dofs,
@@ -164,7 +170,7 @@ class TrialSearch:
         *,
         start: FloatArray | None = None,
         options: Lbfgs = SOLVER,
-        callback: Callable[[Point], None] | None = None,
+        callback: Callable[[Iterate], None] | None = None,
     ) -> ExcitationResult:
         """Search the excitations; a KeyboardInterrupt stops and keeps the best.
 
@@ -177,18 +183,16 @@ class TrialSearch:
         options : Lbfgs
             Settings of the optimiser.
         callback : callable, optional
-            Called with a Point after every iteration; its terms are weighted, over alpha.
+            Called with an Iterate after every iteration; its terms are weighted, over alpha.
 
         Returns
         -------
         ExcitationResult
         """
-        from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
-
         hybrid = self.hybrid if hybrid is None else hybrid
         problem = _UnitBox(self, hybrid)
         first = self.recorded if start is None else start
-        found = minimise_lbfgs(problem, problem.inside(first), options, callback)
+        found = minimise(problem, problem.inside(first), options, callback)
         excitation, _ = problem.excitation(found.x)
         return self._result(hybrid, excitation, found)
 
@@ -202,12 +206,12 @@ class TrialSearch:
                 units="-",
                 time=self.trial.time,
                 columns=self.subject.mtu_names,
-                values=excitation,
+                array=excitation,
             ),
             hybrid=hybrid,
             dofs=tuple(self.subject.dof_names[i] for i in self.searched.dofs),
             terms=self.terms(searched),
-            iterations=max(len(found.history) - 1, 0),
+            iterations=found.iterations,
             evaluations=found.evaluations,
             seconds=found.seconds,
             status=found.status,
@@ -229,7 +233,7 @@ class TrialSearch:
         )
 
 
-class _UnitBox:
+class _UnitBox(Differentiable):
     """The search as a smooth function on the unit box.
 
     An adjusted excitation is m + p - q, what was recorded and a rise 0 <= p <= 1 - m and a fall
@@ -239,7 +243,7 @@ class _UnitBox:
 
     def __init__(self, search: TrialSearch, hybrid: Hybrid) -> None:
         if not hybrid.alpha > 0.0:
-            raise OptionError(wording("alpha", "a positive number", str(hybrid.alpha)))
+            raise OptionError(where="alpha", expected="a positive number", got=str(hybrid.alpha))
         self.search = search
         # Over alpha, so that the path depends on ratios of weights only.
         beta, gamma = hybrid.beta / hybrid.alpha, hybrid.gamma / hybrid.alpha
@@ -269,7 +273,7 @@ class _UnitBox:
         searched = np.concatenate([adjusted, parts[:, 2 * self.n_adjust :]], axis=1)
         return searched, rise + fall
 
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
         """Return the objective and its gradient."""
         hybrid = self.hybrid
         searched, change = self.excitation(x)
@@ -279,12 +283,9 @@ class _UnitBox:
         total = by_excitation + 2.0 * hybrid.beta * searched
         adjusted = total[:, : self.n_adjust]
         parts = (adjusted + hybrid.gamma, hybrid.gamma - adjusted, total[:, self.n_adjust :])
-        point = Point(
-            iteration=0,
-            evaluations=1,
-            seconds=0.0,
+        evaluation = Evaluation(
             objective=sum(weighted.values()),
             terms=tuple(weighted.values()),
             rmse=tuple(np.sqrt(square / len(searched)).tolist()),
         )
-        return point, (np.concatenate(parts, axis=1) * self.width).ravel()
+        return evaluation, (np.concatenate(parts, axis=1) * self.width).ravel()

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
+from ceinms_torch.io.display import one_line
 from ceinms_torch.simulation.moments import measured_moments
 
 WeightName = Literal["beta", "gamma"]
@@ -73,6 +74,8 @@ class WeightChoice:
     largest_rmse: float
     sensitivity: tuple[Trade, ...]
 
+    __repr__ = one_line
+
     def to_csv(self) -> str:
         """Return the sensitivity as a table with units in its header."""
         text = io.StringIO()
@@ -124,7 +127,7 @@ def choose_weights(
         If `margin` is not positive.
     """
     if not margin > 0.0:
-        raise OptionError(wording("margin", "a positive number", str(margin)))
+        raise OptionError(where="margin", expected="a positive number", got=str(margin))
     bisection = _Bisection(search, callback)
     best = bisection.solve(0.0)
     best_rmse = bisection.rmse(best)
@@ -151,7 +154,7 @@ class _Bisection:
     def __init__(self, search: TrialSearch, callback: Callable[[int], None] | None) -> None:
         if len(search.searched.mtus) == 0:
             expected = "at least one MTU in adjustMTUs or synthMTUs"
-            raise DataError(wording("weights", expected, "none"))
+            raise DataError(where="weights", expected=expected, got="none")
         self.search = search
         self.callback = callback
         self.name: WeightName = "gamma" if len(search.searched.adjust) else "beta"
@@ -165,7 +168,7 @@ class _Bisection:
         result = self.search.solve(hybrid, start=self.start)
         if result.status == "interrupted":
             raise KeyboardInterrupt
-        self.start = result.adjusted_excitation.values
+        self.start = result.adjusted_excitation.array
         self.n_solved += 1
         if self.callback is not None:
             self.callback(self.n_solved)
@@ -190,7 +193,7 @@ class _Bisection:
     def is_exhausted(self, result: ExcitationResult) -> bool:
         """Whether a larger weight would change nothing: what it weighs is zero already."""
         searched = self.search.searched
-        excitation = result.adjusted_excitation.values
+        excitation = result.adjusted_excitation.array
         if self.name == "beta":
             return not excitation[:, searched.mtus].any()
         change = excitation[:, searched.adjust] - self.search.recorded[:, searched.adjust]
@@ -207,7 +210,9 @@ class _Bisection:
             if not 1e-12 < weight < 1e15:
                 what = f"a moment error that grows with {self.name}"
                 got = f"{self.rmse(result):.4g} N m up to {self.name}/alpha = {weight:.0e}"
-                raise DataError(wording("weights", what, got, "check which MTUs are searched"))
+                raise DataError(
+                    where="weights", expected=what, got=got, hint="check which MTUs are searched"
+                )
             tried = self.solve(weight)
             if self.rmse(tried) <= allowed:
                 low, result = weight, tried

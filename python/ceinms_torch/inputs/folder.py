@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ceinms_torch.calibration.delays import check_delays
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
+from ceinms_torch.io.display import one_line
+from ceinms_torch.io.source import Source
+from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
+from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.model.trial_files import TrialFiles
 from ceinms_torch.simulation.simulate import engine_tendon
 
 
@@ -42,6 +47,8 @@ class CalibrationFolder:
     generator: ExcitationGenerator
     plan: CalibrationPlan
     trials: tuple[Trial, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
@@ -72,9 +79,12 @@ class CalibrationFolder:
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
         plan.check_names(subject)
-        trials = tuple(
-            Trial.read(file, subject, generator, require_moments=True) for file in plan.trial_files
+        read = StorageReader()
+        files = (
+            TrialFiles.read(InputData.read(file), subject.dof_names, read)
+            for file in plan.trial_files
         )
+        trials = tuple(Trial.of(one, subject, generator, require_moments=True) for one in files)
         check_trial_names(trials)
         check_delays(subject, plan, trials)
         return cls(setup=setup, subject=subject, generator=generator, plan=plan, trials=trials)
@@ -123,11 +133,12 @@ class CalibrationFolder:
         warn_if_seen(tests, self.trials)
         return {trial.name: trial for trial in tests}
 
-    def files(self) -> list[Path]:
-        """Return every input file, in the order they were read."""
-        documents = [self.setup.path, self.subject.path, self.generator.path, self.plan.path]
-        files = [path for path in documents if path is not None]
-        return [*files, *(file for trial in self.trials for file in trial.files)]
+    def sources(self, tests: Iterable[Trial] = ()) -> list[Source]:
+        """Return every input file as it was read, also those of trials to test on; each once."""
+        read = (self.setup, self.subject, self.generator, self.plan)
+        documents = [one.document.source for one in read if one.document is not None]
+        trials = (file for trial in (*self.trials, *tests) for file in trial.sources)
+        return list(dict.fromkeys([*documents, *trials]))
 
 
 def check_model(plan: CalibrationPlan) -> None:
@@ -146,15 +157,13 @@ def check_model(plan: CalibrationPlan) -> None:
     try:
         engine_tendon(plan.tendon)
     except OptionError as error:
-        raise OptionError(f"{location(plan.path)}: {error}") from error
+        raise error.within(file=plan.path) from error
     if plan.activation != "exponential":
         raise OptionError(
-            wording(
-                f"{location(plan.path)}: activation",
-                "<exponential/>",
-                f"<{plan.activation}/>",
-                "calibration by gradient needs an activation that is smooth",
-            )
+            where=Place(plan.path, element="activation"),
+            expected="<exponential/>",
+            got=f"<{plan.activation}/>",
+            hint="calibration by gradient needs an activation that is smooth",
         )
 
 
@@ -171,18 +180,16 @@ def check_trial_names(trials: Iterable[Trial]) -> None:
     DataError
         At the first name that occurs again.
     """
-    files: dict[str, Path] = {}
+    files: dict[str, Path | None] = {}
     for trial in trials:
-        file = trial.files[0]  # its inputData.xml
+        file = trial.sources.input_data.path
         if trial.name in files:
             raise DataError(
-                wording(
-                    os.fspath(file),
-                    "trials with different names",
-                    f"'{trial.name}', as '{files[trial.name]}' has it",
-                    "Trials are named after their file, or after its folder if that is called "
-                    "inputData.xml; name each trial once and give it a name of its own",
-                )
+                where=Place(file, trial=trial.name),
+                expected="trials with different names",
+                got=f"'{trial.name}', as '{files[trial.name]}' has it",
+                hint="Trials are named after their file, or after its folder if that is called "
+                "inputData.xml; name each trial once and give it a name of its own",
             )
         files[trial.name] = file
 
@@ -205,14 +212,14 @@ def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
         if _data_files(trial) in seen:
             text = (
                 f"Test trial '{trial.name}' is calibration trial '{seen[_data_files(trial)]}': how "
-                "well it fits says nothing about unseen trials."
+                "well it fits says nothing about other trials."
             )
             warnings.warn(CeinmsTorchWarning(text, "test-not-unseen"), stacklevel=3)
 
 
 def _data_files(trial: Trial) -> frozenset[Path]:
-    # Without the first, the inputData.xml: two of them may point at the same recording.
-    return frozenset(file.resolve() for file in trial.files[1:])
+    # Two inputData.xml may point at the same recording.
+    return frozenset(file.path.resolve() for file in trial.sources.data() if file.path)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -238,6 +245,8 @@ class RunFolder:
     execution: Execution
     generator: ExcitationGenerator
     trial: Trial
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:
@@ -287,6 +296,8 @@ def check_execution(execution: Execution) -> None:
         If its activation is not exponential.
     """
     if execution.activation != "exponential":
-        where = f"{location(execution.path)}: activation"
+        where = Place(execution.path, element="activation")
         hint = "run it with --legacy, the model of CEINMS 0.9"
-        raise OptionError(wording(where, "<exponential/>", f"<{execution.activation}/>", hint))
+        raise OptionError(
+            where=where, expected="<exponential/>", got=f"<{execution.activation}/>", hint=hint
+        )

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from lxml import etree
 
-from ceinms_torch.errors import FileFormatError, did_you_mean, nearest
+from ceinms_torch.errors import FileFormatError, Place, did_you_mean, nearest
 
 SCHEMAS = Path(__file__).parent / "schemas"
 _XS = "{http://www.w3.org/2001/XMLSchema}"
@@ -198,9 +198,7 @@ def validate(root: Element, grammar: Grammar, path: Path, unknown: list[Element]
     """
     if root.tag != grammar.root:
         raise FileFormatError(
-            path,
-            line=line_of(root),
-            element="root element",
+            where=Place(path, line_of(root), "root element"),
             expected=f"<{grammar.root}>",
             got=f"<{root.tag}>",
             hint=did_you_mean(str(root.tag), [grammar.root])
@@ -313,10 +311,5 @@ def _error(
     path: Path, node: Element, expected: str, got: str, hint: str | None = None
 ) -> FileFormatError:
     return FileFormatError(
-        path,
-        line=line_of(node),
-        element=f"<{node.tag}>",
-        expected=expected,
-        got=got,
-        hint=hint,
+        where=Place(path, line_of(node), f"<{node.tag}>"), expected=expected, got=got, hint=hint
     )

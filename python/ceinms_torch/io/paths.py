@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean, wording
+from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean
+from ceinms_torch.io.log import log
 
 _DRIVE = re.compile(r"^.:")
 
@@ -37,7 +38,7 @@ def resolve_path(text: str, base_file: str | os.PathLike[str]) -> Path:
     """
     name = text.strip().strip('"').strip()
     if not name:
-        raise FileFormatError(base_file, expected="a file name", got="an empty text")
+        raise FileFormatError(where=Path(base_file), expected="a file name", got="an empty text")
     slashed = name.replace("\\", "/")
     if slashed.startswith("/") or _DRIVE.match(slashed):
         return Path(slashed)
@@ -114,12 +115,10 @@ def check_writable(directory: Path, hint: str = "choose another one with --out")
         probe.unlink()
     except OSError as error:
         raise OptionError(
-            wording(
-                os.fspath(directory),
-                "a folder that can be written to",
-                error.strerror or str(error),
-                hint,
-            )
+            where=directory,
+            expected="a folder that can be written to",
+            got=error.strerror or str(error),
+            hint=hint,
         ) from error
 
 
@@ -143,7 +142,7 @@ def check_is_no_folder(file: Path) -> None:
     """
     if file.is_dir():
         raise OptionError(
-            wording(os.fspath(file), "the name of a file to write", "that of a folder")
+            where=file, expected="the name of a file to write", got="that of a folder"
         )
 
 
@@ -175,5 +174,6 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(target)
+        log("debug", "wrote %s", target)
     finally:
         temporary.unlink(missing_ok=True)

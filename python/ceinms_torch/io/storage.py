@@ -24,14 +24,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ceinms_torch.errors import DataError, FileFormatError, did_you_mean, wording
+from ceinms_torch.errors import DataError, FileFormatError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage_text import (
     FloatArray,
     check_rows,
@@ -67,6 +69,8 @@ class Storage:
         All ``key=value`` lines of the header, keys as spelt there.
     label_line : int, optional
         Line the labels are in, from 1.
+    sha256 : str
+        Digest of the bytes that were read.
     """
 
     path: Path
@@ -78,6 +82,14 @@ class Storage:
     units: str = ""
     header: Mapping[str, str] = field(default_factory=dict)
     label_line: int | None = None
+    sha256: str = ""
+
+    @property
+    def source(self) -> Source:
+        """The file as it was read."""
+        return Source(self.path, self.sha256)
+
+    __repr__ = one_line
 
     def column(self, name: str) -> FloatArray:
         """Return one column by its label.
@@ -123,9 +135,7 @@ class Storage:
         except ValueError:
             listing = ", ".join(self.columns[:12]) + (" ..." if len(self.columns) > 12 else "")
             raise FileFormatError(
-                self.path,
-                line=self.label_line,
-                element=name,
+                where=Place(self.path, self.label_line, name),
                 expected=f"a column with the label '{name}'",
                 got=f"the labels {listing}" if listing else "no columns but time",
                 hint=did_you_mean(name, self.columns),
@@ -155,7 +165,7 @@ def read_storage(path: str | os.PathLike[str]) -> Storage:
         the line.
     """
     path = Path(path)
-    lines = read_lines(path)
+    lines, source = read_lines(path)
     layout = read_header(path, lines)
     label_text = lines[layout.label_line]
     delimiter = "," if "," in label_text else None
@@ -175,7 +185,22 @@ def read_storage(path: str | os.PathLike[str]) -> Storage:
         units=lowered.get("units", ""),
         header=layout.header,
         label_line=layout.label_line + 1,
+        sha256=source.sha256,
     )
+
+
+class StorageReader:
+    """Reads storage files, each once, by whatever path it is called: trials may share files."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, Storage] = {}
+
+    def __call__(self, path: Path) -> Storage:
+        """Return a file as `read_storage` does, or as it was when it was read before."""
+        file = path.resolve()
+        if file not in self._read:
+            self._read[file] = read_storage(path)
+        return replace(self._read[file], path=path)
 
 
 def write_storage(
@@ -221,7 +246,9 @@ def write_storage(
     _check_table(path, times, columns, table)
     for key, text in (("name", name), ("units", units)):
         if len(text.splitlines()) > 1 or text.strip().casefold() == "endheader":
-            raise DataError(wording(f"{os.fspath(path)}: {key}", "one line of text", repr(text)))
+            raise DataError(
+                where=Place(Path(path), element=key), expected="one line of text", got=repr(text)
+            )
     lines = [
         name.strip() or Path(path).stem,
         "version=1",
@@ -239,19 +266,23 @@ def write_storage(
 def _check_table(
     path: str | os.PathLike[str], time: FloatArray, columns: Sequence[str], table: FloatArray
 ) -> None:
-    where = os.fspath(path)
+    def where(element: str) -> Place:
+        return Place(Path(path), element=element)
+
     if time.ndim != 1 or len(time) == 0 or table.shape != (len(time), len(columns)):
         shape = f"({len(time) or 'at least 1'}, {len(columns)})" if time.ndim == 1 else "(n_row,)"
         got = f"time {time.shape}, values {table.shape}"
-        raise DataError(wording(f"{where}: values", f"the shape {shape}", got))
+        raise DataError(where=where("values"), expected=f"the shape {shape}", got=got)
     for i, label in enumerate(columns):
         if not label or re.search(r"[\s,]", label) or label in columns[:i]:
             expected = "different labels without white space and commas"
-            raise DataError(wording(f"{where}: columns", expected, repr(label)))
+            raise DataError(where=where("columns"), expected=expected, got=repr(label))
     finite = np.isfinite(table)
     if not finite.all():
         row, column = (int(i) for i in np.argwhere(~finite)[0])
         got = f"{table[row, column]} at time {time[row]:.6g} s"
-        raise DataError(wording(f"{where}: {columns[column]}", "finite numbers", got))
+        raise DataError(where=where(columns[column]), expected="finite numbers", got=got)
     if not np.isfinite(time).all() or (np.diff(time) <= 0).any():
-        raise DataError(wording(f"{where}: time", "finite, increasing times", "times that are not"))
+        raise DataError(
+            where=where("time"), expected="finite, increasing times", got="times that are not"
+        )

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import FileFormatError
-from ceinms_torch.io.paths import missing_file_hint
+from ceinms_torch.errors import FileFormatError, Place
+from ceinms_torch.io.source import Source, read_text
 
 FloatArray = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Layout:
     name: str
 
 
-def read_lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> tuple[list[str], Source]:
     """Read the lines of a text file, without their ends, whatever those are.
 
     Parameters
@@ -53,34 +53,18 @@ def read_lines(path: Path) -> list[str]:
     Returns
     -------
     list of str
+        The lines.
+    Source
+        The file as it was read.
 
     Raises
     ------
     FileFormatError
         If the file is missing, unreadable or not UTF-8.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise FileFormatError(
-            path,
-            expected="a storage file",
-            got=f"no readable file ({error.strerror})",
-            hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
-            code="file-missing" if isinstance(error, FileNotFoundError) else None,
-        ) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            path,
-            line=raw.count(b"\n", 0, error.start) + 1,
-            expected="plain text (UTF-8)",
-            got=f"the byte 0x{raw[error.start]:02x}",
-            hint="Export the table as text, not as a spreadsheet",
-        ) from error
+    text, source = read_text(path, "a storage file")
     # splitlines would also split at form feeds and other separators that editors do not count.
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), source
 
 
 def read_header(path: Path, lines: list[str]) -> Layout:
@@ -105,8 +89,7 @@ def read_header(path: Path, lines: list[str]) -> Layout:
     end = next((i for i, line in enumerate(lines) if line.strip().casefold() == "endheader"), None)
     if end is None and path.suffix.casefold() != ".csv":
         raise FileFormatError(
-            path,
-            element="endheader",
+            where=Place(path, element="endheader"),
             expected="a line 'endheader' between header and labels",
             got="none in the whole file",
             hint="Give the file the extension .csv if it is a plain table that starts with labels",
@@ -128,9 +111,7 @@ def read_header(path: Path, lines: list[str]) -> Layout:
     label_line = next((i for i in range(first, len(lines)) if lines[i].strip()), None)
     if label_line is None:
         raise FileFormatError(
-            path,
-            line=len(lines),
-            element="labels",
+            where=Place(path, len(lines), "labels"),
             expected="a line of column labels" + ("" if end is None else " after 'endheader'"),
             got="the end of the file",
         )
@@ -141,7 +122,7 @@ def _count(path: Path, index: int, key: str, text: str) -> int:
     if text.isascii() and text.isdigit():
         return int(text)
     raise FileFormatError(
-        path, line=index + 1, element=key, expected="a whole number", got=f"'{text}'"
+        where=Place(path, index + 1, key), expected="a whole number", got=f"'{text}'"
     )
 
 
@@ -173,9 +154,7 @@ def read_labels(path: Path, layout: Layout, text: str, delimiter: str | None) ->
     labels = tuple(label.strip().strip('"').strip() for label in text.strip().split(delimiter))
     if len(labels) == 1 and ";" in text:
         raise FileFormatError(
-            path,
-            line=line,
-            element="labels",
+            where=Place(path, line, "labels"),
             expected="values separated by tabs, blanks or commas",
             got="semicolons",
             hint="Export with decimal points and comma separators",
@@ -183,22 +162,18 @@ def read_labels(path: Path, layout: Layout, text: str, delimiter: str | None) ->
     for i, label in enumerate(labels):
         if not label:
             raise FileFormatError(
-                path, line=line, element="labels", expected="a label", got=f"column {i + 1} empty"
+                where=Place(path, line, "labels"), expected="a label", got=f"column {i + 1} empty"
             )
         if label in labels[:i]:
             raise FileFormatError(
-                path,
-                line=line,
-                element=label,
+                where=Place(path, line, label),
                 expected="every column label once",
                 got=f"'{label}' again in column {i + 1}",
             )
     announced, header_index = layout.counts.get("columns", (len(labels), 0))
     if announced != len(labels):
         raise FileFormatError(
-            path,
-            line=line,
-            element="labels",
+            where=Place(path, line, "labels"),
             expected=f"{announced} labels, time included (header, line {header_index + 1})",
             got=str(len(labels)),
             hint="Labels cannot contain blanks" if len(labels) > announced else None,
@@ -269,9 +244,7 @@ def parse_by_line(
         cells = lines[i].strip().split(delimiter)
         if len(cells) != len(labels):
             raise FileFormatError(
-                path,
-                line=i + 1,
-                element="row",
+                where=Place(path, i + 1, "row"),
                 expected=f"{len(labels)} values, one per label",
                 got=f"{len(cells)}",
                 hint=None
@@ -281,9 +254,7 @@ def parse_by_line(
         rows.append([_number(path, i, label, c) for label, c in zip(labels, cells, strict=True)])
     if not rows:
         raise FileFormatError(
-            path,
-            line=len(lines),
-            element="rows",
+            where=Place(path, len(lines), "rows"),
             expected="at least one row of numbers",
             got="none",
         )
@@ -300,9 +271,7 @@ def _number(path: Path, index: int, label: str, cell: str) -> float:
     if not math.isfinite(value):
         comma = re.fullmatch(r"[-+]?\d+,\d+", text) is not None
         raise FileFormatError(
-            path,
-            line=index + 1,
-            element=label,
+            where=Place(path, index + 1, label),
             expected="a finite number",
             got=f"'{text}'" if text else "an empty cell",
             hint="Write numbers with decimal points"
@@ -342,9 +311,7 @@ def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) 
     announced, header_index = layout.counts.get("rows", (len(table), 0))
     if announced != len(table):
         raise FileFormatError(
-            path,
-            line=line_of(min(announced, len(table) - 1)),
-            element="rows",
+            where=Place(path, line_of(min(announced, len(table) - 1)), "rows"),
             expected=f"{announced} rows (header, line {header_index + 1})",
             got=str(len(table)),
             hint="The file may be cut short" if len(table) < announced else None,
@@ -355,9 +322,7 @@ def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) 
         row = int(np.argmax(steps <= 0)) + 1
         before, now = table[row - 1, 0], table[row, 0]
         raise FileFormatError(
-            path,
-            line=line_of(row),
-            element="time",
+            where=Place(path, line_of(row), "time"),
             expected=f"a time after {before:.10g} s",
             got=f"{now:.10g} s",
             hint="Every row needs a later time than the one before it",

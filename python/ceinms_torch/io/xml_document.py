@@ -12,12 +12,14 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
-from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, did_you_mean, location
+from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, Place, did_you_mean
 from ceinms_torch.io.grammar import Element, Grammar, is_element, line_of, load_grammar, validate
-from ceinms_torch.io.paths import missing_file_hint, write_atomically
+from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.io.source import Source, read_source
 from ceinms_torch.io.xml_node import XmlNode
 
 
@@ -33,11 +35,19 @@ class XmlDocument:
         Name of its grammar, a file stem in ``schemas/``.
     root : XmlNode
         The root element, unknown elements and comments included.
+    sha256 : str
+        Digest of the bytes that were read; empty for a document made in memory.
     """
 
     path: Path
     schema: str
     root: XmlNode
+    sha256: str = ""
+
+    @property
+    def source(self) -> Source:
+        """The file as it was read."""
+        return Source(self.path, self.sha256)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Check the document against its grammar and write it in one step.
@@ -63,23 +73,31 @@ class XmlDocument:
         """Lay the whole document out, two blanks a level."""
         etree.indent(self.root.element, space="  ")
 
-    def copy(self) -> XmlDocument:
-        """Return an independent copy, line numbers included."""
-        tree = copy.deepcopy(self.root.element.getroottree())
-        return XmlDocument(self.path, self.schema, XmlNode(tree.getroot(), self.path))
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Elements of lxml belong to a tree in memory: copies and pickles are made of its text.
+        root = self.root.element
+        lines = [line_of(node) or 0 for node in root.iter()]
+        text = etree.tostring(root.getroottree())
+        return _restored, (self.path, self.schema, self.sha256, text, lines)
 
 
-def read_document(
-    path: str | os.PathLike[str], schema: str, *, strict: bool = False
-) -> XmlDocument:
+def _restored(path: Path, schema: str, sha256: str, text: bytes, lines: list[int]) -> XmlDocument:
+    root = etree.fromstring(text, _parser())
+    for node, line in zip(root.iter(), lines, strict=True):
+        node.sourceline = line
+    return XmlDocument(path, schema, XmlNode(root, path), sha256)
+
+
+def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = False) -> XmlDocument:
     """Read an XML file and check it against its grammar.
 
     Parameters
     ----------
     path : path-like
         The file.
-    schema : str
-        Name of the grammar, a file stem in ``schemas/``.
+    *schemas : str
+        Name of the grammar, a file stem in ``schemas/``. Of several, the one with the file's root
+        element is taken, or else the first.
     strict : bool
         Whether elements that occur nowhere in the grammar are errors, too.
 
@@ -98,7 +116,9 @@ def read_document(
         Once per file, if it has elements that occur nowhere in the grammar.
     """
     path = Path(path)
-    root = _parse(path)
+    root, source = _parse(path)
+    matching = (name for name in schemas if load_grammar(name).root == root.tag)
+    schema = next(matching, schemas[0])
     grammar = load_grammar(schema)
     if strict:
         validate(root, grammar, path, [])
@@ -108,10 +128,8 @@ def read_document(
         hints = (did_you_mean(str(node.tag), grammar.names) for node in unknown)
         advice = next(filter(None, hints), "They are kept on writing.")
         text = f"elements that CEINMS does not know are ignored: {named}. {advice}"
-        warnings.warn(
-            CeinmsTorchWarning(f"{location(path)}: {text}", "unknown-element"), stacklevel=3
-        )
-    return XmlDocument(path, schema, XmlNode(root, path))
+        warnings.warn(CeinmsTorchWarning(text, "unknown-element", path), stacklevel=3)
+    return XmlDocument(path, schema, XmlNode(root, path), source.sha256)
 
 
 def root_name(path: str | os.PathLike[str]) -> str:
@@ -131,43 +149,31 @@ def root_name(path: str | os.PathLike[str]) -> str:
     FileFormatError
         If the file is missing or not well-formed.
     """
-    return str(_parse(Path(path)).tag)
+    return str(_parse(Path(path))[0].tag)
 
 
-def _parse(path: Path) -> Element:
+def _parse(path: Path) -> tuple[Element, Source]:
     """Parse a file, without reaching for any other."""
-    if path.is_dir():
-        raise FileFormatError(
-            path, expected="an XML file", got="a folder", hint="Name the file inside it"
-        )
+    data, source = read_source(path, "an XML file")
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileFormatError(
-            path,
-            expected="an XML file",
-            got=f"no readable file ({error.strerror})",
-            hint=missing_file_hint(path) if isinstance(error, FileNotFoundError) else None,
-            code="file-missing" if isinstance(error, FileNotFoundError) else None,
-        ) from error
-    # Files come from other people: no entity of theirs may read from disk or network.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
         raise FileFormatError(
-            path,
-            line=error.lineno,
-            element="XML",
+            where=Place(path, error.lineno, "XML"),
             expected="a well-formed XML document",
             got=f"'{error.msg}'",
             hint="Check the tags around this line",
         ) from error
     for entity in root.iter(etree.Entity):
         raise FileFormatError(
-            path, line=line_of(entity), element="XML", expected="plain text", got=f"'{entity.text}'"
+            where=Place(path, line_of(entity), "XML"), expected="plain text", got=f"'{entity.text}'"
         )
-    return root
+    return root, source
+
+
+def _parser() -> etree.XMLParser:
+    # Files come from other people: no entity of theirs may read from disk or network.
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
 def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from ceinms_torch.errors import FileFormatError, did_you_mean
+from ceinms_torch.errors import FileFormatError, Place, did_you_mean
 from ceinms_torch.io.grammar import Element, is_element, line_of
 from ceinms_torch.io.paths import missing_file_hint, resolve_path
 
@@ -54,6 +54,11 @@ class XmlNode:
         """Line of the start tag, from 1; None for elements made in memory."""
         return line_of(self.element)
 
+    @property
+    def place(self) -> Place:
+        """File, line and name of the element."""
+        return Place(self.path, self.line, f"<{self.tag}>")
+
     def error(
         self, expected: str, got: str, hint: str | None = None, *, code: str | None = None
     ) -> FileFormatError:
@@ -74,9 +79,7 @@ class XmlNode:
             For the caller to raise.
         """
         return FileFormatError(
-            self.path,
-            line=self.line,
-            element=f"<{self.tag}>",
+            where=self.place,
             expected=expected,
             got=got,
             hint=hint,

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from ceinms_torch.errors import (
-    CeinmsTorchWarning,
-    DataError,
-    OptionError,
-    did_you_mean,
-    location,
-    wording,
-)
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
@@ -33,7 +28,7 @@ from ceinms_torch.model.nms_model import (
 )
 from ceinms_torch.model.objective import Objective, read_objective, read_range, write_objective
 from ceinms_torch.model.options import OPTIMISERS, Optimiser
-from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import (
     SynergyHybrid,
@@ -82,14 +77,20 @@ class ParameterSpec:
     line: int | None = field(default=None, compare=False)
     range_line: int | None = field(default=None, compare=False)
 
+    __repr__ = one_line
+
     def __post_init__(self) -> None:
         """Check every value."""
         check_choice("parameter name", self.kind, PARAMETER_KINDS)
         check_choice("scope", self.scope, _SCOPES)
         check_choice("range type", self.range_type, _RANGE_TYPES)
-        if not self.low <= self.high:
+        if not -math.inf < self.low <= self.high < math.inf:
             got = f"{self.low:g} and {self.high:g}"
-            raise OptionError(wording(f"range of {self.kind}", "a low and a higher bound", got))
+            raise OptionError(
+                where=f"range of {self.kind}",
+                expected="a low and a higher bound",
+                got=got,
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,8 @@ class CalibrationStep:
     objective: Objective = field(default_factory=Objective)
     parameters: tuple[ParameterSpec, ...]
     line: int | None = field(default=None, compare=False)
+
+    __repr__ = one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +149,8 @@ class CalibrationPlan:
     hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -228,9 +233,32 @@ class CalibrationPlan:
         trials = [relative_text(file, path) for file in self.trial_files]
         for trial in trials:
             if len(trial.split()) != 1:
-                raise OptionError(wording("trialSet", "file names without blanks", f"'{trial}'"))
+                raise OptionError(
+                    where="trialSet", expected="file names without blanks", got=f"'{trial}'"
+                )
         document.root.add("trialSet", " ".join(trials))
         write_new(document, self.document)
+
+    def with_settings(
+        self, algorithm: SimulatedAnnealing | Optimiser, objective: Objective | None = None
+    ) -> CalibrationPlan:
+        """Return the plan with settings, and an objective of every step, in place of its own.
+
+        Parameters
+        ----------
+        algorithm : SimulatedAnnealing, AdamW, LevenbergMarquardt or Lbfgs
+            The settings.
+        objective : Objective, optional
+            The objective; by default those of the steps stay.
+
+        Returns
+        -------
+        CalibrationPlan
+        """
+        steps = self.steps
+        if objective is not None:
+            steps = tuple(replace(step, objective=objective) for step in steps)
+        return replace(self, algorithm=algorithm, steps=steps)
 
     def check_names(self, subject: Subject) -> None:
         """Check that every DOF and MTU of the plan is one of the subject.
@@ -264,12 +292,10 @@ class CalibrationPlan:
         for name in names:
             if name not in known:
                 raise DataError(
-                    wording(
-                        location(self.path, line, element),
-                        f"names of {what} of the subject",
-                        f"'{name}'",
-                        did_you_mean(name, known) or f"The subject has {', '.join(known)}",
-                    )
+                    where=Place(self.path, line, element),
+                    expected=f"names of {what} of the subject",
+                    got=f"'{name}'",
+                    hint=did_you_mean(name, known) or f"The subject has {', '.join(known)}",
                 )
 
 
@@ -304,10 +330,10 @@ def _read_step(node: XmlNode) -> CalibrationStep:
         first = parameters.setdefault(spec.kind, spec)
         if first is not spec:
             text = (
-                f"{location(node.path, spec.line, '<parameter>')}: {spec.kind} is in this step "
-                f"already (line {first.line}); as in CEINMS, the first one counts."
+                f"{spec.kind} is in this step already (line {first.line}); as in CEINMS, the first "
+                "one counts."
             )
-            warnings.warn(CeinmsTorchWarning(text, "parameter-repeated"), stacklevel=4)
+            warnings.warn(CeinmsTorchWarning(text, "parameter-repeated", child.place), stacklevel=4)
     return CalibrationStep(
         dofs=dofs.names(),
         objective=read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),
@@ -329,8 +355,13 @@ def _read_parameter(node: XmlNode) -> ParameterSpec:
     bounds = node.child(*_RANGE_TYPES)
     numbers = bounds.child("range")
     low, high = read_range(numbers)
+    name = node.child("name")
+    kind = name.text()
+    if kind not in PARAMETERS:
+        known = f"one of {', '.join(PARAMETERS)}"
+        raise name.error(known, f"'{kind}'", did_you_mean(kind, PARAMETERS))
     return ParameterSpec(
-        kind=node.child("name").text(),
+        kind=kind,
         scope=cast("Scope", scope.tag),
         groups=groups,
         range_type=cast("RangeType", bounds.tag),

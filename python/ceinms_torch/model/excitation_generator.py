@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, did_you_mean, location, wording
+from ceinms_torch.errors import DataError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 
@@ -53,6 +54,8 @@ class ExcitationGenerator:
     excitations: tuple[Excitation, ...]
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ExcitationGenerator:
@@ -153,12 +156,10 @@ class ExcitationGenerator:
             for signal, weight in by_id[mtu].inputs:
                 if signal not in columns:
                     raise DataError(
-                        wording(
-                            self._where(mtu),
-                            f"the signal '{signal}' among the excitation signals",
-                            ", ".join(signal_names) or "no signal",
-                            did_you_mean(signal, signal_names),
-                        )
+                        where=self._where(mtu),
+                        expected=f"the signal '{signal}' among the excitation signals",
+                        got=", ".join(signal_names) or "no signal",
+                        hint=did_you_mean(signal, signal_names),
                     )
                 matrix[row, columns[signal]] += weight
         return matrix
@@ -191,25 +192,23 @@ class ExcitationGenerator:
             if name not in by_id:
                 others = [key for key in by_id if key not in mtu_names]
                 raise DataError(
-                    wording(
-                        self._where(),
-                        f'<excitation id="{name}">, one for every MTU of the subject',
-                        "none",
-                        did_you_mean(name, others)
-                        or "An MTU that was not recorded needs one without inputs",
-                    )
+                    where=self._where(),
+                    expected=f'<excitation id="{name}">, one for every MTU of the subject',
+                    got="none",
+                    hint=did_you_mean(name, others)
+                    or "An MTU that was not recorded needs one without inputs",
                 )
         return by_id
 
-    def _where(self, mtu: str | None = None) -> str:
-        """Name the file and, if known, the line of an MTU's excitation."""
+    def _where(self, mtu: str | None = None) -> Place:
+        """Return the file and, if known, the line of an MTU's excitation."""
         if self.document is None:
-            return location(self.path, None, "excitation" if mtu else "mapping")
+            return Place(self.path, element="excitation" if mtu else "mapping")
         mapping = self.document.root.child("mapping")
         for node in mapping.children("excitation"):
             if mtu is not None and node.attribute("id") == mtu:
-                return location(self.path, node.line, "<excitation>")
-        return location(self.path, mapping.line, "<mapping>")
+                return node.place
+        return mapping.place
 
 
 def _read_excitation(node: XmlNode, signals: tuple[str, ...]) -> Excitation:

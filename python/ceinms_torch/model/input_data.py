@@ -8,13 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ceinms_torch.errors import (
-    CeinmsTorchWarning,
-    DataError,
-    did_you_mean,
-    location,
-    wording,
-)
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
@@ -54,6 +49,8 @@ class InputData:
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
+    __repr__ = one_line
+
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> InputData:
         """Read an ``inputData.xml``.
@@ -82,10 +79,9 @@ class InputData:
         for node in root.child("momentArmsFiles").children("momentArmsFile"):
             dof = node.attribute("dofName")
             if dof in arms:
-                where = location(document.path, node.line, "<momentArmsFile>")
                 text = f"there is a file for '{dof}' already; as in CEINMS, this one is ignored."
                 warnings.warn(
-                    CeinmsTorchWarning(f"{where}: {text}", "moment-arm-file-repeated"), stacklevel=2
+                    CeinmsTorchWarning(text, "moment-arm-file-repeated", node.place), stacklevel=2
                 )
                 continue
             arms[dof] = node.file(must_exist=False)
@@ -124,6 +120,10 @@ class InputData:
             root.add("startStopTime", " ".join(map(number_text, self.start_stop_time)))
         write_new(document, self.document)
 
+    def place(self, element: str | None = None) -> Place:
+        """Return a place in its file; without one, the trial's name says what is meant."""
+        return Place(self.path, element=element, trial=self.name)
+
     def moment_arms_file(self, dof_name: str) -> Path:
         """Return the moment-arm file of a DOF.
 
@@ -146,14 +146,10 @@ class InputData:
         listing = None if self.document is None else self.document.root.child("momentArmsFiles")
         if dof_name not in self.moment_arms_files:
             raise DataError(
-                wording(
-                    location(
-                        self.path, None if listing is None else listing.line, "<momentArmsFiles>"
-                    ),
-                    f"a <momentArmsFile> with dofName '{dof_name}', a DOF of the subject",
-                    "files for " + (", ".join(self.moment_arms_files) or "no DOF"),
-                    did_you_mean(dof_name, self.moment_arms_files),
-                )
+                where=self.place("<momentArmsFiles>") if listing is None else listing.place,
+                expected=f"a <momentArmsFile> with dofName '{dof_name}', a DOF of the subject",
+                got="files for " + (", ".join(self.moment_arms_files) or "no DOF"),
+                hint=did_you_mean(dof_name, self.moment_arms_files),
             )
         file = self.moment_arms_files[dof_name]
         for node in () if listing is None else listing.children("momentArmsFile"):

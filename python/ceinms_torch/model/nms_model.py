@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
-from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, did_you_mean
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.options import check_number, check_whole
 
@@ -92,6 +92,7 @@ class SimulatedAnnealing:
         If a value is outside its range.
     """
 
+    method: ClassVar[str] = "annealing"
     no_epsilon: int
     rt: float
     temperature: float
@@ -163,7 +164,9 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """
     if value not in allowed:
         hint = did_you_mean(str(value), allowed)
-        raise OptionError(wording(name, f"one of {', '.join(allowed)}", repr(value), hint))
+        raise OptionError(
+            where=name, expected=f"one of {', '.join(allowed)}", got=repr(value), hint=hint
+        )
 
 
 def read_tendon(model: XmlNode) -> Tendon:

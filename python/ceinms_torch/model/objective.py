@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.options import check_names, check_number
 
@@ -79,17 +80,17 @@ class Objective:
     group_coherence_weight: float = 0.0
     group_coherence_muscles: tuple[tuple[str, ...], ...] = ()
 
+    __repr__ = one_line
+
     def __post_init__(self) -> None:
         """Check every value."""
         allowed = get_args(Normalisation)
         if self.normalisation not in allowed:
             raise OptionError(
-                wording(
-                    "normalisation",
-                    f"one of {', '.join(allowed)}",
-                    repr(self.normalisation),
-                    did_you_mean(str(self.normalisation), allowed),
-                )
+                where="normalisation",
+                expected=f"one of {', '.join(allowed)}",
+                got=repr(self.normalisation),
+                hint=did_you_mean(str(self.normalisation), allowed),
             )
         for name, (prefix, parts) in _ELEMENTS.items():
             check_number(f"{name} weight", getattr(self, f"{prefix}_weight"), least=0.0)
@@ -97,6 +98,11 @@ class Objective:
                 value = getattr(self, f"{prefix}_range")
                 _check_range(f"{name} range", value, least=_LEAST.get(prefix, -math.inf))
         _check_groups(self.group_coherence_muscles, self.group_coherence_weight)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the objective and its terms."""
+        return {"variance": "-", "meanSquare": "N^2 m^2", "rmse": "N m"}[self.normalisation]
 
     def without_preferences(self) -> Objective:
         """Return moment errors and penalties alone."""
@@ -144,7 +150,9 @@ class Objective:
                 continue
             prefix, parts = _ELEMENTS[name]
             if not isinstance(value, Mapping):
-                raise OptionError(wording(name, f"a mapping with {', '.join(parts)}", repr(value)))
+                raise OptionError(
+                    where=name, expected=f"a mapping with {', '.join(parts)}", got=repr(value)
+                )
             check_names(value, parts)
             for part, one in value.items():
                 chosen[f"{prefix}_{part}"] = _groups(one) if part == "muscles" else _frozen(one)
@@ -265,17 +273,21 @@ def _groups(value: Any) -> tuple[tuple[str, ...], ...]:
 
 def _check_range(name: str, value: tuple[float, float], *, least: float) -> None:
     if len(value) != 2:
-        raise OptionError(wording(name, "two numbers, low and high", f"{len(value)}"))
+        raise OptionError(where=name, expected="two numbers, low and high", got=f"{len(value)}")
     for number in value:
         check_number(name, number, least=least)
     if value[0] >= value[1]:
-        raise OptionError(wording(name, "low below high", f"{value[0]:g} and {value[1]:g}"))
+        raise OptionError(
+            where=name, expected="low below high", got=f"{value[0]:g} and {value[1]:g}"
+        )
 
 
 def _check_groups(groups: tuple[tuple[str, ...], ...], weight: float) -> None:
     if weight > 0.0 and not groups:
-        raise OptionError(wording("groupCoherence muscles", "at least one group", "none"))
+        raise OptionError(where="groupCoherence muscles", expected="at least one group", got="none")
     for group in groups:
         if len(group) < 2 or len(set(group)) < len(group):
             expected = "at least two different MTUs in every group"
-            raise OptionError(wording("groupCoherence muscles", expected, f"'{' '.join(group)}'"))
+            raise OptionError(
+                where="groupCoherence muscles", expected=expected, got=f"'{' '.join(group)}'"
+            )

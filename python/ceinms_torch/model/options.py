@@ -6,13 +6,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
-from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError, did_you_mean
 
 
-class OptimiserSettings:
-    """What the settings of every optimiser have in common: the names of the calibration XML.
+class Settings:
+    """What all settings of a calibration file have in common: their names there.
 
     An XML name is the Python name in camel case, ``max_iterations`` being ``maxIterations``.
     """
@@ -43,7 +43,8 @@ class OptimiserSettings:
 
         Returns
         -------
-        AdamW, LevenbergMarquardt or Lbfgs
+        Settings
+            Of the same type.
 
         Raises
         ------
@@ -55,8 +56,23 @@ class OptimiserSettings:
         return cls(**{attributes[name]: value for name, value in values.items()})
 
 
+class Optimiser(Settings):
+    """Settings of a search from a start, see `calibration.optimisers.minimise`.
+
+    Attributes
+    ----------
+    method : str
+        Name of the method, in `calibrate` and in results.
+    max_iterations : int
+        Upper limit of iterations; >= 1.
+    """
+
+    method: ClassVar[str]
+    max_iterations: int
+
+
 @dataclass(frozen=True, kw_only=True)
-class AdamW(OptimiserSettings):
+class AdamW(Optimiser):
     """Settings of the AdamW optimiser and of its stopping rule.
 
     Parameters
@@ -82,6 +98,7 @@ class AdamW(OptimiserSettings):
         If a value is outside its range.
     """
 
+    method: ClassVar[str] = "adamw"
     learning_rate: float = 0.05
     learning_rate_decay: float = 0.99
     min_learning_rate: float = 1e-4
@@ -102,7 +119,7 @@ class AdamW(OptimiserSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LevenbergMarquardt(OptimiserSettings):
+class LevenbergMarquardt(Optimiser):
     """Settings of the Levenberg-Marquardt optimiser and of its stopping rules.
 
     Parameters
@@ -126,6 +143,7 @@ class LevenbergMarquardt(OptimiserSettings):
         If a value is outside its range.
     """
 
+    method: ClassVar[str] = "lm"
     max_iterations: int = 400
     min_improvement: float = 1e-5
     patience: int = 5
@@ -144,7 +162,7 @@ class LevenbergMarquardt(OptimiserSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lbfgs(OptimiserSettings):
+class Lbfgs(Optimiser):
     """Settings of the L-BFGS-B optimiser (scipy's) and of its stopping rules.
 
     Parameters
@@ -166,6 +184,7 @@ class Lbfgs(OptimiserSettings):
         If a value is outside its range.
     """
 
+    method: ClassVar[str] = "lbfgs"
     max_iterations: int = 1000
     min_improvement: float = 1e-7
     min_gradient: float = 1e-6
@@ -179,11 +198,12 @@ class Lbfgs(OptimiserSettings):
         check_whole("memory", self.memory, least=1)
 
 
-Optimiser = AdamW | LevenbergMarquardt | Lbfgs
-# By the element that asks for them in a calibration file.
+# Also "annealing", that of CEINMS.
+MethodName = Literal["lm", "adamw", "lbfgs", "annealing"]
+# By the element that asks for them in a calibration file; the first is the default.
 OPTIMISERS: dict[str, type[Optimiser]] = {
-    "adamW": AdamW,
     "levenbergMarquardt": LevenbergMarquardt,
+    "adamW": AdamW,
     "lbfgs": Lbfgs,
 }
 
@@ -228,7 +248,9 @@ def check_number(
             for sign, limit in ((">", above), (">=", least), ("<=", most))
             if limit is not None
         ]
-        raise OptionError(wording(name, f"a number {' and '.join(limits)}".strip(), repr(value)))
+        raise OptionError(
+            where=name, expected=f"a number {' and '.join(limits)}".strip(), got=repr(value)
+        )
 
 
 def check_whole(name: str, value: object, *, least: int) -> None:
@@ -249,7 +271,7 @@ def check_whole(name: str, value: object, *, least: int) -> None:
         If it is not.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OptionError(wording(name, f"a whole number >= {least}", repr(value)))
+        raise OptionError(where=name, expected=f"a whole number >= {least}", got=repr(value))
 
 
 def check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...]) -> None:
@@ -271,5 +293,8 @@ def check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str,
         if name not in known:
             listing = ", ".join(known)
             raise OptionError(
-                wording("option", f"one of {listing}", repr(name), did_you_mean(name, known))
+                where="option",
+                expected=f"one of {listing}",
+                got=repr(name),
+                hint=did_you_mean(name, known),
             )

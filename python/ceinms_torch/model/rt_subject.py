@@ -6,12 +6,12 @@ import os
 import warnings
 from collections.abc import Sequence
 
-from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean, location
+from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean
 from ceinms_torch.io.xml_document import read_document
 from ceinms_torch.io.xml_node import XmlNode
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.model.options import check_number
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import CURVE_NAMES, Curve, Dof, Mtu, Subject
 from ceinms_torch.model.subject_reading import (
     name_of,
@@ -82,13 +82,9 @@ def read_rt_subject(
     acting = {name for dof in dofs for name in dof.mtu_names}
     unused = [name for name in names if name not in acting]
     if unused:
-        where = location(document.path, root.child("muscles").line, "<muscles>")
-        warnings.warn(
-            f"{where}: muscles that act on no DOF are left out, as CEINMS-RT does: "
-            f"{', '.join(unused)}.",
-            CeinmsTorchWarning,
-            stacklevel=2,
-        )
+        text = f"muscles that act on no DOF are left out, as CEINMS-RT does: {', '.join(unused)}."
+        where = root.child("muscles").place
+        warnings.warn(CeinmsTorchWarning(text, where=where), stacklevel=2)
     default = root.child("muscleDefault")
     mtus = tuple(
         _read_muscle(node, default, em_delay)
@@ -102,11 +98,11 @@ def read_rt_subject(
 
 def _read_muscle(node: XmlNode, default: XmlNode, em_delay: float) -> Mtu:
     values = {"em_delay": em_delay, "max_contraction_velocity": MAX_CONTRACTION_VELOCITY}
-    for kind, attribute in PARAMETER_ATTRIBUTES.items():
-        if attribute not in values:
-            parent = default if kind in ("percentageChange", "damping") else node
-            child = parent.child(_RENAMED.get(kind, kind))
-            values[attribute] = parameter_value(child, kind, unit="deg")
+    for kind in PARAMETERS.values():
+        if kind.in_ceinms and kind.attribute not in values:
+            parent = default if kind.name in ("percentageChange", "damping") else node
+            child = parent.child(_RENAMED.get(kind.name, kind.name))
+            values[kind.attribute] = parameter_value(child, kind, unit="deg")
     return Mtu(name=name_of(node), **values)
 
 

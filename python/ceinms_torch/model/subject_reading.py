@@ -5,37 +5,15 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean, location
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, did_you_mean
+from ceinms_torch.io.grammar import load_grammar
 from ceinms_torch.io.xml_document import XmlDocument, read_document
 from ceinms_torch.io.xml_node import XmlNode
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS, ParameterKind
 from ceinms_torch.model.subject import CURVE_NAMES, Curve, Dof, Mtu, Subject
-
-# An electromechanical delay outside this range [s] is most probably given in other units.
-_PLAUSIBLE_DELAY = (0.0, 0.2)
-
-_Check = tuple[Callable[[float], bool], str, str | None]  # test, what is expected, hint
-_POSITIVE: _Check = (lambda value: value > 0.0, "a number > 0", None)
-_NOT_NEGATIVE: _Check = (lambda value: value >= 0.0, "a number >= 0", None)
-_ANGLE: _Check = (
-    lambda value: 0.0 <= value < math.pi / 2,
-    "an angle from 0 to below pi/2 rad",
-    'Angles in degrees need unit="deg"',
-)
-_CHECKS = {
-    "optimalFibreLength": _POSITIVE,
-    "pennationAngle": _ANGLE,
-    "tendonSlackLength": _POSITIVE,
-    "maxIsometricForce": _POSITIVE,
-    "maxContractionVelocity": _POSITIVE,
-    "strengthCoefficient": _POSITIVE,
-    "damping": _NOT_NEGATIVE,
-    "percentageChange": _NOT_NEGATIVE,
-}
 
 
 def read_subject(path: str | os.PathLike[str]) -> Subject:
@@ -80,14 +58,8 @@ def subject_from(document: XmlDocument) -> Subject:
     """
     root = document.root
     default = root.child("mtuDefault")
-    defaults = {
-        name: parameter_value(default.child(name), name)
-        for name in ("emDelay", "damping", "percentageChange")
-    }
-    # CEINMS has no element for this default: it is in the program.
-    defaults["maxContractionVelocity"] = 10.0
     mtu_nodes = root.child("mtuSet").children("mtu")
-    mtus = tuple(_read_mtu(node, defaults) for node in mtu_nodes)
+    mtus = tuple(_read_mtu(node, default) for node in mtu_nodes)
     mtu_names = [mtu.name for mtu in mtus]
     refuse_repeats(mtu_nodes, mtu_names, "MTU")
     dof_nodes = root.child("dofSet").children("dof")
@@ -104,15 +76,15 @@ def subject_from(document: XmlDocument) -> Subject:
     )
 
 
-def parameter_value(node: XmlNode, kind: str, *, unit: str | None = None) -> float:
+def parameter_value(node: XmlNode, kind: ParameterKind, *, unit: str | None = None) -> float:
     """Read one parameter, in SI units, and check its range.
 
     Parameters
     ----------
     node : XmlNode
         The element with the number.
-    kind : str
-        Name of the parameter in CEINMS 0.9.
+    kind : ParameterKind
+        Which parameter.
     unit : {"rad", "deg"}, optional
         Unit of angles; what the element says by default.
 
@@ -126,12 +98,11 @@ def parameter_value(node: XmlNode, kind: str, *, unit: str | None = None) -> flo
         If it is not a finite number within its range.
     """
     value = node.number()
-    if kind == "pennationAngle" and (unit or node.attribute("unit", "rad")) == "deg":
+    if kind.unit == "rad" and (unit or node.attribute("unit", "rad")) == "deg":
         value = math.radians(value)
-    passes, expected, hint = _CHECKS.get(kind, (None, "", None))
-    if passes is not None and not passes(value):
-        code = "pennation-unit" if node.tag == "pennationAngle" else "parameter-value"
-        raise node.error(expected, node.text(), hint, code=code)
+    if value not in kind.allowed:
+        code = "pennation-unit" if kind.unit == "rad" else "parameter-value"
+        raise node.error(str(kind.allowed), node.text(), kind.hint, code=code)
     return value
 
 
@@ -140,16 +111,24 @@ def _read_file(node: XmlNode | None) -> Path | None:
     return None if node is None or not node.text() else node.file(must_exist=False)
 
 
-def _read_mtu(node: XmlNode, defaults: dict[str, float]) -> Mtu:
+def _read_mtu(node: XmlNode, default: XmlNode) -> Mtu:
     _check_activation_scale(node.find("activationScale"))
-    values = {}
-    for kind, attribute in PARAMETER_ATTRIBUTES.items():
-        if kind == "percentageChange":  # only in mtuDefault
-            values[attribute] = defaults[kind]
-            continue
-        child = node.find(kind) if kind in defaults else node.child(kind)
-        values[attribute] = defaults[kind] if child is None else parameter_value(child, kind)
-    return Mtu(name=name_of(node), **values)
+    return Mtu(
+        name=name_of(node),
+        **{kind.attribute: _value_of(kind, node, default) for kind in PARAMETERS.values()},
+    )
+
+
+def _value_of(kind: ParameterKind, mtu: XmlNode, default: XmlNode) -> float:
+    """Return an MTU's own value, or that of ``mtuDefault``, or that of the kind."""
+    for parent in (mtu, default):
+        # The same name elsewhere is an unknown element, which is ignored.
+        known = kind.name in load_grammar("subject").content[parent.tag]
+        child = parent.find(kind.name) if known else None
+        if child is not None:
+            return parameter_value(child, kind)
+    assert kind.default is not None  # noqa: S101  else the grammar asks for it
+    return kind.default
 
 
 def _check_activation_scale(node: XmlNode | None) -> None:
@@ -259,15 +238,11 @@ def read_curve(node: XmlNode) -> Curve:
         If there are fewer than two points, x does not increase, or the numbers of x and y differ.
     """
     x_node, y_node = node.child("xPoints"), node.child("yPoints")
-    x, y = x_node.numbers(), y_node.numbers()
-    if len(x) < 2:
-        raise x_node.error("at least two points", str(len(x)))
-    if len(x) != len(y):
-        raise y_node.error(f"{len(x)} numbers, one per xPoint", str(len(y)))
-    for before, after in pairwise(x):
-        if after <= before:
-            raise x_node.error("strictly increasing numbers", f"{after:g} after {before:g}")
-    return Curve(name=node.child("name").text(), x=x, y=y)
+    try:
+        return Curve(name=node.child("name").text(), x=x_node.numbers(), y=y_node.numbers())
+    except OptionError as error:
+        faulty = y_node if error.where.element == "yPoints" else x_node
+        raise faulty.error(error.expected, error.got) from error
 
 
 def _warn_if_doubtful(root: XmlNode, mtus: tuple[Mtu, ...]) -> None:
@@ -276,23 +251,12 @@ def _warn_if_doubtful(root: XmlNode, mtus: tuple[Mtu, ...]) -> None:
     if ignored:
         text = f"curves that CEINMS does not use are ignored: {', '.join(ignored)}"
         _warn(root, text, "curve-ignored")
-    unstable = [m.name for m in mtus if abs(m.c1) >= 1.0 or abs(m.c2) >= 1.0]
-    if unstable:
-        _warn(
-            root,
-            f"|c1| and |c2| should be below 1, else the activation filter is unstable: "
-            f"{', '.join(unstable)}",
-            "unstable-filter",
-        )
-    low, high = _PLAUSIBLE_DELAY
-    delayed = [m.name for m in mtus if not low <= m.em_delay <= high]
-    if delayed:
-        _warn(
-            root,
-            f"emDelay should be {low:g} to {high:g} s; check the unit (seconds) of: "
-            f"{', '.join(delayed)}",
-            "delay-implausible",
-        )
+    for kind in PARAMETERS.values():
+        sensible = kind.sensible or kind.allowed
+        doubtful = [mtu.name for mtu in mtus if getattr(mtu, kind.attribute) not in sensible]
+        if doubtful:
+            text = f"{kind.name} should be {sensible} ({kind.doubt}); check {', '.join(doubtful)}"
+            _warn(root, text, "parameter-doubtful")
     if len({mtu.em_delay for mtu in mtus}) > 1:
         _warn(
             root,
@@ -307,5 +271,4 @@ def _first(hints: Iterable[str | None]) -> str | None:
 
 
 def _warn(node: XmlNode, text: str, code: str) -> None:
-    where = location(node.path, node.line, f"<{node.tag}>")
-    warnings.warn(CeinmsTorchWarning(f"{where}: {text}.", code), stacklevel=4)
+    warnings.warn(CeinmsTorchWarning(f"{text}.", code, node.place), stacklevel=4)

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from pathlib import Path
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
+from ceinms_torch.io.grammar import load_grammar
 from ceinms_torch.io.paths import relative_text, resolve_path
 from ceinms_torch.io.xml_document import XmlDocument, new_document
 from ceinms_torch.io.xml_node import XmlNode, number_text
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Mtu, Subject
 from ceinms_torch.model.subject_reading import subject_from
 
-# The grammar's order, which differs from the order of parameter matrices.
-_ORDER = (
-    "name",
-    "emDelay",
-    "c1",
-    "c2",
-    "shapeFactor",
-    "optimalFibreLength",
-    "pennationAngle",
-    "tendonSlackLength",
-    "maxContractionVelocity",
-    "damping",
-    "maxIsometricForce",
-    "strengthCoefficient",
-)
-_DEFAULTED = ("emDelay", "damping")
 _FILES = {"opensimModelFile": "opensim_model_file", "contactModelFile": "contact_model_file"}
 # A name in calibrationSequence, in double quotes where it has blanks.
 _LISTED = re.compile(r'"[^"]*"|\S+')
@@ -59,7 +45,7 @@ def write_subject(
     """
     _check_percentage_change(subject)
     if subject.document is not None and _same_structure(subject, subject.document):
-        document = subject.document.copy()
+        document = copy.deepcopy(subject.document)
     else:
         document = _skeleton(subject, path)
     root = document.root
@@ -77,12 +63,10 @@ def _check_percentage_change(subject: Subject) -> None:
     values = sorted({mtu.percentage_change for mtu in subject.mtus})
     if len(values) > 1:
         raise OptionError(
-            wording(
-                "percentageChange",
-                "one value for all MTUs, since CEINMS has it only in mtuDefault",
-                f"values from {values[0]:g} to {values[-1]:g}",
-                "Calibrate it with the scope global",
-            )
+            where="percentageChange",
+            expected="one value for all MTUs, since CEINMS has it only in mtuDefault",
+            got=f"values from {values[0]:g} to {values[-1]:g}",
+            hint="Calibrate it with the scope global",
         )
 
 
@@ -101,9 +85,10 @@ def _skeleton(subject: Subject, path: str | os.PathLike[str]) -> XmlDocument:
     document = new_document("subject", path)
     default = document.root.add("mtuDefault")
     first = subject.mtus[0]
-    default.add("emDelay", number_text(first.em_delay))
-    default.add("percentageChange", number_text(first.percentage_change))
-    default.add("damping", number_text(first.damping))
+    content = load_grammar("subject").content
+    for name in content["mtuDefault"]:
+        if name in PARAMETERS:
+            default.add(name, number_text(getattr(first, PARAMETERS[name].attribute)))
     for curve in subject.curves.values():
         node = default.add("curve")
         node.add("name", curve.name)
@@ -113,9 +98,9 @@ def _skeleton(subject: Subject, path: str | os.PathLike[str]) -> XmlDocument:
     for mtu in subject.mtus:
         node = mtu_set.add("mtu")
         node.add("name", mtu.name)
-        for name in _ORDER[1:]:
-            if name not in _DEFAULTED:
-                node.add(name, number_text(getattr(mtu, PARAMETER_ATTRIBUTES[name])))
+        for name in content["mtu"]:
+            if name in PARAMETERS and _is_needed(name, mtu, default):
+                node.add(name, number_text(getattr(mtu, PARAMETERS[name].attribute)))
     dof_set = document.root.add("dofSet")
     for dof in subject.dofs:
         node = dof_set.add("dof")
@@ -133,19 +118,32 @@ def _update_defaults(default: XmlNode, subject: Subject) -> None:
 
 
 def _update_mtu(node: XmlNode, mtu: Mtu, default: XmlNode) -> None:
-    for i, name in enumerate(_ORDER[1:], start=1):
-        value = getattr(mtu, PARAMETER_ATTRIBUTES[name])
+    order = load_grammar("subject").content["mtu"]
+    for i, name in enumerate(order):
+        if name not in PARAMETERS:
+            continue
+        value = getattr(mtu, PARAMETERS[name].attribute)
         child = node.find(name)
         if child is None:
-            if name in _DEFAULTED and default.child(name).number() == value:
+            if not _is_needed(name, mtu, default):
                 continue
-            child = node.insert_after(_ORDER[:i], name, number_text(value))
-        if name == "pennationAngle":
+            child = node.insert_after(order[:i], name, number_text(value))
+        if PARAMETERS[name].unit == "rad":
             in_degrees = child.attribute("unit", "rad") == "deg"
             child.element.set("unit", "rad")
             if in_degrees:
                 child.set_text(number_text(value))
         _set_number(child, value)
+
+
+def _is_needed(name: str, mtu: Mtu, default: XmlNode) -> bool:
+    """Tell whether an MTU needs an element of its own for a parameter."""
+    kind = PARAMETERS[name]
+    value = getattr(mtu, kind.attribute)
+    if name in load_grammar("subject").content["mtuDefault"]:
+        return bool(default.child(name).number() != value)
+    # CEINMS writes what it knows (quirk F33), and refuses a file with anything else.
+    return kind.in_ceinms or value != kind.default
 
 
 def _update_files(root: XmlNode, subject: Subject, path: str | os.PathLike[str]) -> None:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ceinms_torch.errors import OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.nms_model import check_choice
-from ceinms_torch.model.options import OptimiserSettings, check_number, check_whole
+from ceinms_torch.model.options import Settings, check_number, check_whole
 
 Weightings = Literal["shared", "trial"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynergyHybrid(OptimiserSettings):
+class SynergyHybrid(Settings):
     """How synergies make the excitations that were not recorded (paper, III-C).
 
     Parameters
@@ -57,6 +58,8 @@ class SynergyHybrid(OptimiserSettings):
     weightings: Weightings = "shared"
     primitive_rate: float = 50.0
     synthesise: tuple[str, ...] | None = None
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

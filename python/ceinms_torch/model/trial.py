@@ -5,24 +5,21 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import (
-    CeinmsTorchWarning,
-    DataError,
-    FileFormatError,
-    wording,
-)
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial_files import (
     TIME_TOLERANCE,
+    Sources,
     TrialFiles,
     check_coverage,
     check_signals,
@@ -61,8 +58,8 @@ class Trial:
         Excitations (-), 0 to 1.
     measured_moment : ndarray (n_step, n_dof) or None
         Measured joint moments at `time` [N m].
-    files : tuple of Path
-        All files the data were read from.
+    sources : Sources
+        The files the data were read from, by their roles.
     """
 
     name: str
@@ -74,7 +71,9 @@ class Trial:
     excitation_time: FloatArray
     excitation: FloatArray
     measured_moment: FloatArray | None = None
-    files: tuple[Path, ...] = ()
+    sources: Sources = field(default_factory=Sources)
+
+    __repr__ = one_line
 
     @classmethod
     def read(
@@ -149,7 +148,7 @@ class Trial:
         data, lengths, signals = files.data, files.lengths, files.signals
         if len(lengths.time) < 2:
             raise FileFormatError(
-                lengths.path, element="rows", expected="at least two rows", got="one"
+                where=Place(lengths.path, element="rows"), expected="at least two rows", got="one"
             )
         check_coverage(signals, lengths, subject)
         excitation = _excitations(data.name, signals, subject.mtu_names, generator)
@@ -161,11 +160,9 @@ class Trial:
             moments = _at_times(files.torques, files.torques.select(columns), lengths)
         elif require_moments:
             raise DataError(
-                wording(
-                    f"{data.path or data.name}",
-                    "an <externalTorquesFile>, the measured moments to calibrate on",
-                    "none",
-                )
+                where=data.place(),
+                expected="an <externalTorquesFile>, the measured moments to calibrate on",
+                got="none",
             )
         return cls(
             name=data.name,
@@ -177,7 +174,7 @@ class Trial:
             excitation_time=excitation_time,
             excitation=excitation,
             measured_moment=moments,
-            files=files.paths(),
+            sources=files.sources(),
         )
 
 
@@ -189,17 +186,16 @@ def _at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatAr
         return np.ascontiguousarray(values[rows])
     if time[0] > wanted[0] + TIME_TOLERANCE or time[-1] < wanted[-1] - TIME_TOLERANCE:
         raise DataError(
-            wording(
-                os.fspath(storage.path),
-                f"times from {wanted[0]:g} to {wanted[-1]:g} s, as in '{lengths.path}'",
-                f"{time[0]:g} to {time[-1]:g} s",
-                "Export all files of a trial for the same period",
-            )
+            where=storage.path,
+            expected=f"times from {wanted[0]:g} to {wanted[-1]:g} s, as in '{lengths.path}'",
+            got=f"{time[0]:g} to {time[-1]:g} s",
+            hint="Export all files of a trial for the same period",
         )
     _warn(
-        f"{storage.path}: its times differ from those of '{lengths.path}', so its values are "
-        "interpolated linearly.",
+        f"its times differ from those of '{lengths.path}', so its values are interpolated "
+        "linearly.",
         "times-interpolated",
+        storage.path,
     )
     columns = [np.interp(wanted, time, column) for column in values.T]
     return np.ascontiguousarray(np.array(columns).T)
@@ -243,9 +239,10 @@ def _even(signals: Storage, excitation: FloatArray) -> tuple[FloatArray, FloatAr
     if np.abs(time - grid).max() <= _JITTER * step:
         return time, excitation
     _warn(
-        f"{signals.path}: rows are not evenly spaced in time, so excitations are interpolated "
-        f"linearly every {step:.6g} s. Check the file for gaps.",
+        "rows are not evenly spaced in time, so excitations are interpolated linearly every "
+        f"{step:.6g} s. Check the file for gaps.",
         "emg-uneven",
+        signals.path,
     )
     columns = [np.interp(grid, time, column) for column in excitation.T]
     return grid, np.ascontiguousarray(np.array(columns).T)
@@ -258,11 +255,12 @@ def _warn_if_slow(signals: Storage, excitation_time: FloatArray, time: FloatArra
     step = (time[-1] - time[0]) / (len(time) - 1)
     if excitation_step > _SAME_RATE * step:
         _warn(
-            f"{signals.path}: signals come every {excitation_step:.4g} s, slower than MTU lengths "
-            f"({step:.4g} s), so they are interpolated; CEINMS itself refuses such files.",
+            f"signals come every {excitation_step:.4g} s, slower than MTU lengths ({step:.4g} s), "
+            "so they are interpolated; CEINMS itself refuses such files.",
             "emg-slow",
+            signals.path,
         )
 
 
-def _warn(text: str, code: str) -> None:
-    warnings.warn(CeinmsTorchWarning(text, code), stacklevel=4)
+def _warn(text: str, code: str, file: Path | None = None) -> None:
+    warnings.warn(CeinmsTorchWarning(text, code, file), stacklevel=4)

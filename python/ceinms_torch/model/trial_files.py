@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, FileFormatError, did_you_mean, wording
-from ceinms_torch.io.storage import Storage, read_storage
+from ceinms_torch.errors import DataError, FileFormatError, Place, did_you_mean
+from ceinms_torch.io.source import IN_MEMORY, Source
+from ceinms_torch.io.storage import Storage, StorageReader, read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.subject import Subject
 
 # Times closer than this [s] are the same time, as in CEINMS.
 TIME_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The files of a trial by their roles in its ``inputData.xml``, as they were read.
+
+    Parameters
+    ----------
+    input_data : Source
+        The ``inputData.xml`` itself.
+    muscle_tendon_length, excitations, torques : Source
+        MTU lengths, normalised EMG envelopes, measured joint moments.
+    moment_arms : mapping of str to Source
+        Moment arms by DOF; several may be in one file.
+    """
+
+    input_data: Source = IN_MEMORY
+    muscle_tendon_length: Source = IN_MEMORY
+    moment_arms: Mapping[str, Source] = field(default_factory=dict)
+    excitations: Source = IN_MEMORY
+    torques: Source = IN_MEMORY
+
+    def data(self) -> tuple[Source, ...]:
+        """Return the files with the data, each once; none of a trial made in memory."""
+        arms = self.moment_arms.values()
+        files = (self.muscle_tendon_length, *arms, self.excitations, self.torques)
+        return tuple(dict.fromkeys(file for file in files if file.path is not None))
+
+    def __iter__(self) -> Iterator[Source]:
+        """Iterate over all files, the ``inputData.xml`` first."""
+        yield from (() if self.input_data.path is None else (self.input_data,))
+        yield from self.data()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +77,12 @@ class TrialFiles:
     torques: Storage | None = None
 
     @classmethod
-    def read(cls, data: InputData, dof_names: Iterable[str]) -> TrialFiles:
+    def read(
+        cls,
+        data: InputData,
+        dof_names: Iterable[str],
+        read: Callable[[Path], Storage] | None = None,
+    ) -> TrialFiles:
         """Read all files of a trial.
 
         Parameters
@@ -54,6 +91,8 @@ class TrialFiles:
             Where they are.
         dof_names : iterable of str
             DOFs whose moment arms are needed.
+        read : callable, optional
+            What reads a storage file: a `StorageReader` for several trials, which may share files.
 
         Returns
         -------
@@ -66,22 +105,26 @@ class TrialFiles:
         DataError
             If there is no moment-arm file for a DOF.
         """
+        read = StorageReader() if read is None else read
         torques = data.external_torques_file
         return cls(
             data=data,
-            lengths=read_lengths(data),
-            arms={dof: read_storage(data.moment_arms_file(dof)) for dof in dof_names},
-            signals=read_storage(data.excitations_file),
-            torques=None if torques is None else read_storage(torques),
+            lengths=read_lengths(data, read),
+            arms={dof: read(data.moment_arms_file(dof)) for dof in dof_names},
+            signals=read(data.excitations_file),
+            torques=None if torques is None else read(torques),
         )
 
-    def paths(self) -> tuple[Path, ...]:
-        """Return all files, that of the moments last."""
-        storages = (self.lengths, *self.arms.values(), self.signals)
-        paths = [storage.path for storage in storages]
-        if self.data.path is not None:
-            paths.insert(0, self.data.path)
-        return (*paths, *(() if self.torques is None else (self.torques.path,)))
+    def sources(self) -> Sources:
+        """Return all files, as they were read."""
+        document = self.data.document
+        return Sources(
+            input_data=IN_MEMORY if document is None else document.source,
+            muscle_tendon_length=self.lengths.source,
+            moment_arms={dof: storage.source for dof, storage in self.arms.items()},
+            excitations=self.signals.source,
+            torques=IN_MEMORY if self.torques is None else self.torques.source,
+        )
 
 
 def check_signals(
@@ -131,13 +174,11 @@ def check_coverage(signals: Storage, lengths: Storage, subject: Subject) -> None
         begin, end = lengths.time[0] - mtu.em_delay, lengths.time[-1] - mtu.em_delay
         if first > begin + TIME_TOLERANCE or last < end - TIME_TOLERANCE:
             raise DataError(
-                wording(
-                    os.fspath(signals.path),
-                    f"signals from {begin:g} to {end:g} s (the times of '{lengths.path}' less the "
-                    f"emDelay of {mtu.name}, {mtu.em_delay:g} s)",
-                    f"{first:g} to {last:g} s",
-                    "The EMG is too short: export it from earlier to later, or shorten the trial",
-                )
+                where=signals.path,
+                expected=f"signals from {begin:g} to {end:g} s (the times of '{lengths.path}' less "
+                f"the emDelay of {mtu.name}, {mtu.em_delay:g} s)",
+                got=f"{first:g} to {last:g} s",
+                hint="The EMG is too short: export it from earlier to later, or shorten the trial",
             )
 
 
@@ -165,9 +206,7 @@ def moment_columns(torques: Storage, dof_names: Iterable[str]) -> list[str]:
         labels = [name for name in (f"{dof}_moment", dof) if name in torques.columns]
         if not labels:
             raise FileFormatError(
-                torques.path,
-                line=torques.label_line,
-                element=f"{dof}_moment",
+                where=Place(torques.path, torques.label_line, f"{dof}_moment"),
                 expected=f"a column with the label '{dof}_moment' or '{dof}'",
                 got=f"the labels {', '.join(torques.columns)}",
                 hint=did_you_mean(f"{dof}_moment", torques.columns),
@@ -177,13 +216,15 @@ def moment_columns(torques: Storage, dof_names: Iterable[str]) -> list[str]:
     return columns
 
 
-def read_lengths(data: InputData) -> Storage:
+def read_lengths(data: InputData, read: Callable[[Path], Storage] = read_storage) -> Storage:
     """Read the MTU lengths of a trial between its start and stop.
 
     Parameters
     ----------
     data : InputData
         The trial.
+    read : callable
+        What reads a storage file.
 
     Returns
     -------
@@ -197,7 +238,7 @@ def read_lengths(data: InputData) -> Storage:
     DataError
         If start and stop are not within its times, or leave less than two rows.
     """
-    lengths = read_storage(data.muscle_tendon_length_file)
+    lengths = read(data.muscle_tendon_length_file)
     if data.start_stop_time is None or len(lengths.time) < 2:
         return lengths
     start, stop = data.start_stop_time
@@ -206,19 +247,15 @@ def read_lengths(data: InputData) -> Storage:
     slack = float(np.diff(time).max()) + TIME_TOLERANCE
     if start < time[0] - slack or stop > time[-1] + slack:
         raise DataError(
-            wording(
-                f"{data.path or data.name}: <startStopTime>",
-                f"times within those of '{lengths.path}', {time[0]:g} to {time[-1]:g} s",
-                f"{start:g} to {stop:g} s",
-            )
+            where=data.place("<startStopTime>"),
+            expected=f"times within those of '{lengths.path}', {time[0]:g} to {time[-1]:g} s",
+            got=f"{start:g} to {stop:g} s",
         )
     rows = (time >= start - TIME_TOLERANCE) & (time <= stop + TIME_TOLERANCE)
     if rows.sum() < 2:
         raise DataError(
-            wording(
-                f"{data.path or data.name}: <startStopTime>",
-                f"at least two rows of '{lengths.path}' between start and stop",
-                str(int(rows.sum())),
-            )
+            where=data.place("<startStopTime>"),
+            expected=f"at least two rows of '{lengths.path}' between start and stop",
+            got=str(int(rows.sum())),
         )
     return dataclasses.replace(lengths, time=time[rows], values=lengths.values[rows])

@@ -132,9 +132,14 @@ def _draw_validation(axes: Axes, study: CalibrationStudy) -> bool:
 
 def _draw_learning(axes: Axes, study: CalibrationStudy) -> bool:
     curve, dofs = learning_curve(study), study.comparison.dofs
-    for i, (label, is_own) in enumerate((("unseen trials", False), ("own trials", True))):
+    for i, (label, is_calibration) in enumerate(
+        (("test trials", False), ("calibration trials", True))
+    ):
         errors = [
-            [mean_of(part.run.fit if is_own else part.run.test_fit, rmse, dofs) for part in parts]
+            [
+                mean_of(part.run.fit if is_calibration else part.run.test_fit, rmse, dofs)
+                for part in parts
+            ]
             for parts in curve.values()
         ]
         axes.errorbar(

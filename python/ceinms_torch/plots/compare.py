@@ -140,9 +140,9 @@ def plot_accuracy(
         The measure.
     """
     groups, styles = comparison.groups(), style_of(comparison)
-    sets: list[tuple[str, Callable[[Run], Fit]]] = [("own", lambda run: run.fit)]
+    sets: list[tuple[str, Callable[[Run], Fit]]] = [("calibration", lambda run: run.fit)]
     if comparison.runs[0].test_fit:
-        sets.append(("unseen", lambda run: run.test_fit))
+        sets.append(("test", lambda run: run.test_fit))
     width = 0.8 / (len(groups) * len(sets))
     lowest = 0.0
     for i, (name, runs) in enumerate(groups.items()):
@@ -166,7 +166,9 @@ def plot_accuracy(
     names = [dof.replace("_", separator) for dof in comparison.dofs]
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(axis="x", length=0)
-    which = "filled: unseen trials, open: own trials" if len(sets) > 1 else "own trials"
+    which = (
+        "filled: test trials, open: calibration trials" if len(sets) > 1 else "calibration trials"
+    )
     axes.set_ylabel(label)
     if lowest < -1.0:  # R² without a lower limit: what is below says no more than that it is bad
         axes.set_ylim(bottom=-1.0)

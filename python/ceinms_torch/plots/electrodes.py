@@ -16,9 +16,9 @@ from ceinms_torch.studies.electrode_tables import (
     counts_of,
     difference,
     distance,
+    on_tests,
     r2,
     rmse,
-    unseen,
     values_of,
     withheld,
 )
@@ -56,8 +56,8 @@ def electrodes_figure(study: ElectrodeStudy) -> Figure:
             lines = [(method, method, quantity) for method in (EMG_DRIVEN, HYBRID)]
             _draw(axes, study, lines, label)
             _star(axes, study, quantity)
-        ways = [(label, method, unseen(way)) for way, (method, label) in WAYS.items()]
-        _draw(panels[3], study, ways, "Moment RMSE,\nunseen trials [N m]")
+        ways = [(label, method, on_tests(way)) for way, (method, label) in WAYS.items()]
+        _draw(panels[3], study, ways, "Moment RMSE,\ntest trials [N m]")
         _draw(
             panels[4],
             study,

@@ -9,7 +9,7 @@ import numpy as np
 from ceinms_torch.plots.style import COLOURS, GREYS, in_style, new_figure
 from ceinms_torch.studies.muscle import MuscleStudy
 from ceinms_torch.studies.muscle_models import MODELS
-from ceinms_torch.studies.muscle_tables import against_stiff, unseen_errors
+from ceinms_torch.studies.muscle_tables import against_stiff, prediction_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +71,7 @@ def muscle_forces_figure(study: MuscleStudy) -> Figure:
 
 
 def muscle_errors_figure(study: MuscleStudy) -> Figure:
-    """Draw every model's error on unseen recordings: means, standard deviations, recordings.
+    """Draw every model's error on test recordings: means, standard deviations, recordings.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def muscle_errors_figure(study: MuscleStudy) -> Figure:
         figure = new_figure(5.2, 3.4)
         axes = figure.subplots()
         for place, (model, label) in enumerate(MODELS.items()):
-            errors = unseen_errors(study, model)
+            errors = prediction_errors(study, model)
             spread = float(np.std(errors, ddof=1)) if len(errors) > 1 else 0.0
             colour = _LOOKS[model][0]
             axes.bar(place, float(np.mean(errors)), yerr=spread, color=colour, width=0.6, capsize=4)
@@ -99,7 +99,7 @@ def muscle_errors_figure(study: MuscleStudy) -> Figure:
                     "*", (place, top), (0, 2), textcoords="offset points", ha="center", fontsize=12
                 )
         axes.set_xticks(range(len(MODELS)), [label.replace(" ", "\n") for label in MODELS.values()])
-        axes.set_ylabel("Mean absolute error, unseen recordings\n[% of maximum isometric force]")
+        axes.set_ylabel("Mean absolute error, test recordings\n[% of maximum isometric force]")
         axes.margins(y=0.12)
         axes.grid(axis="y")
     return figure

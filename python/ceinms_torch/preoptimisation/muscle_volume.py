@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, did_you_mean, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, did_you_mean
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 
@@ -214,7 +214,7 @@ def scale_max_isometric_force(
     generic = subject if reference is None else reference
     if generic.mtu_names != subject.mtu_names:
         expected, got = ", ".join(generic.mtu_names), ", ".join(subject.mtu_names)
-        raise DataError(wording("subject", f"the reference's MTUs {expected}", got))
+        raise DataError(where="subject", expected=f"the reference's MTUs {expected}", got=got)
     sizes = {mtu.name: mtu.max_isometric_force * mtu.optimal_fibre_length for mtu in generic.mtus}
     kept = set(keep)
     scaled = [name for name in subject.mtu_names if name not in kept]
@@ -237,14 +237,16 @@ def _check(
 ) -> None:
     if not limits[0] <= value <= limits[1]:
         expected = f"{limits[0]:g} to {limits[1]:g} {unit}"
-        raise OptionError(wording(name, expected, f"{value:g}", hint))
+        raise OptionError(where=name, expected=expected, got=f"{value:g}", hint=hint)
 
 
 def _check_kept(subject: Subject, keep: Iterable[str]) -> None:
     for name in keep:
         if name not in subject.mtu_names:
             hint = did_you_mean(name, subject.mtu_names)
-            raise OptionError(wording("MTU to keep", "the name of an MTU", f"'{name}'", hint))
+            raise OptionError(
+                where="MTU to keep", expected="the name of an MTU", got=f"'{name}'", hint=hint
+            )
 
 
 def _parts_of_muscles(
@@ -276,7 +278,9 @@ def _parts_of_muscles(
         if faulty:
             names_of = "by their names in gait2392 or Rajagopal et al.'s model"
             hint = "Keep their forces as they are (keep, --keep-force), or rename them"
-            raise DataError(wording("MTUs", f"{expected}, {names_of}", ", ".join(faulty), hint))
+            raise DataError(
+                where="MTUs", expected=f"{expected}, {names_of}", got=", ".join(faulty), hint=hint
+            )
     return found
 
 

@@ -12,11 +12,13 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -116,6 +118,8 @@ class OperatingRange:
     fits: tuple[RangeFit, ...]
     n_pose: int
 
+    __repr__ = one_line
+
 
 def read_pose_lengths(
     reference_file: str | os.PathLike[str],
@@ -146,15 +150,15 @@ def read_pose_lengths(
     """
     names = tuple(mtu_names)
     reference, target = read_storage(reference_file), read_storage(target_file)
-    where, hint = os.fspath(target_file), "Analyse the same motion with both models"
+    where, hint = Path(target_file), "Analyse the same motion with both models"
     if len(target.time) != len(reference.time):
         expected = f"{len(reference.time)} rows, one per pose, as '{reference_file}' has"
-        raise DataError(wording(where, expected, f"{len(target.time)} rows", hint))
+        raise DataError(where=where, expected=expected, got=f"{len(target.time)} rows", hint=hint)
     apart = np.abs(target.time - reference.time) > TIME_TOLERANCE
     if apart.any():
         row = int(np.argmax(apart))
         expected = f"time {reference.time[row]:g} s in row {row + 1}, as '{reference_file}' has"
-        raise DataError(wording(where, expected, f"{target.time[row]:g} s", hint))
+        raise DataError(where=where, expected=expected, got=f"{target.time[row]:g} s", hint=hint)
     return reference.select(names), target.select(names)
 
 
@@ -204,7 +208,7 @@ def preserve_operating_range(
     after = _checked("target lengths", target_lengths, reference)
     if before.shape != after.shape:
         expected = f"{len(before)} poses, as the reference has"
-        raise DataError(wording("target lengths", expected, str(len(after))))
+        raise DataError(where="target lengths", expected=expected, got=str(len(after)))
     _check_sizes(reference, before, after)
     found = equilibria(reference, before)
     usable = _usable(reference, found)
@@ -225,12 +229,12 @@ def _checked(name: str, lengths: ArrayLike, subject: Subject) -> FloatArray:
     values = np.asarray(lengths, dtype=np.float64)
     n_mtu = len(subject.mtus)
     if values.ndim != 2 or values.shape[1] != n_mtu or len(values) == 0:
-        raise DataError(wording(name, f"the shape (n_pose, {n_mtu})", str(values.shape)))
+        raise DataError(where=name, expected=f"the shape (n_pose, {n_mtu})", got=str(values.shape))
     bad = ~(np.isfinite(values) & (values > 0.0))
     if bad.any():
         pose, mtu = (int(i) for i in np.argwhere(bad)[0])
         where = f"{name}: {subject.mtu_names[mtu]}, pose {pose + 1}"
-        raise DataError(wording(where, "a positive length [m]", f"{values[pose, mtu]:g}"))
+        raise DataError(where=where, expected="a positive length [m]", got=f"{values[pose, mtu]:g}")
     return values
 
 
@@ -240,12 +244,10 @@ def _check_sizes(subject: Subject, before: FloatArray, after: FloatArray) -> Non
     if odd.any():
         i = int(np.argmax(odd))
         raise DataError(
-            wording(
-                f"target lengths: {subject.mtu_names[i]}",
-                f"{_SIZES[0]:g} to {_SIZES[1]:g} times the reference's",
-                f"{sizes[i]:g} times",
-                "Give both in m",
-            )
+            where=f"target lengths: {subject.mtu_names[i]}",
+            expected=f"{_SIZES[0]:g} to {_SIZES[1]:g} times the reference's",
+            got=f"{sizes[i]:g} times",
+            hint="Give both in m",
         )
 
 
@@ -264,14 +266,12 @@ def _usable(subject: Subject, found: Equilibria) -> NDArray[np.bool_]:
     ]
     if none:
         raise DataError(
-            wording(
-                "reference lengths",
-                "poses in which the generic muscle is taut and its fibre between "
-                f"{FIBRE_RANGE[0]:g} and {FIBRE_RANGE[1]:g} optimal lengths",
-                f"none among {len(usable)} for {'; '.join(none)}",
-                "Lengths [m] and parameters have to be those of one model, and the poses have to "
-                "cover the ranges of the joints",
-            )
+            where="reference lengths",
+            expected="poses in which the generic muscle is taut and its fibre between "
+            f"{FIBRE_RANGE[0]:g} and {FIBRE_RANGE[1]:g} optimal lengths",
+            got=f"none among {len(usable)} for {'; '.join(none)}",
+            hint="Lengths [m] and parameters have to be those of one model, and the poses have to "
+            "cover the ranges of the joints",
         )
     return usable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
@@ -28,10 +28,12 @@ def check_fused(engine: str, device: str | None) -> None:
         If there is no such engine, or the device is not the CPU.
     """
     if engine != "fused":
-        raise OptionError(wording("engine", "fused or tensor", repr(engine)))
+        raise OptionError(where="engine", expected="fused or tensor", got=repr(engine))
     if device not in (None, "cpu"):
         hint = "the tensor engine runs elsewhere"
-        raise OptionError(wording("device", "cpu, with the fused engine", repr(device), hint))
+        raise OptionError(
+            where="device", expected="cpu, with the fused engine", got=repr(device), hint=hint
+        )
 
 
 def tensor_device(name: str | None = None) -> torch.device:
@@ -61,5 +63,8 @@ def tensor_device(name: str | None = None) -> torch.device:
     except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OptionError(
-            wording("device", "cpu, or a device of torch with float64", repr(name), reason)
+            where="device",
+            expected="cpu, or a device of torch with float64",
+            got=repr(name),
+            hint=reason,
         ) from error

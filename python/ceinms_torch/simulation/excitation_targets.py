@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, did_you_mean, wording
+from ceinms_torch.errors import DataError, did_you_mean
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.subject import Subject
 
@@ -91,7 +91,7 @@ def _check_names(where: str, what: str, names: Sequence[str], known: tuple[str, 
     if wrong:
         expected = f"each {what} of {', '.join(known)} at most once"
         got = ", ".join(dict.fromkeys(wrong))
-        raise DataError(wording(where, expected, got, did_you_mean(wrong[0], known)))
+        raise DataError(where=where, expected=expected, got=got, hint=did_you_mean(wrong[0], known))
 
 
 def _indices(names: Sequence[str], known: tuple[str, ...]) -> IndexArray:

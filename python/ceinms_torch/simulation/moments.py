@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.trial import Trial
 
 FloatArray = NDArray[np.float64]
@@ -31,7 +31,7 @@ def measured_moments(trial: Trial) -> FloatArray:
         If there are none.
     """
     if trial.measured_moment is None:
-        raise DataError(wording(f"trial {trial.name}", "measured moments", "none"))
+        raise DataError(where=Place(trial=trial.name), expected="measured moments", got="none")
     return trial.measured_moment
 
 
@@ -53,15 +53,11 @@ def check_moments(trial: Trial, dofs: Iterable[str]) -> None:
     for dof, moment in zip(trial.dof_names, measured_moments(trial).T, strict=True):
         # Not the variance itself, which rounding leaves a little above zero.
         if dof in dofs and np.ptp(moment) == 0.0:
-            # The file with the moments is the last one that was read.
-            where = f"{trial.files[-1]}: " if trial.files else ""
             raise DataError(
-                wording(
-                    f"{where}trial {trial.name}",
-                    f"a measured moment of {dof} that varies",
-                    f"{moment[0]:g} N m at all times",
-                    f"take {dof} out of <dofs>, or check the file of measured moments",
-                )
+                where=Place(trial.sources.torques.path, element=f"trial {trial.name}"),
+                expected=f"a measured moment of {dof} that varies",
+                got=f"{moment[0]:g} N m at all times",
+                hint=f"take {dof} out of <dofs>, or check the file of measured moments",
             )
 
 

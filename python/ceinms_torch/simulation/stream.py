@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import DataError, OptionError, did_you_mean, wording
+from ceinms_torch.errors import DataError, OptionError, did_you_mean
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import check_number
 from ceinms_torch.model.subject import Subject
@@ -58,9 +58,9 @@ def check_dofs(subject: Subject, dofs: Sequence[str] | None) -> tuple[str, ...]:
         if name not in subject.dof_names:
             hint = did_you_mean(name, subject.dof_names)
             expected = f"DOFs of the subject, {', '.join(subject.dof_names)}"
-            raise OptionError(wording("dofs", expected, name, hint))
+            raise OptionError(where="dofs", expected=expected, got=name, hint=hint)
         if name in names[:i]:
-            raise OptionError(wording("dofs", "every DOF once", f"{name} twice"))
+            raise OptionError(where="dofs", expected="every DOF once", got=f"{name} twice")
     return names
 
 
@@ -138,7 +138,9 @@ class Stream:
         check_number("rate", rate, above=0.0)
         check_number("longest_delay", longest_delay, least=0.0)
         if filter_start not in ("zero", "ceinms"):
-            raise OptionError(wording("filter_start", "zero or ceinms", repr(filter_start)))
+            raise OptionError(
+                where="filter_start", expected="zero or ceinms", got=repr(filter_start)
+            )
         self._subject = subject
         self.dof_names = check_dofs(subject, dofs)
         self.rate = float(rate)
@@ -173,11 +175,13 @@ class Stream:
         """
         if self.n_step > 0:
             hint = "call reset() to begin again"
-            raise DataError(wording("run_in", "a stream before its first step", "one after", hint))
-        try:
-            self._core.run_in(np.asarray(excitation, dtype=np.float64))
-        except ValueError as error:
-            raise DataError(str(error)) from None
+            raise DataError(
+                where="run_in",
+                expected="a stream before its first step",
+                got="one after",
+                hint=hint,
+            )
+        self._core.run_in(np.asarray(excitation, dtype=np.float64))
 
     def step(
         self, excitation: ArrayLike, mtu_length: ArrayLike, moment_arm: ArrayLike
@@ -203,10 +207,7 @@ class Stream:
         DataError
             If a shape is wrong or a number not finite; the stream stays where it was.
         """
-        try:
-            return StreamStep(*self._step(excitation, mtu_length, moment_arm))
-        except ValueError as error:
-            raise DataError(str(error)) from None
+        return StreamStep(*self._step(excitation, mtu_length, moment_arm))
 
     def set_subject(self, subject: Subject) -> None:
         """Go on with other parameters, such as those of a re-fit; activation and fibres stay.
@@ -230,7 +231,9 @@ class Stream:
         ):
             if not same:
                 hint = "make another stream"
-                raise DataError(wording("set_subject", f"the same {what}", "others", hint))
+                raise DataError(
+                    where="set_subject", expected=f"the same {what}", got="others", hint=hint
+                )
         self._check_delays(subject)
         self._core.set_parameters(subject.parameters())
         self._subject = subject
@@ -243,12 +246,10 @@ class Stream:
         for mtu in subject.mtus:
             if not 0.0 <= mtu.em_delay <= self.longest_delay:
                 raise DataError(
-                    wording(
-                        f"emDelay of {mtu.name}",
-                        f"0 to {self.longest_delay:g} s",
-                        f"{mtu.em_delay:g} s",
-                        "make the stream with a greater longest_delay",
-                    )
+                    where=f"emDelay of {mtu.name}",
+                    expected=f"0 to {self.longest_delay:g} s",
+                    got=f"{mtu.em_delay:g} s",
+                    hint="make the stream with a greater longest_delay",
                 )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import check_whole
 from ceinms_torch.model.subject import Subject
@@ -13,7 +13,8 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import trial_batch
 from ceinms_torch.simulation.curves import tensor_curves
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.simulate import check_names, engine_tendon
+from ceinms_torch.simulation.simulate import engine_tendon
+from ceinms_torch.simulation.trial_input import check_names
 
 if TYPE_CHECKING:
     import torch
@@ -42,8 +43,8 @@ def simulate_tensors(
         The data, read with this subject. In a loop make the batch once, by `trial_batch`: the
         fused engine keeps its memory in it from call to call. Its device is where the tensor engine
         computes, and where all tensors given and returned are; the fused engine needs the CPU.
-    parameters : Tensor (12, n_mtu), optional
-        Rows in the order of `PARAMETER_KINDS`, SI units, float64; those of the subject.
+    parameters : Tensor (n_kind, n_mtu), optional
+        Rows as `parameter_row` says, SI units, float64; those of the subject.
     excitation : Tensor (n_row, n_mtu, n_trial), optional
         In place of the batch's, at the same instants, float64.
     tendon : {"rosenbrockElastic", "equilibriumElastic", "stiff"} or Tendon
@@ -80,11 +81,13 @@ def simulate_tensors(
 
         batch = ct.trial_batch(trials)
         start = torch.from_numpy(subject.parameters())
-        strength = start[8].clone().requires_grad_()
+        row = ct.parameter_row("strengthCoefficient")
+        strength = start[row].clone().requires_grad_()
         optimiser = torch.optim.Adam([strength], lr=0.01)
         for _ in range(100):
             optimiser.zero_grad()
-            parameters = torch.cat([start[:8], strength[None], start[9:]])
+            parameters = start.clone()
+            parameters[row] = strength
             moment = ct.simulate_tensors(subject, batch, parameters).joint_moment
             loss = (moment[:, 0] - target)[batch.is_valid].square().mean()
             loss.backward()
@@ -98,7 +101,7 @@ def simulate_tensors(
     if isinstance(trials, _torch.TrialBatch):
         batch = trials
     elif not trials:
-        raise DataError(wording("trials", "at least one trial", "none"))
+        raise DataError(where="trials", expected="at least one trial", got="none")
     else:
         for trial in trials:
             check_names(subject, trial)
@@ -113,7 +116,7 @@ def simulate_tensors(
     if engine == "tensor":
         return _torch.simulate(curves, parameters, batch, tendon=name, filter_start=filter_start)
     if engine != "fused":
-        raise OptionError(wording("engine", "fused or tensor", repr(engine)))
+        raise OptionError(where="engine", expected="fused or tensor", got=repr(engine))
     return _torch.simulate_fused(
         curves, parameters, batch, tendon=name, filter_start=filter_start, threads=threads
     )

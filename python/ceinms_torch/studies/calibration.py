@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
+from ceinms_torch.io.plain import revived
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.studies.calibration_cells import CalibrationCell, compute_cell
@@ -39,7 +39,7 @@ class CalibrationOptions:
         Of `METHODS`; the usual ones if empty.
     seeds : tuple of int
         Repetitions.
-    starts : int
+    lm_starts : int
         Levenberg-Marquardt is also run with so many starts; 1 for no such runs.
     full : bool
         Whether the annealing gets the budget of its file, rather than `CAPPED_EVALUATIONS`.
@@ -49,18 +49,18 @@ class CalibrationOptions:
         Folds over trials; None to leave out one trial at a time.
     conditions : str or None
         Pattern of conditions, see `conditions_of`.
-    processes : int
+    jobs : int
         Processes side by side; results other than times do not depend on it.
     """
 
     methods: tuple[str, ...] = ()
     seeds: tuple[int, ...] = tuple(range(10))
-    starts: int = 32
+    lm_starts: int = 32
     full: bool = False
     validation: bool = True
     folds: int | None = None
     conditions: str | None = None
-    processes: int = 1
+    jobs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,30 +108,6 @@ class CalibrationStudy:
         """Return the parts of one kind."""
         return [part for part in self.parts if part.kind == kind]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what a result file holds."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> CalibrationStudy:
-        """Return the study that a result file holds."""
-        parts = []
-        for one in data["parts"]:
-            # What a comparison holds beside its runs is that of the whole study.
-            runs = {"runs": [one["control"], one["run"]]}
-            control, run = Comparison.from_dict({**data["comparison"], **runs}).runs
-            fold = Fold(
-                name=one["fold"]["name"],
-                own=tuple(one["fold"]["own"]),
-                unseen=tuple(one["fold"]["unseen"]),
-            )
-            parts.append(Part(**{**one, "fold": fold, "control": control, "run": run}))
-        return cls(
-            comparison=Comparison.from_dict(data["comparison"]),
-            parts=tuple(parts),
-            max_evaluations=data["max_evaluations"],
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
@@ -157,13 +133,13 @@ def plan_study(
     folder : CalibrationFolder
         What the setup file points at.
     tests : mapping of str to Trial
-        Unseen trials by name.
+        Test trials by name.
     options : CalibrationOptions
         What to do.
     setup : Path
         The setup file, for processes of their own.
     files : sequence of Path
-        ``inputData.xml`` of the unseen trials.
+        ``inputData.xml`` of the test trials.
 
     Returns
     -------
@@ -177,8 +153,8 @@ def plan_study(
         If a method, a number of folds or a pattern of conditions is impossible.
     """
     check_trial_names([*folder.trials, *tests.values()])
-    own = tuple(trial.name for trial in folder.trials)
-    pool = (*own, *tests)
+    known = tuple(trial.name for trial in folder.trials)
+    pool = (*known, *tests)
     methods = options.methods or tuple(usual_methods(folder.plan))
     budget = annealing_budget(folder, options)
 
@@ -186,8 +162,8 @@ def plan_study(
         cell = CalibrationCell(
             setup=setup,
             tests=tuple(files),
-            own=fold.own,
-            unseen=fold.unseen,
+            calibration=fold.calibration,
+            test=fold.test,
             candidate=one,
             # Only an annealing has a budget, and others are the same calibration whatever it is.
             max_evaluations=cap if one.method == "annealing" else None,
@@ -195,10 +171,10 @@ def plan_study(
         return Planned(kind=kind, fold=fold, cell=cell)
 
     candidates = candidates_of(folder.plan, methods, seeds=options.seeds)
-    if options.starts > 1:
+    if options.lm_starts > 1:
         several = [one for one in candidates if one.method == "lm"]
-        candidates += [dataclasses.replace(one, starts=options.starts) for one in several]
-    whole = Fold(name="all", own=own, unseen=tuple(tests))
+        candidates += [dataclasses.replace(one, starts=options.lm_starts) for one in several]
+    whole = Fold(name="all", calibration=known, test=tuple(tests))
     plan = [planned(SEEDS, whole, one) for one in candidates]
     if not options.validation:
         return plan
@@ -217,8 +193,8 @@ def plan_study(
             and one.starts == 1
             and (one.method != "annealing" or seed == options.seeds[0])
         ]
-        for n_own in _spread_counts(len(pool)):
-            fold = Fold(name=f"{n_own}", own=pool[:n_own], unseen=())
+        for n in _spread_counts(len(pool)):
+            fold = Fold(name=f"{n}", calibration=pool[:n], test=())
             # A budget of one evaluation would be spent before the first temperature.
             plan += [planned(COST, fold, one, cap=2) for one in measured]
     return plan
@@ -234,7 +210,9 @@ def _validator(candidates: Sequence[Candidate]) -> Candidate:
     gradient = [one for one in candidates if one.method != "annealing"]
     if not gradient:
         hint = "Add lm, or leave validation out"
-        raise OptionError(wording("validation", "a method with gradients", "annealing", hint))
+        raise OptionError(
+            where="validation", expected="a method with gradients", got="annealing", hint=hint
+        )
     return next((one for one in gradient if one.method == "lm"), gradient[-1])
 
 
@@ -252,9 +230,9 @@ def study_calibration(
     inputs: Mapping[str, str],
     *,
     max_evaluations: int | None,
-    processes: int,
+    jobs: int,
     progress: Progress,
-) -> CalibrationStudy | None:
+) -> CalibrationStudy:
     """Run every calibration of a plan, or read it from an earlier run that was interrupted.
 
     Parameters
@@ -267,27 +245,32 @@ def study_calibration(
         Hashes of all input files.
     max_evaluations : int or None
         See `CalibrationStudy`.
-    processes : int
+    jobs : int
         Processes side by side.
     progress : callable
         Called with the number of calibrations that are done, and the name of the last one.
 
     Returns
     -------
-    CalibrationStudy or None
-        After Ctrl-C incomplete, with what is complete; None if nothing is.
+    CalibrationStudy
+        After Ctrl-C incomplete, with what is complete.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If nothing is.
     """
     is_complete = True
-    with CellRunner(compute_cell, directory, inputs, processes, progress) as run:
+    with CellRunner(compute_cell, directory, inputs, jobs, progress) as run:
         try:
             run.all([one.cell for one in plan])
         except KeyboardInterrupt:
             is_complete = False
-    found = {cell: Comparison.from_dict(result) for cell, result in run.known.items()}
+    found = {cell: revived(Comparison, result) for cell, result in run.known.items()}
     done = [(one, found[one.cell]) for one in plan if one.cell in found]
     main = [comparison for one, comparison in done if one.kind == SEEDS]
     if not main:
-        return None
+        raise KeyboardInterrupt
     controls = [run for run in main[0].runs if run.candidate.method == CONTROL]
     runs = [run for comparison in main for run in comparison.runs[len(controls) :]]
     return CalibrationStudy(

@@ -18,7 +18,7 @@ from ceinms_torch.studies.compare import compare
 from ceinms_torch.studies.comparison import Candidate
 
 # A file of an earlier version of this study has another one.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class CalibrationCell:
         The calibration setup file.
     tests : tuple of Path
         ``inputData.xml`` of the trials that it does not name.
-    own, unseen : tuple of str
+    calibration, test : tuple of str
         Trials to calibrate on, and to judge on, by name.
     candidate : Candidate
         How it is calibrated.
@@ -41,8 +41,8 @@ class CalibrationCell:
 
     setup: Path
     tests: tuple[Path, ...]
-    own: tuple[str, ...]
-    unseen: tuple[str, ...]
+    calibration: tuple[str, ...]
+    test: tuple[str, ...]
     candidate: Candidate
     max_evaluations: int | None
 
@@ -62,14 +62,14 @@ class CalibrationCell:
         """
         key = {**asdict(self), "setup": "", "tests": len(self.tests), "format": _FORMAT}
         one = self.candidate
-        name = f"{one.method}_{one.starts}_seed{one.seed}_{len(self.own):02d}trials"
+        name = f"{one.method}_{one.starts}_seed{one.seed}_{len(self.calibration):02d}trials"
         return cell_file(directory, name, key, inputs)
 
     @property
     def label(self) -> str:
         """What it is, for a progress bar."""
-        n_own = len(self.own)
-        trials = f"{n_own} trial{'s' if n_own > 1 else ''}"
+        n_trial = len(self.calibration)
+        trials = f"{n_trial} trial{'s' if n_trial > 1 else ''}"
         return f"{self.candidate.label}, seed {self.candidate.seed}, {trials}"
 
 
@@ -97,14 +97,14 @@ def compute_cell(cell: CalibrationCell, file: Path) -> dict[str, Any]:
         # What is doubtful in the input has been said when the study began.
         warnings.simplefilter("ignore", CeinmsTorchWarning)
         folder, trials = _inputs(cell.setup, cell.tests)
-        part = dataclasses.replace(folder, trials=tuple(trials[name] for name in cell.own))
-        tests = {name: trials[name] for name in cell.unseen}
+        part = dataclasses.replace(folder, trials=tuple(trials[name] for name in cell.calibration))
+        tests = {name: trials[name] for name in cell.test}
         comparison = compare(
             part, [cell.candidate], tests=tests, max_evaluations=cell.max_evaluations
         )
     if not comparison.is_complete:
         raise KeyboardInterrupt
-    return write_cell(file, comparison.to_dict())
+    return write_cell(file, comparison)
 
 
 @lru_cache(maxsize=1)

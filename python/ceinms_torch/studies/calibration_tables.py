@@ -17,14 +17,14 @@ from ceinms_torch.studies.calibration import (
 )
 from ceinms_torch.studies.compare_tables import (
     calibrated,
+    fit_of_calibration,
+    fit_of_tests,
     notes_of,
     objectives_table,
-    own,
     parameters_table,
     r2,
     rmse,
     statistics_table,
-    unseen,
 )
 from ceinms_torch.studies.comparison import Run
 from ceinms_torch.studies.result_file import Cell, Table, mean_and_spread
@@ -82,7 +82,7 @@ def _summary(study: CalibrationStudy) -> Table:
             figures = [
                 mean_and_spread([mean_of(fits(run), figure, (dof,)) for run in runs], digits=4)
                 for figure in (rmse, r2)
-                for fits in (own, unseen)
+                for fits in (fit_of_calibration, fit_of_tests)
             ]
             is_first = i == 0 and runs[0].objective is not None
             cost = mean_and_spread([run.seconds for run in runs]) if is_first else None
@@ -93,10 +93,10 @@ def _summary(study: CalibrationStudy) -> Table:
         columns=(
             "method",
             "DOF",
-            "RMSE own [N m]",
-            "RMSE unseen [N m]",
-            "R² own [-]",
-            "R² unseen [-]",
+            "RMSE calibration [N m]",
+            "RMSE test [N m]",
+            "R² calibration [-]",
+            "R² test [-]",
             "time [s]",
             "SD of parameters [ranges]",
         ),
@@ -167,8 +167,8 @@ def _validation(study: CalibrationStudy) -> Table:
         parts = study.of_kind(kind)
         figures = [_errors(part, dofs) for part in parts]
         for i, (part, values) in enumerate(zip(parts, figures, strict=True)):
-            n_unseen = len(part.fold.unseen)
-            rows.append((words if i == 0 else "", part.fold.name, n_unseen, *values))
+            n_test = len(part.fold.test)
+            rows.append((words if i == 0 else "", part.fold.name, n_test, *values))
         if parts:
             rows.append(("", "mean", None, *(float(one) for one in np.mean(figures, axis=0))))
     return Table(
@@ -209,7 +209,7 @@ def learning_curve(study: CalibrationStudy) -> dict[int, list[Part]]:
     """
     curve: dict[int, list[Part]] = {}
     for part in study.of_kind(DRAWN):
-        curve.setdefault(len(part.fold.own), []).append(part)
+        curve.setdefault(len(part.fold.calibration), []).append(part)
     return dict(sorted(curve.items()))
 
 
@@ -243,7 +243,7 @@ def _learning(study: CalibrationStudy) -> Table:
     dofs = study.comparison.dofs
     return Table(
         title="How many trials are enough, mean ± SD over draws",
-        columns=("trials", "draws", "RMSE own [N m]", "RMSE unseen [N m]", "R² unseen [-]"),
+        columns=("trials", "draws", "RMSE calibration [N m]", "RMSE test [N m]", "R² test [-]"),
         rows=tuple(
             (
                 n,
@@ -273,8 +273,8 @@ def cost_curves(study: CalibrationStudy) -> dict[str, dict[int, float]]:
     curves: dict[str, dict[int, float]] = {}
     for part in study.of_kind(COST):
         curve = curves.setdefault(part.run.candidate.label, {})
-        n_own = len(part.fold.own)
-        curve[n_own] = min(curve.get(n_own, np.inf), part.run.seconds / part.iterations)
+        n_trial = len(part.fold.calibration)
+        curve[n_trial] = min(curve.get(n_trial, np.inf), part.run.seconds / part.iterations)
     return curves
 
 
@@ -317,7 +317,7 @@ def all_notes(study: CalibrationStudy) -> tuple[str, ...]:
         notes.append(f"Validation and learning curve: {label}, over all trials named.")
     conditions = [part.fold for part in study.of_kind(CONDITION)]
     if conditions:
-        listed = "; ".join(f"{fold.name}: {', '.join(fold.unseen)}" for fold in conditions)
+        listed = "; ".join(f"{fold.name}: {', '.join(fold.test)}" for fold in conditions)
         notes.append(f"Conditions: {listed}.")
     elif validating is not None:
         notes.append("Conditions: only one, so none was left out.")
@@ -337,7 +337,7 @@ def all_notes(study: CalibrationStudy) -> tuple[str, ...]:
 
 
 def _against_annealing(study: CalibrationStudy) -> list[str]:
-    """Say of every method on which DOFs its unseen RMSE is not above that of the annealing."""
+    """Say of every method how its RMSE on test trials differs from that of the annealing."""
     groups = calibrated(study.comparison)
     legacy = groups.pop("annealing", None)
     if legacy is None or not legacy[0].test_fit:
@@ -350,5 +350,5 @@ def _against_annealing(study: CalibrationStudy) -> list[str]:
     for name, runs in groups.items():
         differences = {dof: error(runs, dof) - error(legacy, dof) for dof in study.comparison.dofs}
         listed = ", ".join(f"{dof} {value:+.2f}" for dof, value in differences.items())
-        sentences.append(f"Unseen RMSE of {name} minus the annealing's [N m]: {listed}.")
+        sentences.append(f"RMSE on test trials of {name} minus the annealing's [N m]: {listed}.")
     return sentences

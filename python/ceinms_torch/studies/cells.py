@@ -11,8 +11,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from ceinms_torch.io.log import log
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.studies.result_file import plain
+from ceinms_torch.io.plain import plain
 
 # What a cell that is done tells: how many are, and its name.
 Progress = Callable[[int, str], None]
@@ -63,14 +64,14 @@ def cell_file(
     return directory / "cells" / f"{name}_{digest}.json"
 
 
-def write_cell(file: Path, result: Mapping[str, Any]) -> dict[str, Any]:
+def write_cell(file: Path, result: object) -> dict[str, Any]:
     """Keep what a calibration found, and return it as `read_cell` will.
 
     Parameters
     ----------
     file : Path
         Where.
-    result : mapping
+    result : object
         What it found, for `plain`.
 
     Returns
@@ -118,7 +119,7 @@ class CellRunner(Generic[C]):
         Folder of the study.
     inputs : mapping of str to str
         Hashes of all input files.
-    processes : int
+    jobs : int
         Processes side by side; results do not depend on it.
     progress : callable
         Called with the number of cells that are done, and the label of the last one.
@@ -134,7 +135,7 @@ class CellRunner(Generic[C]):
         compute: Callable[[C, Path], dict[str, Any]],
         directory: Path,
         inputs: Mapping[str, str],
-        processes: int,
+        jobs: int,
         progress: Progress,
     ) -> None:
         self.known: dict[C, dict[str, Any]] = {}
@@ -144,12 +145,10 @@ class CellRunner(Generic[C]):
         self._progress = progress
         self._n_done = 0
         self._pool: ProcessPoolExecutor | None = None
-        if processes > 1:
+        if jobs > 1:
             # Not a fork: this process may have threads.
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(
-                processes, mp_context=context, initializer=_begin_process
-            )
+            self._pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_process)
 
     def __enter__(self) -> CellRunner[C]:
         """Begin."""
@@ -195,4 +194,5 @@ class CellRunner(Generic[C]):
     def _done(self, cell: C, result: dict[str, Any]) -> None:
         self.known[cell] = result
         self._n_done += 1
+        log("info", "calibration %d of the study: %s", self._n_done, cell.label)
         self._progress(self._n_done, cell.label)

@@ -9,25 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.calibration.annealing import simulate_result
-from ceinms_torch.calibration.calibrate import build_problem, calibrate
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
+from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
-from ceinms_torch.errors import OptionError, did_you_mean, wording
+from ceinms_torch.errors import OptionError
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
+from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind, check_choice
 from ceinms_torch.model.options import Optimiser
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.results.write import OBJECTIVE_UNITS
 from ceinms_torch.simulation.fit import moment_fit
-from ceinms_torch.simulation.simulate import simulate
+from ceinms_torch.simulation.simulate import engine_tendon, simulate
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
 
-# What --tendons calls a tendon, and its XML names for the annealing and for gradients.
+# What candidates call a tendon, and its XML names for the annealing and for gradients.
 TENDONS: dict[str, tuple[TendonKind, TendonKind]] = {
     "stiff": ("stiff", "stiff"),
     "elastic": ("equilibriumElastic", "rosenbrockElastic"),
@@ -67,7 +66,7 @@ def candidates_of(
     methods : sequence of str
         Of `METHODS`.
     tendons : sequence of str
-        Of `TENDONS`.
+        By their XML names, as `engine_tendon` takes them.
     seeds : sequence of int
         Every method and tendon is run with each of them; without any, once.
 
@@ -81,11 +80,13 @@ def candidates_of(
         If a method or tendon does not exist or is named twice, there is no method, or the plan has
         no settings for its annealing.
     """
-    chosen = tuple(tendons) or ("stiff" if plan.tendon.kind == "stiff" else "elastic",)
-    _check_names("methods", methods, tuple(METHODS))
-    _check_names("tendons", chosen, tuple(TENDONS))
-    _check_differ("seeds", seeds)
+    chosen = [_common_name(tendon) for tendon in tendons or [plan.tendon.kind]]
+    if not methods:
+        raise OptionError(where="methods", expected="at least one", got="none")
+    for name, values in {"methods": methods, "tendons": chosen, "seeds": seeds}.items():
+        _check_differ(name, values)
     for method in methods:
+        check_choice("methods", method, METHODS)
         choose_method(plan, method)
     return [
         Candidate(method=method, tendon=tendon, seed=seed)
@@ -95,19 +96,14 @@ def candidates_of(
     ]
 
 
-def _check_names(option: str, names: Sequence[str], known: tuple[str, ...]) -> None:
-    for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise OptionError(wording(option, f"some of {', '.join(known)}", repr(name), hint))
-    if not names:
-        raise OptionError(wording(option, "at least one", "none"))
-    _check_differ(option, names)
+def _common_name(tendon: str) -> str:
+    """Return what candidates call a tendon, a key of `TENDONS`."""
+    return "stiff" if engine_tendon(tendon) == "stiff" else "elastic"
 
 
 def _check_differ(option: str, values: Sequence[object]) -> None:
     if len(set(values)) < len(values):
-        raise OptionError(wording(option, "different ones", ", ".join(map(str, values))))
+        raise OptionError(where=option, expected="different ones", got=", ".join(map(str, values)))
 
 
 def compare(
@@ -128,7 +124,7 @@ def compare(
     candidates : sequence of Candidate
         What to run, see `candidates_of`.
     tests : mapping of str to Trial, optional
-        Unseen trials by name, with measured moments.
+        Test trials by name, with measured moments.
     max_evaluations : int, optional
         Instead of the annealing's maxNoEval: no temperature begins after so many evaluations.
     threads : int
@@ -143,8 +139,7 @@ def compare(
         With a control for every tendon, the subject as it came.
     """
     tests = tests or {}
-    common = "stiff" if folder.plan.tendon.kind == "stiff" else "elastic"
-    judge = _Judge(folder, TENDONS[common][1], tests)
+    judge = _Judge(folder, TENDONS[_common_name(folder.plan.tendon.kind)][1], tests)
     tendons = dict.fromkeys(candidate.tendon for candidate in candidates)
     runs = [judge.control(Candidate(method=CONTROL, tendon=name)) for name in tendons]
     is_complete = True
@@ -152,9 +147,8 @@ def compare(
         for number, candidate in enumerate(candidates):
             plan = _plan_of(folder.plan, candidate)
             result = calibrate(
-                folder.subject,
-                folder.trials,
-                plan,
+                folder,
+                plan=plan,
                 options=_options_of(plan, candidate, max_evaluations),
                 threads=threads,
                 callback=None if progress is None else partial(progress, candidate, number),
@@ -163,7 +157,7 @@ def compare(
             if result.status == "interrupted":
                 is_complete = False
                 break
-            runs.append(judge.run(candidate, result, plan))
+            runs.append(judge.run(candidate, result))
     except KeyboardInterrupt:
         is_complete = False
     return Comparison(
@@ -171,7 +165,7 @@ def compare(
         dofs=judge.dofs,
         parameters=tuple((one.kind, one.mtu_names) for one in judge.components),
         yardstick=judge.yardstick,
-        unit=OBJECTIVE_UNITS[folder.plan.steps[-1].objective.normalisation],
+        unit=folder.plan.steps[-1].objective.unit,
         is_complete=is_complete,
     )
 
@@ -186,7 +180,7 @@ def _plan_of(plan: CalibrationPlan, candidate: Candidate) -> CalibrationPlan:
 def _options_of(
     plan: CalibrationPlan, candidate: Candidate, max_evaluations: int | None
 ) -> Optimiser | SimulatedAnnealing:
-    _, options = choose_method(plan, candidate.method)
+    options = choose_method(plan, candidate.method)
     if isinstance(options, SimulatedAnnealing):
         if candidate.seed is not None:
             options = dataclasses.replace(options, variant="modern")
@@ -248,7 +242,7 @@ class _Judge:
             parameters=self._normalised(subject),
         )
 
-    def run(self, candidate: Candidate, result: CalibrationResult, plan: CalibrationPlan) -> Run:
+    def run(self, candidate: Candidate, result: CalibrationResult) -> Run:
         """Return a calibration, judged."""
         return Run(
             candidate=candidate,
@@ -258,12 +252,11 @@ class _Judge:
             seconds=result.seconds,
             evaluations=result.evaluations,
             status=result.status,
-            history=_history(result),
+            history=tuple(
+                (one.evaluations, one.seconds, one.objective) for one in result.through_steps()
+            ),
             fit=result.fit,
-            test_fit={
-                name: moment_fit(trial, simulate_result(result, plan, trial))
-                for name, trial in self._tests.items()
-            },
+            test_fit=result.with_tests(self._tests.values()).test_fit,
             parameters=self._normalised(result.subject),
         )
 
@@ -273,8 +266,8 @@ class _Judge:
         problem = build_problem(
             subject, self._folder.trials, self._step, space, tendon=self._tendon
         )
-        point, _ = problem.gradient(np.zeros(0))
-        return point.objective
+        evaluation, _ = problem.gradient(np.zeros(0))
+        return evaluation.objective
 
     def _normalised(self, subject: Subject) -> tuple[float, ...]:
         """Return where every parameter is within its range, 0 to 1."""
@@ -282,21 +275,6 @@ class _Judge:
         for one in self.components:
             mtu = subject.mtus[subject.mtu_index(one.mtu_names[0])]
             width = one.upper - one.lower
-            value = getattr(mtu, PARAMETER_ATTRIBUTES[one.kind])
+            value = getattr(mtu, PARAMETERS[one.kind].attribute)
             shares.append((value - one.lower) / width if width > 0.0 else 0.0)
         return tuple(shares)
-
-
-def _history(result: CalibrationResult) -> tuple[tuple[int, float, float], ...]:
-    """Return evaluations, seconds and objective, going on from step to step."""
-    points = []
-    evaluations, seconds = 0, 0.0
-    for number, step in enumerate(result.steps):
-        points += [
-            (evaluations + item.evaluations, seconds + item.seconds, item.objective)
-            for item in result.history
-            if item.step == number
-        ]
-        evaluations += step.evaluations
-        seconds += step.seconds
-    return tuple(points)

@@ -54,7 +54,7 @@ def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tupl
     notes = [
         f"Tendons: {', '.join(models)}.",
         f"Common objective: {comparison.yardstick}, whatever the method itself minimised.",
-        "RMSE and R² (1 − SSE/SST) are means over trials, own or unseen, each method in its model.",
+        "RMSE and R² (1 − SSE/SST) are means over trials, each method in its model.",
     ]
     if any(run.candidate.method == "annealing" for run in comparison.runs):
         notes.append(
@@ -129,7 +129,7 @@ def _accuracy(comparison: Comparison) -> Table:
         for i, dof in enumerate(comparison.dofs):
             figures = [
                 float(np.mean(by_trial(runs, fits, dof, figure))) if fits(runs[0]) else None
-                for fits in (own, unseen)
+                for fits in (fit_of_calibration, fit_of_tests)
                 for figure in (rmse, r2)
             ]
             rows.append((name if i == 0 else "", dof, *figures))
@@ -138,22 +138,22 @@ def _accuracy(comparison: Comparison) -> Table:
         columns=(
             "method",
             "DOF",
-            "RMSE own [N m]",
-            "R² own [-]",
-            "RMSE unseen [N m]",
-            "R² unseen [-]",
+            "RMSE calibration [N m]",
+            "R² calibration [-]",
+            "RMSE test [N m]",
+            "R² test [-]",
         ),
         rows=tuple(rows),
     )
 
 
-def own(run: Run) -> Fit:
+def fit_of_calibration(run: Run) -> Fit:
     """Return the fit of the calibration trials."""
     return run.fit
 
 
-def unseen(run: Run) -> Fit:
-    """Return the fit of unseen trials."""
+def fit_of_tests(run: Run) -> Fit:
+    """Return the fit of the test trials."""
     return run.test_fit
 
 
@@ -178,7 +178,7 @@ def by_trial(
 def statistics_table(comparison: Comparison) -> Table:
     """Return whether methods differ from the first one, over trials."""
     (reference, runs), *others = calibrated(comparison).items()
-    fits = unseen if runs[0].test_fit else own
+    fits = fit_of_tests if runs[0].test_fit else fit_of_calibration
     rows: list[tuple[Cell, ...]] = []
     for name, other in others:
         for i, dof in enumerate(comparison.dofs):
@@ -188,7 +188,7 @@ def statistics_table(comparison: Comparison) -> Table:
             ]
             words = [cell for test in tests for cell in _outcome(test)]
             rows.append((name if i == 0 else "", dof, len(fits(runs[0])), *words))
-    which = "unseen" if fits is unseen else "own"
+    which = "test" if fits is fit_of_tests else "calibration"
     return Table(
         title=f"Against {reference}, {which} trials",
         columns=("method", "DOF", "trials", "RMSE", "p [-]", "R²", "p [-]"),

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ceinms_torch.calibration.calibrate import calibrate
 from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.results.write import fit_dict
 from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
 from ceinms_torch.simulation.simulate import simulate
+from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.studies.cells import cell_file, write_cell
 from ceinms_torch.synergies.electrodes import (
     normalised_parameters,
@@ -31,7 +32,7 @@ from ceinms_torch.synergies.electrodes import (
     trial_with_electrodes,
     with_electrodes,
 )
-from ceinms_torch.synergies.hybrid import calibrate_hybrid
+from ceinms_torch.synergies.result import HybridResult
 from ceinms_torch.synergies.synthesise import synthesise_excitations
 
 EMG_DRIVEN = "EMG-driven"
@@ -51,14 +52,14 @@ class Cell:
     setup : Path
         The calibration setup file.
     tests : tuple of Path
-        ``inputData.xml`` of unseen trials.
+        ``inputData.xml`` of test trials.
     kept : tuple of str
         The electrodes that are left, sorted.
     method : {"EMG-driven", "synergy-hybrid"}
         How it is calibrated.
     seed, starts : int
         Seed of the starts, and how many there are; the best is kept.
-    n_synergy : int
+    n_synergy : int or "auto"
         Most synergies; fewer where fewer electrodes are left.
     """
 
@@ -68,7 +69,7 @@ class Cell:
     method: str
     seed: int
     starts: int
-    n_synergy: int
+    n_synergy: int | Literal["auto"]
 
     def file(self, directory: Path, inputs: Mapping[str, str]) -> Path:
         """Return where the result of this calibration is kept.
@@ -84,7 +85,7 @@ class Cell:
         -------
         Path
         """
-        key = {**asdict(self), "setup": "", "tests": len(self.tests), "format": _FORMAT}
+        key = {**dataclasses.asdict(self), "setup": "", "tests": len(self.tests), "format": _FORMAT}
         name = f"{len(self.kept):02d}_{self.method}_seed{self.seed}"
         return cell_file(directory, name, key, inputs)
 
@@ -108,7 +109,7 @@ def compute_cell(cell: Cell, file: Path) -> dict[str, Any]:
     -------
     dict
         kept, method, seed; seconds, objective; n_synergy; fit of the calibration trials; test, the
-        fit of unseen trials by way of driving them; withheld, the errors of synthesised excitations
+        fit of test trials by way of driving them; withheld, the errors of synthesised excitations
         by trials and MTU; parameters, relative to their ranges, by kind and MTU.
     """
     with warnings.catch_warnings():
@@ -153,8 +154,8 @@ def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) 
         "seconds": result.seconds,
         "objective": result.objective,
         "n_synergy": None,
-        "fit": fit_dict(result.fit),
-        "test": {"recorded": fit_dict(fit)},
+        "fit": result.fit,
+        "test": {"recorded": fit},
         "withheld": {},
         "parameters": normalised_parameters(whole, folder.subject, folder.plan, COMPARED),
     }
@@ -168,26 +169,28 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
     """
     generator = with_electrodes(folder.generator, cell.kept)
     begin = _calibrate_recorded(cell, folder, generator)
-    hybrid = SynergyHybrid(n_synergy=min(cell.n_synergy, len(cell.kept)))
-    result = calibrate_hybrid(
+    most = cell.n_synergy
+    hybrid = SynergyHybrid(n_synergy=most if most == "auto" else min(most, len(cell.kept)))
+    result = calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],
-        folder.plan,
-        generator,
-        hybrid=hybrid,
+        dataclasses.replace(folder.plan, hybrid=hybrid),
+        generator=generator,
         starts=cell.starts,
         seed=cell.seed,
         begin_at=put_back(folder.subject, begin.subject),
     )
+    assert isinstance(result, HybridResult)  # noqa: S101  for mypy
     step = folder.plan.steps[-1]
     ways: dict[str, Fit] = {"synthesised": {}, "refined": {}}
-    driven = {"calibration": {name: one.trial for name, one in result.synergies.items()}}
+    driven = {"calibration": {name: one.excitations for name, one in result.synergies.items()}}
     for way, fits in ways.items():
         driven[way] = {}
         for name, trial in tests.items():
+            recorded = trial_with_electrodes(trial, generator)
             synergies = synthesise_excitations(
                 result.subject,
-                trial_with_electrodes(trial, generator),
+                recorded,
                 generator,
                 result.weightings,
                 refine=way == "refined",
@@ -196,8 +199,10 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
                 dofs=step.dofs,
                 tendon=folder.plan.tendon,
             )
-            driven[way][name] = synergies.trial
-            simulation = simulate(result.subject, synergies.trial, tendon=folder.plan.tendon)
+            driven[way][name] = synergies.excitations
+            simulation = simulate(
+                result.subject, synergies.drive(recorded), tendon=folder.plan.tendon
+            )
             fits[name] = moment_fit(trial, simulation)
     known = {trial.name: trial for trial in folder.trials} | tests
     withheld = _withheld(folder.generator, generator, result.synthesised)
@@ -205,8 +210,8 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
         "seconds": begin.seconds + result.seconds,
         "objective": result.objective,
         "n_synergy": result.n_synergy,
-        "fit": fit_dict(result.fit),
-        "test": {way: fit_dict(fits) for way, fits in ways.items()},
+        "fit": result.fit,
+        "test": ways,
         "withheld": {
             way: {mtu: _error(mtu, known, trials) for mtu in withheld}
             for way, trials in driven.items()
@@ -227,17 +232,17 @@ def _withheld(
     )
 
 
-def _error(mtu: str, known: Mapping[str, Trial], driven: Mapping[str, Trial]) -> dict[str, float]:
+def _error(
+    mtu: str, known: Mapping[str, Trial], driven: Mapping[str, TimeSeries]
+) -> dict[str, float]:
     """Return how far synthesised excitations of an MTU are from its recordings."""
     recorded, synthesised = [], []
-    for name, trial in driven.items():
-        column = trial.mtu_names.index(mtu)
+    for name, excitations in driven.items():
+        trial = known[name]
         # Rows before the first and after the last instant drive nothing.
-        inside = (trial.excitation_time >= trial.time[0]) & (
-            trial.excitation_time <= trial.time[-1]
-        )
-        recorded.append(known[name].excitation[inside, column])
-        synthesised.append(trial.excitation[inside, column])
+        inside = (excitations.time >= trial.time[0]) & (excitations.time <= trial.time[-1])
+        recorded.append(trial.excitation[inside, trial.mtu_names.index(mtu)])
+        synthesised.append(excitations[mtu][inside])
     if not recorded:
         return {}
     fit = MomentFit.of(np.concatenate(recorded), np.concatenate(synthesised))

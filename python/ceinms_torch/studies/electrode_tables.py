@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
 from ceinms_torch.studies.electrodes import ElectrodeStudy, mean_error, mean_of
 from ceinms_torch.studies.result_file import Cell as TableCell
@@ -17,7 +17,7 @@ from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 
 Quantity = Callable[[dict[str, Any]], float]
 
-# Ways to drive an unseen trial, and the method whose subject is driven.
+# Ways to drive a test trial, and the method whose subject is driven.
 WAYS = {
     "recorded": (EMG_DRIVEN, "EMG-driven"),
     "synthesised": (HYBRID, "synthesised"),
@@ -26,8 +26,8 @@ WAYS = {
 # Trials in which synthesised excitations are compared with withheld recordings.
 WITHHELD = {
     "calibration": "calibration trials",
-    "synthesised": "unseen",
-    "refined": "unseen, refined",
+    "synthesised": "test",
+    "refined": "test, refined",
 }
 
 
@@ -42,9 +42,9 @@ class Recommendation:
     electrodes : tuple of str
         The set.
     way : str
-        How unseen trials are driven with it, a key of `WAYS`.
+        How test trials are driven with it, a key of `WAYS`.
     rmse, all_rmse : float
-        Moment RMSE on unseen trials with it, and the least one with all electrodes [N m].
+        Moment RMSE on test trials with it, and the least one with all electrodes [N m].
     """
 
     margin: float
@@ -100,8 +100,8 @@ def r2(cell: dict[str, Any]) -> float:
     return mean_error(cell, "r2")
 
 
-def unseen(way: str, key: str = "rmse") -> Quantity:
-    """Return the function that tells how well unseen trials are predicted."""
+def on_tests(way: str, key: str = "rmse") -> Quantity:
+    """Return the function that tells how well test trials are predicted."""
     return lambda cell: mean_of(cell["test"].get(way, {}), key)
 
 
@@ -174,12 +174,12 @@ def difference(study: ElectrodeStudy, count: int, quantity: Quantity) -> GroupCo
 
 
 def recommend(study: ElectrodeStudy, margin: float) -> Recommendation:
-    """Return the smallest set of electrodes that predicts unseen trials nearly as well as all.
+    """Return the smallest set of electrodes that predicts test trials nearly as well as all.
 
     Parameters
     ----------
     study : ElectrodeStudy
-        The study, with unseen trials.
+        The study, with test trials.
     margin : float
         How much larger the moment RMSE may be than with all electrodes, as a share [-].
 
@@ -193,18 +193,17 @@ def recommend(study: ElectrodeStudy, margin: float) -> Recommendation:
     Raises
     ------
     OptionError
-        If the study has no unseen trials.
+        If the study has no test trials.
     """
     table = {
         (count, way): float(np.mean(values))
         for count in counts_of(study)
         for way, (method, _) in WAYS.items()
         if way != "refined"
-        if (values := values_of(study, count, method, unseen(way))) and np.isfinite(values).all()
+        if (values := values_of(study, count, method, on_tests(way))) and np.isfinite(values).all()
     }
     if not table:
-        hint = "Name trials that the calibration has not seen"
-        raise OptionError(wording("--recommend", "unseen trials, with --test", "none", hint))
+        raise OptionError(where="--recommend", expected="test trials, with --test", got="none")
     n_all = len(study.electrodes)
     best = min(error for (count, _), error in table.items() if count == n_all)
     enough = [(count, error, way) for (count, way), error in table.items()]
@@ -253,12 +252,12 @@ def tables_of(study: ElectrodeStudy) -> tuple[Table, ...]:
         _of_ways(study, f"{title}, mean ± SD over seeds", columns)
         for title, columns in (
             (
-                "moment RMSE of unseen trials [N m]",
-                [(label, method, unseen(way)) for label, method, way in drives],
+                "moment RMSE of test trials [N m]",
+                [(label, method, on_tests(way)) for label, method, way in drives],
             ),
             (
-                "R² of moments of unseen trials [-]",
-                [(label, method, unseen(way, "r2")) for label, method, way in drives],
+                "R² of moments of test trials [-]",
+                [(label, method, on_tests(way, "r2")) for label, method, way in drives],
             ),
             (
                 "synthesised excitations and withheld recordings, RMSE [-]",
@@ -344,7 +343,7 @@ def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, 
     if found is not None:
         notes.append(
             f"Enough: {len(found.electrodes)} of {len(study.electrodes)} electrodes "
-            f"({', '.join(found.electrodes)}), {WAYS[found.way][1]}: moment RMSE on unseen trials "
+            f"({', '.join(found.electrodes)}), {WAYS[found.way][1]}: moment RMSE on test trials "
             f"{found.rmse:.3g} N m, within {100.0 * found.margin:g} % of {found.all_rmse:.3g} N m "
             "with all. That is about moments: muscles can share them in other ways than recordings "
             "would say, see the correlations above."

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.studies.cells import CellRunner, Progress
 from ceinms_torch.studies.electrode_cells import (
@@ -34,17 +34,17 @@ class ElectrodeOptions:
         Repetitions.
     starts : int
         Starts of every calibration, the best is kept.
-    n_synergy : int
+    n_synergy : int or "auto"
         Most synergies; fewer where fewer electrodes are left.
-    processes : int
+    jobs : int
         Processes side by side; results do not depend on it.
     """
 
     counts: tuple[int, ...] | None = None
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     starts: int = 8
-    n_synergy: int = 4
-    processes: int = 1
+    n_synergy: int | Literal["auto"] = 4
+    jobs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,25 +67,6 @@ class ElectrodeStudy:
     ranking: tuple[tuple[str, float], ...]
     recorded: dict[int, tuple[str, ...]]
     cells: tuple[dict[str, Any], ...]
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> ElectrodeStudy:
-        """Return the study that a result file holds."""
-        return cls(
-            electrodes=tuple(data["electrodes"]),
-            ranking=tuple((name, rmse) for name, rmse in data["ranking"]),
-            recorded={int(count): tuple(names) for count, names in data["recorded"].items()},
-            cells=tuple(data["cells"]),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what a result file holds."""
-        return {
-            "electrodes": self.electrodes,
-            "ranking": self.ranking,
-            "recorded": self.recorded,
-            "cells": self.cells,
-        }
 
 
 def study_electrodes(
@@ -111,7 +92,7 @@ def study_electrodes(
     setup : Path
         The setup file, for processes of their own.
     tests : sequence of Path
-        ``inputData.xml`` of unseen trials.
+        ``inputData.xml`` of test trials.
     directory : Path
         Where finished calibrations are kept, and looked for.
     inputs : dict of str to str
@@ -155,7 +136,7 @@ def study_electrodes(
         for electrode in electrodes
     }
     first = [one for cells in dropped.values() for one in cells]
-    with CellRunner(compute_cell, directory, inputs, options.processes, progress) as run:
+    with CellRunner(compute_cell, directory, inputs, options.jobs, progress) as run:
         found = run.all(first)
         ranking = sorted(
             (
@@ -245,12 +226,14 @@ def _methods(
 ) -> dict[int, list[str]]:
     """Return how to calibrate at every count, largest first."""
     if n_electrode < 2:
-        raise DataError(wording("study of electrodes", "at least two electrodes", str(n_electrode)))
+        raise DataError(
+            where="study of electrodes", expected="at least two electrodes", got=str(n_electrode)
+        )
     counts = options.counts or tuple(range(1, n_electrode + 1))
     for count in counts:
         if not 1 <= count <= n_electrode:
             expected = f"numbers of electrodes from 1 to {n_electrode}"
-            raise OptionError(wording("counts", expected, str(count)))
+            raise OptionError(where="counts", expected=expected, got=str(count))
     # Where every MTU is recorded there is nothing to synthesise.
     is_complete = all(folder.generator.recorded(folder.subject.mtu_names))
     # The model with all electrodes is what all others are compared with.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,18 +19,18 @@ class Fold:
     ----------
     name : str
         What is held out.
-    own, unseen : tuple of str
+    calibration, test : tuple of str
         Trials to calibrate on, and to predict; together all, none in both.
     """
 
     name: str
-    own: tuple[str, ...]
-    unseen: tuple[str, ...]
+    calibration: tuple[str, ...]
+    test: tuple[str, ...]
 
 
-def _without(trials: Sequence[str], unseen: Sequence[str], name: str) -> Fold:
-    own = tuple(trial for trial in trials if trial not in unseen)
-    return Fold(name=name, own=own, unseen=tuple(unseen))
+def _without(trials: Sequence[str], test: Sequence[str], name: str) -> Fold:
+    calibration = tuple(trial for trial in trials if trial not in test)
+    return Fold(name=name, calibration=calibration, test=tuple(test))
 
 
 def trial_folds(trials: Sequence[str], n_fold: int | None = None, seed: int = 0) -> list[Fold]:
@@ -59,12 +59,14 @@ def trial_folds(trials: Sequence[str], n_fold: int | None = None, seed: int = 0)
     """
     if len(trials) < 2:
         hint = "Name more with --test, or leave validation out"
-        raise DataError(wording("validation", "at least two trials", str(len(trials)), hint))
+        raise DataError(
+            where="validation", expected="at least two trials", got=str(len(trials)), hint=hint
+        )
     if n_fold is None:
         return [_without(trials, (trial,), trial) for trial in trials]
     if not 2 <= n_fold <= len(trials):
         expected = f"2 to {len(trials)}, the number of trials"
-        raise OptionError(wording("folds", expected, str(n_fold)))
+        raise OptionError(where="folds", expected=expected, got=str(n_fold))
     order = np.random.default_rng(seed).permutation(len(trials))
     return [
         _without(trials, [trials[i] for i in sorted(part)], f"fold {number}")
@@ -100,7 +102,9 @@ def conditions_of(trials: Sequence[str], pattern: str | None = None) -> dict[str
         expression = None if pattern is None else re.compile(pattern)
     except re.error as error:
         expected = "a regular expression"
-        raise OptionError(wording("conditions", expected, repr(pattern), str(error))) from error
+        raise OptionError(
+            where="conditions", expected=expected, got=repr(pattern), hint=str(error)
+        ) from error
     for trial in trials:
         if expression is None:
             name = re.sub(r"(?<=.)([_-][^_-]*|\d+)$", "", trial)
@@ -109,7 +113,7 @@ def conditions_of(trials: Sequence[str], pattern: str | None = None) -> dict[str
             name = "" if match is None else match[1 if expression.groups else 0] or ""
             if not name:
                 expected = "a pattern with a match in the name of every trial"
-                raise OptionError(wording("conditions", expected, f"none in '{trial}'"))
+                raise OptionError(where="conditions", expected=expected, got=f"none in '{trial}'")
         conditions[name] = (*conditions.get(name, ()), trial)
     return conditions
 
@@ -136,7 +140,7 @@ def condition_folds(trials: Sequence[str], pattern: str | None = None) -> list[F
     if len(conditions) < 2:
         if pattern is not None:
             got = f"only '{next(iter(conditions))}'"
-            raise OptionError(wording("conditions", "at least two conditions", got))
+            raise OptionError(where="conditions", expected="at least two conditions", got=got)
         return []
     return [_without(trials, names, condition) for condition, names in conditions.items()]
 
@@ -158,9 +162,8 @@ def drawn_folds(trials: Sequence[str], seed: int) -> list[Fold]:
     """
     order = [trials[i] for i in np.random.default_rng(seed).permutation(len(trials))]
     folds = []
-    for n_own in range(1, len(order)):
-        # In their own order: the sum over trials would differ by rounding otherwise.
-        own = tuple(trial for trial in trials if trial in order[:n_own])
-        unseen = tuple(trial for trial in trials if trial not in own)
-        folds.append(Fold(name=f"{n_own}", own=own, unseen=unseen))
+    for n_trial in range(1, len(order)):
+        # In the order of all trials: the sum over trials would differ by rounding otherwise.
+        left_out = [trial for trial in trials if trial in order[n_trial:]]
+        folds.append(_without(trials, left_out, f"{n_trial}"))
     return folds

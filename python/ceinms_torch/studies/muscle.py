@@ -7,14 +7,15 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError
+from ceinms_torch.io.source import Source
 from ceinms_torch.model.subject import Curve, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.simulate import Simulation
@@ -59,6 +60,8 @@ class MuscleStudy:
     limits : list of dict
         By case and model: "case", "model", "lowest" and "highest" force over the maximum isometric
         force [-], "is_finite", "unsolved" steps or None where the model gave up.
+    sources : tuple of Source
+        The files that were read.
     """
 
     reference_force: float
@@ -66,15 +69,7 @@ class MuscleStudy:
     trials: list[dict[str, Any]]
     models: dict[str, dict[str, Any]]
     limits: list[dict[str, Any]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all fields, for `StudyResult`."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> MuscleStudy:
-        """Make a study from what `to_dict` returned."""
-        return cls(**{field.name: data[field.name] for field in dataclasses.fields(cls)})
+    sources: tuple[Source, ...] = field(default=(), compare=False)
 
 
 def study_muscle(
@@ -113,7 +108,7 @@ def study_muscle(
     DataError
         If there are too few recordings or two have the same name, or the subject has not one MTU.
     """
-    subject = _read_subject(subject_file)
+    subject, sources = _read_subject(subject_file)
     mtu = subject.mtus[0]
     rest = mtu.tendon_slack_length + mtu.optimal_fibre_length * math.cos(mtu.pennation_angle)
     recordings = [read_recording(file, rest + 1e-3 * offset) for file in files]
@@ -131,7 +126,7 @@ def study_muscle(
         fit = fit_muscle(subject, trials[-1], model)
         fitted = fit.subject.mtus[0]
         predicted[model] = [
-            run_muscle(fit.subject, trial, model)[0].mtu_force.values[:, 0] for trial in trials
+            run_muscle(fit.subject, trial, model)[0].mtu_force.array[:, 0] for trial in trials
         ]
         models[model] = {
             "parameters": {
@@ -153,26 +148,30 @@ def study_muscle(
         ],
         models=models,
         limits=limits,
+        sources=(*(recording.source for recording in recordings), *sources),
     )
 
 
-def _read_subject(path: str | os.PathLike[str] | None) -> Subject:
+def _read_subject(path: str | os.PathLike[str] | None) -> tuple[Subject, list[Source]]:
     if path is None:
-        return muscle_subject(rat_soleus())
+        return muscle_subject(rat_soleus()), []
     source = Subject.read(path)
     if len(source.mtus) != 1:
         hint = "keep the muscle that was recorded"
-        raise DataError(wording(os.fspath(path), "one MTU", f"{len(source.mtus)}", hint))
-    return muscle_subject(source.mtus[0], source)
+        raise DataError(where=Path(path), expected="one MTU", got=f"{len(source.mtus)}", hint=hint)
+    subject = muscle_subject(source.mtus[0], source)
+    return subject, [source.document.source] if source.document else []
 
 
 def _check_recordings(recordings: Sequence[MuscleRecording]) -> None:
     names = [recording.name for recording in recordings]
     if len(names) < 2:
         hint = "one is fitted, the others are predicted"
-        raise DataError(wording("recordings", "at least two", f"{len(names)}", hint))
+        raise DataError(where="recordings", expected="at least two", got=f"{len(names)}", hint=hint)
     if len(set(names)) < len(names):
-        raise DataError(wording("recordings", "files of different names", ", ".join(names)))
+        raise DataError(
+            where="recordings", expected="files of different names", got=", ".join(names)
+        )
 
 
 def _of_trial(
@@ -249,7 +248,7 @@ def _limit(subject: Subject, trial: Trial, model: str) -> dict[str, Any]:
         run, unsolved = run_muscle(subject, trial, model)
     except DataError:
         return {"lowest": None, "highest": None, "is_finite": False, "unsolved": None}
-    force = run.mtu_force.values[:, 0] / subject.mtus[0].max_isometric_force
+    force = run.mtu_force.array[:, 0] / subject.mtus[0].max_isometric_force
     finite = bool(np.isfinite(force).all())
     return {
         "lowest": float(force.min()) if finite else None,

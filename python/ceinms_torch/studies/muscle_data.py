@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import FileFormatError
+from ceinms_torch.io.source import Source, read_text
 
 FloatArray = NDArray[np.float64]
 
@@ -29,7 +31,7 @@ class MuscleRecording:
     ----------
     name : str
         Name of the file without its ending.
-    path : Path
+    source : Source
         The file.
     time : ndarray (n_row,)
         [s], strictly increasing.
@@ -42,7 +44,7 @@ class MuscleRecording:
     """
 
     name: str
-    path: Path
+    source: Source
     time: FloatArray
     length: FloatArray
     force: FloatArray
@@ -76,13 +78,13 @@ def read_recording(path: Path, zero_length: float) -> MuscleRecording:
         number, an activation is outside 0 to 1, an MTU length is not positive or times do not
         increase.
     """
-    header, rows = _read_rows(path)
+    header, rows, source = _read_rows(path)
     time = _column(path, header, rows, "time_s")
     force = _column(path, header, rows, "force_N")
     has_length, has_displacement = "length_m" in header, "displacement_mm" in header
     if has_length == has_displacement:
         raise FileFormatError(
-            path,
+            where=path,
             expected="a column length_m or displacement_mm",
             got="both" if has_length else f"columns {', '.join(header)}",
             hint="Names carry units: length_m in m, displacement_mm in mm",
@@ -98,33 +100,38 @@ def read_recording(path: Path, zero_length: float) -> MuscleRecording:
         outside = (activation < 0.0) | (activation > 1.0)
         _refuse_rows(path, activation, outside, "activations from 0 to 1")
     return MuscleRecording(
-        name=path.stem, path=path, time=time, length=length, force=force, activation=activation
+        name=path.stem, source=source, time=time, length=length, force=force, activation=activation
     )
 
 
-def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+def _read_rows(path: Path) -> tuple[list[str], list[list[str]], Source]:
+    text, source = read_text(path, "a CSV file")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FileFormatError(path, expected="a CSV file", got=str(error)) from error
+        cells = csv.reader(io.StringIO(text, newline=""))
+        lines = [row for row in cells if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise FileFormatError(where=path, expected="a CSV file", got=str(error)) from error
     header = [cell.strip() for cell in lines[0]] if lines else []
     rows = lines[1:]
     if len(rows) < FEWEST_ROWS:
         raise FileFormatError(
-            path, expected=f"a header and at least {FEWEST_ROWS} rows", got=f"{len(rows)} rows"
+            where=path,
+            expected=f"a header and at least {FEWEST_ROWS} rows",
+            got=f"{len(rows)} rows",
         )
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             got = f"{len(row)} in row {number}"
-            raise FileFormatError(path, expected=f"{len(header)} values in every row", got=got)
-    return header, rows
+            raise FileFormatError(
+                where=path, expected=f"{len(header)} values in every row", got=got
+            )
+    return header, rows, source
 
 
 def _column(path: Path, header: list[str], rows: list[list[str]], name: str) -> FloatArray:
     if header.count(name) != 1:
         raise FileFormatError(
-            path,
+            where=path,
             expected=f"one column {name}",
             got=f"{header.count(name)} among {', '.join(header)}",
             hint="The first row names the columns",
@@ -138,7 +145,9 @@ def _column(path: Path, header: list[str], rows: list[list[str]], name: str) -> 
             value = math.nan
         if not math.isfinite(value):
             raise FileFormatError(
-                path, expected=f"a finite number for {name} in row {number}", got=repr(row[place])
+                where=path,
+                expected=f"a finite number for {name} in row {number}",
+                got=repr(row[place]),
             )
         values.append(value)
     return np.array(values)
@@ -149,7 +158,7 @@ def _refuse_rows(
 ) -> None:
     if is_wrong.any():
         i = int(np.argmax(is_wrong))
-        raise FileFormatError(path, expected=expected, got=f"{values[i]:g} in row {i + 2}")
+        raise FileFormatError(where=path, expected=expected, got=f"{values[i]:g} in row {i + 2}")
 
 
 def full_activation(time: FloatArray) -> FloatArray:

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.calibration.calibrate import calibrate
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place
+from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import LevenbergMarquardt
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.model.trial_files import Sources
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import DAMPED_EQUILIBRIUM, Simulation, simulate
 from ceinms_torch.studies.muscle_curves import millard_curves
@@ -125,7 +126,9 @@ def muscle_trial(recording: MuscleRecording, subject: Subject) -> Trial:
     duration = float(recording.time[-1] - recording.time[0])
     n_step = math.floor(duration * RATE + 1e-6) + 1
     if n_step < 10:
-        raise DataError(wording(str(recording.path), "at least 0.01 s", f"{duration:g} s"))
+        raise DataError(
+            where=Place(recording.source.path), expected="at least 0.01 s", got=f"{duration:g} s"
+        )
     # The last row is one of the grid, so that nothing has to be extrapolated.
     grid = np.linspace(recording.time[0], recording.time[-1], n_step)
 
@@ -146,7 +149,7 @@ def muscle_trial(recording: MuscleRecording, subject: Subject) -> Trial:
         excitation_time=grid,
         excitation=activation,
         measured_moment=on_grid(recording.force),
-        files=(recording.path,),
+        sources=Sources(muscle_tendon_length=recording.source, torques=recording.source),
     )
 
 
@@ -228,7 +231,7 @@ def fit_muscle(subject: Subject, trial: Trial, model: str) -> MuscleFit:
         fit = _calibrated if model in (STIFF, ROSENBROCK) else _least_squares
         fitted = fit(subject, trial, model)
     start, end = (
-        [getattr(one.mtus[0], PARAMETER_ATTRIBUTES[kind]) for kind in RANGES]
+        [getattr(one.mtus[0], PARAMETERS[kind].attribute) for kind in RANGES]
         for one in (subject, fitted)
     )
     at_bound = tuple(
@@ -267,9 +270,10 @@ def scaled(subject: Subject, factors: FloatArray) -> Subject:
     Subject
     """
     mtu = subject.mtus[0]
+    names = (PARAMETERS[kind].attribute for kind in RANGES)
     values: dict[str, Any] = {
         name: float(getattr(mtu, name) * factor)
-        for name, factor in zip(map(PARAMETER_ATTRIBUTES.__getitem__, RANGES), factors, strict=True)
+        for name, factor in zip(names, factors, strict=True)
     }
     return dataclasses.replace(subject, mtus=(dataclasses.replace(mtu, **values),))
 
@@ -285,11 +289,11 @@ def _least_squares(subject: Subject, trial: Trial, model: str) -> Subject:
     def residuals(factors: FloatArray) -> FloatArray:
         run, _ = run_muscle(scaled(subject, factors), trial, model)
         parts = (
-            (run.mtu_force.values[:, 0] - force) / spread,
+            (run.mtu_force.array[:, 0] - force) / spread,
             math.sqrt(_OBJECTIVE.fibre_length_weight)
-            * _outside(run.norm_fibre_length.values, _OBJECTIVE.fibre_length_range),
+            * _outside(run.norm_fibre_length.array, _OBJECTIVE.fibre_length_range),
             math.sqrt(_OBJECTIVE.tendon_strain_weight)
-            * _outside(run.tendon_strain.values, _OBJECTIVE.tendon_strain_range),
+            * _outside(run.tendon_strain.array, _OBJECTIVE.tendon_strain_range),
         )
         return np.concatenate([part.ravel() for part in parts]) / math.sqrt(len(force))
 

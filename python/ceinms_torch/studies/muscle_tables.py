@@ -11,10 +11,10 @@ from ceinms_torch.studies.muscle_models import MODELS, RANGES, ROSENBROCK, STIFF
 from ceinms_torch.studies.result_file import Cell, Table
 from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 
-UNSEEN = "mean ± SD, unseen"
+TEST_ROW = "mean ± SD, test"
 
 
-def unseen_errors(study: MuscleStudy, model: str) -> list[float]:
+def prediction_errors(study: MuscleStudy, model: str) -> list[float]:
     """Return a model's errors on recordings it was not fitted to [%].
 
     Parameters
@@ -33,13 +33,13 @@ def unseen_errors(study: MuscleStudy, model: str) -> list[float]:
 
 
 def all_models(study: MuscleStudy) -> GroupComparison:
-    """Return whether the errors on unseen recordings differ between models."""
-    return compare_groups(*(unseen_errors(study, model) for model in MODELS))
+    """Return whether the errors on test recordings differ between models."""
+    return compare_groups(*(prediction_errors(study, model) for model in MODELS))
 
 
 def against_stiff(study: MuscleStudy, model: str) -> GroupComparison:
-    """Return whether a model's errors on unseen recordings differ from the stiff tendon's."""
-    return compare_groups(unseen_errors(study, STIFF), unseen_errors(study, model))
+    """Return whether a model's errors on test recordings differ from the stiff tendon's."""
+    return compare_groups(prediction_errors(study, STIFF), prediction_errors(study, model))
 
 
 def tables_of(study: MuscleStudy) -> tuple[Table, ...]:
@@ -63,8 +63,8 @@ def _errors(study: MuscleStudy) -> Table:
         name = f"{trial['name']}{' (fitted)' if trial['name'] == study.fitted_on else ''}"
         half = 500.0 * trial["displacement"]
         rows.append((name, f"±{half:.3g}", *(f"{trial['error'][m]:.2f}" for m in MODELS)))
-    means = [unseen_errors(study, model) for model in MODELS]
-    rows.append((UNSEEN, None, *map(_spread, means)))
+    means = [prediction_errors(study, model) for model in MODELS]
+    rows.append((TEST_ROW, None, *map(_spread, means)))
     rows.append(("p against stiff", None, None, *(_p(study, m) for m in list(MODELS)[1:])))
     return Table(
         title="mean absolute error of the force over maximum isometric force [%]",
@@ -154,7 +154,7 @@ def notes_of(study: MuscleStudy) -> tuple[str, ...]:
     if outcome.p is None:
         test = f"No test over the models: {outcome.why_not}."
     else:
-        test = f"All models on unseen recordings: {outcome.test}, p = {outcome.p:.2g}."
+        test = f"All models on test recordings: {outcome.test}, p = {outcome.p:.2g}."
     return (
         f"Fitted on {study.fitted_on}; errors over {study.reference_force:g} N.",
         f"{test} p against stiff, uncorrected: t test (t) or Mann-Whitney U (U).",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
+from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.io.xml_document import root_name
 from ceinms_torch.model.input_data import InputData
@@ -44,14 +44,14 @@ class SynergyInputs:
         The same with all rows of their files.
     folder : CalibrationFolder or None
         Subject, trials and generator, where a calibration setup file was given.
-    files : tuple of Path
+    sources : tuple of Source
         All files that were read.
     """
 
     recordings: tuple[Recording, ...]
     whole: tuple[Recording, ...]
     folder: CalibrationFolder | None
-    files: tuple[Path, ...]
+    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,23 +126,24 @@ def read_inputs(paths: Sequence[str | os.PathLike[str]]) -> SynergyInputs:
     if root_name(paths[0]) != "ceinmsCalibration":
         data = [InputData.read(path) for path in paths]
         whole = tuple(Recording.read(one) for one in data)
-        periods = [read_storage(one.muscle_tendon_length_file).time for one in data]
-        files = [Path(path) for path in paths]
-        files += [
-            file for one in data for file in (one.excitations_file, one.muscle_tendon_length_file)
-        ]
+        lengths = [read_storage(one.muscle_tendon_length_file) for one in data]
+        periods = [storage.time for storage in lengths]
+        sources = [one.document.source for one in data if one.document is not None]
+        sources += [one.source for one in whole] + [one.source for one in lengths]
         folder = None
     else:
         if len(paths) > 1:
             got = f"{len(paths)} files"
-            raise OptionError(wording("inputs", "one setup file, or inputData.xml files", got))
+            raise OptionError(
+                where="inputs", expected="one setup file, or inputData.xml files", got=got
+            )
         folder = CalibrationFolder.read(paths[0])
         channels = recorded_channels(folder.generator, folder.subject.mtu_names)
         whole = tuple(Recording.read(file, channels) for file in folder.plan.trial_files)
         periods = [trial.time for trial in folder.trials]
-        files = folder.files()
+        sources = folder.sources()
     cut = (one.during(time[0], time[-1]) for one, time in zip(whole, periods, strict=True))
-    return SynergyInputs(recordings=tuple(cut), whole=whole, folder=folder, files=tuple(files))
+    return SynergyInputs(recordings=tuple(cut), whole=whole, folder=folder, sources=tuple(sources))
 
 
 def study_synergies(
@@ -231,7 +232,9 @@ def _moment_score(
         return None
     if inputs.folder is None:
         hint = "Moments need a subject's generator and moment arms"
-        raise OptionError(wording("subject", "a calibration setup file as input", "trials", hint))
+        raise OptionError(
+            where="subject", expected="a calibration setup file as input", got="trials", hint=hint
+        )
     folder = inputs.folder
     return held_out_moment_error(
         subject, folder.trials, inputs.whole, folder.generator, held_out, tendon=folder.plan.tendon

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, OptionError, did_you_mean, location, wording
+from ceinms_torch.errors import DataError, OptionError, Place, did_you_mean
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
@@ -80,11 +80,9 @@ class Channels:
         is_recorded[list(synthesised)] = False
         if not is_recorded.any():
             raise DataError(
-                wording(
-                    location(generator.path, None, "<mapping>"),
-                    "at least one recorded excitation that synergies can be found in",
-                    "none",
-                )
+                where=Place(generator.path, element="<mapping>"),
+                expected="at least one recorded excitation that synergies can be found in",
+                got="none",
             )
         _check_signals(trials, names, is_recorded, generator)
         weights = generator.weights(names, generator.input_signals) * is_recorded[:, np.newaxis]
@@ -145,17 +143,17 @@ def _chosen(
         for name in hybrid.synthesise:
             if name not in names:
                 hint = did_you_mean(name, names)
-                raise OptionError(wording("synthesise", "names of MTUs", f"'{name}'", hint))
+                raise OptionError(
+                    where="synthesise", expected="names of MTUs", got=f"'{name}'", hint=hint
+                )
         wanted = np.flatnonzero([name in hybrid.synthesise for name in names])
         _check_idle(names, np.isin(np.arange(len(names)), wanted) & ~acts)
     if not len(wanted):
         raise DataError(
-            wording(
-                location(generator.path, None, "<mapping>"),
-                'an MTU to synthesise, with an <excitation id="..."/> without inputs',
-                "none that acts on the step's DOFs",
-                "calibrate without synergies, or name MTUs in <synthesise>",
-            )
+            where=Place(generator.path, element="<mapping>"),
+            expected='an MTU to synthesise, with an <excitation id="..."/> without inputs',
+            got="none that acts on the step's DOFs",
+            hint="calibrate without synergies, or name MTUs in <synthesise>",
         )
     return tuple(int(i) for i in wanted)
 
@@ -165,13 +163,11 @@ def _check_idle(names: tuple[str, ...], is_idle: NDArray[np.bool_]) -> None:
     idle = [name for name, one in zip(names, is_idle, strict=True) if one]
     if idle:
         raise DataError(
-            wording(
-                f"unrecorded excitation of {', '.join(idle)}",
-                "a moment arm about one of the DOFs, so that moments tell what it is",
-                "none in any trial",
-                "add the MTU to the mtuNameSet of a DOF, or leave it out of the subject or of "
-                "<synthesise>",
-            )
+            where=f"unrecorded excitation of {', '.join(idle)}",
+            expected="a moment arm about one of the DOFs, so that moments tell what it is",
+            got="none in any trial",
+            hint="add the MTU to the mtuNameSet of a DOF, or leave it out of the subject or of "
+            "<synthesise>",
         )
 
 
@@ -184,13 +180,11 @@ def _check_signals(
     for trial in trials:
         for i in np.flatnonzero(is_recorded & ~np.any(trial.excitation, axis=0)):
             raise DataError(
-                wording(
-                    f"trial {trial.name}",
-                    f"a recorded excitation of {names[i]} that is not zero throughout",
-                    "zeros",
-                    "if the electrode failed, leave its MTUs without <input> in "
-                    f"{generator.path or 'the excitation generator'}, so that synergies drive them",
-                )
+                where=Place(trial=trial.name),
+                expected=f"a recorded excitation of {names[i]} that is not zero throughout",
+                got="zeros",
+                hint="if the electrode failed, leave its MTUs without <input> in "
+                f"{generator.path or 'the excitation generator'}, so that synergies drive them",
             )
 
 

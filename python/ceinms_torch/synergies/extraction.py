@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.options import check_whole
 from ceinms_torch.synergies.recording import (
     Recording,
@@ -72,6 +73,8 @@ class Synergies:
     iterations: int
     converged: bool
     replicate_vaf: tuple[float, ...]
+
+    __repr__ = one_line
 
     @property
     def n_synergy(self) -> int:
@@ -157,7 +160,7 @@ def extract_synergies(
     check_whole("seed", seed, least=0)
     time = np.linspace(0.0, 1.0, len(data)) if phase is None else np.asarray(phase, dtype=float)
     if time.shape != data.shape[:1]:
-        raise DataError(wording("phase", f"the shape {data.shape[:1]}", str(time.shape)))
+        raise DataError(where="phase", expected=f"the shape {data.shape[:1]}", got=str(time.shape))
     starts = _starts(data, n_synergy, replicates, seed, start_from)
     found = [
         _factorise(data, *start, COMPETING_ITERATIONS, _COMPETING_TOLERANCE) for start in starts
@@ -289,23 +292,29 @@ def _of_one(
             start_from=None if start_from is None else start_from[one.name],
         )
     except DataError as error:
-        raise DataError(f"trial {one.name}: {error}") from error
+        raise error.within(trial=one.name) from error
 
 
 def _checked(data: FloatArray, n_synergy: int, names: Sequence[str] | None) -> tuple[str, ...]:
     """Refuse what cannot be factorised, and return the names of the muscles."""
     if data.ndim != 2 or data.size == 0:
-        raise DataError(wording("excitation", "the shape (n_sample, n_muscle)", str(data.shape)))
+        raise DataError(
+            where="excitation", expected="the shape (n_sample, n_muscle)", got=str(data.shape)
+        )
     n_sample, n_muscle = data.shape
     labels = tuple(str(i + 1) for i in range(n_muscle)) if names is None else tuple(names)
     if len(labels) != n_muscle:
-        raise DataError(wording("names", f"{n_muscle} names, one per column", str(len(labels))))
+        raise DataError(
+            where="names", expected=f"{n_muscle} names, one per column", got=str(len(labels))
+        )
     check_whole("number of synergies", n_synergy, least=1)
     for limit, what in ((n_muscle, "recorded channels"), (n_sample, "samples")):
         if n_synergy > limit:
             hint = "More synergies than that explain nothing more" if limit == n_muscle else None
             expected = f"1 to {limit}, the number of {what}"
-            raise OptionError(wording("number of synergies", expected, str(n_synergy), hint))
+            raise OptionError(
+                where="number of synergies", expected=expected, got=str(n_synergy), hint=hint
+            )
     check_values(data, labels)
     return labels
 
@@ -329,7 +338,7 @@ def _starts(
         if old > n_synergy or start_from.primitives.shape[1] != len(data):
             got = f"{old} synergies of {start_from.primitives.shape[1]} samples"
             expected = f"at most {n_synergy} synergies of {len(data)} samples"
-            raise DataError(wording("start_from", expected, got))
+            raise DataError(where="start_from", expected=expected, got=got)
         primitives, weightings = random(n_synergy - old)
         # Small, so that what is known already is not disturbed and the error cannot end higher.
         starts.append(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import DataError, OptionError, wording
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.options import check_whole
 
 FloatArray = NDArray[np.float64]
@@ -96,15 +96,17 @@ def fit_gaussians(
     data, at = np.asarray(primitives, dtype=float), np.asarray(phase, dtype=float)
     if data.ndim != 2 or at.shape != data.shape[1:]:
         expected = "the shapes (n_synergy, n_sample) and (n_sample,)"
-        raise DataError(wording("primitives, phase", expected, f"{data.shape}, {at.shape}"))
+        raise DataError(
+            where="primitives, phase", expected=expected, got=f"{data.shape}, {at.shape}"
+        )
     if not np.isfinite(data).all() or not (np.diff(at) > 0.0).all():
         raise DataError(
-            wording("primitives, phase", "finite values at increasing phases", "others")
+            where="primitives, phase", expected="finite values at increasing phases", got="others"
         )
     check_whole("bumps per primitive", n_bump, least=1)
     if 3 * n_bump >= len(at):
         expected = f"at most {max((len(at) - 1) // 3, 0)}, 3 variables each for {len(at)} samples"
-        raise OptionError(wording("bumps per primitive", expected, str(n_bump)))
+        raise OptionError(where="bumps per primitive", expected=expected, got=str(n_bump))
     fitted = np.stack([_fit_one(one, at, n_bump, period) for one in data])
     amplitude, centre, width = np.split(fitted, 3, axis=1)
     order = np.argsort(centre, axis=1)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.subject import Subject
@@ -55,7 +55,10 @@ class HeldOut:
         check_same_channels(recordings)
         if len(recordings) < 2:
             raise DataError(
-                wording("held-out error", "at least two trials", "one", "give more trials")
+                where="held-out error",
+                expected="at least two trials",
+                got="one",
+                hint="give more trials",
             )
         self.recordings = tuple(recordings)
         self._replicates = replicates

@@ -3,230 +3,112 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.calibration.calibrate import check_inputs
-from ceinms_torch.calibration.identifiability import identifiability
+from ceinms_torch.calibration.loop import Calibration
+from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.eq4 import FusedProblem
-from ceinms_torch.calibration.result import Iteration, StepResult
-from ceinms_torch.calibration.search import run_step
-from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
+from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import AdamW, Lbfgs, check_whole
+from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.fit import moment_fit
-from ceinms_torch.simulation.simulate import calibrated_tendon, simulate
+from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.channels import Channels
-from ceinms_torch.synergies.problem import HybridSetting, build_hybrid_problem
+from ceinms_torch.synergies.problem import (
+    FusedHybridProblem,
+    HybridSetting,
+    TensorHybridProblem,
+    build_hybrid_problem,
+)
 from ceinms_torch.synergies.result import HybridResult, TrialSynergies, trial_synergies
 from ceinms_torch.synergies.start import choose_number, start_points
 
 FloatArray = NDArray[np.float64]
-HybridMethod = Literal["lbfgs", "adamw"]
-HybridOptimiser = AdamW | Lbfgs
-
-# Measured on the lower limb data with 43 MTUs: with the steps of a calibration without synergies
-# AdamW ends 11 % above L-BFGS-B, because weightings and primitives, which matter as products only,
-# disturb each other. Smaller steps, more of them, come within 0.3 %.
-_METHODS: dict[str, HybridOptimiser] = {
-    "lbfgs": Lbfgs(),
-    "adamw": AdamW(
-        learning_rate=0.01, learning_rate_decay=0.9995, max_iterations=4000, patience=100
-    ),
-}
 
 
-def choose_hybrid_method(
-    plan: CalibrationPlan,
-    method: str | None = None,
-    options: HybridOptimiser | None = None,
-) -> tuple[str, HybridOptimiser]:
-    """Return the method and its options: those asked for, else the plan's, else L-BFGS-B.
-
-    Parameters
-    ----------
-    plan : CalibrationPlan
-        Its algorithm counts where it can do this.
-    method : {"lbfgs", "adamw"}, optional
-        The method asked for.
-    options : AdamW or Lbfgs, optional
-        The options asked for.
-
-    Returns
-    -------
-    name : {"lbfgs", "adamw"}
-    options : AdamW or Lbfgs
-
-    Raises
-    ------
-    OptionError
-        If there is no such method for synergies, or the options are another's.
-    """
-    planned = plan.algorithm if isinstance(plan.algorithm, (AdamW, Lbfgs)) else None
-    if method not in (None, *_METHODS):
-        hint = "primitives are searched, too, too many numbers for other methods"
-        raise OptionError(wording("method", "lbfgs or adamw with synergies", repr(method), hint))
-    if options is None and planned is not None and method in (None, _name_of(planned)):
-        options = planned
-    elif options is None:
-        options = _METHODS[method or "lbfgs"]
-    if not isinstance(options, (AdamW, Lbfgs)):
-        raise OptionError(
-            wording("options", "those of lbfgs or adamw with synergies", type(options).__name__)
-        )
-    name = _name_of(options)
-    if method not in (None, name):
-        raise OptionError(wording("options", f"those of {method}", f"those of {name}"))
-    return name, options
-
-
-def _name_of(options: HybridOptimiser) -> str:
-    return "adamw" if isinstance(options, AdamW) else "lbfgs"
-
-
-def calibrate_hybrid(
-    subject: Subject,
-    trials: Sequence[Trial],
-    plan: CalibrationPlan,
-    generator: ExcitationGenerator,
-    *,
-    hybrid: SynergyHybrid | None = None,
-    method: HybridMethod | None = None,
-    options: HybridOptimiser | None = None,
-    objective: Objective | None = None,
-    engine: EngineName = "fused",
-    device: str | None = None,
-    starts: int = 1,
-    threads: int = 1,
-    seed: int = 0,
-    begin_at: Subject | None = None,
-    callback: Callable[[Iteration], None] | None = None,
-) -> HybridResult:
-    """Calibrate a subject and, at once, the excitations that nobody recorded (paper, III-C).
+@dataclass(kw_only=True, eq=False)
+class HybridCalibration(Calibration):
+    """A calibration of a subject and, at once, of the excitations that nobody recorded (III-C).
 
     Recordings drive their MTUs, sums of synergies all others. Parameters, primitives and muscle
-    weightings minimise eq. (5) together: moment errors and penalties as in `calibrate`, the error
-    of the recorded excitations as the same synergies reconstruct them, and the size of those that
-    are synthesised.
+    weightings minimise eq. (5) together: moment errors and penalties as without synergies, the
+    error of the recorded excitations as the same synergies reconstruct them, and the size of those
+    that are synthesised. Primitives are too many numbers for the matrix of Levenberg-Marquardt,
+    which can neither search nor polish.
 
     Parameters
     ----------
-    subject, trials, plan
-        As for `calibrate`.
     generator : ExcitationGenerator
         Which MTUs were recorded, and by which electrodes.
-    hybrid : SynergyHybrid, optional
-        Synergies and weights; those of the plan, or the defaults.
-    method : {"lbfgs", "adamw"}, optional
-        L-BFGS-B, which keeps weightings and primitives within 0 to 1, or the paper's AdamW, where
-        a penalty does; that of the options or of the plan, or L-BFGS-B.
-    options : Lbfgs or AdamW, optional
-        Settings of the optimiser; those of the plan, or the defaults.
-    objective : Objective, optional
-        Replaces the objective of every step.
-    engine : {"fused", "tensor"}
-        Compiled loops, or LibTorch autograd.
-    device : str, optional
-        Where the tensor engine computes: "cpu", "cuda", ...; by default CUDA where there is one.
-    starts : int
-        Number of starts, >= 1: they differ in the random weightings of unrecorded MTUs.
-    threads : int
-        Threads, >= 1: over starts if there are several, else over MTUs and trials.
-    seed : int
-        Seed of the weightings, >= 0. Results do not depend on the number of threads.
-    begin_at : Subject, optional
-        Where the parameters of the first step start, within the ranges about `subject`: say what
-        an EMG-driven calibration of the recorded MTUs found. By default they start at `subject`.
-    callback : callable, optional
-        As for `calibrate`.
-
-    Returns
-    -------
-    HybridResult
-
-    Raises
-    ------
-    DataError
-        As `calibrate`; if nothing was recorded or there is nothing to synthesise, a recording is
-        zero throughout a trial, or an MTU without a recording acts on no DOF.
-    OptionError
-        As `calibrate`; if there are more synergies than independent recordings.
     """
-    check_whole("starts", starts, least=1)
-    check_whole("threads", threads, least=1)
-    check_whole("seed", seed, least=0)
-    check_inputs(subject, trials, plan)
-    hybrid = hybrid or plan.hybrid or SynergyHybrid()
-    name, options = choose_hybrid_method(plan, method, options)
-    tendon = calibrated_tendon(plan.tendon)
-    steps: list[StepResult] = []
-    history: list[Iteration] = []
-    synergies: dict[str, TrialSynergies] = {}
-    for number, planned in enumerate(plan.steps):
-        step = planned if objective is None else dataclasses.replace(planned, objective=objective)
-        space = ParameterSpace.of(subject, step, plan)
-        setting = hybrid_setting(trials, generator, hybrid, step)
-        problems = [
-            build_hybrid_problem(
-                subject,
-                trials,
-                step,
-                space,
-                setting,
-                tendon=tendon,
-                engine=engine,
-                options=options,
-                threads=threads if starts == 1 else 1,
-                device=device,
-            )
-            for _ in range(min(threads, starts))
-        ]
-        begin = space.start() if begin_at is None or number else space.point_of(begin_at)
-        points = start_points(setting, begin, starts, seed + number)
-        result, iterations, point = run_step(
-            number, step, space, problems, points, options, callback=callback
-        )
-        steps.append(result)
-        history += iterations
-        synergies = trial_synergies(trials, setting, setting.space(len(result.x)), point)
-        subject = space.subject_at(result.x)
-        if result.status == "interrupted":
-            break
-    driven = [one.trial for one in synergies.values()]
-    simulations = {trial.name: simulate(subject, trial, tendon=tendon) for trial in driven}
-    last = steps[-1]
-    # How well the parameters are determined once the excitations are given.
-    problem = FusedProblem(last.space.subject, driven, last.step, last.space, tendon=tendon)
-    return HybridResult(
-        subject=subject,
-        method=name,
-        engine=engine,
-        device=problems[0].device,
-        tendon=tendon,
-        options=options,
-        polished=False,
-        seed=seed,
-        start="subject",
-        steps=tuple(steps),
-        history=tuple(history),
-        simulations=simulations,
-        fit={trial.name: moment_fit(trial, simulations[trial.name]) for trial in driven},
-        identifiability=identifiability(problem, last.space, last.x),
-        hybrid=hybrid,
-        n_synergy=setting.n_synergy,
-        synthesised=setting.channels.synthesised_names,
-        synergies=synergies,
-    )
+
+    generator: ExcitationGenerator
+    setting: HybridSetting = field(init=False)
+    synergies: dict[str, TrialSynergies] = field(init=False)
+
+    result_kind: ClassVar[type[CalibrationResult]] = HybridResult
+
+    @property
+    def hybrid(self) -> SynergyHybrid:
+        """Synergies and weights."""
+        return self.plan.hybrid or SynergyHybrid()
+
+    @property
+    def synthesised(self) -> tuple[str, ...]:
+        """MTUs that synergies drive."""
+        return self.setting.channels.synthesised_names
+
+    def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
+        """Lay out synergies and primitives, too."""
+        self.setting = hybrid_setting(self.trials, self.generator, self.hybrid, step)
+        return super().lay_out(subject, step)
+
+    def problem(
+        self, step: CalibrationStep, space: ParameterSpace, threads: int
+    ) -> FusedHybridProblem | TensorHybridProblem:
+        """Return a step with synergies. All but the paper's AdamW keep exact bounds."""
+        recorded_only = self.recorded_only(step, space, threads)
+        exact_bounds = not isinstance(self.options, AdamW)
+        return build_hybrid_problem(recorded_only, self.setting, exact_bounds=exact_bounds)
+
+    def points(self, number: int, space: ParameterSpace) -> FloatArray:
+        """Return starts with different random weightings of MTUs that were not recorded."""
+        if self.start == "random":
+            parameters = super().points(number, space)
+        else:
+            parameters = np.tile(self.first_point(number, space), (self.starts, 1))
+        return start_points(self.setting, parameters, self.seed + number)
+
+    def settle(self, space: ParameterSpace, minimum: Minimum) -> tuple[FloatArray, Subject]:
+        """Keep the synergies of the best point, too."""
+        layout = self.setting.space(len(space.components))
+        self.synergies = trial_synergies(self.trials, self.setting, layout, minimum.x)
+        return super().settle(space, minimum)
+
+    def driven_trials(self) -> Sequence[Trial]:
+        """Return the trials with the excitations that were synthesised."""
+        return [self.synergies[one.name].drive(one) for one in self.trials]
+
+    def tried(self, subject: Subject, trial: Trial) -> TrialResult:
+        """Say which excitations were synthesised, too."""
+        return dataclasses.replace(super().tried(subject, trial), synthesised=self.synthesised)
+
+    def besides(self) -> dict[str, Any]:
+        """Return the synergies."""
+        return {
+            "generator": self.generator,
+            "n_synergy": self.setting.n_synergy,
+            "synthesised": self.synthesised,
+            "synergies": self.synergies,
+        }
 
 
 def hybrid_setting(
@@ -255,7 +137,7 @@ def hybrid_setting(
     Raises
     ------
     DataError, OptionError
-        As `calibrate_hybrid`.
+        As `calibrate` with synergies.
     """
     channels = Channels.of(trials, generator, hybrid, step.dofs)
     setting = HybridSetting.of(trials, channels, hybrid, n_synergy=1)

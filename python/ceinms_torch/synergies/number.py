@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import check_number
 from ceinms_torch.synergies.extraction import (
     REPLICATES,
@@ -264,7 +264,7 @@ def _check_rule(rule: str | None, *, several: bool, scored: bool) -> None:
         }
         expected = " or ".join(f"'{RULE_NAMES[name]}'" for name in allowed) + " with these data"
         got = f"'{RULE_NAMES.get(rule, rule)}'"
-        raise OptionError(wording("rule", expected, got, hints.get(rule)))
+        raise OptionError(where="rule", expected=expected, got=got, hint=hints.get(rule))
 
 
 def _deciding(choices: dict[str, int], rule: str | None, rows: Sequence[NumberRow]) -> str:
@@ -273,10 +273,8 @@ def _deciding(choices: dict[str, int], rule: str | None, rows: Sequence[NumberRo
         return rule or list(choices)[-1]
     most = 100.0 * max(row.vaf for row in rows)
     raise OptionError(
-        wording(
-            "number of synergies",
-            "a number with VAF above the threshold",
-            f"{most:.1f} % at most",
-            "Lower the threshold, or try larger numbers",
-        )
+        where="number of synergies",
+        expected="a number with VAF above the threshold",
+        got=f"{most:.1f} % at most",
+        hint="Lower the threshold, or try larger numbers",
     )

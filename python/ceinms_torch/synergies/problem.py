@@ -9,28 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.optimisers.minimum import (
-    Callback,
-    Minimum,
-    Point,
-    as_minimum,
-    as_point,
-    call_arguments,
-)
-from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.eq4 import FusedProblem, TensorProblem, tensor_gradient
-from ceinms_torch.errors import OptionError, wording
-from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt, Optimiser
-from ceinms_torch.model.subject import Subject
+from ceinms_torch.calibration.problems.fused import FusedProblem, OnFusedEngine
+from ceinms_torch.calibration.problems.tensor import OnTensorEngine, TensorProblem
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import side_by_side
-from ceinms_torch.simulation.engine import EngineName, check_fused
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
 
 FloatArray = NDArray[np.float64]
+_WHY_NO_RESIDUALS = "primitives are searched, too, too many numbers for the matrix of lm"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,36 +73,25 @@ class HybridSetting:
         )
 
 
-class FusedHybridProblem:
+class FusedHybridProblem(OnFusedEngine):
     """A synergy-hybrid calibration step on the fused engine.
 
     Parameters
     ----------
-    subject, trials, step, space, tendon, filter_start, threads
-        As for `FusedProblem`.
+    recorded_only : FusedProblem
+        The step without synergies.
     setting : HybridSetting
         What synergies reconstruct and synthesise.
     exact_bounds : bool
         Whether weightings and primitives stay in 0 to 1, or only a penalty keeps them there.
     """
 
+    is_uneven = True
+    why_no_residuals = _WHY_NO_RESIDUALS
+
     def __init__(
-        self,
-        subject: Subject,
-        trials: Sequence[Trial],
-        step: CalibrationStep,
-        space: ParameterSpace,
-        setting: HybridSetting,
-        *,
-        tendon: str,
-        filter_start: str = "ceinms",
-        exact_bounds: bool = True,
-        threads: int = 1,
+        self, recorded_only: FusedProblem, setting: HybridSetting, *, exact_bounds: bool = True
     ) -> None:
-        recorded_only = FusedProblem(
-            subject, trials, step, space, tendon=tendon, filter_start=filter_start, threads=threads
-        )
-        self.device = recorded_only.device
         self.core = _kernel.HybridProblem(
             problem=recorded_only.core,
             n_synergy=setting.n_synergy,
@@ -128,55 +105,28 @@ class FusedHybridProblem:
         )
         self.term_names = tuple(self.core.term_names)
 
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
-        """Return the objective and its gradient (n,) at x (n,)."""
-        evaluation, gradient = self.core.gradient(x)
-        return as_point(evaluation.objective, evaluation.terms, evaluation.rmse), gradient
 
-    def minimise(
-        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
-    ) -> Minimum:
-        """Minimise by AdamW or L-BFGS-B, whichever the options belong to."""
-        options = smooth(options)
-        if isinstance(options, Lbfgs):
-            from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
-
-            return minimise_lbfgs(self, start, options, callback, equilibrate=True)
-        arguments = call_arguments(start, options, callback)
-        return as_minimum(_kernel.minimise_adamw(self.core, **arguments))
-
-
-class TensorHybridProblem:
+class TensorHybridProblem(OnTensorEngine):
     """The same on the tensor engine (LibTorch autograd).
 
     Parameters
     ----------
-    subject, trials, step, space, setting, tendon, filter_start, exact_bounds
+    recorded_only : TensorProblem
+        The step without synergies.
+    setting, exact_bounds
         As for `FusedHybridProblem`.
-    device : str, optional
-        As for `TensorProblem`.
     """
 
+    is_uneven = True
+    why_no_residuals = _WHY_NO_RESIDUALS
+
     def __init__(
-        self,
-        subject: Subject,
-        trials: Sequence[Trial],
-        step: CalibrationStep,
-        space: ParameterSpace,
-        setting: HybridSetting,
-        *,
-        tendon: str,
-        filter_start: str = "ceinms",
-        exact_bounds: bool = True,
-        device: str | None = None,
+        self, recorded_only: TensorProblem, setting: HybridSetting, *, exact_bounds: bool = True
     ) -> None:
         import torch  # noqa: PLC0415  slow to load
 
         from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-        recorded_only = TensorProblem(
-            subject, trials, step, space, tendon=tendon, filter_start=filter_start, device=device
-        )
         self.device = recorded_only.device
         longest = max(one.n_row for one in setting.nodes)
         # Rows beyond a trial's end repeat its last one, as in the batch of the trials.
@@ -201,93 +151,23 @@ class TensorHybridProblem:
         )
         self.term_names = tuple(self.core.term_names)
 
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
-        """Return the objective and its gradient (n,) at x (n,)."""
-        return tensor_gradient(self.core, x, self.device)
-
-    def minimise(
-        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
-    ) -> Minimum:
-        """Minimise by AdamW or L-BFGS-B, whichever the options belong to."""
-        import torch  # noqa: PLC0415  slow to load
-
-        from ceinms_torch._backend import _torch  # noqa: PLC0415
-
-        options = smooth(options)
-        if isinstance(options, Lbfgs):
-            from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
-
-            return minimise_lbfgs(self, start, options, callback, equilibrate=True)
-        begin = torch.from_numpy(start).to(self.device)
-        arguments = call_arguments(start, options, callback) | {"start": begin}
-        return as_minimum(_torch.minimise_adamw(self.core, **arguments))
-
-
-def smooth(options: Optimiser) -> AdamW | Lbfgs:
-    """Refuse Levenberg-Marquardt, whose matrix would hold all primitives.
-
-    Parameters
-    ----------
-    options : Optimiser
-        Settings of any optimiser.
-
-    Returns
-    -------
-    AdamW or Lbfgs
-
-    Raises
-    ------
-    OptionError
-        If they are those of Levenberg-Marquardt.
-    """
-    if isinstance(options, LevenbergMarquardt):
-        hint = "primitives are searched, too, too many numbers for the matrix of lm"
-        raise OptionError(wording("method", "lbfgs or adamw with synergies", "lm", hint))
-    return options
-
 
 def build_hybrid_problem(
-    subject: Subject,
-    trials: Sequence[Trial],
-    step: CalibrationStep,
-    space: ParameterSpace,
-    setting: HybridSetting,
-    *,
-    tendon: str,
-    engine: EngineName = "fused",
-    options: Optimiser,
-    threads: int = 1,
-    device: str | None = None,
+    recorded_only: FusedProblem | TensorProblem, setting: HybridSetting, *, exact_bounds: bool
 ) -> FusedHybridProblem | TensorHybridProblem:
-    """Return a synergy-hybrid step as an optimiser sees it.
+    """Return a synergy-hybrid step on the engine of the step without synergies.
 
     Parameters
     ----------
-    subject, trials, step, space, tendon, engine, threads, device
-        As for `build_problem`.
-    setting : HybridSetting
-        What synergies reconstruct and synthesise.
-    options : AdamW or Lbfgs
-        The optimiser: L-BFGS-B keeps weightings and primitives within exact bounds, with the
-        paper's AdamW a penalty does.
+    recorded_only : FusedProblem or TensorProblem
+        The step without synergies.
+    setting, exact_bounds
+        As for `FusedHybridProblem`.
 
     Returns
     -------
     FusedHybridProblem or TensorHybridProblem
     """
-    exact = isinstance(options, Lbfgs)
-    if engine == "tensor":
-        return TensorHybridProblem(
-            subject,
-            trials,
-            step,
-            space,
-            setting,
-            tendon=tendon,
-            exact_bounds=exact,
-            device=device,
-        )
-    check_fused(engine, device)
-    return FusedHybridProblem(
-        subject, trials, step, space, setting, tendon=tendon, exact_bounds=exact, threads=threads
-    )
+    if isinstance(recorded_only, FusedProblem):
+        return FusedHybridProblem(recorded_only, setting, exact_bounds=exact_bounds)
+    return TensorHybridProblem(recorded_only, setting, exact_bounds=exact_bounds)

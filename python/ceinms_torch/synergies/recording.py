@@ -7,12 +7,13 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError
+from ceinms_torch.io.display import one_line
+from ceinms_torch.io.source import IN_MEMORY, Source
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -35,7 +36,7 @@ class Recording:
         [s], increasing.
     excitation : ndarray (n_sample, n_channel)
         Normalised envelopes (-), 0 to 1.
-    path : Path, optional
+    source : Source
         The file they were read from.
     """
 
@@ -43,7 +44,9 @@ class Recording:
     channels: tuple[str, ...]
     time: FloatArray
     excitation: FloatArray
-    path: Path | None = None
+    source: Source = IN_MEMORY
+
+    __repr__ = one_line
 
     @classmethod
     def read(
@@ -81,10 +84,12 @@ class Recording:
         if outside.any():
             named = ", ".join(names[i] for i in np.flatnonzero(np.any(outside, axis=0)))
             warnings.warn(
-                f"{storage.path}: {int(outside.sum())} of {outside.size} values are outside 0 to 1 "
-                f"and are limited to it (lowest {values.min():.4g}, highest {values.max():.4g}; "
-                f"channels: {named}). Check how they were normalised.",
-                CeinmsTorchWarning,
+                CeinmsTorchWarning(
+                    f"{int(outside.sum())} of {outside.size} values are outside 0 to 1 and are "
+                    f"limited to it (lowest {values.min():.4g}, highest {values.max():.4g}; "
+                    f"channels: {named}). Check how they were normalised.",
+                    where=storage.path,
+                ),
                 stacklevel=2,
             )
         return cls(
@@ -92,7 +97,7 @@ class Recording:
             channels=names,
             time=storage.time,
             excitation=np.clip(values, 0.0, 1.0),
-            path=storage.path,
+            source=storage.source,
         )
 
     def during(self, first: float, last: float) -> Recording:
@@ -115,11 +120,9 @@ class Recording:
         inside = (self.time >= first - TIME_TOLERANCE) & (self.time <= last + TIME_TOLERANCE)
         if not inside.any():
             raise DataError(
-                wording(
-                    f"recording of {self.name}",
-                    f"samples from {first:g} to {last:g} s",
-                    f"{self.time[0]:g} to {self.time[-1]:g} s",
-                )
+                where=f"recording of {self.name}",
+                expected=f"samples from {first:g} to {last:g} s",
+                got=f"{self.time[0]:g} to {self.time[-1]:g} s",
             )
         return dataclasses.replace(self, time=self.time[inside], excitation=self.excitation[inside])
 
@@ -181,11 +184,9 @@ def recorded_channels(
     }
     if not driving:
         raise DataError(
-            wording(
-                os.fspath(generator.path or "excitation generator"),
-                "at least one MTU with an <input>",
-                "none",
-            )
+            where=generator.path or "excitation generator",
+            expected="at least one MTU with an <input>",
+            got="none",
         )
     return tuple(name for name in generator.input_signals if name in driving)
 
@@ -204,22 +205,22 @@ def check_same_channels(recordings: Sequence[Recording]) -> None:
         If there is none, two have the same name, or their channels differ.
     """
     if not recordings:
-        raise DataError(wording("recordings", "at least one trial", "none"))
+        raise DataError(where="recordings", expected="at least one trial", got="none")
     first = recordings[0]
     names: set[str] = set()
     for one in recordings:
         if one.name in names:
             raise DataError(
-                wording("recordings", "trials with different names", f"'{one.name}' twice")
+                where="recordings",
+                expected="trials with different names",
+                got=f"'{one.name}' twice",
             )
         names.add(one.name)
         if one.channels != first.channels:
             raise DataError(
-                wording(
-                    f"recording of {one.name}",
-                    f"the channels of {first.name}, {', '.join(first.channels)}",
-                    ", ".join(one.channels),
-                )
+                where=f"recording of {one.name}",
+                expected=f"the channels of {first.name}, {', '.join(first.channels)}",
+                got=", ".join(one.channels),
             )
 
 
@@ -243,20 +244,22 @@ def check_values(data: FloatArray, labels: Sequence[str]) -> None:
         row, column = (int(i) for i in np.argwhere(~finite)[0])
         got = f"{data[row, column]} at sample {row} ({int((~finite).sum())} such values)"
         hint = "Fill the gaps of the recording, or leave out the channel"
-        raise DataError(wording(f"excitation of {labels[column]}", "finite numbers", got, hint))
+        raise DataError(
+            where=f"excitation of {labels[column]}", expected="finite numbers", got=got, hint=hint
+        )
     if data.min() < 0.0:
         row, column = divmod(int(data.argmin()), data.shape[1])
         got = f"{data[row, column]:.4g} at sample {row} ({int((data < 0.0).sum())} negative values)"
         hint = "Rectify and low-pass the EMG, and set what the filter leaves below zero to zero"
-        raise DataError(wording(f"excitation of {labels[column]}", "values >= 0", got, hint))
+        raise DataError(
+            where=f"excitation of {labels[column]}", expected="values >= 0", got=got, hint=hint
+        )
     silent = [name for name, top in zip(labels, data.max(axis=0), strict=True) if top == 0.0]
     if silent:
         raise DataError(
-            wording(
-                f"excitation of {', '.join(silent)}",
-                "a recorded signal",
-                "zeros throughout",
-                "Leave out the channel: an electrode that came off tells nothing, and an "
-                "excitation that was not recorded can be synthesised",
-            )
+            where=f"excitation of {', '.join(silent)}",
+            expected="a recorded signal",
+            got="zeros throughout",
+            hint="Leave out the channel: an electrode that came off tells nothing, and an "
+            "excitation that was not recorded can be synthesised",
         )

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError
 from ceinms_torch.synergies.extraction import Synergies
 
 FloatArray = NDArray[np.float64]
@@ -83,7 +83,7 @@ def match_synergies(synergies: Synergies, reference: Synergies) -> Synergies:
         ("number of synergies", reference.n_synergy, synergies.n_synergy),
     ):
         if expected != got:
-            raise DataError(wording(f"{what} to match", f"{expected}", f"{got}"))
+            raise DataError(where=f"{what} to match", expected=f"{expected}", got=f"{got}")
     similarity = cosine_similarity(reference.weightings, synergies.weightings)
     _, order = linear_sum_assignment(similarity, maximize=True)
     return synergies.reordered(order)
@@ -109,7 +109,7 @@ def reliability(repetitions: Sequence[Synergies], reference: Synergies) -> Relia
         If there are fewer than two, or they do not match.
     """
     if len(repetitions) < 2:
-        raise DataError(wording("repetitions", "at least two", str(len(repetitions))))
+        raise DataError(where="repetitions", expected="at least two", got=str(len(repetitions)))
     matched = tuple(match_synergies(one, reference) for one in repetitions)
     curves = [time_normalised(one.primitives) for one in matched]
     pairs = list(combinations(range(len(matched)), 2))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.extraction import Synergies, extract_synergies
@@ -50,46 +50,41 @@ def choose_number(channels: Channels, hybrid: SynergyHybrid, recorded: Sequence[
     if hybrid.n_synergy > n_channel:
         names = ", ".join(channels.mtu_names[i] for i in channels.tracked)
         raise OptionError(
-            wording(
-                "number of synergies",
-                f"at most {n_channel}, one per independent recorded excitation ({names})",
-                str(hybrid.n_synergy),
-                "more than that no recording can tell apart",
-            )
+            where="number of synergies",
+            expected=f"at most {n_channel}, one per independent recorded excitation ({names})",
+            got=str(hybrid.n_synergy),
+            hint="more than that no recording can tell apart",
         )
     return hybrid.n_synergy
 
 
-def start_points(
-    setting: HybridSetting, parameters: FloatArray, n_start: int, seed: int
-) -> FloatArray:
+def start_points(setting: HybridSetting, parameters: FloatArray, seed: int) -> FloatArray:
     """Return start points: synergies of the recorded excitations, and random weightings.
 
     Parameters
     ----------
     setting : HybridSetting
         What synergies reconstruct and synthesise.
-    parameters : ndarray (n_parameter,)
-        Where all searches start in the parameter space.
-    n_start : int
-        How many; they differ in the weightings of synthesised MTUs only.
+    parameters : ndarray (n_start, n_parameter)
+        Where the searches start in the parameter space.
     seed : int
-        Of these weightings: between zero and the largest one of a recorded excitation.
+        Of the weightings of synthesised MTUs, which differ from start to start: between zero and
+        the largest one of a recorded excitation.
 
     Returns
     -------
     ndarray (n_start, n)
     """
-    space = setting.space(len(parameters))
+    space = setting.space(parameters.shape[1])
     synergies = _extract(setting.recorded, setting.n_synergy, seed)
     own = synergies.weightings
     primitives = np.split(synergies.primitives, np.cumsum(space.n_node)[:-1], axis=1)
     random = np.random.default_rng(seed)
     points = []
-    for _ in range(n_start):
+    for place in parameters:
         shares = random.uniform(size=(space.n_set, space.n_weighted - len(own), len(own.T)))
         sets = [np.concatenate([own, share * own.max(axis=0)]) for share in shares]
-        points.append(space.join(parameters, np.array(sets), primitives))
+        points.append(space.join(place, np.array(sets), primitives))
     return np.clip(points, 0.0, 1.0)
 
 

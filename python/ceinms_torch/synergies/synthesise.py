@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
-from ceinms_torch.calibration.optimisers.minimum import Point
+from ceinms_torch.calibration.optimisers.minimise import minimise
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.calibration.problems.fused import FusedProblem
+from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
@@ -21,7 +22,8 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.moments import check_moments
-from ceinms_torch.simulation.simulate import calibrated_tendon, check_names
+from ceinms_torch.simulation.simulate import calibrated_tendon
+from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.problem import FusedHybridProblem, HybridSetting
 from ceinms_torch.synergies.result import TrialSynergies, synthesised_trial
@@ -76,7 +78,7 @@ def synthesise_excitations(
     Returns
     -------
     TrialSynergies
-        Its `trial` is ready for `simulate`.
+        Its `drive(trial)` is ready for `simulate`.
 
     Raises
     ------
@@ -98,9 +100,8 @@ def synthesise_excitations(
         check_moments(trial, step.dofs)
         space = ParameterSpace(subject=subject, components=())
         name = calibrated_tendon(tendon)
-        problem = FusedHybridProblem(
-            subject, [trial], step, space, setting, tendon=name, exact_bounds=False
-        )
+        recorded_only = FusedProblem(subject, [trial], step, space, tendon=name)
+        problem = FusedHybridProblem(recorded_only, setting, exact_bounds=False)
         primitives = _refined(problem, setting.space(0), own, primitives, options or Lbfgs())
     return synthesised_trial(trial, weightings, setting.nodes[0].to_rows(primitives))
 
@@ -125,17 +126,17 @@ def least_squares_primitives(weightings: FloatArray, recorded: FloatArray) -> Fl
     return np.stack([nnls(weightings, sample)[0] for sample in recorded.T], axis=1)
 
 
-class _PrimitivesOnly:
+class _PrimitivesOnly(Differentiable):
     """A hybrid problem of which only the primitives change."""
 
     def __init__(self, problem: FusedHybridProblem, fixed: FloatArray) -> None:
         self.problem = problem
         self.fixed = fixed
 
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
         """Return the objective and its gradient by the primitives."""
-        point, gradient = self.problem.gradient(np.concatenate([self.fixed, x]))
-        return point, gradient[len(self.fixed) :]
+        evaluation, gradient = self.problem.gradient(np.concatenate([self.fixed, x]))
+        return evaluation, gradient[len(self.fixed) :]
 
 
 def _refined(
@@ -151,9 +152,7 @@ def _refined(
     weightings, primitives = weightings * scale, primitives / scale[:, np.newaxis]
     start = space.join(np.zeros(0), weightings, [primitives])
     fixed = start[: space.first_primitive]
-    minimum = minimise_lbfgs(
-        _PrimitivesOnly(problem, fixed), start[len(fixed) :], options, callback=None
-    )
+    minimum = minimise(_PrimitivesOnly(problem, fixed), start[len(fixed) :], options)
     found = space.primitives(np.concatenate([fixed, minimum.x]))[0]
     return np.asarray(found * scale[:, np.newaxis])
 
@@ -167,10 +166,8 @@ def _check_recorded(
     ):
         if origin == "recorded" and not is_recorded:
             raise DataError(
-                wording(
-                    f"trial {trial.name}: excitation of {name}",
-                    "a recording, as in the calibration that the weightings are from",
-                    "none",
-                    f"compare its <excitation> in {generator.path or 'the excitation generator'}",
-                )
+                where=Place(trial=trial.name, element=f"excitation of {name}"),
+                expected="a recording, as in the calibration that the weightings are from",
+                got="none",
+                hint=f"compare its <excitation> in {generator.path or 'the excitation generator'}",
             )

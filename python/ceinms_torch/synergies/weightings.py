@@ -13,8 +13,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import FileFormatError, did_you_mean
+from ceinms_torch.errors import FileFormatError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.io.source import read_text
 from ceinms_torch.synergies.channels import Channels
 
 FloatArray = NDArray[np.float64]
@@ -40,6 +42,8 @@ class Weightings:
     mtu_names: tuple[str, ...]
     origin: tuple[Origin, ...]
     values: FloatArray
+
+    __repr__ = one_line
 
     @classmethod
     def of(cls, channels: Channels, values: FloatArray) -> Weightings:
@@ -117,8 +121,7 @@ class Weightings:
         for name in mtu_names:
             if name not in rows:
                 raise FileFormatError(
-                    Path(path),
-                    element="muscle",
+                    where=Place(Path(path), element="muscle"),
                     expected=f"a row of {name}",
                     got="none",
                     hint=did_you_mean(name, rows),
@@ -131,17 +134,11 @@ class Weightings:
 
 
 def _read_rows(path: Path) -> dict[str, tuple[Origin, list[float]]]:
-    if not path.is_file():
-        raise FileFormatError(
-            path, expected="a file of weightings", got="no such file", element="weightings"
-        )
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = list(csv.reader(file))
+    text, _ = read_text(path, "a file of weightings")
+    lines = list(csv.reader(io.StringIO(text, newline="")))
     if not lines or lines[0][: len(_HEADER)] != _HEADER or len(lines[0]) == len(_HEADER):
         raise FileFormatError(
-            path,
-            line=1,
-            element="header",
+            where=Place(path, 1, "header"),
             expected="muscle,origin,synergy_1 [-],...",
             got=f"'{','.join(lines[0])}'" if lines else "an empty file",
         )
@@ -151,7 +148,7 @@ def _read_rows(path: Path) -> dict[str, tuple[Origin, list[float]]]:
             continue
         expected, got = _fault(cells, len(lines[0]), rows)
         if expected:
-            raise FileFormatError(path, line=number, element="row", expected=expected, got=got)
+            raise FileFormatError(where=Place(path, number, "row"), expected=expected, got=got)
         origin: Origin = cells[1]  # type: ignore[assignment]  # checked
         rows[cells[0]] = origin, [float(cell) for cell in cells[2:]]
     return rows

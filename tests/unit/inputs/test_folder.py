@@ -126,7 +126,8 @@ def test_copied_trial_is_another_recording(tiny_folder):
 
 
 def test_every_input_file_is_listed_once(tiny_folder):
-    files = CalibrationFolder.read(tiny_folder / "calibrationSetup.xml").files()
+    folder = CalibrationFolder.read(tiny_folder / "calibrationSetup.xml")
+    files = [source.path for source in folder.sources(folder.trials)]
     assert len(files) == len(set(files)) == 4 + 2 * 6
     assert all(file.is_file() for file in files)
 

@@ -89,7 +89,7 @@ def test_columns_by_name_in_the_order_asked_for(tmp_path):
 def test_not_a_finite_number(tmp_path, cell):
     rows = f"time\ta\tb\n0\t1\t2\n0.01\t3\t{cell}\n0.02\t5\t6\n"
     error = fault(write(tmp_path, "x\nendheader\n" + rows))
-    assert (error.line, error.element) == (5, "b")
+    assert (error.where.line, error.where.element) == (5, "b")
     assert f"got '{cell}'" in str(error)
 
 
@@ -117,25 +117,25 @@ def test_not_a_finite_number(tmp_path, cell):
 def test_faults_name_their_line(tmp_path, text, line, message):
     path = write(tmp_path, text)
     error = fault(path)
-    assert error.line == line
+    assert error.where.line == line
     with pytest.raises(FileFormatError, match=message):
         read_storage(path)
 
 
 def test_faults_of_csv(tmp_path):
     error = fault(write(tmp_path, "time,a\n0,1\n0.01,\n", "gap.csv"))
-    assert (error.line, error.element, error.got) == (3, "a", "an empty cell")
+    assert (error.where.line, error.where.element, error.got) == (3, "a", "an empty cell")
     error = fault(write(tmp_path, "time;a\n0,00;1,5\n", "german.csv"))
-    assert (error.line, error.got) == (1, "semicolons")
+    assert (error.where.line, error.got) == (1, "semicolons")
     error = fault(write(tmp_path, "time,,a\n0,1,2\n", "label.csv"))
-    assert (error.line, error.got) == (1, "column 2 empty")
+    assert (error.where.line, error.got) == (1, "column 2 empty")
 
 
 def test_binary_file(tmp_path):
     path = tmp_path / "table.sto"
     path.write_bytes(b"x\nPK\x03\x04\xff\xfe")
     error = fault(path)
-    assert error.line == 2
+    assert error.where.line == 2
     assert "0xff" in error.got
 
 

@@ -1,5 +1,6 @@
 """Reading XML against the grammars: what is accepted, and how faults are explained."""
 
+import copy
 import re
 
 import pytest
@@ -36,12 +37,13 @@ def test_wrong_order_says_which(tiny_folder):
     path = tiny_folder / "subject.xml"
     edit(path, "<c1>-0.6</c1>\n      <c2>-0.4</c2>", "<c2>-0.4</c2>\n      <c1>-0.6</c1>")
     error = fault(path, "subject")
-    assert error.line == line_with(path, "<c2>")
+    assert str(error.where) == f"{path}:{line_with(path, '<c2>')}: <c2>"
     assert str(error) == (
-        f"{path}:{error.line}: <c2>: expected <emDelay> or <c1> at this place, got <c2>. The order "
-        "inside <mtu> is name, emDelay (optional), c1, c2, shapeFactor, activationScale "
-        "(optional), optimalFibreLength, pennationAngle, tendonSlackLength, maxContractionVelocity "
-        "(optional), damping (optional), maxIsometricForce, strengthCoefficient."
+        f"{error.where}: expected <emDelay> or <c1> at this place, got <c2>. The order inside "
+        "<mtu> is name, emDelay (optional), c1, c2, shapeFactor, activationScale "
+        "(optional), optimalFibreLength, pennationAngle, tendonSlackLength, tendonStiffness "
+        "(optional), maxContractionVelocity (optional), damping (optional), maxIsometricForce, "
+        "strengthCoefficient."
     )
 
 
@@ -50,7 +52,7 @@ def test_misspelt_element_is_found(tiny_folder):
     edit(path, "optimalFibreLength>", "optimalFiberLength>", 2)
     error = fault(path, "subject")
     where = line_with(path, "optimalFiberLength")
-    assert error.line == where + 1
+    assert error.where.line == where + 1
     assert error.hint == (
         f"Line {where} has <optimalFiberLength>: did you mean <optimalFibreLength>?"
     )
@@ -60,7 +62,7 @@ def test_misspelt_last_element_is_found(tiny_folder):
     path = tiny_folder / "subject.xml"
     edit(path, "strengthCoefficient>", "strengthCoeficient>", 2)
     error = fault(path, "subject")
-    assert (error.line, error.element) == (line_with(path, SOLEUS) - 1, "<mtu>")
+    assert (error.where.line, error.where.element) == (line_with(path, SOLEUS) - 1, "<mtu>")
     assert "did you mean <strengthCoefficient>?" in error.hint
 
 
@@ -104,7 +106,7 @@ def test_faults_of_a_subject(tiny_folder, old, new, marker, message):
     edit(path, old, new)
     error = fault(path, "subject")
     assert re.search(message, str(error))
-    assert error.line == line_with(path, marker)
+    assert error.where.line == line_with(path, marker)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,6 @@ def test_faults_of_a_subject(tiny_folder, old, new, marker, message):
             "expected <online> or <offline> inside <execution>, got no",
         ),
         ("execution", "<openLoop/>", "<openLoop>x</openLoop>", "no text between the tags"),
-        ("calibration", "<name>c2<", "<name>C2<", r"got 'C2'. Did you mean 'c2'\?"),
         ("calibration", "<NS>2<", "<NS>2.5<", "<NS>: expected a whole number, got '2.5'"),
         ("calibration", "<range>0.9", "<range>a", "numbers separated by blanks|a number"),
         (
@@ -139,7 +140,7 @@ def test_faults_of_other_documents(tiny_folder, file, old, new, message):
 
 def test_wrong_kind_of_document(tiny_folder):
     error = fault(tiny_folder / "execution.xml", "subject")
-    assert (error.line, error.expected, error.got) == (2, "<subject>", "<execution>")
+    assert (error.where.line, error.expected, error.got) == (2, "<subject>", "<execution>")
 
 
 def test_missing_file(tmp_path):
@@ -179,7 +180,7 @@ def test_near_miss_of_an_optional_element_is_pointed_out(tiny_folder):
 
 
 def test_invalid_document_is_not_written(tiny_folder, tmp_path):
-    document = read_document(tiny_folder / "setup.xml", "ceinmsSetup").copy()
+    document = copy.deepcopy(read_document(tiny_folder / "setup.xml", "ceinmsSetup"))
     document.root.add("subjectFile").add("subjectFile")
     with pytest.raises(FileFormatError):
         document.write(tmp_path / "setup.xml")

@@ -134,6 +134,12 @@ def test_tendons(tmp_path, kind):
     [
         ("-0.95 -0.05", "-0.05 -0.95", "-0.05 -", "got -0.05 and -0.95. The bounds are inverted"),
         ("0.9 1.1", "1.1 0.9", "1.1 0.9", "a low and a higher bound, got 1.1 and 0.9"),
+        (
+            "<name>c2<",
+            "<name>C2<",
+            "<name>C2",
+            r"<name>: expected one of c1, .*'C2'. Did you mean 'c2'\?",
+        ),
         ("0.5 2.5", "0.5", ">0.5<", "<range>: expected two numbers, low and high, got 1"),
         ("0.5 2.5", "0.5 1 2.5", "0.5 1", "two numbers, low and high, got 3"),
         ("0.5 2.5", "0.5 INF", "INF", "a finite number, got 'INF'"),
@@ -148,13 +154,13 @@ def test_faults_name_their_line(path, old, new, marker, message):
     edit(path, old, new)
     error = fault(path)
     assert re.search(message, str(error)), str(error)
-    assert error.line == line_with(path, marker)
+    assert error.where.line == line_with(path, marker)
 
 
 def test_settings_outside_their_range(tmp_path):
     folder = write_tiny_folder(tmp_path / "tiny", algorithm="<adamW><patience>0</patience></adamW>")
     error = fault(folder / "calibration.xml")
-    assert error.element == "<adamW>"
+    assert error.where.element == "<adamW>"
     assert "patience: expected a whole number >= 1, got 0" in error.got
 
 

@@ -61,7 +61,7 @@ def test_faults_name_their_line(path, old, new, marker, message):
         ExcitationGenerator.read(path)
     assert re.search(message, str(caught.value))
     lines = [i for i, t in enumerate(path.read_text().split("\n"), start=1) if marker in t]
-    assert caught.value.line in lines
+    assert caught.value.where.line in lines
 
 
 def test_mtu_without_excitation(path):

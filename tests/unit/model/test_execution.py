@@ -54,7 +54,7 @@ def test_names_of_the_manual_are_explained(tmp_path):
     edit(path, "adjustMTUs>", "trackedMuscles>", 2)
     with pytest.raises(FileFormatError) as caught:
         Execution.read(path)
-    assert caught.value.line == line_with(path, "trackedMuscles")
+    assert caught.value.where.line == line_with(path, "trackedMuscles")
     assert "expected <adjustMTUs> at this place, got <algorithm>" in str(caught.value)
 
 

@@ -74,7 +74,7 @@ def test_window_is_two_times_in_order(tiny_folder, text):
     path = with_window(tiny_folder, text)
     with pytest.raises(FileFormatError, match="start before the stop") as caught:
         InputData.read(path)
-    assert caught.value.line == line_with(path, "startStopTime")
+    assert caught.value.where.line == line_with(path, "startStopTime")
 
 
 def test_rows_at_the_same_times_are_taken_without_interpolation(tiny_folder):

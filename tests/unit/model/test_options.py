@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from lxml import etree
 
 import ceinms_torch.io
 from ceinms_torch.errors import OptionError
+from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import OPTIMISERS, AdamW
+from ceinms_torch.model.options import OPTIMISERS, AdamW, MethodName
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,11 @@ def test_every_setting_is_an_element_of_the_schema(tag, kind):
         kind().to_dict()
     )
     assert list(kind().to_dict().values()) == list(dataclasses.asdict(kind()).values())
+
+
+def test_every_method_has_its_name():
+    kinds = (*OPTIMISERS.values(), SimulatedAnnealing)
+    assert [kind.method for kind in kinds] == list(get_args(MethodName))
 
 
 def test_adamw_by_xml_names():

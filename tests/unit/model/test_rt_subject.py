@@ -84,7 +84,7 @@ def test_what_is_written_is_read_back(path, tmp_path):
     ("old", "new", "marker", "message"),
     [
         ("<C1>-0.5</C1>", "<C1>-0.5</C1><emg>1</emg>", "<emg>", "expected <C2> at this place"),
-        ("<pennationAngle>25<", "<pennationAngle>95<", ">95<", "an angle from 0 to below pi/2 rad"),
+        ("<pennationAngle>25<", "<pennationAngle>95<", ">95<", "a number from 0 to below 1.571"),
         ("<optimalFiberLength>0.05<", "<optimalFiberLength>0<", "Length>0<", "a number > 0, got 0"),
         ("<name>vasint_r<", "<name>soleus_r<", None, "every muscle name once, got 'soleus_r'"),
         ("<name>VL<", "<name>VM<", None, "every channel name once, got 'VM'"),
@@ -98,7 +98,7 @@ def test_what_cannot_be_converted_is_an_error(path, old, new, marker, message):
         read_rt_subject(path)
     assert message in str(caught.value)
     if marker is not None:
-        assert caught.value.line == line_with(path, marker)
+        assert caught.value.where.line == line_with(path, marker)
 
 
 def test_delay_must_be_a_number(path):

@@ -47,7 +47,7 @@ def test_missing_element(tiny_folder):
     path = tiny_folder / "setup.xml"
     edit(path, "<outputDirectory>output</outputDirectory>", "")
     error = fault(RunSetup.read, path)
-    assert (error.line, error.expected) == (2, "<outputDirectory> inside <ceinms>")
+    assert (error.where.line, error.expected) == (2, "<outputDirectory> inside <ceinms>")
 
 
 def test_missing_element_with_a_similar_unknown_one(tiny_folder):
@@ -73,7 +73,7 @@ def test_missing_file_blames_the_line_that_names_it(tiny_folder, name, read, old
     path = tiny_folder / name
     edit(path, old, f"X{old}")
     error = fault(read, path)
-    assert (error.path, error.line) == (path, line_with(path, f"X{old}"))
+    assert (error.where.file, error.where.line) == (path, line_with(path, f"X{old}"))
     assert "the name of a file that exists" in error.expected
     assert error.got.endswith("which is missing")
     assert error.hint == f"Did you mean '{old}'?"
@@ -114,7 +114,7 @@ def test_moment_arms_that_are_not_needed_may_be_missing(tiny_folder):
     data = InputData.read(path)
     assert data.moment_arms_file("ankle_angle_r").is_file()
     error = fault(data.moment_arms_file, "knee_angle_r")
-    assert (error.path, error.line) == (path, line_with(path, "gone.sto"))
+    assert (error.where.file, error.where.line) == (path, line_with(path, "gone.sto"))
 
 
 def test_dof_without_moment_arms(tiny_folder):

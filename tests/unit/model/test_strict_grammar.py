@@ -25,7 +25,7 @@ def strict_tree():
     """Return the shipped grammar of a subject without what its comments say is not in 0.9."""
     tree = copy.deepcopy(etree.parse(SCHEMAS / "subject.xsd"))
     added = [node for node in tree.iter(etree.Comment) if "not in CEINMS 0.9" in node.text]
-    assert len(added) == 2
+    assert len(added) == 3
     for comment in added:
         extension = comment.getnext()
         extension.getparent().remove(extension)
@@ -76,7 +76,7 @@ def test_golden_subjects_stay_those_of_ceinms(golden_dir, tmp_path):
         assert Subject.read(tmp_path / file.name).mtus == Subject.read(file).mtus
 
 
-FACTORS = st.lists(st.floats(0.5, 1.5), min_size=3, max_size=3)
+FACTORS = st.lists(st.floats(0.5, 1.05), min_size=3, max_size=3)  # c1 and c2 stay below 1
 
 
 @pytest.mark.filterwarnings("ignore:.*(should be|differs between)")  # wild values, wilder delays

@@ -13,7 +13,7 @@ from lxml import etree
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError
 from ceinms_torch.io.grammar import SCHEMAS
-from ceinms_torch.model.parameters import PARAMETER_ATTRIBUTES, PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import CURVE_NAMES, Curve, Dof, Subject
 from helpers import DOF_MTUS, MTU_NAMES, edit, line_with, write_tiny_folder
 
@@ -69,9 +69,9 @@ def test_degrees_become_radians(path, tmp_path):
 def test_parameters_follow_the_order_of_ceinms(path):
     subject = Subject.read(path)
     matrix = subject.parameters()
-    assert matrix.shape == (12, 3)
+    assert matrix.shape == (len(PARAMETER_KINDS), 3)
     for row, kind in zip(matrix, PARAMETER_KINDS, strict=True):
-        expected = [getattr(mtu, PARAMETER_ATTRIBUTES[kind]) for mtu in subject.mtus]
+        expected = [getattr(mtu, PARAMETERS[kind].attribute) for mtu in subject.mtus]
         np.testing.assert_array_equal(row, expected)
     assert PARAMETER_KINDS.index("maxIsometricForce") + 1 == PARAMETER_KINDS.index(
         "maxContractionVelocity"
@@ -81,7 +81,8 @@ def test_parameters_follow_the_order_of_ceinms(path):
 
 def test_wrong_parameter_matrices(path):
     subject = Subject.read(path)
-    with pytest.raises(OptionError, match=r"the shape \(12, 3\), got \(3, 12\)"):
+    n_kind = len(PARAMETER_KINDS)
+    with pytest.raises(OptionError, match=rf"the shape \({n_kind}, 3\), got \(3, {n_kind}\)"):
         subject.with_parameters(subject.parameters().T)
     matrix = subject.parameters()
     matrix[3, 1] = np.nan
@@ -106,7 +107,8 @@ def test_look_up_by_name(path):
         ("h>0.05<", "h>-0.05<", "-0.05", "<optimalFibreLength>: expected a number > 0, got -0.05"),
         ("h>0.25<", "h>0<", ">0</tendonSlack", "<tendonSlackLength>: expected a number > 0, got 0"),
         ("e>3549.0<", "e>NaN<", "NaN", "<maxIsometricForce>: expected a finite number, got 'NaN'"),
-        ("e>0.4363<", "e>25<", ">25<", 'an angle from 0 to below pi/2.*got 25.*unit="deg"'),
+        ("e>0.4363<", "e>25<", ">25<", 'from 0 to below 1.571, got 25. Angles.*unit="deg"'),
+        ("<c1>-0.6<", "<c1>-1.1<", "-1.1", "<c1>: expected a number from -1 to 1, got -1.1"),
         ("<name>gasmed_r<", "<name>soleus_r<", "<mtu>", "every MTU name once, got 'soleus_r'"),
         ("<name>gasmed_r<", "<name>gas med<", "gas med", "a name without blanks, got 'gas med'"),
         (
@@ -143,7 +145,7 @@ def test_faults_name_their_line(path, old, new, marker, message):
     error = fault(path)
     assert re.search(message, str(error)), str(error)
     lines = [i for i, t in enumerate(path.read_text().split("\n"), start=1) if marker in t]
-    assert error.line in lines
+    assert error.where.line in lines
 
 
 def test_one_missing_curve_is_named(path):
@@ -153,7 +155,7 @@ def test_one_missing_curve_is_named(path):
     path.write_text(text[:start] + text[end:])
     error = fault(path)
     assert error.got == "no passiveForceLength"
-    assert error.line == line_with(path, "<mtuDefault>")
+    assert error.where.line == line_with(path, "<mtuDefault>")
 
 
 def test_no_curves_at_all_are_fine(tmp_path):
@@ -164,8 +166,8 @@ def test_no_curves_at_all_are_fine(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("<c1>-0.6<", "<c1>-1.1<", "unstable: soleus_r"),
-        ("<emDelay>0.015<", "<emDelay>15<", "emDelay should be 0 to 0.2 s.*gasmed_r"),
+        ("<c1>-0.6<", "<c1>-1<", "c1 should be .* above -1 to below 1 .*; check soleus_r"),
+        ("<emDelay>0.015<", "<emDelay>15<", "from 0 to 0.2 .seconds; .*check .*gasmed_r"),
     ],
 )
 def test_doubtful_values_warn(path, old, new, message):
@@ -174,7 +176,8 @@ def test_doubtful_values_warn(path, old, new, message):
         Subject.read(path)
 
 
-FACTORS = st.lists(st.floats(0.25, 4.0), min_size=12 * 3, max_size=12 * 3)
+N_VALUE = len(PARAMETER_KINDS) * 3
+FACTORS = st.lists(st.floats(0.25, 4.0), min_size=N_VALUE, max_size=N_VALUE)
 
 
 @pytest.mark.filterwarnings("ignore:.*emDelay")  # random ones differ
@@ -182,10 +185,10 @@ FACTORS = st.lists(st.floats(0.25, 4.0), min_size=12 * 3, max_size=12 * 3)
 def test_written_values_are_read_back_exactly(tmp_path_factory, factors, shared):
     folder = tmp_path_factory.mktemp("subject")
     subject = Subject.read(write_tiny_folder(folder / "tiny", n_trial=0) / "subject.xml")
-    matrix = subject.parameters() * np.array(factors).reshape(12, 3)
+    matrix = subject.parameters() * np.array(factors).reshape(-1, 3)
     matrix[:2] /= 4.0  # keeps the filter stable
     matrix[4] = np.minimum(matrix[4], 1.5)
-    matrix[-1] = shared
+    matrix[PARAMETER_KINDS.index("percentageChange")] = shared
     changed = subject.with_parameters(matrix)
     changed.write(folder / "first.xml")
     first = Subject.read(folder / "first.xml")
@@ -304,10 +307,11 @@ def test_delays_that_differ_are_one_warning(path, tmp_path):
 def test_percentage_change_is_one_for_all(path, tmp_path):
     subject = Subject.read(path)
     matrix = subject.parameters()
-    matrix[-1] = 0.2
+    row = PARAMETER_KINDS.index("percentageChange")
+    matrix[row] = 0.2
     subject.with_parameters(matrix).write(tmp_path / "written.xml")
     assert "<percentageChange>0.2<" in (tmp_path / "written.xml").read_text()
-    matrix[-1, 0] = 0.3
+    matrix[row, 0] = 0.3
     with pytest.raises(OptionError, match=r"one value for all MTUs.*from 0.2 to 0.3"):
         subject.with_parameters(matrix).write(tmp_path / "never.xml")
     assert not (tmp_path / "never.xml").exists()

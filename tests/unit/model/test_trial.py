@@ -50,13 +50,15 @@ def test_arrays(tiny_folder):
     np.testing.assert_array_equal(
         trial.measured_moment[:, 1], moments.column("ankle_angle_r_moment")
     )
-    assert {file.name for file in trial.files} == {
-        "inputData.xml",
-        "lmt.sto",
-        "emg.mot",
-        "id.sto",
-        *(f"ma_{dof}.sto" for dof in DOF_NAMES),
+    sources = trial.sources
+    assert sources.input_data.path == folder / "inputData.xml"
+    assert sources.muscle_tendon_length.path == folder / "lmt.sto"
+    assert {dof: one.path for dof, one in sources.moment_arms.items()} == {
+        dof: folder / f"ma_{dof}.sto" for dof in DOF_NAMES
     }
+    assert sources.excitations.path == folder / "emg.mot"
+    assert sources.torques.path == folder / "id.sto"
+    assert len({source.sha256 for source in sources}) == len(list(folder.iterdir())) == 6
     for array in (trial.mtu_length, trial.moment_arm, trial.excitation, trial.measured_moment):
         assert array.flags.c_contiguous
         assert array.dtype == np.float64
@@ -283,7 +285,7 @@ def test_input_data_may_be_made_in_memory(tiny_folder):
     )
     trial = Trial.read(data, subject, generator)
     assert trial.name == "walk"
-    assert len(trial.files) == 4
+    assert len(tuple(trial.sources)) == 4
     with pytest.raises(DataError, match="walk: expected an <externalTorquesFile>"):
         Trial.read(data, subject, generator, require_moments=True)
 

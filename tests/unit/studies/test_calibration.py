@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import ceinms_torch as ct
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.plots.calibration import calibration_figure
 from ceinms_torch.studies import calibration
 from ceinms_torch.studies.calibration import (
@@ -33,7 +34,6 @@ from ceinms_torch.studies.calibration_tables import (
     tables_of,
 )
 from ceinms_torch.studies.folds import condition_folds, conditions_of, drawn_folds, trial_folds
-from ceinms_torch.studies.result_file import plain
 from helpers import edit, write_tiny_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::ceinms_torch.errors.CeinmsTorchWarning")
@@ -53,23 +53,23 @@ def test_every_trial_is_held_out_once(trials, data):
     seed = data.draw(st.integers(0, 5))
     for folds in (trial_folds(trials, n_fold, seed), condition_folds(trials)):
         if folds:
-            assert sorted(name for fold in folds for name in fold.unseen) == sorted(trials)
+            assert sorted(name for fold in folds for name in fold.test) == sorted(trials)
         for fold in folds:
-            assert fold.own
-            assert fold.unseen
-            assert sorted((*fold.own, *fold.unseen)) == sorted(trials)
-    sizes = {len(fold.unseen) for fold in trial_folds(trials, n_fold, seed)}
+            assert fold.calibration
+            assert fold.test
+            assert sorted((*fold.calibration, *fold.test)) == sorted(trials)
+    sizes = {len(fold.test) for fold in trial_folds(trials, n_fold, seed)}
     assert max(sizes) - min(sizes) <= 1
 
 
 @given(NAMES, st.integers(0, 5))
 def test_draws_grow_by_a_trial(trials, seed):
     folds = drawn_folds(trials, seed)
-    assert [len(fold.own) for fold in folds] == list(range(1, len(trials)))
+    assert [len(fold.calibration) for fold in folds] == list(range(1, len(trials)))
     for fold in folds:
-        assert sorted((*fold.own, *fold.unseen)) == sorted(trials)
+        assert sorted((*fold.calibration, *fold.test)) == sorted(trials)
     for fewer, more in itertools.pairwise(folds):
-        assert set(fewer.own) < set(more.own)
+        assert set(fewer.calibration) < set(more.calibration)
 
 
 def test_conditions_by_name():
@@ -105,7 +105,7 @@ def test_impossible_folds(call, error, message):
 
 # ---- The study --------------------------------------------------------------------------
 
-OPTIONS = CalibrationOptions(seeds=(0, 1), starts=2)
+OPTIONS = CalibrationOptions(seeds=(0, 1), lm_starts=2)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def planned(path, options=OPTIONS, tests=("trial3",)):
 
 def run(plan, directory, progress=lambda *_: None):
     return study_calibration(
-        plan, directory, {"input": "0"}, max_evaluations=None, processes=1, progress=progress
+        plan, directory, {"input": "0"}, max_evaluations=None, jobs=1, progress=progress
     )
 
 
@@ -144,16 +144,16 @@ def test_what_is_run(folder, study):
     assert all(list(run.test_fit) == ["trial3"] for run in study.comparison.runs)
     # Names differ in their last digit only: one condition, so none is left out.
     assert not study.of_kind(CONDITION)
-    assert [part.fold.unseen for part in study.of_kind(TRIAL)] == [
+    assert [part.fold.test for part in study.of_kind(TRIAL)] == [
         ("trial1",),
         ("trial2",),
         ("trial3",),
     ]
-    assert sorted(len(part.fold.own) for part in study.of_kind(DRAWN)) == [1, 1, 2, 2]
+    assert sorted(len(part.fold.calibration) for part in study.of_kind(DRAWN)) == [1, 1, 2, 2]
     for part in study.of_kind(TRIAL) + study.of_kind(DRAWN):
-        assert tuple(part.run.fit) == part.fold.own
-        assert tuple(part.run.test_fit) == part.fold.unseen
-    assert {len(part.fold.own) for part in study.of_kind(COST)} == {1, 2, 3}
+        assert tuple(part.run.fit) == part.fold.calibration
+        assert tuple(part.run.test_fit) == part.fold.test
+    assert {len(part.fold.calibration) for part in study.of_kind(COST)} == {1, 2, 3}
     # A whole temperature of the annealing, not its start alone.
     assert all(part.run.evaluations > 1 for part in study.of_kind(COST))
     # More starts, of which the first is the same, are never worse.
@@ -198,14 +198,14 @@ def test_tables(study):
 
 
 def test_json_holds_all_of_it(study):
-    again = CalibrationStudy.from_dict(json.loads(json.dumps(plain(study.to_dict()))))
+    again = revived(CalibrationStudy, json.loads(json.dumps(plain(study))))
     assert again == study
     assert tables_of(again) == tables_of(study)
     assert len(calibration_figure(again).axes) == 6
 
 
 def test_only_what_is_missing_is_computed(folder, tmp_path, monkeypatch):
-    _, plan = planned(folder, CalibrationOptions(methods=("lm",), seeds=(0,), starts=1))
+    _, plan = planned(folder, CalibrationOptions(methods=("lm",), seeds=(0,), lm_starts=1))
     assert {one.kind for one in plan} == {SEEDS, TRIAL, DRAWN, COST}
 
     def stop(n_done, label):

@@ -1,5 +1,6 @@
 """The study of electrodes: what is left of a model, what is kept on file, how few are enough."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import ceinms_torch as ct
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.plots.electrodes import electrodes_figure
 from ceinms_torch.studies import cells, electrodes
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell, compute_cell
@@ -56,7 +58,7 @@ def test_the_model_of_recorded_mtus(folder):
     simulation = ct.simulate(part, trial)
     silent = ct.simulate(folder.subject, trial_with_electrodes(folder.trials[0], generator))
     np.testing.assert_allclose(
-        simulation.mtu_force.values, silent.mtu_force.values[:, :2], rtol=1e-12
+        simulation.mtu_force.array, silent.mtu_force.array[:, :2], rtol=1e-12
     )
     specs = {spec.kind: spec for spec in recorded_plan(folder.plan, part).steps[0].parameters}
     assert specs["strengthCoefficient"].groups == (("soleus_r", "gasmed_r"),)
@@ -97,11 +99,11 @@ def test_parameters_begin_where_asked(folder):
     elsewhere = space.subject_at(x)
     np.testing.assert_allclose(space.point_of(elsewhere), x, rtol=1e-9)
     generator = with_electrodes(folder.generator, [SOLEUS, GASMED])
-    result = ct.calibrate_hybrid(
+    result = ct.calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],
-        folder.plan,
-        generator,
+        dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid()),
+        generator=generator,
         options=ct.Lbfgs(max_iterations=1),
         begin_at=elsewhere,
     )
@@ -215,10 +217,10 @@ def test_what_cannot_be_studied(tiny_folder, folder, tmp_path):
 # ---- What is made of them ---------------------------------------------------------------
 
 
-def made_up(unseen_rmse):
-    """Two electrodes, three seeds; unseen errors by (count, way)."""
+def made_up(test_rmse):
+    """Two electrodes, three seeds; errors on test trials by (count, way)."""
     cells = []
-    for (count, way), error in unseen_rmse.items():
+    for (count, way), error in test_rmse.items():
         method = EMG_DRIVEN if way == "recorded" else HYBRID
         for seed in range(3):
             figures = {"rmse": error + 0.01 * seed, "r2": 0.5, "r2_correlation": 0.5}
@@ -264,7 +266,7 @@ def test_recommendation(errors, margin, expected):
 
 def test_tables_and_figure_of_a_study_on_file():
     study = made_up({(2, "recorded"): 10.0, (1, "recorded"): 12.0, (1, "synthesised"): 8.0})
-    again = ElectrodeStudy.from_dict(json.loads(json.dumps(study.to_dict())))
+    again = revived(ElectrodeStudy, json.loads(json.dumps(plain(study))))
     tables = {table.title.split(",")[0]: table for table in tables_of(again)}
     full, row = tables["moment RMSE of calibration trials [N m]"].rows
     assert row[:4] == (1, 1, "12 ± 0.01", "8.01 ± 0.01")
@@ -277,13 +279,13 @@ def test_tables_and_figure_of_a_study_on_file():
     assert len(electrodes_figure(again).axes) == 6
 
 
-def test_no_recommendation_without_unseen_trials():
+def test_no_recommendation_without_test_trials():
     study = made_up({(2, "recorded"): 10.0})
     bare = [{**cell, "test": {"recorded": {}}} for cell in study.cells]
-    study = ElectrodeStudy.from_dict({**study.to_dict(), "cells": bare})
-    with pytest.raises(OptionError, match="unseen trials"):
+    study = dataclasses.replace(study, cells=tuple(bare))
+    with pytest.raises(OptionError, match="test trials"):
         recommend(study, 0.1)
-    assert "unseen" not in " ".join(table.title for table in tables_of(study))
+    assert "test trials" not in " ".join(table.title for table in tables_of(study))
 
 
 def test_a_broken_cell_is_computed_again(tmp_path):

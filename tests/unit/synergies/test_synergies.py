@@ -210,5 +210,5 @@ def test_faults_of_the_table_are_named(tmp_path, old, new, message):
 
 
 def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(ct.FileFormatError, match="no such file"):
+    with pytest.raises(ct.FileFormatError, match="No such file"):
         ct.Weightings.read(tmp_path / "none.csv", TABLE.mtu_names)

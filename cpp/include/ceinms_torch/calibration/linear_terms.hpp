@@ -2,20 +2,27 @@
 /// Terms of the objective that are linear least squares in the point itself: priors, coherence.
 #pragma once
 
-#include "ceinms_torch/terms/linear_term.hpp"
-
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace ceinms_torch::calibration {
 
-/// All terms::LinearTerm of a problem, at one point.
+/// |matrix x - offset|^2. What its rows mean is the business of who makes them.
+struct LinearTerm {
+  std::string name;
+  std::size_t n;               ///< components of x
+  std::vector<double> matrix;  ///< (n_row, n)
+  std::vector<double> offset;  ///< (n_row)
+};
+
+/// All such terms of a problem, at one point.
 class LinearTerms {
  public:
   /// @param n  components of a point
-  LinearTerms(std::vector<terms::LinearTerm> terms, std::size_t n);
+  LinearTerms(std::vector<LinearTerm> terms, std::size_t n);
 
-  const std::vector<terms::LinearTerm>& terms() const noexcept { return terms_; }
+  const std::vector<LinearTerm>& terms() const noexcept { return terms_; }
   /// The terms at x (n), from which the other functions take their numbers.
   void measure(const double* x);
   /// Value of a term.
@@ -29,7 +36,7 @@ class LinearTerms {
 
  private:
   std::size_t n_;
-  std::vector<terms::LinearTerm> terms_;
+  std::vector<LinearTerm> terms_;
   std::vector<double> hessian_;                 ///< (n, n), or nothing without terms
   std::vector<std::vector<double>> residuals_;  ///< by term
   std::vector<double> square_sums_;             ///< by term

@@ -45,14 +45,16 @@ class OptimiserRun {
   Minimum best_;
 };
 
-/// Stops when the best objective has improved by less than a share for too long.
+/// Stops when the best objective has improved by less than a share for too long. It may be
+/// negative (a loss of the user's): less is then farther from zero.
 class EarlyStopping {
  public:
   EarlyStopping(double min_improvement, int patience)
       : min_improvement_(min_improvement), patience_(patience) {}
 
   bool stops(int iteration, double best) {
-    if (iteration == 0 || best < reference_ * (1.0 - min_improvement_)) {
+    const double enough = reference_ * (1.0 - std::copysign(min_improvement_, reference_));
+    if (iteration == 0 || best < enough) {
       reference_ = best;
       since_ = iteration;
     }

@@ -5,6 +5,7 @@
 #include "ceinms_torch/calibration/problem.hpp"
 
 #include <functional>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -33,7 +34,7 @@ std::string_view name_of(Status status) noexcept;
 /// The best point seen, which is not always the last one.
 struct Minimum {
   std::vector<double> x;
-  Evaluation evaluation;
+  Evaluation evaluation{std::numeric_limits<double>::quiet_NaN(), {}, {}};  ///< NaN: there is none
   std::vector<Iteration> history;
   int evaluations = 0;
   double seconds = 0.0;

@@ -32,7 +32,7 @@ struct ProblemData {
   std::vector<std::size_t> dofs;          ///< indices of the DOFs that count
   terms::Objective objective;
   kernel::SimulationOptions simulation;
-  std::vector<terms::LinearTerm> linear_terms = {};  ///< on points of the unit box
+  std::vector<LinearTerm> linear_terms = {};  ///< on points of the unit box
 };
 
 /// See the file's comment. Not safe for use by several threads.

@@ -70,13 +70,10 @@ struct LaneInstant {
 /// zeros is rest.
 inline constexpr std::size_t n_state_row = 13;
 
-/// At most this many kinds of parameters at a time: those that shape a trajectory.
-inline constexpr std::size_t max_sensitivities = [] {
-  std::size_t count = 0;
-  for (std::size_t kind = 0; kind < kernel::n_parameter_kind; ++kind)
-    count += kernel::only_scales(static_cast<kernel::ParameterKind>(kind)) ? 0 : 1;
-  return count;
-}();
+/// Sensitivities by at most this many parameters at a time: all kinds that shape the trajectory.
+/// Those by the others are free, see kernel::ParameterRole.
+inline constexpr std::size_t max_sensitivities =
+    kernel::n_parameter_kind - kernel::count_of(kernel::ParameterRole::scale);
 
 /// Rows of the table in which a pack of lanes keeps what `sensitivities` goes on from: each number
 /// of a state with its derivatives. All zeros is rest.

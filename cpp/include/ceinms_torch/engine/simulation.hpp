@@ -194,13 +194,13 @@ class Workspace {
 
   /// `forward` with derivatives of some quantities by `kinds` of each lane's MTU, `window` steps at
   /// a time, after which every block is worked on, and then all of them together. Only then are
-  /// there sensitivities: memory does not grow with the length of trials.
+  /// there sensitivities: memory does not grow with the number of steps.
   ///
   /// @throws std::invalid_argument  where there are more than max_sensitivities kinds
   void sensitivities(const double* parameters, const std::vector<kernel::ParameterKind>& kinds,
                      const std::vector<kernel::Quantity>& quantities,
                      const WindowBlockWork& after_block, const WindowWork& after);
-  static constexpr std::size_t window = 256;  ///< rows of so many steps stay in a core's cache
+  std::size_t window() const noexcept { return window_; }
 
   /// One lane's trajectory of the last forward pass: column `place` of a (n_step, width) table.
   LaneTrace trace(std::size_t block) const noexcept { return buffers_[block].trace; }
@@ -244,6 +244,7 @@ class Workspace {
   std::shared_ptr<const CurveTables> curves_;
   kernel::SimulationOptions options_;
   std::vector<Buffers> buffers_;
+  std::size_t window_;  ///< the fewer the more trials there are
   std::unique_ptr<ThreadPool> pool_;
 };
 

@@ -10,64 +10,102 @@
 
 #include "ceinms_torch/kernel/trajectory.hpp"
 
+#include <array>
 #include <cstddef>
+#include <type_traits>
 
 namespace ceinms_torch::kernel {
 
 namespace detail {
 
-/// Inputs of the forces by which the sweep differentiates.
+/// Inputs of the forces over F0 S by which the sweep differentiates: the state, what an Mtu derives
+/// from its parameters, and the parameters with the role `force`.
 enum : std::size_t {
   g_length,
   g_velocity,
   g_activation,
-  g_optimal_length,
   g_thickness,
-  g_slack_length,
   g_peak_velocity,
-  g_damping,
-  g_percentage_change,
-  n_gradient
+  g_parameter  ///< the first of them
+};
+inline constexpr std::size_t n_input = g_parameter + count_of(ParameterRole::force);
+
+/// Place of a parameter among the inputs; n_input if it is none.
+constexpr std::size_t input_of(ParameterKind kind) noexcept {
+  constexpr auto role = ParameterRole::force;
+  const std::size_t i = index_of(kind);
+  return parameter_roles[i] == role ? g_parameter + count_of(role, i) : n_input;
+}
+
+/// Parameters, each with a place below N a variable of its own. An equation that reads one of the
+/// others does not compile: it is in want of its role.
+template <class T, std::size_t N, std::size_t (*place)(ParameterKind) noexcept>
+struct Variables {
+  struct None {};
+  template <ParameterKind kind>
+  static auto make(const auto& value) {
+    if constexpr (place(kind) < N)
+      return variable<place(kind), N>(math::lift<T>(value),
+                                      math::lift<T>(std::decay_t<decltype(value)>(1.0)));
+    else
+      return None{};
+  }
+#define CEINMS_TORCH_MEMBER(name, role) decltype(make<ParameterKind::name>(T{})) name;
+  CEINMS_TORCH_PARAMETER_KINDS(CEINMS_TORCH_MEMBER)
+#undef CEINMS_TORCH_MEMBER
+
+  template <class R>
+  static Variables of(const MtuParameters<R>& p) {
+#define CEINMS_TORCH_MAKE(name, role) make<ParameterKind::name>(p.name),
+    return {CEINMS_TORCH_PARAMETER_KINDS(CEINMS_TORCH_MAKE)};
+#undef CEINMS_TORCH_MAKE
+  }
 };
 
-/// The part of an Mtu that forces_at reads, each member a variable of its own.
-template <class R>
+/// The part of an Mtu that forces over F0 S read, each member a variable of its own over T: the
+/// number type R, or a Dual of it that carries a direction.
+template <class R, class T>
 struct SeededMtu {
-  using T = Dual<R, 1>;
   template <std::size_t I>
-  using Input = Dual<T, n_gradient, 1U << I>;
+  using Input = Dual<T, n_input, 1U << I>;
 
-  struct Parameters {
-    Input<g_optimal_length> optimal_fibre_length;
-    Input<g_slack_length> tendon_slack_length;
-    Input<g_damping> damping;
-    Input<g_percentage_change> percentage_change;
-  } parameters;
+  Variables<T, n_input, input_of> parameters;
   Input<g_thickness> thickness;
   Input<g_peak_velocity> peak_velocity;
+  double peak_force = 1.0;
 
   explicit SeededMtu(const Mtu<R>& mtu)
-      : parameters{seed<g_optimal_length>(mtu.parameters.optimal_fibre_length),
-                   seed<g_slack_length>(mtu.parameters.tendon_slack_length),
-                   seed<g_damping>(mtu.parameters.damping),
-                   seed<g_percentage_change>(mtu.parameters.percentage_change)},
+      : parameters(Variables<T, n_input, input_of>::of(mtu.parameters)),
         thickness(seed<g_thickness>(mtu.thickness)),
         peak_velocity(seed<g_peak_velocity>(mtu.peak_velocity)) {}
 
   template <std::size_t I>
   static Input<I> seed(const R& value) {
-    return variable<I, n_gradient>(T::constant(value), T::constant(R(1.0)));
+    return variable<I, n_input>(math::lift<T>(value), math::lift<T>(R(1.0)));
   }
   template <std::size_t I>
   static Input<I> seed(const R& value, const R& direction) {
-    return variable<I, n_gradient>(T{value, {direction}}, T::constant(R(1.0)));
+    return variable<I, n_input>(T{value, {direction}}, math::lift<T>(R(1.0)));
   }
 };
+
+/// Adds to `sum` the partial of `x` by an input times `weight`, if it can differ from zero.
+template <std::size_t I, class R, class T, unsigned M>
+void add_partial(R& sum, const R& weight, const Dual<T, n_input, M>& x) {
+  if constexpr (in_mask<M, I>) sum += weight * math::detach(x.partial[I]);
+}
+
+/// Calls f(integral_constant<I>) for what an Mtu derives from its parameters, and for these.
+template <class Function>
+void for_mtu_inputs(const Function& f) {
+  for_partials<n_input, all_partials<n_input> & ~((1U << g_thickness) - 1U)>(f);
+}
 
 /// What one step of the fibre hands down to the one before.
 template <class R>
 struct StepAdjoint {
-  R of_length = 0.0;  ///< adjoint of l1, zero where l1 was kept at its least
+  R of_length = 0.0;       ///< adjoint of l1, zero where l1 was kept at its least
+  R carried_length = 0.0;  ///< adjoint of l0 that does not pass through f
   R inverse_denominator = 0.0;
   R w = 0.0;  ///< weights of f and its derivatives in the gradient
   R w_length = 0.0;
@@ -76,41 +114,38 @@ struct StepAdjoint {
   R w_mtu_length = 0.0;
 };
 
-/// Adjoints of the quantities an Mtu derives from its parameters, and of its parameters.
+/// Adjoints of what the forces and the activation are computed from.
 template <class R>
 struct MtuAdjoint {
-  R optimal_length = 0.0;
-  R thickness = 0.0;
-  R slack_length = 0.0;
-  R peak_velocity = 0.0;
-  R damping = 0.0;
-  R percentage_change = 0.0;
+  std::array<R, n_input> of_input{};  ///< those of the state are not used
   R peak_force = 0.0;
   R least_length = 0.0;
+  R denominator_limit = 0.0;
   R shape_factor = 0.0;
   R beta1 = 0.0;
   R beta2 = 0.0;
 
-  /// Chain rule from the derived quantities (Mtu, ActivationFilter) to the parameters.
-  void add_to(MtuParameters<R>& gradient, const Mtu<R>& mtu) const {
-    const MtuParameters<R>& p = mtu.parameters;
-    const R share = least_length / mtu.least_fibre_length;
-    const R of_thickness = thickness + share * mtu.thickness;
-    constexpr double half_pi = 1.57079632679489661923;
-    gradient.c1 += beta1 + p.c2 * beta2;
-    gradient.c2 += beta1 + p.c1 * beta2;
-    gradient.shape_factor += shape_factor;
-    gradient.optimal_fibre_length += optimal_length + share * 0.01 * p.optimal_fibre_length +
-                                     of_thickness * math::sin(p.pennation_angle) +
-                                     peak_velocity * p.max_contraction_velocity;
-    gradient.pennation_angle +=
-        of_thickness * p.optimal_fibre_length * math::sin(R(p.pennation_angle + half_pi));
-    gradient.tendon_slack_length += slack_length;
-    gradient.max_isometric_force += peak_force * p.strength_coefficient;
-    gradient.strength_coefficient += peak_force * p.max_isometric_force;
-    gradient.max_contraction_velocity += peak_velocity * p.optimal_fibre_length;
-    gradient.damping += damping;
-    gradient.percentage_change += percentage_change;
+  /// Chain rule to the parameters, through what Mtu and ActivationFilter derive from them.
+  MtuParameters<R> gradient(const Mtu<R>& mtu) const {
+    constexpr std::size_t n = n_parameter_kind;
+    const auto p = Variables<R, n, index_of>::of(mtu.parameters);
+    std::array<R, n> sum{};
+    const auto add = [&]<unsigned M>(const R& adjoint, const Dual<R, n, M>& quantity) {
+      for_partials<n, M>([&](auto i) { sum[i] += adjoint * quantity.partial[i]; });
+    };
+    add(of_input[g_thickness], thickness_of(p));
+    add(of_input[g_peak_velocity], peak_velocity_of(p));
+    add(peak_force, peak_force_of(p));
+    add(least_length, least_fibre_length_of(p, thickness_of(p)));
+    add(denominator_limit, denominator_limit_of(p));
+    add(shape_factor, p.shape_factor);
+    add(beta1, p.c1 + p.c2);
+    add(beta2, p.c1 * p.c2);
+    return MtuParameters<R>::from([&](auto kind) {
+      R result = sum[index_of(kind)];
+      if constexpr (input_of(kind) < n_input) result += of_input[input_of(kind)];
+      return result;
+    });
   }
 };
 
@@ -194,27 +229,26 @@ template <class R, class Input, class Trace>
 StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& trace,
                             std::size_t k, const R& of_length, const R& of_velocity,
                             MtuAdjoint<R>& adjoint) {
-  const R h = input.time_step(k + 1);
-  const R& lmo = mtu.parameters.optimal_fibre_length;
-  const R total = of_length + of_velocity / h;
+  const R inverse_h = 1.0 / input.time_step(k + 1);
+  const R total = of_length + of_velocity * inverse_h;
   const R length = trace.fibre_length(k + 1);
   const auto moved = length > mtu.least_fibre_length;
   adjoint.least_length += math::select(moved, R(0.0), total);
 
   StepAdjoint<R> step;
   step.of_length = math::select(moved, total, R(0.0));
+  step.carried_length = step.of_length - of_velocity * inverse_h;
   const R denominator = trace.denominator(k);
-  const R limit = -0.1 / lmo;
-  const auto unlimited = denominator < limit;
+  const auto unlimited = denominator < mtu.denominator_limit;
   step.inverse_denominator = 1.0 / denominator;
   const R scaled = step.of_length * step.inverse_denominator;
-  // (l1 - l0) d(denominator): by f_l and f_v, or, where it was limited, by lmo.
+  // (l1 - l0) d(denominator): by f_l and f_v, or, where it was limited, by the limit.
   const R by_denominator = -(scaled * (length - trace.fibre_length(k)));
   const R free = math::select(unlimited, by_denominator, R(0.0));
-  adjoint.optimal_length += (by_denominator - free) * (0.1 / (lmo * lmo));
+  adjoint.denominator_limit += by_denominator - free;
   step.w = -scaled;
   step.w_length = free;
-  step.w_velocity = scaled * trace.fibre_velocity(k) + free / h;
+  step.w_velocity = scaled * trace.fibre_velocity(k) + free * inverse_h;
   step.w_activation = -(scaled * (trace.activation(k + 1) - trace.activation(k)));
   step.w_mtu_length = -(scaled * (input.mtu_length(k + 1) - input.mtu_length(k)));
   return step;
@@ -229,20 +263,20 @@ StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& 
 /// @param seed      derivatives of the scalar: force(k), fibre_length(k), fibre_velocity(k),
 ///                  tendon_strain(k), activation(k)
 /// @param sink      receives excitation(n, derivative) for every sample, from the last to the first
-/// @param gradient  derivatives by the parameters are added to it; em_delay, which acts through
-///                  the sampling of the excitations, is left to the caller
+/// @return          derivatives by the parameters; zero for em_delay, which acts through the
+///                  sampling of the excitations and is left to the caller
 template <class R, class Table, class Input, class Trace, class Seed, class Sink>
-void reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>& mtu, const Input& input,
-                        FilterStart start, const Trace& trace, const Seed& seed, Sink& sink,
-                        MtuParameters<R>& gradient) {
+MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>& mtu,
+                                    const Input& input, FilterStart start, const Trace& trace,
+                                    const Seed& seed, Sink& sink) {
   using namespace detail;
-  using Seeded = SeededMtu<R>;
+  using T = Dual<R, 1>;
+  using Seeded = SeededMtu<R, T>;
   const Seeded seeded(mtu);
   MtuAdjoint<R> adjoint;
   ActivationAdjoint<R, Input, Trace, Sink> activation(mtu, input, start, trace, sink, adjoint);
 
-  StepAdjoint<R> step;     // from k to k + 1
-  R carried_length = 0.0;  // adjoints of l and v at k that do not pass through f
+  StepAdjoint<R> step;  // from k to k + 1
   R pending_activation = 0.0;
   const std::size_t n_step = input.n_step();
   for (std::size_t k = n_step; k-- > 0;) {
@@ -250,30 +284,28 @@ void reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>& mtu, const
         curves, seeded, Seeded::template seed<g_length>(trace.fibre_length(k), step.w_length),
         Seeded::template seed<g_velocity>(trace.fibre_velocity(k), step.w_velocity),
         Seeded::template seed<g_activation>(trace.activation(k), step.w_activation),
-        typename Seeded::T{input.mtu_length(k), {step.w_mtu_length}});
+        T{input.mtu_length(k), {step.w_mtu_length}});
     const auto f = forces.imbalance();
     const R of_force = mtu.peak_force * seed.force(k);
     const R of_strain = seed.tendon_strain(k);
     adjoint.peak_force += seed.force(k) * forces.muscle.value.value;
     // At the start f = 0 ties l to everything else, instead of a step that led there.
     R w = step.w;
-    const auto gather = [&](auto i) {
-      R sum = w * f.partial[i].value + f.partial[i].partial[0];
-      if constexpr (in_mask<std::decay_t<decltype(forces.muscle)>::mask, i>)
-        sum += of_force * forces.muscle.partial[i].value;
-      if constexpr (in_mask<std::decay_t<decltype(forces.strain)>::mask, i>)
-        sum += of_strain * forces.strain.partial[i].value;
-      return sum;
+    const auto add_to = [&](R& sum, auto i) {
+      if constexpr (in_mask<std::decay_t<decltype(f)>::mask, i>)
+        sum += w * f.partial[i].value + f.partial[i].partial[0];
+      add_partial<i>(sum, of_force, forces.muscle);
+      add_partial<i>(sum, of_strain, forces.strain);
     };
     using std::integral_constant;
     const R direct = step.of_length * step.inverse_denominator;
     const R f_a = f.partial[g_activation].value;
-    const R of_length =
-        gather(integral_constant<std::size_t, g_length>{}) + carried_length + seed.fibre_length(k);
-    const R of_velocity = gather(integral_constant<std::size_t, g_velocity>{}) +
-                          direct * f.partial[g_velocity].value + seed.fibre_velocity(k);
-    R of_activation =
-        gather(integral_constant<std::size_t, g_activation>{}) + direct * f_a + seed.activation(k);
+    R of_length = step.carried_length + seed.fibre_length(k);
+    R of_velocity = direct * f.partial[g_velocity].value + seed.fibre_velocity(k);
+    R of_activation = direct * f_a + seed.activation(k);
+    add_to(of_length, integral_constant<std::size_t, g_length>{});
+    add_to(of_velocity, integral_constant<std::size_t, g_velocity>{});
+    add_to(of_activation, integral_constant<std::size_t, g_activation>{});
     if (k + 1 < n_step) activation.step(k + 1, pending_activation - direct * f_a);
     if (k == 0) {
       const auto balanced = trace.fibre_length(0) > mtu.least_fibre_length;
@@ -282,83 +314,60 @@ void reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>& mtu, const
       of_activation += tied * f_a;
       w = w + tied;
     }
-    adjoint.optimal_length += gather(integral_constant<std::size_t, g_optimal_length>{});
-    adjoint.thickness += gather(integral_constant<std::size_t, g_thickness>{});
-    adjoint.slack_length += gather(integral_constant<std::size_t, g_slack_length>{});
-    adjoint.peak_velocity += gather(integral_constant<std::size_t, g_peak_velocity>{});
-    adjoint.damping += gather(integral_constant<std::size_t, g_damping>{});
-    adjoint.percentage_change += gather(integral_constant<std::size_t, g_percentage_change>{});
+    for_mtu_inputs([&](auto i) { add_to(adjoint.of_input[i], i); });
     pending_activation = of_activation;
     if (k == 0) break;
     step = reverse_step(mtu, input, trace, k - 1, of_length, of_velocity, adjoint);
-    carried_length = step.of_length - of_velocity / input.time_step(k);
   }
   activation.step(0, pending_activation);
   activation.run_in();
-  adjoint.add_to(gradient, mtu);
+  return adjoint.gradient(mtu);
 }
 
 /// The same for the stiff tendon, where no step depends on the one before.
 template <class R, class Table, class Input, class Trace, class Seed, class Sink>
-void reverse_stiff(const MtuCurves<Table>& curves, const Mtu<R>& mtu, const Input& input,
-                   FilterStart start, const Trace& trace, const Seed& seed, Sink& sink,
-                   MtuParameters<R>& gradient) {
+MtuParameters<R> reverse_stiff(const MtuCurves<Table>& curves, const Mtu<R>& mtu,
+                               const Input& input, FilterStart start, const Trace& trace,
+                               const Seed& seed, Sink& sink) {
   using namespace detail;
-  using D = Dual<R, 7>;
-  const MtuParameters<R>& p = mtu.parameters;
-  const auto input_number = [](const R& value, std::size_t i) {
-    return D::variable(value, R(1.0), i);
-  };
-  MtuParameters<D> seeded = MtuParameters<D>::from([](ParameterKind) { return D{}; });
-  seeded.optimal_fibre_length = input_number(p.optimal_fibre_length, 1);
-  seeded.pennation_angle = input_number(p.pennation_angle, 2);
-  seeded.tendon_slack_length = input_number(p.tendon_slack_length, 3);
-  seeded.max_contraction_velocity = input_number(p.max_contraction_velocity, 4);
-  seeded.damping = input_number(p.damping, 5);
-  seeded.percentage_change = input_number(p.percentage_change, 6);
-  seeded.max_isometric_force = D::constant(R(1.0));
-  seeded.strength_coefficient = D::constant(R(1.0));
-  const Mtu<D> dual(seeded);
-
+  using Seeded = SeededMtu<R, R>;
+  const Seeded seeded(mtu);
   MtuAdjoint<R> adjoint;
   ActivationAdjoint<R, Input, Trace, Sink> activation(mtu, input, start, trace, sink, adjoint);
   for (std::size_t k = input.n_step(); k-- > 0;) {
     const R lmt = input.mtu_length(k);
-    const D length = stiff_fibre_length<D>(dual, lmt);
-    const D velocity = stiff_fibre_velocity(dual, length, lmt, input.mtu_velocity(k));
-    const FibreState<D> state{length, velocity, input_number(trace.activation(k), 0),
-                              D::constant(lmt)};
-    const D cos_alpha = cos_pennation(dual, length);
-    const D strain = tendon_strain(dual, length, cos_alpha, lmt);
-    const D force = mtu_force(curves, dual, state, cos_alpha, TendonModel::stiff);
+    const auto length = stiff_fibre_length(seeded, lmt);
+    const auto velocity = stiff_fibre_velocity(seeded, length, lmt, input.mtu_velocity(k));
+    const auto cos_alpha = cos_pennation(seeded, length);
+    const auto strain = tendon_strain(seeded, length, cos_alpha, lmt);
+    const FibreState state{length, velocity,
+                           Seeded::template seed<g_activation>(trace.activation(k)), lmt};
+    const auto force = mtu_force(curves, seeded, state, cos_alpha, TendonModel::stiff);
     const R of_force = seed.force(k) * mtu.peak_force;
     adjoint.peak_force += seed.force(k) * force.value;
-    const auto of = [&](std::size_t i) {
-      return R(of_force * force.partial[i] + seed.fibre_length(k) * length.partial[i] +
-               seed.fibre_velocity(k) * velocity.partial[i] +
-               seed.tendon_strain(k) * strain.partial[i]);
+    const auto add_to = [&](R& sum, auto i) {
+      add_partial<i>(sum, of_force, force);
+      add_partial<i>(sum, seed.fibre_length(k), length);
+      add_partial<i>(sum, seed.fibre_velocity(k), velocity);
+      add_partial<i>(sum, seed.tendon_strain(k), strain);
     };
-    gradient.optimal_fibre_length += of(1);
-    gradient.pennation_angle += of(2);
-    gradient.tendon_slack_length += of(3);
-    gradient.max_contraction_velocity += of(4);
-    gradient.damping += of(5);
-    gradient.percentage_change += of(6);
-    activation.step(k, of(0) + seed.activation(k));
+    for_mtu_inputs([&](auto i) { add_to(adjoint.of_input[i], i); });
+    R of_activation = seed.activation(k);
+    add_to(of_activation, std::integral_constant<std::size_t, g_activation>{});
+    activation.step(k, of_activation);
   }
   activation.run_in();
-  adjoint.add_to(gradient, mtu);
+  return adjoint.gradient(mtu);
 }
 
 /// Gradients through simulate_lanes for either tendon; see reverse_rosenbrock.
 template <class R, class Table, class Input, class Trace, class Seed, class Sink>
-void reverse_lanes(const MtuCurves<Table>& curves, const Mtu<R>& mtu, const Input& input,
-                   const SimulationOptions& options, const Trace& trace, const Seed& seed,
-                   Sink& sink, MtuParameters<R>& gradient) {
+MtuParameters<R> reverse_lanes(const MtuCurves<Table>& curves, const Mtu<R>& mtu,
+                               const Input& input, const SimulationOptions& options,
+                               const Trace& trace, const Seed& seed, Sink& sink) {
   if (options.tendon == TendonModel::stiff)
-    reverse_stiff(curves, mtu, input, options.filter_start, trace, seed, sink, gradient);
-  else
-    reverse_rosenbrock(curves, mtu, input, options.filter_start, trace, seed, sink, gradient);
+    return reverse_stiff(curves, mtu, input, options.filter_start, trace, seed, sink);
+  return reverse_rosenbrock(curves, mtu, input, options.filter_start, trace, seed, sink);
 }
 
 }  // namespace ceinms_torch::kernel

@@ -70,6 +70,22 @@ Dual<T, N, M> chain(const T& value, const Slope& slope, const Dual<T, N, M>& x) 
   return result;
 }
 
+/// Partials of f(a, b) by the chain rule, given f and its derivatives by a and by b.
+template <class T, std::size_t N, unsigned A, unsigned B>
+Dual<T, N, A | B> chain(const T& value, const T& by_a, const Dual<T, N, A>& a, const T& by_b,
+                        const Dual<T, N, B>& b) {
+  Dual<T, N, A | B> result{value, {}};
+  for_partials<N, A | B>([&](auto i) {
+    if constexpr (!in_mask<B, i>)
+      result.partial[i] = by_a * a.partial[i];
+    else if constexpr (!in_mask<A, i>)
+      result.partial[i] = by_b * b.partial[i];
+    else
+      result.partial[i] = by_a * a.partial[i] + by_b * b.partial[i];
+  });
+  return result;
+}
+
 /// What may stand beside a Dual<T, N> as a constant: its own value type or a plain number.
 template <class S, class T>
 concept ConstantFor = std::is_same_v<S, T> || std::is_same_v<S, double>;
@@ -106,16 +122,7 @@ Dual<T, N, A | B> operator-(const Dual<T, N, A>& a, const Dual<T, N, B>& b) {
 
 template <class T, std::size_t N, unsigned A, unsigned B>
 Dual<T, N, A | B> operator*(const Dual<T, N, A>& a, const Dual<T, N, B>& b) {
-  Dual<T, N, A | B> result{a.value * b.value, {}};
-  detail::for_partials<N, A | B>([&](auto i) {
-    if constexpr (!detail::in_mask<B, i>)
-      result.partial[i] = b.value * a.partial[i];
-    else if constexpr (!detail::in_mask<A, i>)
-      result.partial[i] = a.value * b.partial[i];
-    else
-      result.partial[i] = b.value * a.partial[i] + a.value * b.partial[i];
-  });
-  return result;
+  return detail::chain(T(a.value * b.value), b.value, a, a.value, b);
 }
 
 template <class T, std::size_t N, unsigned A, unsigned B>
@@ -262,4 +269,39 @@ struct Number<Dual<T, N, M>> {
   }
 };
 
+namespace math {
+
+/// A factor times a curve and its slope. The factor is multiplied as far inside as it can be, since
+/// there are more partials than values.
+template <class Table, class T>
+std::pair<T, T> scaled_lookup_with_slope(const Table& table, const T& x, const T& factor) {
+  const auto [value, slope] = Number<T>::lookup_with_slope(table, x);
+  return {factor * value, factor * slope};
+}
+
+template <class Table, class T, std::size_t N, unsigned M>
+std::pair<Dual<T, N, M>, Dual<T, N, M>> scaled_lookup_with_slope(const Table& table,
+                                                                 const Dual<T, N, M>& x,
+                                                                 const Dual<T, N, M>& factor) {
+  const auto [value, slope, curvature] = Number<T>::lookup_with_curvature(table, x.value);
+  const T scaled_slope = factor.value * slope;
+  return {detail::chain(T(factor.value * value), scaled_slope, x, value, factor),
+          detail::chain(scaled_slope, T(factor.value * curvature), x, slope, factor)};
+}
+
+/// A factor times a curve.
+template <class Table, class T, std::size_t N, unsigned M, detail::ConstantFor<T> F>
+Dual<T, N, M> scaled_lookup(const Table& table, const Dual<T, N, M>& x, const F& factor) {
+  const auto [value, slope] = scaled_lookup_with_slope(table, x.value, T(factor));
+  return detail::chain(value, slope, x);
+}
+
+template <class Table, class T, std::size_t N, unsigned A, unsigned B>
+Dual<T, N, A | B> scaled_lookup(const Table& table, const Dual<T, N, A>& x,
+                                const Dual<T, N, B>& factor) {
+  const auto [value, slope] = Number<T>::lookup_with_slope(table, x.value);
+  return detail::chain(T(factor.value * value), T(factor.value * slope), x, value, factor);
+}
+
+}  // namespace math
 }  // namespace ceinms_torch::kernel

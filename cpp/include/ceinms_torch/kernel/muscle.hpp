@@ -10,22 +10,49 @@
 
 namespace ceinms_torch::kernel {
 
+/// Thickness of a muscle [m]: lmo sin(alpha0), constant (reference C.3).
+template <class P>
+auto thickness_of(const P& p) {
+  return p.optimal_fibre_length * math::sin(p.pennation_angle);
+}
+/// F0 S [N].
+template <class P>
+auto peak_force_of(const P& p) {
+  return p.max_isometric_force * p.strength_coefficient;
+}
+/// lmo vmax [m/s].
+template <class P>
+auto peak_velocity_of(const P& p) {
+  return p.optimal_fibre_length * p.max_contraction_velocity;
+}
+/// Fibre length [m] at which the fibre's share along the tendon is 0.1 lmo.
+template <class P, class T>
+auto least_fibre_length_of(const P& p, const T& thickness) {
+  return math::sqrt(math::square(thickness) + 0.01 * math::square(p.optimal_fibre_length));
+}
+/// Limit of the Rosenbrock step's denominator [1/m]; see rosenbrock_denominator.
+template <class P>
+auto denominator_limit_of(const P& p) {
+  return -0.1 / p.optimal_fibre_length;
+}
+
 /// An MTU's parameters with what follows from them alone, computed once per simulation.
 template <class P>
 struct Mtu {
   MtuParameters<P> parameters;
-  P thickness;           ///< lmo sin(alpha0) [m], constant (reference C.3)
-  P peak_force;          ///< F0 S [N]
-  P peak_velocity;       ///< lmo vmax [m/s]
-  P least_fibre_length;  ///< [m], where the fibre's share along the tendon is 0.1 lmo
+  P thickness;
+  P peak_force;
+  P peak_velocity;
+  P least_fibre_length;
+  P denominator_limit;
 
   explicit Mtu(const MtuParameters<P>& p)
       : parameters(p),
-        thickness(p.optimal_fibre_length * math::sin(p.pennation_angle)),
-        peak_force(p.max_isometric_force * p.strength_coefficient),
-        peak_velocity(p.optimal_fibre_length * p.max_contraction_velocity),
-        least_fibre_length(
-            math::sqrt(P(math::square(thickness) + 0.01 * math::square(p.optimal_fibre_length)))) {}
+        thickness(thickness_of(p)),
+        peak_force(peak_force_of(p)),
+        peak_velocity(peak_velocity_of(p)),
+        least_fibre_length(least_fibre_length_of(p, thickness)),
+        denominator_limit(denominator_limit_of(p)) {}
 };
 
 /// The same MTU without the derivatives its parameters carry.
@@ -33,12 +60,7 @@ template <class P>
 auto detached(const Mtu<P>& mtu) {
   const MtuParameters<P>& p = mtu.parameters;
   using R = std::decay_t<decltype(math::detach(p.c1))>;
-  return Mtu<R>(MtuParameters<R>{
-      math::detach(p.c1), math::detach(p.c2), math::detach(p.shape_factor),
-      math::detach(p.optimal_fibre_length), math::detach(p.pennation_angle),
-      math::detach(p.tendon_slack_length), math::detach(p.max_isometric_force),
-      math::detach(p.max_contraction_velocity), math::detach(p.strength_coefficient),
-      math::detach(p.em_delay), math::detach(p.damping), math::detach(p.percentage_change)});
+  return Mtu<R>(MtuParameters<R>::from([&](ParameterKind kind) { return math::detach(p[kind]); }));
 }
 
 /// Sine of the pennation angle at a fibre length: constant thickness, 0..1 (reference C.3).

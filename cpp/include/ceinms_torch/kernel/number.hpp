@@ -128,5 +128,11 @@ T lookup(const Table& table, const T& x) {
   return Number<T>::lookup(table, x);
 }
 
+/// `factor` times a tabulated curve at `x`. For a Dual see dual.hpp.
+template <class Table, class T, class F>
+auto scaled_lookup(const Table& table, const T& x, const F& factor) {
+  return factor * lookup(table, x);
+}
+
 }  // namespace math
 }  // namespace ceinms_torch::kernel

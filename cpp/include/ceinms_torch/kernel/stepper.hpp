@@ -88,7 +88,7 @@ class MtuStepper {
   /// A step of the stiff tendon.
   template <class X, class V>
   StepResult<T> stiff(const X& mtu_length, const V& mtu_velocity) const {
-    const T length = stiff_fibre_length<T>(mtu_, mtu_length);
+    const T length = stiff_fibre_length(mtu_, mtu_length);
     const FibreState<T> state{length, stiff_fibre_velocity(mtu_, length, mtu_length, mtu_velocity),
                               activation_at_(filter_.state().u1), math::lift<T>(mtu_length)};
     const T cos_alpha = cos_pennation(mtu_, length);

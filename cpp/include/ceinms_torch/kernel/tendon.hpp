@@ -40,7 +40,8 @@ auto forces_at(const MtuCurves<Table>& curves, const M& mtu, const L& fibre_leng
                const V& fibre_velocity, const A& activation, const X& mtu_length) {
   const auto cos_alpha = cos_pennation(mtu, fibre_length);
   const auto strain = tendon_strain(mtu, fibre_length, cos_alpha, mtu_length);
-  const auto tendon = math::lookup(curves.tendon_force_strain, strain);
+  const auto tendon =
+      math::scaled_lookup(curves.tendon_force_strain, strain, mtu.parameters.tendon_stiffness);
   const auto muscle =
       fibre_force(curves, mtu, fibre_length, fibre_velocity / mtu.peak_velocity, activation) *
       cos_alpha;
@@ -56,12 +57,12 @@ auto force_imbalance(const MtuCurves<Table>& curves, const M& mtu, const L& fibr
 }
 
 /// What the Rosenbrock step carries from one instant to the next.
-template <class T>
+template <class L, class V = L, class A = L, class X = L>
 struct FibreState {
-  T fibre_length;    ///< l [m]
-  T fibre_velocity;  ///< v [m/s]
-  T activation;      ///< a [-]
-  T mtu_length;      ///< lmt [m]
+  L fibre_length;    ///< l [m]
+  V fibre_velocity;  ///< v [m/s]
+  A activation;      ///< a [-]
+  X mtu_length;      ///< lmt [m]
 };
 
 /// Inputs of f by which the Rosenbrock step differentiates.
@@ -69,17 +70,17 @@ enum : std::size_t { by_length, by_velocity, by_activation, by_mtu_length };
 
 /// Fibre length of the stiff tendon (reference C.5). As in CEINMS the sign of lmt - lts is
 /// lost: a slack MTU gets a long fibre. Callers warn about lmt < lts.
-template <class T, class M, class X>
-T stiff_fibre_length(const M& mtu, const X& mtu_length) {
-  const T along = mtu_length - mtu.parameters.tendon_slack_length;
+template <class M, class X>
+auto stiff_fibre_length(const M& mtu, const X& mtu_length) {
+  const auto along = mtu_length - mtu.parameters.tendon_slack_length;
   // At lmt = lts without pennation the length would be 0 and its derivatives would not exist.
-  return math::sqrt(math::at_least(T(math::square(mtu.thickness) + math::square(along)), 1e-12));
+  return math::sqrt(math::at_least(math::square(mtu.thickness) + math::square(along), 1e-12));
 }
 
 /// Fibre velocity of the stiff tendon: the exact time derivative of its fibre length.
-template <class T, class M, class X>
-T stiff_fibre_velocity(const M& mtu, const T& fibre_length, const X& mtu_length,
-                       const X& mtu_velocity) {
+template <class L, class M, class X>
+auto stiff_fibre_velocity(const M& mtu, const L& fibre_length, const X& mtu_length,
+                          const X& mtu_velocity) {
   return (mtu_length - mtu.parameters.tendon_slack_length) * mtu_velocity / fibre_length;
 }
 
@@ -110,7 +111,7 @@ T equilibrium_fibre_length(const MtuCurves<Table>& curves, const Mtu<P>& mtu, co
 
   const R lowest = fixed.least_fibre_length * one;
   const R slack_length =
-      stiff_fibre_length<R>(fixed, R(lmt + 0.01 * fixed.parameters.tendon_slack_length));
+      stiff_fibre_length(fixed, R(lmt + 0.01 * fixed.parameters.tendon_slack_length));
   const auto can_balance = imbalance(lowest).value > 0.0;
   R low = lowest;
   R high = math::select(slack_length > lowest, slack_length, R(2.0 * lowest));
@@ -158,8 +159,7 @@ auto forces_with_partials(const MtuCurves<Table>& curves, const M& mtu,
 template <class T, class M, class H>
 T rosenbrock_denominator(const M& mtu, const Dual<T, 4>& f, const H& h) {
   const T denominator = f.partial[by_length] + f.partial[by_velocity] / h;
-  const T limit = -0.1 / mtu.parameters.optimal_fibre_length;
-  return math::select(denominator < limit, denominator, limit);
+  return math::select(denominator < mtu.denominator_limit, denominator, mtu.denominator_limit);
 }
 
 /// Eq. (A5) with the muscle-tendon length term: fibre state one time step later.
@@ -199,11 +199,11 @@ FibreState<T> rosenbrock_step(const MtuCurves<Table>& curves, const M& mtu,
 ///
 /// The stiff tendon clamps the normalised velocity to +-1 as CEINMS does (reference C.4); the
 /// Rosenbrock tendon has integrated it unclamped.
-template <class T, class C, class M, class Table>
-auto mtu_force(const MtuCurves<Table>& curves, const M& mtu, const FibreState<T>& state,
-               const C& cos_alpha, TendonModel tendon) {
-  const T norm_velocity = state.fibre_velocity / mtu.peak_velocity;
-  const T force = fibre_force(
+template <class S, class C, class M, class Table>
+auto mtu_force(const MtuCurves<Table>& curves, const M& mtu, const S& state, const C& cos_alpha,
+               TendonModel tendon) {
+  const auto norm_velocity = state.fibre_velocity / mtu.peak_velocity;
+  const auto force = fibre_force(
       curves, mtu, state.fibre_length,
       tendon == TendonModel::stiff ? math::clamp(norm_velocity, -1.0, 1.0) : norm_velocity,
       state.activation);

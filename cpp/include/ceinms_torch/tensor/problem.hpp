@@ -2,10 +2,10 @@
 /// A calibration as an optimiser sees it: a vector in the unit box and its objective.
 #pragma once
 
+#include "ceinms_torch/calibration/linear_terms.hpp"
 #include "ceinms_torch/kernel/parameter_map.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
 #include "ceinms_torch/tensor/objective.hpp"
-#include "ceinms_torch/terms/linear_term.hpp"
 
 #include <ATen/core/Tensor.h>
 
@@ -23,7 +23,7 @@ struct Problem {
   kernel::ParameterMap map;
   terms::Objective objective;
   kernel::SimulationOptions simulation;
-  std::vector<terms::LinearTerm> linear_terms;
+  std::vector<calibration::LinearTerm> linear_terms;
 
   std::int64_t n_component() const { return static_cast<std::int64_t>(map.n_component()); }
   std::int64_t n_boxed() const { return n_component(); }  ///< all stay in the unit box

@@ -13,24 +13,12 @@ from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 
 FloatArray = NDArray[np.float64]
-
-# Kinds that are always above zero: a change is a share of the start value. Changes of the others
-# are shares of their ranges.
-_RATIOS = frozenset(
-    {
-        "optimalFibreLength",
-        "tendonSlackLength",
-        "maxIsometricForce",
-        "maxContractionVelocity",
-        "strengthCoefficient",
-    }
-)
 
 
 def linear_terms(
@@ -99,12 +87,10 @@ def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> _k
         together = _together(space, muscles)
         if space.components and not together:
             raise OptionError(
-                wording(
-                    f"groupCoherence of '{' '.join(muscles)}'",
-                    "at least two muscles, each with a calibrated value of its own",
-                    "one or none",
-                    "muscles that share a value are coherent already",
-                )
+                where=f"groupCoherence of '{' '.join(muscles)}'",
+                expected="at least two muscles, each with a calibrated value of its own",
+                got="one or none",
+                hint="muscles that share a value are coherent already",
             )
         for members in together:
             # Each less the mean of all.
@@ -117,9 +103,12 @@ def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> _k
 
 
 def _change_per_range(one: Component) -> float:
-    """Return the change of a value over its whole range, relative to its start or to the range."""
+    """Return the change of a value over its whole range, relative to its start or to the range.
+
+    A change of what is always above zero is a share of the start value, of others of their range.
+    """
     width = one.upper - one.lower
-    if one.kind in _RATIOS and one.start != 0.0:
+    if PARAMETERS[one.kind].is_ratio and one.start != 0.0:
         return width / one.start
     return 1.0 if width > 0.0 else 0.0  # nothing changes within a range without width
 

@@ -8,15 +8,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum, Point, as_point
+from ceinms_torch.calibration.optimisers.problem import (
+    Evaluation,
+    FloatArray,
+    LossWithVariables,
+    independent_loss,
+)
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.eq4 import TensorProblem
-from ceinms_torch.errors import OptionError, wording
+from ceinms_torch.calibration.problems.tensor import TensorProblem, term_values
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.options import AdamW, Lbfgs, Optimiser
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName, check_fused
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from ceinms_torch import _torch
 
-FloatArray = NDArray[np.float64]
 Loss = Callable[["ModelState"], "torch.Tensor"]
 # As torch.optim takes them: tensors, or groups of them with settings.
 Variables = Iterable["torch.Tensor"] | Iterable[Mapping[str, Any]]
@@ -46,8 +46,8 @@ class ModelState:
         excitation, and is_valid (n_step, n_trial), False after the end of a shorter trial.
     measured_moment : Tensor (n_step, n_dof, n_trial)
         [N m], all DOFs of the subject.
-    parameters : Tensor (12, n_mtu)
-        Rows in the order of `PARAMETER_KINDS`, SI units.
+    parameters : Tensor (n_kind, n_mtu)
+        Rows as `parameter_row` says, SI units.
     simulation : Simulation
         As `simulate_tensors` gives it: activation, fibre_length, ..., joint_moment.
     measure : callable
@@ -87,7 +87,7 @@ class ModelState:
         return self.evaluation.objective()
 
 
-class LossProblem:
+class LossProblem(LossWithVariables):
     """A calibration step whose loss is a function of the user's.
 
     Not for several threads at a time.
@@ -119,8 +119,8 @@ class LossProblem:
         Where it computes.
     term_names : tuple of str
         The terms of eq. (4), and "own", what the loss adds to them.
-    validation_losses : list of float
-        Loss of the validation trials at every iterate; empty without such trials.
+    variables : list of dict
+        Groups of variables.
 
     Raises
     ------
@@ -129,6 +129,9 @@ class LossProblem:
     OptionError
         If there is no such engine or device.
     """
+
+    is_in_own_unit = True
+    why_no_residuals = "a loss of your own is no sum of squares"
 
     def __init__(
         self,
@@ -156,15 +159,14 @@ class LossProblem:
         self.device = calibrated.device
         self.term_names = (*calibrated.term_names, "own")
         self.variables = variable_groups(variables)
-        self.validation_losses: list[float] = []
         self._subject = subject
         self._loss = loss
         self._settings: dict[str, Any] = {"tendon": tendon, "engine": engine, "threads": threads}
         self._trials = (tuple(trials), calibrated.core)
         self._validation = (tuple(validation), problem(validation).core) if validation else None
 
-    def evaluate(self, x: torch.Tensor) -> tuple[torch.Tensor, Point]:
-        """Return the loss, with its graph, and all that is known of it as a Point.
+    def evaluate(self, x: torch.Tensor) -> tuple[torch.Tensor, Evaluation]:
+        """Return the loss, with its graph, and all that is known of it.
 
         Parameters
         ----------
@@ -181,12 +183,12 @@ class LossProblem:
         if not loss.requires_grad:
             raise independent_loss()
         value = float(loss.detach())
-        evaluation = state.evaluation or state.measure(state.simulation)
-        terms = [float(one.value.detach()) for one in evaluation.terms]
+        graph = state.evaluation or state.measure(state.simulation)
+        terms = term_values(graph)
         if state.evaluation is None:  # a loss that has nothing to do with them
-            terms = [0.0] * len(terms)
-        rmse = evaluation.rmse.mean(1).tolist()
-        return loss, as_point(value, [*terms, value - sum(terms)], rmse)
+            terms = (0.0,) * len(terms)
+        rmse = tuple(graph.rmse.mean(1).tolist())
+        return loss, Evaluation(objective=value, terms=(*terms, value - sum(terms)), rmse=rmse)
 
     def validate(self, x: torch.Tensor) -> float | None:
         """Return the loss of the validation trials at a point (n,); None without such trials."""
@@ -197,49 +199,30 @@ class LossProblem:
         with torch.no_grad():
             return float(self._value(self._state(x, *self._validation)))
 
-    def gradient(self, x: FloatArray) -> tuple[Point, FloatArray]:
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
         """Return the loss and its gradient (n,) by the parameters at x (n,).
 
         Where the gradient is not finite, the objective is NaN, which ends a search.
-        """
-        import torch  # noqa: PLC0415  slow to load
-
-        at = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
-        loss, point = self.evaluate(at)
-        (gradient,) = torch.autograd.grad(loss, at, allow_unused=True)
-        if gradient is None:
-            raise independent_loss()
-        if not gradient.isfinite().all():
-            point = dataclasses.replace(point, objective=math.nan)
-        return point, gradient.cpu().numpy()
-
-    def minimise(
-        self, start: FloatArray, options: Optimiser, callback: Callback | None = None
-    ) -> Minimum:
-        """Minimise by AdamW or L-BFGS-B, whichever the options belong to.
 
         Raises
         ------
         OptionError
-            If the options are another method's, or L-BFGS-B is to change anything but parameters.
+            If the parameters are not all that counts.
         """
-        if isinstance(options, AdamW):
-            from ceinms_torch.calibration.optimisers.adamw_with_variables import minimise_loss  # noqa: PLC0415
+        import torch  # noqa: PLC0415  slow to load
 
-            return minimise_loss(self, start, options, callback)
-        if not isinstance(options, Lbfgs):
-            got = type(options).__name__
-            raise OptionError(wording("options", "AdamW or Lbfgs for a loss of your own", got))
         if self.variables or self._validation is not None:
-            hint = "L-BFGS-B changes parameters only, and judges them by the calibration trials"
-            got = "L-BFGS-B with variables or validation trials"
-            raise OptionError(wording("options", "AdamW", got, hint))
-        from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs  # noqa: PLC0415  loads scipy
-
-        # Its rules are for objectives around 1; a loss of one's own may be in any unit.
-        unit = abs(self.gradient(start)[0].objective)
-        unit = unit if math.isfinite(unit) and unit > 0.0 else 1.0
-        return minimise_lbfgs(self, start, options, callback, unit=unit)
+            got = "another method with variables or validation trials"
+            hint = "others change parameters only, and judge them by the calibration trials"
+            raise OptionError(where="options", expected="AdamW", got=got, hint=hint)
+        at = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
+        loss, evaluation = self.evaluate(at)
+        (gradient,) = torch.autograd.grad(loss, at, allow_unused=True)
+        if gradient is None:
+            raise independent_loss()
+        if not gradient.isfinite().all():
+            evaluation = dataclasses.replace(evaluation, objective=math.nan)
+        return evaluation, gradient.cpu().numpy()
 
     def _state(
         self, x: torch.Tensor, trials: tuple[Trial, ...], core: _torch.Problem
@@ -260,20 +243,12 @@ class LossProblem:
 
         loss: Any = self._loss(state)
         if not isinstance(loss, torch.Tensor):
-            raise OptionError(wording("loss", "a scalar tensor", type(loss).__name__))
+            raise OptionError(where="loss", expected="a scalar tensor", got=type(loss).__name__)
         if loss.numel() != 1:
-            raise OptionError(wording("loss", "a scalar tensor", f"shape {tuple(loss.shape)}"))
+            raise OptionError(
+                where="loss", expected="a scalar tensor", got=f"shape {tuple(loss.shape)}"
+            )
         return loss.reshape(())
-
-
-def independent_loss() -> OptionError:
-    """Return the error of a loss that depends on nothing that is optimised."""
-    hint = (
-        "compute it from the state by torch, without detach, item or numpy, and name everything "
-        "else that is to be optimised in variables"
-    )
-    expected = "a tensor that depends on what is optimised"
-    return OptionError(wording("loss", expected, "one that does not", hint))
 
 
 def variable_groups(variables: Variables) -> list[dict[str, Any]]:
@@ -304,12 +279,16 @@ def variable_groups(variables: Variables) -> list[dict[str, Any]]:
     for group in groups:
         if "params" not in group:
             got = f"one with {', '.join(group) or 'nothing'}"
-            raise OptionError(wording("variables", "groups with tensors as 'params'", got))
+            raise OptionError(
+                where="variables", expected="groups with tensors as 'params'", got=got
+            )
         params = group["params"]
         group["params"] = [params] if isinstance(params, torch.Tensor) else list(params)
         for one in group["params"]:
             if not isinstance(one, torch.Tensor) or not (one.is_leaf and one.requires_grad):
                 hint = "give the parameters() of a module, or tensors made with requires_grad=True"
                 expected = "leaf tensors that require grad"
-                raise OptionError(wording("variables", expected, type(one).__name__, hint))
+                raise OptionError(
+                    where="variables", expected=expected, got=type(one).__name__, hint=hint
+                )
     return groups

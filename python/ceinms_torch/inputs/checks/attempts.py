@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
-from ceinms_torch.errors import CeinmsTorchError, CeinmsTorchWarning, FileFormatError
-from ceinms_torch.inputs.checks.findings import Finding, Place, Severity
+from ceinms_torch.errors import CeinmsTorchError, CeinmsTorchWarning
+from ceinms_torch.inputs.checks.findings import Finding
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,8 +30,7 @@ _WHY = {
     "emg-slow": "EMG between its samples is a guess.",
     "times-interpolated": "Values between samples are a guess, and a shift in time goes unnoticed.",
     "times-not-covered": "Lengths, moment arms and moments are needed at the same instants.",
-    "unstable-filter": "Activation would grow without end, whatever the EMG is.",
-    "delay-implausible": "Measured delays are 10 to 100 ms; EMG is looked up that far back.",
+    "parameter-doubtful": "It can be computed with, but what comes out means little.",
     "parameter-repeated": "Only one of the two ranges counts.",
     "moment-arm-file-repeated": "Only one of the two files counts.",
     "moment-arm-file-missing": "A DOF without moment arms has no moments.",
@@ -102,63 +100,25 @@ class Attempts:
         return result
 
 
-_MESSAGE = re.compile(
-    r"(?:(?P<where>.*?): )?(?P<what>expected .*?, got .*?\.)(?: (?P<hint>[A-Z].*))?", re.DOTALL
-)
-_WHERE = re.compile(r"(?P<file>.+?\.\w+)(?::(?P<line>\d+))?(?:: (?P<element>.+))?")
-
-
 def _of_error(error: CeinmsTorchError, code: str, trial: str | None) -> Finding:
-    if isinstance(error, FileFormatError):
-        code = error.code or code
-        what, hint = f"expected {error.expected}, got {error.got}.", error.hint
-        place = Place(file=error.path, line=error.line, element=error.element, trial=trial)
-    else:
-        what, hint, place = _parts(str(error), trial)
+    code = error.code or code
     return Finding(
         severity="error",
         code=code,
-        where=place,
-        what=what,
+        where=replace(error.where, trial=trial or error.where.trial),
+        what=error.what,
         why=_WHY.get(code, _WHY_OTHERWISE),
-        to_do=_sentence(hint or _TO_DO_OTHERWISE),
+        to_do=error.hint or _TO_DO_OTHERWISE,
     )
 
 
-def _parts(message: str, trial: str | None) -> tuple[str, str | None, Place]:
-    """Take a message of `errors.wording` apart: what, hint and place."""
-    parts = _MESSAGE.fullmatch(message)
-    if parts is None:
-        return message, None, Place(trial=trial)
-    where = _WHERE.fullmatch(parts["where"] or "")
-    if where is None or not Path(where["file"]).exists():
-        place = Place(element=parts["where"], trial=trial)
-    else:
-        line = None if where["line"] is None else int(where["line"])
-        place = Place(file=Path(where["file"]), line=line, element=where["element"], trial=trial)
-    return parts["what"], parts["hint"], place
-
-
 def _of_warning(warning: CeinmsTorchWarning, trial: str | None) -> Finding:
-    severity: Severity = "note" if warning.code in _NOTES else "warning"
-    where, text = Place(trial=trial), str(warning)
-    prefix, _, rest = text.partition(": ")
-    located = _WHERE.fullmatch(prefix)
-    if located is not None and Path(located["file"]).exists():
-        line = None if located["line"] is None else int(located["line"])
-        where, text = Place(file=Path(located["file"]), line=line, trial=trial), rest
     return Finding(
-        severity=severity,
+        severity="note" if warning.code in _NOTES else "warning",
         code=warning.code,
-        where=where,
-        what=text,
+        where=replace(warning.where, trial=trial or warning.where.trial),
+        what=warning.what,
         why=_WHY.get(warning.code, _WHY_OTHERWISE),
         to_do="Change the file if this is not meant.",
         source=str(warning),
     )
-
-
-def _sentence(text: str) -> str:
-    """Return a hint as a sentence, as `errors.wording` does."""
-    text = text.strip()
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")

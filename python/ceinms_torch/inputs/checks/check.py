@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ceinms_torch.inputs.checks.emg import check_emg
-from ceinms_torch.inputs.checks.files import read_inputs
+from ceinms_torch.inputs.checks.files import Inputs, read_inputs
 from ceinms_torch.inputs.checks.findings import CheckReport, Finding
 from ceinms_torch.inputs.checks.geometry import check_geometry
 from ceinms_torch.inputs.checks.mapping import check_mapping
@@ -50,7 +50,24 @@ def check_folder(
     CheckReport
         What is wrong or doubtful is in it, never raised.
     """
-    inputs, findings = read_inputs(Path(setup), [Path(test) for test in tests], legacy=legacy)
+    return check_inputs(*read_inputs(Path(setup), [Path(test) for test in tests], legacy=legacy))
+
+
+def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
+    """Check what was read, and match it: `inputs` gets its aligned trials.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        What could be read.
+    findings : list of Finding
+        What could not.
+
+    Returns
+    -------
+    CheckReport
+        These and all others.
+    """
     names = check_names(inputs)
     matched = match_trials(inputs)
     units = check_units(inputs)
@@ -65,7 +82,7 @@ def check_folder(
         findings += check_geometry(inputs)
         findings += check_moment_data(inputs)
         findings += check_muscles(inputs)
-    return CheckReport.of(setup, findings)
+    return CheckReport.of(inputs.file, findings)
 
 
 def _has_errors(findings: Iterable[Finding]) -> bool:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
-from ceinms_torch.inputs.checks.findings import Finding, Place
-from ceinms_torch.inputs.folder import check_execution, check_model
-from ceinms_torch.io.storage import Storage, read_storage
-from ceinms_torch.io.xml_document import root_name
+from ceinms_torch.inputs.checks.findings import Finding
+from ceinms_torch.inputs.folder import CalibrationFolder, check_execution, check_model
+from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.input_data import InputData
-from ceinms_torch.model.setup import CalibrationSetup, RunSetup
+from ceinms_torch.model.setup import CalibrationSetup, RunSetup, read_setup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles, read_lengths
@@ -77,9 +78,9 @@ class Inputs:
 
     Parameters
     ----------
-    setup : Path
+    file : Path
         The setup file.
-    subject, generator, plan, execution : optional
+    setup, subject, generator, plan, execution : optional
         Its documents; None if missing, faulty or not part of such a setup.
     trials : list of TrialInputs
         Its trials, as far as they could be read; those to test on are last.
@@ -90,7 +91,8 @@ class Inputs:
         Whether the model of CEINMS 0.9 is going to be run.
     """
 
-    setup: Path
+    file: Path
+    setup: CalibrationSetup | RunSetup | None = None
     subject: Subject | None = None
     generator: ExcitationGenerator | None = None
     plan: CalibrationPlan | None = None
@@ -105,6 +107,32 @@ class Inputs:
         """The tendon model that is asked for, by its XML name."""
         document = self.plan or self.execution
         return None if document is None else document.tendon.kind
+
+    def folder(self) -> CalibrationFolder:
+        """Return what is calibrated, of inputs without errors.
+
+        Returns
+        -------
+        CalibrationFolder
+
+        Raises
+        ------
+        FileFormatError
+            If they are those of a run.
+        """
+        setup, subject, generator, plan = self.setup, self.subject, self.generator, self.plan
+        if not isinstance(setup, CalibrationSetup):
+            setup = CalibrationSetup.read(self.file)  # which says what is wrong
+        assert subject is not None  # noqa: S101  that would be an error
+        assert generator is not None  # noqa: S101
+        assert plan is not None  # noqa: S101
+        return CalibrationFolder(
+            setup=setup,
+            subject=subject,
+            generator=generator,
+            plan=plan,
+            trials=tuple(self.aligned),
+        )
 
 
 def read_inputs(
@@ -130,23 +158,34 @@ def read_inputs(
     """
     findings: list[Finding] = []
     attempt = Attempts(findings)
-    inputs = Inputs(setup=setup, legacy=legacy)
-    root = attempt("setup-file", None, root_name, setup)
-    if root is None:
+    inputs = Inputs(file=setup, legacy=legacy)
+    inputs.setup = attempt("setup-file", None, read_setup, setup, must_exist=False)
+    if inputs.setup is None:
         return inputs, findings
-    files = (_read_run if root == "ceinms" else _read_calibration)(attempt, inputs)
+    files = _read_documents(attempt, inputs, inputs.setup)
+    read_data, read = functools.cache(InputData.read), StorageReader()
     for path, is_test in [*((path, False) for path in files), *((path, True) for path in tests)]:
-        data = attempt("trial-file", None, InputData.read, path, must_exist=False)
+        data = attempt("trial-file", None, read_data, path, must_exist=False)
         if data is not None:
-            inputs.trials.append(_read_trial(attempt, data, inputs.subject, is_test=is_test))
+            trial = _read_trial(attempt, data, inputs.subject, read, is_test=is_test)
+            inputs.trials.append(trial)
     return inputs, findings
 
 
-def _read_calibration(attempt: Attempts, inputs: Inputs) -> tuple[Path, ...]:
-    setup = attempt("setup-file", None, CalibrationSetup.read, inputs.setup, must_exist=False)
-    if setup is None:
-        return ()
-    _read_model(attempt, inputs, setup)
+def _read_documents(
+    attempt: Attempts, inputs: Inputs, setup: CalibrationSetup | RunSetup
+) -> tuple[Path, ...]:
+    """Read what the setup file points at, and return the trials."""
+    inputs.subject = attempt("subject-file", None, Subject.read, setup.subject_file)
+    inputs.generator = attempt(
+        "excitation-map-file", None, ExcitationGenerator.read, setup.excitation_generator_file
+    )
+    if isinstance(setup, RunSetup):
+        execution = attempt("execution-file", None, Execution.read, setup.execution_file)
+        inputs.execution = execution
+        if execution is not None and not inputs.legacy:
+            attempt("model-not-supported", None, check_execution, execution)
+        return (setup.input_data_file,)
     plan = attempt(
         "calibration-file", None, CalibrationPlan.read, setup.calibration_file, must_exist=False
     )
@@ -158,44 +197,30 @@ def _read_calibration(attempt: Attempts, inputs: Inputs) -> tuple[Path, ...]:
     return plan.trial_files
 
 
-def _read_run(attempt: Attempts, inputs: Inputs) -> tuple[Path, ...]:
-    setup = attempt("setup-file", None, RunSetup.read, inputs.setup, must_exist=False)
-    if setup is None:
-        return ()
-    _read_model(attempt, inputs, setup)
-    execution = attempt("execution-file", None, Execution.read, setup.execution_file)
-    inputs.execution = execution
-    if execution is not None and not inputs.legacy:
-        attempt("model-not-supported", None, check_execution, execution)
-    return (setup.input_data_file,)
-
-
-def _read_model(attempt: Attempts, inputs: Inputs, setup: CalibrationSetup | RunSetup) -> None:
-    inputs.subject = attempt("subject-file", None, Subject.read, setup.subject_file)
-    inputs.generator = attempt(
-        "excitation-map-file", None, ExcitationGenerator.read, setup.excitation_generator_file
-    )
-
-
 def _read_trial(
-    attempt: Attempts, data: InputData, subject: Subject | None, *, is_test: bool
+    attempt: Attempts,
+    data: InputData,
+    subject: Subject | None,
+    read: Callable[[Path], Storage],
+    *,
+    is_test: bool,
 ) -> TrialInputs:
-    def read(code: str, file: Path | None) -> Storage | None:
-        return None if file is None else attempt(code, data.name, read_storage, file)
+    def read_file(code: str, file: Path | None) -> Storage | None:
+        return None if file is None else attempt(code, data.name, read, file)
 
     arms: dict[str, Storage] = {}
     for dof in data.moment_arms_files if subject is None else subject.dof_names:
         if dof not in data.moment_arms_files:
             attempt("moment-arm-file-missing", data.name, data.moment_arms_file, dof)
             continue
-        storage = read("moment-arm-file", data.moment_arms_files[dof])
+        storage = read_file("moment-arm-file", data.moment_arms_files[dof])
         if storage is not None:
             arms[dof] = storage
     return TrialInputs(
         data=data,
-        lengths=attempt("lengths-file", data.name, read_lengths, data),
+        lengths=attempt("lengths-file", data.name, read_lengths, data, read),
         arms=arms,
-        signals=read("emg-file", data.excitations_file),
-        torques=read("moments-file", data.external_torques_file),
+        signals=read_file("emg-file", data.excitations_file),
+        torques=read_file("moments-file", data.external_torques_file),
         is_test=is_test,
     )

@@ -4,55 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ceinms_torch.errors import location
+from ceinms_torch.errors import Place
+from ceinms_torch.io.display import one_line
+from ceinms_torch.io.plain import plain
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where in the input something is.
-
-    Parameters
-    ----------
-    file : Path, optional
-        The file.
-    line : int, optional
-        Line in it, from 1.
-    element : str, optional
-        XML element or what else in the file.
-    column : str, optional
-        Label of a column, or names of MTUs or DOFs.
-    trial : str, optional
-        The trial, or several separated by commas.
-    """
-
-    file: Path | None = None
-    line: int | None = None
-    element: str | None = None
-    column: str | None = None
-    trial: str | None = None
-
-    def __str__(self) -> str:
-        """Return it as errors of the package put it: ``<path>:<line>: <element>``."""
-        # A list of columns is in the finding's own words, too.
-        column = None if self.column is None or ", " in self.column else self.column
-        element = ", ".join(filter(None, (self.element, column)))
-        where = location(self.file, self.line, element or None)
-        if self.trial is not None and self.file is None:
-            trial = f"trial {self.trial}" if "," not in self.trial else f"trials {self.trial}"
-            where = f"{trial}: {where}" if where else trial
-        return where
-
-    def to_dict(self) -> dict[str, str | int | None]:
-        """Return the parts for JSON; the path has forward slashes."""
-        file = None if self.file is None else self.file.as_posix()
-        return {**asdict(self), "file": file}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,23 +46,14 @@ class Finding:
     to_do: str
     source: str | None = field(default=None, repr=False, compare=False)
 
+    __repr__ = one_line
+
     def line(self) -> str:
         """Return place, what and cure in one line, as an error message has them."""
         where = str(self.where)
         return " ".join(
             part for part in (f"{where}:" if where else "", self.what, self.to_do) if part
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything for JSON."""
-        return {
-            "severity": self.severity,
-            "code": self.code,
-            "where": self.where.to_dict(),
-            "what": self.what,
-            "why": self.why,
-            "to_do": self.to_do,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +70,8 @@ class CheckReport:
 
     setup: Path
     findings: tuple[Finding, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def of(cls, setup: str | os.PathLike[str], findings: Iterable[Finding]) -> CheckReport:
@@ -144,8 +98,8 @@ class CheckReport:
 
     @property
     def reader_warnings(self) -> tuple[str, ...]:
-        """Messages of the readers' warnings among the warnings."""
-        sources = (finding.source for finding in self.of_severity("warning"))
+        """Messages of the readers' warnings, be they warnings or notes."""
+        sources = (finding.source for finding in self.findings)
         return tuple(source for source in sources if source is not None)
 
     @property
@@ -158,7 +112,7 @@ class CheckReport:
         return {
             "setup": self.setup.as_posix(),
             "counts": {severity: len(self.of_severity(severity)) for severity in SEVERITIES},
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": plain(self.findings),
         }
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.trial import Trial
 
 FloatArray = NDArray[np.float64]
@@ -62,7 +63,7 @@ def _findings(suspects: dict[tuple[str, ...], list[Trial]]) -> Iterator[Finding]
             severity="warning",
             code="arms-contradict-lengths",
             where=Place(
-                file=trials[0].files[1],  # the lengths, after its inputData.xml
+                file=trials[0].sources.muscle_tendon_length.path,
                 column=mtus,
                 trial=listed([trial.name for trial in trials]),
             ),

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ceinms_torch.errors import did_you_mean
+from ceinms_torch.errors import Place, did_you_mean
 from ceinms_torch.inputs.checks.files import Inputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.subject import Subject
 

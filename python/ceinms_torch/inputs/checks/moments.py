@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.files import Inputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, Severity, listed
+from ceinms_torch.inputs.checks.findings import Finding, Severity, listed
 from ceinms_torch.inputs.checks.units import capacity
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
@@ -84,7 +85,9 @@ def _strongest(inputs: Inputs) -> float:
 
 def _place(trials: list[Trial], dof: str) -> Place:
     return Place(
-        file=trials[0].files[-1], column=dof, trial=listed([trial.name for trial in trials])
+        file=trials[0].sources.torques.path,
+        column=dof,
+        trial=listed([trial.name for trial in trials]),
     )
 
 

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.files import Inputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
-from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject
-
-# Values that make sense, whatever the units of measurement of a study: open at the ends where the
-# model is not defined there. Sources: model/subject.py, reference C.1 and C.2.
-_SENSIBLE = {
-    "c1": (-1.0, 1.0),
-    "c2": (-1.0, 1.0),
-    "optimalFibreLength": (0.0, math.inf),
-    "pennationAngle": (0.0, math.pi / 2),
-    "tendonSlackLength": (0.0, math.inf),
-    "maxIsometricForce": (0.0, math.inf),
-    "maxContractionVelocity": (0.0, math.inf),
-    "strengthCoefficient": (0.0, math.inf),
-    "damping": (0.0, math.inf),
-    "percentageChange": (0.0, math.inf),
-}
-# Zero is fine for these, not for the others.
-_MAY_BE_ZERO = frozenset({"pennationAngle", "damping", "percentageChange"})
-# Beyond their limits these make results useless, but can be computed.
-_COMPUTABLE = frozenset({"c1", "c2"})
 
 
 def check_parameters(inputs: Inputs) -> list[Finding]:
@@ -90,22 +71,21 @@ def _check_coherence(plan: CalibrationPlan, step: CalibrationStep, subject: Subj
 
 
 def _check_range(plan: CalibrationPlan, spec: ParameterSpec, subject: Subject) -> Iterator[Finding]:
+    kind = PARAMETERS[spec.kind]
     low, high = spec.low, spec.high
-    if spec.range_type == "relativeToSubjectValue" and spec.kind in _SENSIBLE:
+    if spec.range_type == "relativeToSubjectValue":
         values = subject.parameters()[PARAMETER_KINDS.index(spec.kind)]
         products = np.outer((low, high), values)
         low, high = float(products.min()), float(products.max())
-    least, most = _SENSIBLE.get(spec.kind, (-math.inf, math.inf))
-    zero = spec.kind in _MAY_BE_ZERO
-    if low < least or high >= most or (low == least and not zero and math.isfinite(least)):
-        ends = f"{'from' if zero else 'above'} {least:g}" + (
-            f" to below {most:g}" if math.isfinite(most) else ""
-        )
+    sensible = kind.sensible or kind.allowed
+    if low not in sensible or high not in sensible:
+        is_refused = low not in kind.allowed or high not in kind.allowed
         yield Finding(
-            severity="warning" if spec.kind in _COMPUTABLE else "error",
+            severity="error" if is_refused else "warning",
             code="range-impossible",
             where=_spec_place(plan, spec, "<range>"),
-            what=f"The range of {spec.kind} allows {low:.4g} to {high:.4g}; values must be {ends}.",
+            what=f"The range of {spec.kind} allows {low:.4g} to {high:.4g}; a value should be "
+            f"{sensible}.",
             why="The model breaks down at such values, and a search will try them.",
             to_do="Narrow the range.",
         )

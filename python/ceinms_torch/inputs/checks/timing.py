@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 
@@ -126,7 +127,7 @@ def _check_copies(trials: list[Trial]) -> Iterator[Finding]:
             yield Finding(
                 severity="warning",
                 code="trial-copied",
-                where=Place(file=trial.files[0], trial=trial.name),
+                where=Place(file=trial.sources.input_data.path, trial=trial.name),
                 what=f"Trials {first} and {trial.name} have the same MTU lengths, to the last "
                 "digit.",
                 why="The recording counts twice.",

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
-from ceinms_torch.inputs.checks.findings import Finding, Place, listed
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.matching import LONGEST_DELAY
 from ceinms_torch.model.subject import Mtu, Subject
 
@@ -192,7 +193,10 @@ def _check_moments(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
     yield Finding(
         severity="warning" if small else "error",
         code="moment-unit",
-        where=Place(file=measured[0].files[-1], trial=listed([trial.name for trial in measured])),
+        where=Place(
+            file=measured[0].sources.torques.path,
+            trial=listed([trial.name for trial in measured]),
+        ),
         what=f"The largest measured moment is {ratio:.3g} times what the MTUs could make: "
         + ("moments look divided by body mass." if small else "moments look like N mm."),
         why="Parameters would be driven to their bounds to make moments of another size.",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, wording
+from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.subject import Subject
 
 
@@ -39,10 +39,8 @@ def check_finite(
         row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
         owners = subject.dof_names if name == "joint_moment" else subject.mtu_names
         raise DataError(
-            wording(
-                f"trial {trial}: {name} of {owners[column]} at {time[row]:g} s",
-                "a finite number",
-                str(values[row, column]),
-                "check the MTU's parameters, lengths, moment arms and excitations around this time",
-            )
+            where=Place(trial=trial, element=f"{name} of {owners[column]} at {time[row]:g} s"),
+            expected="a finite number",
+            got=str(values[row, column]),
+            hint="check the MTU's parameters, lengths, moment arms and excitations at this time",
         )

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.model.nms_model import Activation, SimulatedAnnealing, Tendon
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import Table
-from ceinms_torch.simulation.simulate import check_names
+from ceinms_torch.simulation.trial_input import kernel_trial
 
 # Tolerance of the fibre length [m] where the file gives none (reference C.6).
 DEFAULT_TOLERANCE = 1e-6
@@ -40,12 +41,10 @@ def legacy_tables(subject: Subject) -> list[Table]:
     """
     if not subject.curves:
         raise DataError(
-            wording(
-                f"{location(subject.path)}: <mtuDefault>",
-                f"the curves {', '.join(CURVE_NAMES)}",
-                "none",
-                "the legacy model has no curves of its own; without it, smooth ones are used",
-            )
+            where=Place(subject.path, element="<mtuDefault>"),
+            expected=f"the curves {', '.join(CURVE_NAMES)}",
+            got="none",
+            hint="the legacy model has no curves of its own; without it, smooth ones are used",
         )
     curves = (subject.curves[name] for name in CURVE_NAMES)
     return [_kernel.spline_table(np.asarray(curve.x), np.asarray(curve.y)) for curve in curves]
@@ -72,8 +71,10 @@ def check_tendon(tendon: Tendon, path: Path | None = None) -> None:
             if tendon.kind == "integrationElastic"
             else "it is not one of CEINMS: run it without the legacy model, by ceinms-torch run"
         )
-        where = location(path, None, "tendon")
-        raise OptionError(wording(where, f"one of {', '.join(TENDONS)}", tendon.kind, hint))
+        where = Place(path, element="tendon")
+        raise OptionError(
+            where=where, expected=f"one of {', '.join(TENDONS)}", got=tendon.kind, hint=hint
+        )
 
 
 def legacy_model(tendon: Tendon, activation: Activation, *, online: bool) -> _kernel.LegacyModel:
@@ -124,14 +125,24 @@ def legacy_trial(subject: Subject, trial: Trial) -> _kernel.LegacyTrial:
     Raises
     ------
     DataError
-        If the trial was read with another subject, or a frame has no EMG row of its own.
+        If the trial was read with another subject, a parameter that CEINMS lacks is not at its
+        default, or a frame has no EMG row of its own.
 
     Warns
     -----
     CeinmsTorchWarning
         If MTUs have delays of their own, which CEINMS ignores.
     """
-    check_names(subject, trial)
+    taken = kernel_trial(subject, trial)
+    for kind in PARAMETERS.values():
+        changed = [mtu.name for mtu in subject.mtus if getattr(mtu, kind.attribute) != kind.default]
+        if changed and not kind.in_ceinms:
+            raise DataError(
+                where=Place(subject.path, element=f"<{kind.name}>"),
+                expected=f"{kind.default:g}",
+                got=f"other values of {', '.join(changed)}",
+                hint="CEINMS 0.9 has no such parameter: use another model than the legacy one",
+            )
     delay = subject.mtus[0].em_delay
     ignored = [mtu.name for mtu in subject.mtus if mtu.em_delay != delay]
     if ignored:
@@ -144,22 +155,13 @@ def legacy_trial(subject: Subject, trial: Trial) -> _kernel.LegacyTrial:
     _, rows = _kernel.legacy_rows(trial.time, trial.excitation_time, delay)
     if len(rows) < len(trial.time):
         raise DataError(
-            wording(
-                f"trial {trial.name}",
-                f"an EMG row of its own for every frame, {delay:g} s (emDelay) before it",
-                f"none for the frame at {trial.time[len(rows)]:g} s",
-                "CEINMS needs EMG sampled at least as fast as the MTU lengths, from their start "
-                "to their end less the delay",
-            )
+            where=Place(trial=trial.name),
+            expected=f"an EMG row of its own for every frame, {delay:g} s (emDelay) before it",
+            got=f"none for the frame at {trial.time[len(rows)]:g} s",
+            hint="CEINMS needs EMG sampled at least as fast as the MTU lengths, from their start "
+            "to their end less the delay",
         )
-    return _kernel.LegacyTrial(
-        time=trial.time,
-        mtu_length=trial.mtu_length,
-        moment_arm=trial.moment_arm,
-        excitation_time=trial.excitation_time,
-        excitation=trial.excitation,
-        em_delay=delay,
-    )
+    return _kernel.LegacyTrial(trial=taken, excitation_time=trial.excitation_time, em_delay=delay)
 
 
 def annealing_options(settings: SimulatedAnnealing, seed: int = 0) -> _kernel.AnnealingOptions:

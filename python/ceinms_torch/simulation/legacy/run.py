@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import CeinmsTorchWarning, OptionError, location, wording
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.nms_model import Activation, Tendon, check_choice
 from ceinms_torch.model.subject import Subject
@@ -208,7 +208,7 @@ def optimise_legacy(
         units="-",
         time=time,
         columns=("objective", "moment", "effort", "tracking"),
-        values=np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1),
+        array=np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1),
     )
     return dataclasses.replace(_labelled(subject, trial.name, time, arrays), objective=objective)
 
@@ -231,7 +231,7 @@ def _labelled(
             units="-",
             time=time,
             columns=subject.mtu_names,
-            values=adjusted,
+            array=adjusted,
         ),
         failed=failed,
     )
@@ -310,7 +310,7 @@ def run_legacy(
         )
     if not execution.online:
         raise OptionError(
-            wording(f"{location(execution.path)}: <hybrid>", "<online/>", "<offline/>")
+            where=Place(execution.path, element="<hybrid>"), expected="<online/>", got="<offline/>"
         )
     dofs = counted_dofs(execution)
     if solver == "annealing" and execution.elaborated_dofs and not execution.hybrid.dof_set:

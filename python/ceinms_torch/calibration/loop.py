@@ -1,0 +1,348 @@
+"""The loop of every calibration: its steps, their starts, the search, and what comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ceinms_torch.calibration.identifiability import Identifiability, identifiability
+from ceinms_torch.calibration.methods import Options
+from ceinms_torch.calibration.multi_start import (
+    StartCallback,
+    StartResult,
+    go_on,
+    minimise_from_all,
+)
+from ceinms_torch.calibration.optimisers.levenberg_marquardt import least_squares_core
+from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
+from ceinms_torch.calibration.optimisers.problem import Problem
+from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.build import build_problem
+from ceinms_torch.calibration.problems.fused import FusedProblem
+from ceinms_torch.calibration.problems.tensor import TensorProblem
+from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start, StepResult
+from ceinms_torch.errors import DataError, OptionError, Place
+from ceinms_torch.io.log import log
+from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import LevenbergMarquardt, check_whole
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.engine import EngineName
+from ceinms_torch.simulation.moments import check_moments
+from ceinms_torch.simulation.simulate import Simulation, calibrated_tendon, simulate
+from ceinms_torch.simulation.trial_input import check_names
+from ceinms_torch.simulation.trial_result import TrialResult
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(kw_only=True, eq=False)
+class Calibration:
+    """A calibration of recorded excitations by gradient, to be run once.
+
+    Other kinds (losses of one's own, synergies, annealing) are subclasses that say how the problem
+    of a step is built, where its searches start, what its best point means, and what the result
+    carries besides; steps, starts, polish, interruption and the result are here.
+
+    Parameters
+    ----------
+    subject, trials, plan, options, objective, engine, device, polish, start, starts, threads, seed
+        As for `calibrate`; the options are those of `choose_method`.
+    begin_at, callback
+        Likewise.
+    """
+
+    subject: Subject
+    trials: Sequence[Trial]
+    plan: CalibrationPlan
+    options: Options
+    objective: Objective | None = None
+    engine: EngineName = "fused"
+    device: str | None = None
+    polish: bool = False
+    start: Start = "subject"
+    starts: int = 1
+    threads: int = 1
+    seed: int = 0
+    begin_at: Subject | None = None
+    callback: Callable[[Iteration], None] | None = None
+
+    # What a kind says of itself: its result, whether several threads may search, whether it is a
+    # sum of squares, and where an objective must be finite.
+    result_kind: ClassVar[type[CalibrationResult]] = CalibrationResult
+    searches_in_parallel: ClassVar[bool] = True
+    is_least_squares: ClassVar[bool] = True
+    finite_where: ClassVar[str] = "at the start values"
+
+    @property
+    def tendon(self) -> str:
+        """The tendon model that is used, by its XML name."""
+        return calibrated_tendon(self.plan.tendon)
+
+    # ---- What kinds do differently
+
+    def check(self) -> None:
+        """Refuse data, a plan or options that cannot be calibrated."""
+        # Before anything of torch is loaded, which takes a second.
+        if self.engine == "tensor" and (
+            self.polish or isinstance(self.options, LevenbergMarquardt)
+        ):
+            raise OptionError(
+                where="method",
+                expected="adamw or lbfgs on the tensor engine",
+                got="lm",
+                hint="Levenberg-Marquardt needs the fused engine",
+            )
+        check_inputs(self.subject, self.trials, self.plan)
+
+    def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
+        """Return what may change in a step, which begins with this subject."""
+        return ParameterSpace.of(subject, step, self.plan)
+
+    def problem(self, step: CalibrationStep, space: ParameterSpace, threads: int) -> Problem:
+        """Return a step as a search sees it."""
+        return self.recorded_only(step, space, threads)
+
+    def recorded_only(
+        self, step: CalibrationStep, space: ParameterSpace, threads: int
+    ) -> FusedProblem | TensorProblem:
+        """Return a step of recorded excitations and eq. (4)."""
+        return build_problem(
+            space.subject,
+            self.trials,
+            step,
+            space,
+            tendon=self.tendon,
+            engine=self.engine,
+            threads=threads,
+            device=self.device,
+        )
+
+    def first_point(self, number: int, space: ParameterSpace) -> FloatArray:
+        """Return where the first search of a step starts, (n,), unless at random."""
+        if self.begin_at is None or number:
+            return space.start()
+        return space.point_of(self.begin_at)
+
+    def points(self, number: int, space: ParameterSpace) -> FloatArray:
+        """Return where the searches of a step start, (starts, n)."""
+        is_random = self.start == "random"
+        points = space.starts(self.starts, self.seed + number, random=is_random)
+        if not is_random:
+            points[0] = self.first_point(number, space)
+        return points
+
+    def search(
+        self,
+        number: int,
+        space: ParameterSpace,
+        problems: Sequence[Problem],
+        report: StartCallback | None,
+    ) -> tuple[Minimum, list[StartResult]]:
+        """Search a step from all its starts, with the same problem for every thread."""
+        return minimise_from_all(problems, self.points(number, space), self.options, report)
+
+    def settle(self, space: ParameterSpace, minimum: Minimum) -> tuple[FloatArray, Subject]:
+        """Return the place in the parameter space, (n,), and the subject of the best point."""
+        x = minimum.x[: len(space.components)]
+        return x, space.subject_at(x)
+
+    def driven_trials(self) -> Sequence[Trial]:
+        """Return the trials as the calibrated subject is simulated on them."""
+        return self.trials
+
+    def tried(self, subject: Subject, trial: Trial) -> TrialResult:
+        """Return what the calibrated subject does in a trial."""
+        return TrialResult.of(trial, self.simulate(subject, trial))
+
+    def simulate(self, subject: Subject, trial: Trial) -> Simulation:
+        """Simulate a trial as the calibration did."""
+        return simulate(subject, trial, tendon=self.tendon)
+
+    def besides(self) -> dict[str, Any]:
+        """Return what the result carries besides, or otherwise."""
+        return {}
+
+    # ---- What all do alike
+
+    def run(self) -> CalibrationResult:
+        """Calibrate.
+
+        Returns
+        -------
+        CalibrationResult
+
+        Raises
+        ------
+        DataError, OptionError
+            As `calibrate`.
+        """
+        check_whole("starts", self.starts, least=1)
+        check_whole("threads", self.threads, least=1)
+        check_whole("seed", self.seed, least=0)
+        if self.begin_at is not None and self.start == "random":
+            raise OptionError(where="start", expected="subject, with begin_at", got="random")
+        self.check()
+        self.plan = self.plan.with_settings(self.options, self.objective)
+        subject = self.subject
+        steps: list[StepResult] = []
+        history: list[Iteration] = []
+        for number, step in enumerate(self.plan.steps):
+            space = self.lay_out(subject, step)
+            problem, minimum, result, subject = self._run_step(number, step, space)
+            steps.append(result)
+            history += [_named(number, 0, step, problem, one) for one in minimum.history]
+            if result.status == "interrupted":
+                break
+        common: dict[str, Any] = {
+            "subject": subject,
+            "method": self.options.method,
+            "engine": self.engine,
+            "device": problem.device,
+            "tendon": self.tendon,
+            "plan": self.plan,
+            "polished": self.polish,
+            "seed": self.seed,
+            "start": self.start,
+            "steps": tuple(steps),
+            "history": tuple(history),
+            "trials": tuple(self.tried(subject, one) for one in self.driven_trials()),
+            "identifiability": self._identifiability(problem, steps[-1]),
+        }
+        return self.result_kind(**common | self.besides())
+
+    def _run_step(
+        self, number: int, step: CalibrationStep, space: ParameterSpace
+    ) -> tuple[Problem, Minimum, StepResult, Subject]:
+        text = "step %d: %d parameters, %d starts, %r"
+        log("info", text, number + 1, len(space.components), self.starts, self.options)
+        n = min(self.threads, self.starts) if self.searches_in_parallel else 1
+        problems = [self.problem(step, space, self.threads if n == 1 else 1) for _ in range(n)]
+        problem = problems[0]
+        if self.polish:
+            least_squares_core(problem)
+
+        def report(start: int, one: Iterate) -> None:
+            if self.callback is not None:
+                self.callback(_named(number, start, step, problem, one))
+
+        report_to = None if self.callback is None else report
+        minimum, starts = self.search(number, space, problems, report_to)
+        if not math.isfinite(minimum.objective):
+            raise DataError(
+                where=Place(
+                    trial=", ".join(trial.name for trial in self.trials),
+                    element=f"calibration step {number + 1}",
+                ),
+                expected=f"a finite objective {self.finite_where}",
+                got="NaN or infinity",
+                hint="check lengths, moment arms and start values of all MTUs",
+            )
+        if self.polish and minimum.status != "interrupted":
+            minimum = go_on(problem, minimum, LevenbergMarquardt(), 0, report_to)
+        text = "step %d: objective %.6g after %d iterations and %.3g s, %s"
+        log(
+            "info",
+            text,
+            number + 1,
+            minimum.objective,
+            minimum.iterations,
+            minimum.seconds,
+            minimum.status,
+        )
+        x, subject = self.settle(space, minimum)
+        result = StepResult(
+            step=step,
+            space=space,
+            x=x,
+            objective=minimum.objective,
+            terms=dict(zip(problem.term_names, minimum.terms, strict=True)),
+            iterations=minimum.iterations,
+            evaluations=minimum.evaluations,
+            seconds=minimum.seconds,
+            status=minimum.status,
+            starts=tuple(starts),
+        )
+        return problem, minimum, result, subject
+
+    def _identifiability(self, problem: Problem, last: StepResult) -> Identifiability | None:
+        """Return which parameters are identifiable, taking excitations as given."""
+        if not self.is_least_squares:
+            return None
+        if not isinstance(problem, FusedProblem):
+            problem = FusedProblem(
+                last.space.subject, self.driven_trials(), last.step, last.space, tendon=self.tendon
+            )
+        return identifiability(problem, last.space, last.x)
+
+
+def _named(
+    number: int, start: int, step: CalibrationStep, problem: Problem, one: Iterate
+) -> Iteration:
+    """Return an iterate of a search as one of the calibration."""
+    return Iteration(
+        step=number,
+        start=start,
+        iteration=one.iteration,
+        evaluations=one.evaluations,
+        seconds=one.seconds,
+        objective=one.objective,
+        terms=dict(zip(problem.term_names, one.terms, strict=True)),
+        rmse=dict(zip(step.dofs, one.rmse, strict=True)),
+    )
+
+
+def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
+    """Refuse data or a plan that cannot be calibrated by gradient.
+
+    Parameters
+    ----------
+    subject, trials, plan
+        As for `calibrate`.
+
+    Raises
+    ------
+    DataError
+        As `check_trials`.
+    OptionError
+        If the plan asks for an activation that is not smooth.
+    """
+    if plan.activation != "exponential":
+        hint = "calibration by gradient needs an activation that is smooth"
+        raise OptionError(
+            where="activation", expected="exponential", got=plan.activation, hint=hint
+        )
+    check_trials(subject, trials, plan)
+
+
+def check_trials(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
+    """Refuse trials that do not fit a subject or cannot be calibrated on.
+
+    Parameters
+    ----------
+    subject, trials, plan
+        As for `calibrate`.
+
+    Raises
+    ------
+    DataError
+        If trials lack moments, were read with another subject, have the same name, or a moment
+        that counts is constant.
+    """
+    if not trials:
+        raise DataError(where="calibration", expected="at least one trial", got="none")
+    names = [trial.name for trial in trials]
+    if len(set(names)) < len(names):
+        raise DataError(
+            where="calibration", expected="trials with different names", got=", ".join(names)
+        )
+    plan.check_names(subject)
+    for trial in trials:
+        check_names(subject, trial)
+        check_moments(trial, {dof for step in plan.steps for dof in step.dofs})

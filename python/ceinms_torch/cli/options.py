@@ -1,0 +1,123 @@
+"""The options that several commands have: one meaning, one text and one default for each name."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ceinms_torch.errors import OptionError
+
+_SETUP = "Calibration setup file, as for CEINMScalibrate -S."
+Setup = Annotated[Path, typer.Argument(help=_SETUP)]
+SetupOfStudy = Annotated[Path | None, typer.Argument(help=_SETUP)]
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for the results; by default where the setup file says, or NAME_results beside "
+        "the file NAME.xml that is worked on."
+    ),
+]
+Source = Annotated[
+    Path | None,
+    typer.Option("--from", help="Folder of earlier results, to draw once more without a setup."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")]
+Legacy = Annotated[
+    bool,
+    typer.Option("--legacy", help="The model of CEINMS 0.9, with any execution and activation."),
+]
+SubjectFile = Annotated[
+    Path | None, typer.Option("--subject", help="Subject file (subject.xml) to simulate with.")
+]
+Methods = Annotated[
+    str,
+    typer.Option(
+        help="Of annealing, adamw, lbfgs and lm, with commas between; by default all but lbfgs, "
+        "the annealing only where the calibration file has settings for it."
+    ),
+]
+Synergies = Annotated[
+    str | None, typer.Option(metavar="N|auto", help="Number of synergies, or auto to choose it.")
+]
+Starts = Annotated[int | None, typer.Option(min=1, help="Number of starts; the best is kept.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
+Seeds = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N - 1.")
+]
+Threads = Annotated[int, typer.Option(min=1, help="Threads; results do not depend on it.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Processes side by side; only times depend on it.")]
+
+
+def trial_files(patterns: list[Path] | None) -> list[Path]:
+    """Return the files that ``--test`` names.
+
+    Parameters
+    ----------
+    patterns : list of Path or None
+        Files, folders with ``inputData.xml`` files anywhere in them, and patterns of both.
+
+    Returns
+    -------
+    list of Path
+        Of each pattern sorted. A file without wildcards may be missing: its reader says so.
+
+    Raises
+    ------
+    OptionError
+        If a folder or a pattern yields no file.
+    """
+    return [file for pattern in patterns or () for file in _matches(pattern)]
+
+
+def _matches(pattern: Path) -> list[Path]:
+    found = [pattern]
+    if not pattern.exists() and glob.has_magic(str(pattern)):
+        names = glob.glob(str(pattern), recursive=True)  # noqa: PTH207  takes any pattern
+        found = [Path(name) for name in sorted(names)]
+    files = [
+        file
+        for path in found
+        for file in (sorted(path.rglob("inputData.xml")) if path.is_dir() else [path])
+    ]
+    if not files:
+        raise OptionError(
+            where="--test", expected="at least one inputData.xml", got=f"none in '{pattern}'"
+        )
+    return files
+
+
+Test = Annotated[
+    list[Path] | None,
+    typer.Option(
+        callback=trial_files,
+        help="inputData.xml of a test trial, a folder with such files, or a pattern in quotes such "
+        "as 'trials/*/inputData.xml'; may be repeated.",
+    ),
+]
+
+
+def synergy_number(text: str | None) -> int | Literal["auto"] | None:
+    """Return what ``--synergies`` asks for; another text is an `OptionError`."""
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) == 0:
+        raise OptionError(
+            where="--synergies", expected="a whole number >= 1, or auto", got=repr(text)
+        )
+    return int(text)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of an option that takes several, with commas or blanks between."""
+    return text.replace(",", " ").split()
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Return what is not None, which is what the user gave, to leave the rest to its default."""
+    return {name: value for name, value in values.items() if value is not None}

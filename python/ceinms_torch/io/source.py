@@ -1,0 +1,104 @@
+"""Read a file once: what is in it, and a digest of the very bytes that were read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ceinms_torch.errors import FileFormatError, Place
+from ceinms_torch.io.log import log
+from ceinms_torch.io.paths import missing_file_hint
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file as it was when it was read.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file; None for what was made in memory.
+    sha256 : str
+        Digest of its bytes; empty for what was made in memory.
+    """
+
+    path: Path | None = None
+    sha256: str = ""
+
+
+IN_MEMORY = Source()
+
+
+def read_source(path: Path, expected: str) -> tuple[bytes, Source]:
+    """Read a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : str
+        What it should be, for messages: "an XML file".
+
+    Returns
+    -------
+    bytes
+        Its content.
+    Source
+        What to remember of it.
+
+    Raises
+    ------
+    FileFormatError
+        If it is missing, unreadable or a folder.
+    """
+    if path.is_dir():
+        hint = "Name the file inside it"
+        raise FileFormatError(where=path, expected=expected, got="a folder", hint=hint)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        raise FileFormatError(
+            where=path,
+            expected=expected,
+            got=f"no readable file ({error.strerror})",
+            hint=missing_file_hint(path) if is_missing else None,
+            code="file-missing" if is_missing else None,
+        ) from error
+    log("debug", "read %s", path)
+    return data, Source(path, hashlib.sha256(data).hexdigest())
+
+
+def read_text(path: Path, expected: str) -> tuple[str, Source]:
+    """Read a text file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : str
+        What it should be, for messages: "a CSV file".
+
+    Returns
+    -------
+    str
+        Its text, with line ends as they are.
+    Source
+        What to remember of it.
+
+    Raises
+    ------
+    FileFormatError
+        If it is missing, unreadable, a folder or not UTF-8.
+    """
+    raw, source = read_source(path, expected)
+    try:
+        return raw.decode("utf-8-sig"), source
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            where=Place(path, raw.count(b"\n", 0, error.start) + 1),
+            expected="plain text (UTF-8)",
+            got=f"the byte 0x{raw[error.start]:02x}",
+            hint="Export the table as text, not as a spreadsheet",
+        ) from error

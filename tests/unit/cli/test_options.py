@@ -1,0 +1,115 @@
+"""Options of the commands: one meaning a name; what ``--test`` and ``--synergies`` take."""
+
+import inspect
+import re
+import typing
+from pathlib import Path
+
+import pytest
+from typer.models import OptionInfo
+
+from ceinms_torch.cli.main import app, study
+from ceinms_torch.cli.options import given, synergy_number, trial_files, words
+from ceinms_torch.errors import OptionError
+from ceinms_torch.model.nms_model import TendonKind
+
+
+def every_option():
+    """Yield command, name on the command line, and all that the option means."""
+    for one in (*app.registered_commands, *study.registered_commands):
+        hints = typing.get_type_hints(one.callback, include_extras=True)
+        for parameter in inspect.signature(one.callback).parameters.values():
+            kind, info = typing.get_args(hints[parameter.name])
+            if isinstance(info, OptionInfo):
+                names = info.param_decls or (f"--{parameter.name.replace('_', '-')}",)
+                limits = (info.min, info.max, info.metavar, info.callback)
+                yield one.name, names, (kind, info.help, limits, parameter.default)
+
+
+OPTIONS = list(every_option())
+
+
+def test_a_name_means_the_same_in_every_command():
+    meanings, commands = {}, {}
+    for command, names, meaning in OPTIONS:
+        for name in names:
+            commands.setdefault(name, []).append(command)
+            assert meanings.setdefault(name, meaning) == meaning, (name, commands[name])
+    shared = {name for name, found in commands.items() if len(found) > 1}
+    assert {"--out", "--test", "-q", "--seed", "--seeds", "--jobs", "--threads"} <= shared
+
+
+def test_a_meaning_has_one_name():
+    names = {}
+    for command, name, (_, text, *_) in OPTIONS:
+        assert text, (command, name)
+        assert names.setdefault(text, name) == name
+
+
+def test_tendons_are_those_of_the_files():
+    (kind,) = [meaning[0] for _, names, meaning in OPTIONS if "--tendon" in names]
+    assert kind == TendonKind | None
+
+
+# ---- --test -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trials(tmp_path, monkeypatch):
+    """Trials beside each other, and a folder without any."""
+    for name in ("walk2", "walk10", "run1"):
+        (tmp_path / "trials" / name).mkdir(parents=True)
+        (tmp_path / "trials" / name / "inputData.xml").touch()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+def named_by(*patterns):
+    """Return the trials that ``--test`` finds by patterns."""
+    files = trial_files([Path(pattern) for pattern in patterns])
+    assert {file.name for file in files} <= {"inputData.xml"}
+    return [file.parent.as_posix() for file in files]
+
+
+def test_patterns_and_folders(trials, tmp_path):
+    assert named_by("trials/*/inputData.xml") == ["trials/run1", "trials/walk10", "trials/walk2"]
+    assert named_by("trials/walk*", "trials/run1") == [
+        "trials/walk10",
+        "trials/walk2",
+        "trials/run1",
+    ]
+    assert named_by("trials") == named_by("trials/**/inputData.xml") == named_by("trials/*/*.xml")
+    assert named_by(tmp_path / "trials" / "run?") == [(tmp_path / "trials" / "run1").as_posix()]
+    assert named_by() == []
+
+
+def test_a_file_with_magic_letters_is_itself(trials, tmp_path):
+    (tmp_path / "[bold] trial").mkdir()
+    (tmp_path / "[bold] trial" / "inputData.xml").touch()
+    assert named_by("[bold] trial/inputData.xml") == ["[bold] trial"]
+
+
+def test_a_missing_file_is_left_to_its_reader():
+    assert trial_files([Path("no.xml")]) == [Path("no.xml")]
+
+
+@pytest.mark.parametrize("pattern", ["trials/swim*/inputData.xml", "empty", "trials/**bad/[/*.xml"])
+def test_patterns_that_match_nothing(trials, pattern):
+    message = f"--test: expected at least one inputData.xml, got none in '{pattern}'"
+    with pytest.raises(OptionError, match=re.escape(message)):
+        trial_files([Path("trials/run1/inputData.xml"), Path(pattern)])
+
+
+# ---- Others -----------------------------------------------------------------------------
+
+
+def test_numbers_of_synergies():
+    assert [synergy_number(text) for text in (None, "auto", "4")] == [None, "auto", 4]
+    for text in ("0", "-1", "many", "Weightings.csv"):
+        with pytest.raises(OptionError, match="--synergies: expected a whole number >= 1, or auto"):
+            synergy_number(text)
+
+
+def test_words_and_what_is_given():
+    assert words("lm, adamw,,lbfgs ") == ["lm", "adamw", "lbfgs"]
+    assert given(a=None, b=0, c=False) == {"b": 0, "c": False}

@@ -82,25 +82,8 @@ void bind_hybrid_problem(py::module_& module) {
   py::class_<HybridProblem>(module, "HybridProblem",
                             "A calibration step whose unrecorded excitations are sums of "
                             "synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.")
-      .def(py::init([](Problem problem, std::int64_t n_synergy, at::Tensor synthesised,
-                       std::vector<at::Tensor> recorded, std::vector<at::Tensor> interpolation,
-                       std::vector<at::Tensor> interval, bool shared_weightings, bool exact_bounds,
-                       const terms::SynergyObjective& objective) {
-             HybridProblem hybrid{std::move(problem),
-                                  n_synergy,
-                                  std::move(synthesised),
-                                  std::move(recorded),
-                                  std::move(interpolation),
-                                  std::move(interval),
-                                  shared_weightings,
-                                  exact_bounds,
-                                  objective};
-             hybrid.check();
-             return hybrid;
-           }),
-           py::kw_only(), py::arg("problem"), py::arg("n_synergy"), py::arg("synthesised"),
-           py::arg("recorded"), py::arg("interpolation"), py::arg("interval"),
-           py::arg("shared_weightings"), py::arg("exact_bounds"), py::arg("objective"))
+      .def(py::init<Problem, calibration::SynergyData>(), py::kw_only(), py::arg("problem"),
+           py::arg("synergies"))
       .def_property_readonly("n_component", &HybridProblem::n_component)
       .def_property_readonly("term_names", &HybridProblem::term_names)
       .def(

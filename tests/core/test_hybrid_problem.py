@@ -8,6 +8,7 @@ import torch
 
 import ceinms_torch as ct
 from ceinms_torch import _kernel
+from ceinms_torch._backend import _torch
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.model.options import AdamW, Lbfgs
 from ceinms_torch.synergies.hybrid import hybrid_setting
@@ -44,6 +45,15 @@ GENERATOR = ExcitationGenerator(
     ),
 )
 KINDS = ["c1", "shapeFactor", "optimalFibreLength", "tendonSlackLength", "strengthCoefficient"]
+
+
+# 12 rows, of which every fourth is a node, and the last.
+ONE_TRIAL = {
+    "recorded": np.zeros((2, 4)),
+    "n_row": 12,
+    "rows_per_node": 4,
+    "row_interval": 0.005,
+}
 
 
 def hybrid_problem(engine, *, kinds=KINDS, exact=False, tendon="rosenbrockElastic", **choices):
@@ -266,26 +276,31 @@ def test_lbfgs_of_both_engines_goes_the_same_way():
         ({"rows_per_node": [0, 1]}, "rows_per_node: expected 1 to"),
         ({"row_interval": [0.005, 0.0]}, "row_interval: expected one positive number per trial"),
         ({"recorded": [np.zeros((2, 3))] * 2}, "recorded: expected shape"),
+        (
+            {name: [value] for name, value in ONE_TRIAL.items()},
+            "synergies: expected those of ",
+        ),
     ],
 )
-def test_faulty_arrays_are_refused(changes, message):
+@pytest.mark.parametrize("engine", [ct.FusedProblem, ct.TensorProblem])
+def test_faulty_arrays_are_refused(engine, changes, message):
     step = make_step(KINDS)
-    space = space_of(SUBJECT, step)
     setting = hybrid_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
-    plain = ct.FusedProblem(SUBJECT, TRIALS, step, space, tendon="stiff")
+    plain = engine(SUBJECT, TRIALS, step, space_of(SUBJECT, step), tendon="stiff")
     arguments = {
-        "problem": plain.core,
         "n_synergy": 2,
         "synthesised": np.array(setting.channels.synthesised),
         "recorded": list(setting.recorded),
+        "n_row": [one.n_row for one in setting.nodes],
         "rows_per_node": [one.rows_per_node for one in setting.nodes],
         "row_interval": [one.row_interval for one in setting.nodes],
         "shared_weightings": True,
         "exact_bounds": True,
         "objective": _kernel.SynergyObjective(setting.hybrid),
     }
+    hybrid = {ct.FusedProblem: _kernel, ct.TensorProblem: _torch}[engine].HybridProblem
     with pytest.raises(ValueError, match=message):
-        _kernel.HybridProblem(**{**arguments, **changes})
+        hybrid(problem=plain.core, synergies=_kernel.Synergies(**{**arguments, **changes}))
 
 
 # ---- smooth excitations

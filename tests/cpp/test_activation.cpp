@@ -238,6 +238,37 @@ TEST_CASE("delay: every sample of the run-in is counted as started, none before"
   }
 }
 
+TEST_CASE("delay: samples of a trial lie in their signal as they should") {
+  // Steps at rows 1.5 to 7.5 of a signal of five rows; two samples of run-in, and one too many.
+  const std::vector<double> time{0.02, 0.03, 0.04, 0.08};
+  const std::vector<double> rows{0.2, 0.4, 0.8, 0.6, 0.5};
+  const SignalTimes times{time.data(), time.size(), rows.size(), 0.0, 100.0};
+  CHECK(Sampling(times, 0.005).n_run_in() == 2);
+  const Sampling sampling(times, 0.005, 3);
+  REQUIRE(sampling.n_run_in() == 3);
+  REQUIRE(sampling.n_sample() == 7);
+  const double excitation[] = {0.0, 0.1, 0.3, 0.6, 0.7, 0.55, 0.5};
+  // The ramp up from zero, then differences of rows; the last row goes on.
+  const double by_row[] = {0.0, 0.2, 0.2, 0.4, -0.2, -0.1, 0.0};
+  for (std::size_t i = 0; i < sampling.n_sample(); ++i) {
+    CAPTURE(i);
+    CHECK(sampling.take(rows, i).excitation == near(excitation[i], 1e-14));
+    CHECK(sampling.take(rows, i).by_delay == near(-100.0 * by_row[i], 1e-12));
+  }
+  CHECK(sampling.take(rows, 9).excitation == 0.5);  // as at the last step
+  // The first sample of the signal is number 1.
+  CHECK(sampling.third_sample() == 3);
+  // Samples are linear in the rows.
+  std::vector<double> derivative(rows.size());
+  for (std::size_t i = 0; i < sampling.n_sample(); ++i)
+    sampling.add_to_rows(derivative.data(), i, 1.0);
+  double sum = 0.0;
+  double expected = 0.0;
+  for (std::size_t row = 0; row < rows.size(); ++row) sum += derivative[row] * rows[row];
+  for (const double one : excitation) expected += one;
+  CHECK(sum == near(expected, 1e-14));
+}
+
 TEST_CASE("interpolation: linear between two rows") {
   CHECK(interpolate(2.0, 6.0, 0.0) == 2.0);
   CHECK(interpolate(2.0, 6.0, 1.0) == 6.0);

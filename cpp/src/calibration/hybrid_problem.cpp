@@ -4,31 +4,19 @@
 #include <numeric>
 
 namespace ceinms_torch::calibration {
-namespace {
 
-/// Calls f(row, node below, share of the node above) for every row of a trial.
-template <class F>
-void for_each_row(std::size_t n_row, std::size_t rows_per_node, std::size_t n_node, const F& f) {
-  for (std::size_t node = 0; node + 1 < n_node; ++node) {
-    const std::size_t begin = node * rows_per_node;
-    const std::size_t end = std::min(begin + rows_per_node, n_row - 1);
-    const double scale = 1.0 / static_cast<double>(end - begin);
-    for (std::size_t row = begin; row < end; ++row)
-      f(row, node, static_cast<double>(row - begin) * scale);
-  }
-  f(n_row - 1, n_node - 2, 1.0);
+std::vector<std::size_t> SynergyData::first_primitives(std::size_t n) const {
+  std::vector<std::size_t> first{n + (shared_weightings ? 1 : trials.size()) * n_weighted() *
+                                         n_synergy};
+  for (const RecordedChannels& trial : trials)
+    first.push_back(first.back() + n_synergy * trial.n_node);
+  return first;
 }
-
-}  // namespace
 
 HybridProblem::HybridProblem(std::shared_ptr<Problem> problem, SynergyData data)
-    : problem_(std::move(problem)), data_(std::move(data)) {
-  const std::size_t n_trial = data_.trials.size();
-  const std::size_t n_set = data_.shared_weightings ? 1 : n_trial;
-  first_.push_back(problem_->n_component() + n_set * data_.n_weighted() * data_.n_synergy);
-  for (const RecordedChannels& trial : data_.trials)
-    first_.push_back(first_.back() + data_.n_synergy * trial.n_node);
-}
+    : problem_(std::move(problem)),
+      data_(std::move(data)),
+      first_(data_.first_primitives(problem_->n_component())) {}
 
 std::vector<std::string> HybridProblem::term_names() const {
   std::vector<std::string> names = problem_->term_names();
@@ -62,13 +50,12 @@ void HybridProblem::load_excitations(const double* x, double* gradient) {
   for (std::size_t trial = 0; trial < data_.trials.size(); ++trial) {
     const RecordedChannels& recorded = data_.trials[trial];
     const Synergies at = synergies(x, gradient, trial);
-    row_.resize(problem_->layout().n_row(trial));
+    row_.resize(recorded.n_row);
     for (std::size_t i = 0; i < data_.synthesised.size(); ++i) {
       reconstruct(at, trial, data_.n_channel + i);
-      for_each_row(row_.size(), recorded.rows_per_node, recorded.n_node,
-                   [&](std::size_t row, std::size_t node, double share) {
-                     row_[row] = std::clamp(at_row(node, share), 0.0, 1.0);
-                   });
+      recorded.for_each_row([&](std::size_t row, std::size_t node, double share) {
+        row_[row] = std::clamp(at_row(node, share), 0.0, 1.0);
+      });
       problem_->load_excitation(trial, data_.synthesised[i], row_.data());
     }
   }
@@ -128,26 +115,22 @@ void HybridProblem::add_terms(const Synergies& synergies, std::size_t trial) {
 void HybridProblem::add_driven(std::size_t trial, std::size_t mtu, double per_node) {
   const RecordedChannels& recorded = data_.trials[trial];
   const std::size_t n_node = recorded.n_node;
-  const std::size_t n_row = problem_->layout().n_row(trial);
-  row_.assign(n_row, 0.0);
+  row_.assign(recorded.n_row, 0.0);
   problem_->add_excitation_gradient(trial, mtu, row_.data());
-  for_each_row(n_row, recorded.rows_per_node, n_node,
-               [&](std::size_t row, std::size_t node, double share) {
-                 const double value = at_row(node, share);
-                 if (value < 0.0 || value > 1.0) return;
-                 by_node_[node] += (1.0 - share) * row_[row];
-                 by_node_[node + 1] += share * row_[row];
-               });
+  recorded.for_each_row([&](std::size_t row, std::size_t node, double share) {
+    const double value = at_row(node, share);
+    if (value < 0.0 || value > 1.0) return;
+    by_node_[node] += (1.0 - share) * row_[row];
+    by_node_[node + 1] += share * row_[row];
+  });
   const double n_excitation = static_cast<double>(data_.synthesised.size());
   const double* value = node_.data();
   double* by_value = by_node_.data();
   add({terms::Node::synthesised, value, value, n_node, per_node / n_excitation, by_value});
   add({terms::Node::factor, value, value, n_node, per_node, by_value});
-  const double duration = static_cast<double>(n_row - 1) * recorded.row_interval;
+  const double duration = recorded.time_between(0, recorded.n_row - 1);
   for (std::size_t node = 0; node + 1 < n_node; ++node) {
-    const std::size_t begin = node * recorded.rows_per_node;
-    const std::size_t end = std::min(begin + recorded.rows_per_node, n_row - 1);
-    const double interval = static_cast<double>(end - begin) * recorded.row_interval;
+    const double interval = recorded.time_between(recorded.row_of(node), recorded.row_of(node + 1));
     add({.observed = terms::Node::change,
          .value = value + node,
          .other = value + node + 1,

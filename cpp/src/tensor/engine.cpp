@@ -30,48 +30,40 @@ Samples sample_excitations(const at::Tensor& em_delay, const TrialBatch& batch) 
   const auto numbers = [](const at::Tensor& tensor) {
     return tensor.detach().to(at::kCPU).contiguous();
   };
-  const at::Tensor time = numbers(batch.time.t());
-  const at::Tensor start = numbers(batch.excitation_start);
-  const at::Tensor rate = numbers(batch.excitation_rate);
-  const at::Tensor delay = numbers(em_delay);
-  const std::int64_t n_step = batch.time.size(0);
-  const std::int64_t n_row = batch.excitation.size(0);
-  const std::int64_t n_mtu = batch.excitation.size(1);
-  const std::int64_t n_trial = batch.excitation.size(2);
-  const auto times = [&](std::int64_t trial) {
-    return kernel::SignalTimes{time.const_data_ptr<double>() + trial * n_step,
-                               static_cast<std::size_t>(n_step), static_cast<std::size_t>(n_row),
-                               start.const_data_ptr<double>()[trial],
-                               rate.const_data_ptr<double>()[trial]};
+  const at::Tensor time = numbers(batch.time.t()), delay = numbers(em_delay);
+  const at::Tensor start = numbers(batch.excitation_start), rate = numbers(batch.excitation_rate);
+  const std::int64_t n_step = batch.time.size(0), n_row = batch.excitation.size(0);
+  const std::int64_t n_mtu = batch.excitation.size(1), n_trial = batch.excitation.size(2);
+  const auto sampling = [&](std::int64_t lane, std::size_t n_run_in) {
+    const std::int64_t trial = lane % n_trial;
+    return kernel::Sampling({.time = time.const_data_ptr<double>() + trial * n_step,
+                             .n_step = static_cast<std::size_t>(n_step),
+                             .n_row = static_cast<std::size_t>(n_row),
+                             .start = start.const_data_ptr<double>()[trial],
+                             .rate = rate.const_data_ptr<double>()[trial]},
+                            delay.const_data_ptr<double>()[lane / n_trial], n_run_in);
   };
-  const double* delays = delay.const_data_ptr<double>();
   Samples result{};
-  for (std::int64_t trial = 0; trial < n_trial; ++trial)
-    for (std::int64_t mtu = 0; mtu < n_mtu; ++mtu)
-      result.n_run_in =
-          std::max(result.n_run_in, kernel::Sampling(times(trial), delays[mtu]).n_run_in());
-
+  for (std::int64_t lane = 0; lane < n_mtu * n_trial; ++lane)
+    result.n_run_in = std::max(result.n_run_in, sampling(lane, 0).n_run_in());
   const auto n_run_in = static_cast<std::int64_t>(result.n_run_in);
   result.any_third.resize(result.n_run_in + static_cast<std::size_t>(n_step));
-  at::Tensor table = at::zeros({4, n_run_in + n_step, n_mtu, n_trial}, at::kDouble);
-  auto put = table.accessor<double, 4>();
-  for (std::int64_t trial = 0; trial < n_trial; ++trial) {
-    for (std::int64_t mtu = 0; mtu < n_mtu; ++mtu) {
-      const kernel::Sampling sampling(times(trial), delays[mtu], result.n_run_in);
-      const std::size_t third = sampling.third_sample();
-      for (std::size_t i = 0; i < sampling.n_sample(); ++i) {
-        const kernel::Sampling::Place place = sampling.place(i);
-        const auto sample = static_cast<std::int64_t>(i);
-        put[0][sample][mtu][trial] = static_cast<double>(place.below);
-        put[1][sample][mtu][trial] = place.share;
-        put[2][sample][mtu][trial] = place.moves ? 1.0 : 0.0;
-        put[3][sample][mtu][trial] = i == third ? 1.0 : 0.0;
-        if (i == third) result.any_third[i] = true;
-      }
+  at::Tensor table = at::zeros({4, n_run_in + n_step, n_mtu * n_trial}, at::kDouble);
+  auto put = table.accessor<double, 3>();
+  for (std::int64_t lane = 0; lane < n_mtu * n_trial; ++lane) {
+    const kernel::Sampling samples = sampling(lane, result.n_run_in);
+    const std::size_t third = samples.third_sample();
+    for (std::size_t i = 0; i < samples.n_sample(); ++i) {
+      const kernel::Sampling::Place place = samples.place(i);
+      const auto row = static_cast<std::int64_t>(i);
+      put[0][row][lane] = static_cast<double>(place.below);
+      put[1][row][lane] = place.share;
+      put[2][row][lane] = place.moves ? 1.0 : 0.0;
+      put[3][row][lane] = i == third ? 1.0 : 0.0;
+      if (i == third) result.any_third[i] = true;
     }
   }
-  table = table.to(batch.device());
-  const at::Tensor above = table[0].to(at::kLong) + 1;
+  table = table.view({4, -1, n_mtu, n_trial}).to(batch.device());
   result.is_third = table[3] != 0.0;
 
   const at::Tensor steps = kernel::excitation_row(batch.time.unsqueeze(1), em_delay,
@@ -80,8 +72,9 @@ Samples sample_excitations(const at::Tensor& em_delay, const TrialBatch& batch) 
   // A row of zeros in front stands for row -1.
   const at::Tensor signal =
       at::cat({at::zeros_like(batch.excitation.slice(0, 0, 1)), batch.excitation});
+  const at::Tensor below = table[0].to(at::kLong) + 1;
   result.excitation =
-      kernel::interpolate(signal.gather(0, above), signal.gather(0, (above + 1).clamp_max(n_row)),
+      kernel::interpolate(signal.gather(0, below), signal.gather(0, (below + 1).clamp_max(n_row)),
                           table[1] + table[2] * (rows - rows.detach()));
   return result;
 }

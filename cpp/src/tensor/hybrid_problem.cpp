@@ -5,40 +5,43 @@
 #include <array>
 
 namespace ceinms_torch::tensor {
-std::int64_t HybridProblem::first_primitive() const {
-  return problem.n_component() + (shared_weightings ? 1 : n_trial()) * n_weighted() * n_synergy;
-}
 
-std::int64_t HybridProblem::n_component() const {
-  std::int64_t n = first_primitive();
-  for (const at::Tensor& one : recorded) n += n_synergy * one.size(1);
-  return n;
-}
-
-void HybridProblem::check() const {
-  problem.check();
-  TORCH_CHECK_VALUE(n_synergy > 0, "n_synergy: expected at least 1, got ", n_synergy, ".");
-  const at::Tensor& excitation = problem.batch.excitation;
-  TORCH_CHECK_VALUE(n_trial() == excitation.size(2) && interpolation.size() == recorded.size() &&
-                        interval.size() == recorded.size(),
-                    "recorded, interpolation, interval: expected one per trial, got ",
-                    recorded.size(), ", ", interpolation.size(), " and ", interval.size(), ".");
-  TORCH_CHECK_VALUE(synthesised.numel() > 0 && synthesised.min().item<std::int64_t>() >= 0 &&
-                        synthesised.max().item<std::int64_t>() < excitation.size(1),
-                    "synthesised: expected indices of MTUs, got none or others.");
-  for (std::size_t trial = 0; trial < recorded.size(); ++trial) {
-    TORCH_CHECK_VALUE(recorded[trial].dim() == 2,
-                      "recorded: expected shape (n_channel, n_node), got ", recorded[trial].dim(),
-                      " dimensions.");
-    const std::int64_t n_node = recorded[trial].size(1);
-    check_shape("recorded", recorded[trial], {recorded.front().size(0), n_node});
-    check_shape("interpolation", interpolation[trial], {excitation.size(0), n_node});
-    check_numbers("recorded", recorded[trial]);
-    check_numbers("interpolation", interpolation[trial]);
-    check_shape("interval", interval[trial], {n_node - 1});
-    TORCH_CHECK_VALUE((interval[trial] > 0.0).all().item<bool>(),
-                      "interval: expected positive numbers, got one that is not.");
+HybridProblem::HybridProblem(Problem problem, calibration::SynergyData data)
+    : problem_(std::move(problem)),
+      data_(std::move(data)),
+      first_(data_.first_primitives(problem_.map.n_component())) {
+  const at::Tensor& excitation = problem_.batch.excitation;
+  TORCH_CHECK_VALUE(static_cast<std::int64_t>(data_.trials.size()) == excitation.size(2),
+                    "synergies: expected those of ", excitation.size(2), " trials, got of ",
+                    data_.trials.size(), ".");
+  for (const std::size_t mtu : data_.synthesised)
+    TORCH_CHECK_VALUE(mtu < static_cast<std::size_t>(excitation.size(1)),
+                      "synthesised: expected indices from 0 to ", excitation.size(1) - 1, ", got ",
+                      mtu, ".");
+  for (const calibration::RecordedChannels& trial : data_.trials) {
+    const auto n_row = static_cast<std::int64_t>(trial.n_row);
+    const auto n_node = static_cast<std::int64_t>(trial.n_node);
+    TORCH_CHECK_VALUE(n_row <= excitation.size(0), "n_row: expected at most ", excitation.size(0),
+                      ", got ", n_row, ".");
+    at::Tensor interpolation = at::zeros({excitation.size(0), n_node}, at::kDouble);
+    auto weight = interpolation.accessor<double, 2>();
+    trial.for_each_row([&](std::size_t row, std::size_t node, double share) {
+      const auto to = static_cast<std::int64_t>(row), below = static_cast<std::int64_t>(node);
+      weight[to][below] = 1.0 - share;
+      weight[to][below + 1] = share;
+    });
+    // Rows beyond a trial's end repeat its last one, as in the batch of the trials.
+    interpolation.slice(0, n_row).copy_(interpolation[n_row - 1]);
+    std::vector<double> interval;
+    for (std::size_t node = 0; node + 1 < trial.n_node; ++node)
+      interval.push_back(trial.time_between(trial.row_of(node), trial.row_of(node + 1)));
+    trials_.push_back({at::tensor(trial.excitation).view({-1, n_node}).to(excitation.device()),
+                       interpolation.to(excitation.device()),
+                       at::tensor(interval).to(excitation.device())});
   }
+  synthesised_ =
+      at::tensor(std::vector<std::int64_t>(data_.synthesised.begin(), data_.synthesised.end()))
+          .to(excitation.device());
 }
 
 void HybridProblem::check_point(const at::Tensor& x) const {
@@ -50,56 +53,60 @@ void HybridProblem::check_point(const at::Tensor& x) const {
 }
 
 std::vector<std::string> HybridProblem::term_names() const {
-  std::vector<std::string> names = problem.term_names();
-  for (std::string& name : terms::names_of(objective, problem.simulation.tendon))
+  std::vector<std::string> names = problem_.term_names();
+  for (std::string& name : terms::names_of(data_.objective, problem_.simulation.tendon))
     names.push_back(std::move(name));
   return names;
 }
 
 Evaluation HybridProblem::evaluate(const at::Tensor& x) const {
-  const std::int64_t n_channel = recorded.front().size(0);
-  const double per_trial = balance_of(problem.objective, problem.target).per_trial();
+  const double per_trial = balance_of(problem_.objective, problem_.target).per_trial();
   std::array<at::Tensor, terms::n_term<terms::SynergyObjective>> sums;
   sums.fill(at::zeros({}, x.options()));
   const auto add = [&](terms::Node seen, const at::Tensor& value, const at::Tensor& other,
                        const auto& share) {
-    terms::for_each(objective, [&](const auto& term, std::size_t place) {
+    terms::for_each(data_.objective, [&](const auto& term, std::size_t place) {
       if (term.observes == seen)
         sums[place] =
             sums[place] + term.weight * (term.residual(value, other).square() * share).sum();
     });
   };
+  // Some numbers of a point, from one place on, in rows.
+  const auto part = [&](std::size_t first, std::size_t n_row, std::size_t n_column) {
+    return x
+        .narrow(0, static_cast<std::int64_t>(first), static_cast<std::int64_t>(n_row * n_column))
+        .view({static_cast<std::int64_t>(n_row), static_cast<std::int64_t>(n_column)});
+  };
+  const std::size_t n_weighting = data_.n_weighted() * data_.n_synergy;
   std::vector<at::Tensor> rows;
-  std::int64_t set = problem.n_component();
-  std::int64_t primitive = first_primitive();
-  for (std::size_t trial = 0; trial < recorded.size(); ++trial) {
-    const std::int64_t n_node = recorded[trial].size(1);
+  for (std::size_t i = 0; i < trials_.size(); ++i) {
+    const Trial& trial = trials_[i];
+    const std::size_t n_node = data_.trials[i].n_node;
+    const std::size_t set = data_.shared_weightings ? 0 : i;
     const at::Tensor weightings =
-        x.narrow(0, set, n_weighted() * n_synergy).view({n_weighted(), n_synergy});
-    const at::Tensor primitives =
-        x.narrow(0, primitive, n_synergy * n_node).view({n_synergy, n_node});
-    if (!shared_weightings) set += n_weighted() * n_synergy;
-    primitive += n_synergy * n_node;
+        part(problem_.map.n_component() + set * n_weighting, data_.n_weighted(), data_.n_synergy);
+    const at::Tensor primitives = part(first_[i], data_.n_synergy, n_node);
     const at::Tensor reconstructed = at::matmul(weightings, primitives);
-    const at::Tensor made = reconstructed.slice(0, n_channel);
-    rows.push_back(at::matmul(interpolation[trial], made.t()).clamp(0.0, 1.0));
+    const at::Tensor made = reconstructed.slice(0, static_cast<std::int64_t>(data_.n_channel));
+    rows.push_back(at::matmul(trial.interpolation, made.t()).clamp(0.0, 1.0));
 
     const double per_node = per_trial / static_cast<double>(n_node);
-    const double n_made = static_cast<double>(made.size(0));
-    add(terms::Node::recorded, reconstructed.slice(0, 0, n_channel), recorded[trial],
-        per_node / static_cast<double>(n_channel));
+    const double n_made = static_cast<double>(data_.synthesised.size());
+    add(terms::Node::recorded,
+        reconstructed.slice(0, 0, static_cast<std::int64_t>(data_.n_channel)), trial.recorded,
+        per_node / static_cast<double>(data_.n_channel));
     add(terms::Node::synthesised, made, made, per_node / n_made);
-    add(terms::Node::change, made.slice(1, 0, n_node - 1), made.slice(1, 1),
-        per_trial / (interval[trial] * interval[trial].sum()) / n_made);
+    add(terms::Node::change, made.slice(1, 0, -1), made.slice(1, 1),
+        per_trial / (trial.interval * trial.interval.sum()) / n_made);
     add(terms::Node::factor, made, made, per_node);
     add(terms::Node::factor, primitives, primitives, per_node);
     add(terms::Node::factor, weightings, weightings, per_trial);
   }
   Evaluation result =
-      problem.evaluate(x.narrow(0, 0, problem.n_component()),
-                       problem.batch.excitation.index_copy(1, synthesised, at::stack(rows, 2)));
-  terms::for_each(objective, [&](const auto& term, std::size_t place) {
-    if (term.counts(problem.simulation.tendon))
+      problem_.evaluate(x.narrow(0, 0, problem_.n_component()),
+                        problem_.batch.excitation.index_copy(1, synthesised_, at::stack(rows, 2)));
+  terms::for_each(data_.objective, [&](const auto& term, std::size_t place) {
+    if (term.counts(problem_.simulation.tendon))
       result.terms.push_back({std::string(term.name), sums[place]});
   });
   return result;

@@ -13,7 +13,6 @@ from ceinms_torch.calibration.problems.fused import FusedProblem, OnFusedEngine
 from ceinms_torch.calibration.problems.tensor import OnTensorEngine, TensorProblem
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.batch import side_by_side
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
 
@@ -72,6 +71,20 @@ class HybridSetting:
             n_node=tuple(len(one) for one in self.nodes),
         )
 
+    def core(self, *, exact_bounds: bool) -> _kernel.Synergies:
+        """Return the same for either engine."""
+        return _kernel.Synergies(
+            n_synergy=self.n_synergy,
+            synthesised=np.array(self.channels.synthesised),
+            recorded=list(self.recorded),
+            n_row=[one.n_row for one in self.nodes],
+            rows_per_node=[one.rows_per_node for one in self.nodes],
+            row_interval=[one.row_interval for one in self.nodes],
+            shared_weightings=self.hybrid.weightings == "shared",
+            exact_bounds=exact_bounds,
+            objective=_kernel.SynergyObjective(self.hybrid),
+        )
+
 
 class FusedHybridProblem(OnFusedEngine):
     """A synergy-hybrid calibration step on the fused engine.
@@ -93,15 +106,7 @@ class FusedHybridProblem(OnFusedEngine):
         self, recorded_only: FusedProblem, setting: HybridSetting, *, exact_bounds: bool = True
     ) -> None:
         self.core = _kernel.HybridProblem(
-            problem=recorded_only.core,
-            n_synergy=setting.n_synergy,
-            synthesised=np.array(setting.channels.synthesised),
-            recorded=list(setting.recorded),
-            rows_per_node=[one.rows_per_node for one in setting.nodes],
-            row_interval=[one.row_interval for one in setting.nodes],
-            shared_weightings=setting.hybrid.weightings == "shared",
-            exact_bounds=exact_bounds,
-            objective=_kernel.SynergyObjective(setting.hybrid),
+            problem=recorded_only.core, synergies=setting.core(exact_bounds=exact_bounds)
         )
         self.term_names = tuple(self.core.term_names)
 
@@ -123,31 +128,11 @@ class TensorHybridProblem(OnTensorEngine):
     def __init__(
         self, recorded_only: TensorProblem, setting: HybridSetting, *, exact_bounds: bool = True
     ) -> None:
-        import torch  # noqa: PLC0415  slow to load
-
-        from ceinms_torch._backend import _torch  # noqa: PLC0415
+        from ceinms_torch._backend import _torch  # noqa: PLC0415  slow to load
 
         self.device = recorded_only.device
-        longest = max(one.n_row for one in setting.nodes)
-        # Rows beyond a trial's end repeat its last one, as in the batch of the trials.
-        matrices = [
-            side_by_side([one.to_rows(np.eye(len(one))).T, np.zeros((longest, len(one)))])[..., 0]
-            for one in setting.nodes
-        ]
-
-        def there(array: FloatArray) -> torch.Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
-
         self.core = _torch.HybridProblem(
-            problem=recorded_only.core,
-            n_synergy=setting.n_synergy,
-            synthesised=torch.tensor(setting.channels.synthesised, device=self.device),
-            recorded=[there(one) for one in setting.recorded],
-            interpolation=[there(one) for one in matrices],
-            interval=[there(np.diff(one.rows) * one.row_interval) for one in setting.nodes],
-            shared_weightings=setting.hybrid.weightings == "shared",
-            exact_bounds=exact_bounds,
-            objective=_kernel.SynergyObjective(setting.hybrid),
+            problem=recorded_only.core, synergies=setting.core(exact_bounds=exact_bounds)
         )
         self.term_names = tuple(self.core.term_names)
 

@@ -5,6 +5,7 @@
 #include "ceinms_torch/calibration/problem.hpp"
 #include "ceinms_torch/terms/terms.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -16,10 +17,30 @@ namespace ceinms_torch::calibration {
 /// Recorded excitations of one trial at the nodes of its primitives: node j is at row
 /// min(j * rows_per_node, n_row - 1) of the trial's excitations.
 struct RecordedChannels {
+  std::size_t n_row;
   std::size_t n_node;
   std::size_t rows_per_node;
   double row_interval;             ///< from one row to the next [s]
   std::vector<double> excitation;  ///< (n_channel, n_node)
+
+  std::size_t row_of(std::size_t node) const noexcept {
+    return std::min(node * rows_per_node, n_row - 1);
+  }
+  /// Between two times in the rows [s].
+  double time_between(std::size_t row, std::size_t later) const noexcept {
+    return static_cast<double>(later - row) * row_interval;
+  }
+  /// Calls f(row, node below, share of the node above) for every row.
+  template <class F>
+  void for_each_row(const F& f) const {
+    for (std::size_t node = 0; node + 1 < n_node; ++node) {
+      const std::size_t begin = row_of(node), end = row_of(node + 1);
+      const double scale = 1.0 / static_cast<double>(end - begin);
+      for (std::size_t row = begin; row < end; ++row)
+        f(row, node, static_cast<double>(row - begin) * scale);
+    }
+    f(n_row - 1, n_node - 2, 1.0);
+  }
 };
 
 /// How synergies make excitations, and what these are compared with.
@@ -33,6 +54,8 @@ struct SynergyData {
   terms::SynergyObjective objective;
 
   std::size_t n_weighted() const noexcept { return n_channel + synthesised.size(); }
+  /// Where each trial's primitives begin in a point, after n parameters; last: where they end.
+  std::vector<std::size_t> first_primitives(std::size_t n) const;
 };
 
 /// A calibration step whose unrecorded excitations are sums of synergies.
@@ -86,7 +109,7 @@ class HybridProblem final : public SmoothProblem {
 
   std::shared_ptr<Problem> problem_;
   SynergyData data_;
-  std::vector<std::size_t> first_;  ///< where each trial's primitives begin; last: where they end
+  std::vector<std::size_t> first_;  ///< SynergyData::first_primitives
   std::vector<double> node_;        ///< an excitation at the nodes of a trial
   std::vector<double> by_node_;     ///< derivatives by it
   std::vector<double> row_;         ///< the same excitation, or derivatives, at the rows

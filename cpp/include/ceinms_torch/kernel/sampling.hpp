@@ -65,8 +65,7 @@ struct SignalTimes {
 /// every step. What is asked for beyond the last step is that step's.
 class Sampling {
  public:
-  /// Where a sample is in its signal. A sample before the signal is at row -1, which is zero; after
-  /// the last row all are at that row.
+  /// Between two rows: at row -1, which is zero, before the signal; at the last row after it.
   struct Place {
     std::ptrdiff_t below = -1;  ///< the row before it, -1 to n_row - 1
     double share = 0.0;         ///< of the row after it, 0..1
@@ -78,13 +77,12 @@ class Sampling {
   };
 
   /// @param em_delay  [s]
-  /// @param n_run_in  samples before the first step, of which those that are too many come before
-  ///                  the signal; at least own_run_in()
-  Sampling(const SignalTimes& times, double em_delay, std::size_t n_run_in) noexcept
-      : times_(times), em_delay_(em_delay), n_run_in_(n_run_in) {}
-  Sampling(const SignalTimes& times, double em_delay) noexcept : Sampling(times, em_delay, 0) {
-    n_run_in_ = run_in_samples(row_at_step(0), times.rate);
-  }
+  /// @param n_run_in  samples before the first step, if these are more than it needs; they come
+  ///                  before the signal
+  Sampling(const SignalTimes& times, double em_delay, std::size_t n_run_in = 0) noexcept
+      : times_(times),
+        em_delay_(em_delay),
+        n_run_in_(std::max(n_run_in, run_in_samples(row_at_step(0), times.rate))) {}
 
   std::size_t n_run_in() const noexcept { return n_run_in_; }
   std::size_t n_sample() const noexcept { return n_run_in_ + times_.n_step; }
@@ -93,28 +91,26 @@ class Sampling {
     const double row = row_of(sample);
     if (!has_started(row, times_.rate)) return {};
     const double last = static_cast<double>(times_.n_row - 1);
-    const double kept = std::min(row, last);
-    const double below = std::floor(kept);
-    return {static_cast<std::ptrdiff_t>(below), kept - below, row < last};
+    const double below = std::floor(std::min(row, last));
+    return {static_cast<std::ptrdiff_t>(below), std::min(row, last) - below, row < last};
   }
 
-  /// The sample of a signal, whose rows are rows[0] to rows[n_row - 1].
+  /// The sample of a signal whose rows are rows[0] to rows[n_row - 1].
   template <class Rows>
   Sample take(const Rows& rows, std::size_t sample) const noexcept {
     const Place at = place(sample);
-    const auto index = static_cast<std::size_t>(at.below + 1);  // of the row after it
-    const double below = at.below < 0 ? 0.0 : rows[index - 1];
-    const double above = rows[std::min(index, times_.n_row - 1)];
-    return {interpolate(below, above, at.share), at.moves ? -times_.rate * (above - below) : 0.0};
+    const auto above = static_cast<std::size_t>(at.below + 1);
+    const double e0 = at.below < 0 ? 0.0 : rows[above - 1];
+    const double e1 = rows[std::min(above, times_.n_row - 1)];
+    return {interpolate(e0, e1, at.share), at.moves ? -times_.rate * (e1 - e0) : 0.0};
   }
-
-  /// The transpose of `take`: add the derivative by a sample to those by the rows.
+  /// Its transpose: add the derivative by a sample to those by the rows.
   template <class Rows>
   void add_to_rows(const Rows& by_row, std::size_t sample, double derivative) const noexcept {
     const Place at = place(sample);
-    const auto index = static_cast<std::size_t>(at.below + 1);
-    if (at.below >= 0) by_row[index - 1] += (1.0 - at.share) * derivative;
-    if (index < times_.n_row) by_row[index] += at.share * derivative;
+    const auto above = static_cast<std::size_t>(at.below + 1);
+    if (at.below >= 0) by_row[above - 1] += (1.0 - at.share) * derivative;
+    if (above < times_.n_row) by_row[above] += at.share * derivative;
   }
 
   /// The sample before which FilterStart::ceinms restarts the filter, or n_sample().

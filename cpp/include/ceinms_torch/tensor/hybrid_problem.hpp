@@ -3,6 +3,7 @@
 /// calibration/hybrid_problem.hpp.
 #pragma once
 
+#include "ceinms_torch/calibration/hybrid_problem.hpp"
 #include "ceinms_torch/tensor/problem.hpp"
 
 #include <ATen/core/Tensor.h>
@@ -13,33 +14,34 @@
 
 namespace ceinms_torch::tensor {
 
-/// A calibration step whose unrecorded excitations are sums of synergies.
-///
-/// A point holds the parameters' place in the unit box, then the weightings
-/// (n_set, n_channel + n_synthesised, n_synergy), n_set being 1 or the number of trials, then the
-/// primitives (n_synergy, n_node) of every trial.
-struct HybridProblem {
-  Problem problem;
-  std::int64_t n_synergy;
-  at::Tensor synthesised;                 ///< (n_synthesised) int64, MTUs that synergies drive
-  std::vector<at::Tensor> recorded;       ///< per trial, (n_channel, n_node)
-  std::vector<at::Tensor> interpolation;  ///< per trial, (n_row, n_node): from nodes to rows
-  std::vector<at::Tensor> interval;       ///< per trial, (n_node - 1): between nodes [s], > 0
-  bool shared_weightings;
-  bool exact_bounds;
-  terms::SynergyObjective objective;
+/// A calibration step whose unrecorded excitations are sums of synergies; a point is that of
+/// calibration::HybridProblem.
+class HybridProblem {
+ public:
+  /// Throws c10::ValueError if the parts do not fit together.
+  HybridProblem(Problem problem, calibration::SynergyData data);
 
-  std::int64_t n_trial() const { return static_cast<std::int64_t>(recorded.size()); }
-  std::int64_t n_weighted() const { return recorded.front().size(0) + synthesised.numel(); }
-  std::int64_t first_primitive() const;
-  std::int64_t n_component() const;
-  std::int64_t n_boxed() const { return exact_bounds ? n_component() : problem.n_component(); }
-  /// Throws c10::ValueError or c10::TypeError if the parts do not fit together.
-  void check() const;
+  std::int64_t n_component() const { return static_cast<std::int64_t>(first_.back()); }
+  std::int64_t n_boxed() const {
+    return data_.exact_bounds ? n_component() : problem_.n_component();
+  }
   void check_point(const at::Tensor& x) const;
   /// Those of the problem, then those of terms::SynergyObjective.
   std::vector<std::string> term_names() const;
   Evaluation evaluate(const at::Tensor& x) const;
+
+ private:
+  struct Trial {
+    at::Tensor recorded;       ///< (n_channel, n_node)
+    at::Tensor interpolation;  ///< (n_row, n_node): from nodes to rows
+    at::Tensor interval;       ///< (n_node - 1): between nodes [s]
+  };
+
+  Problem problem_;
+  calibration::SynergyData data_;
+  at::Tensor synthesised_;  ///< (n_synthesised) int64, MTUs that synergies drive
+  std::vector<Trial> trials_;
+  std::vector<std::size_t> first_;  ///< SynergyData::first_primitives
 };
 
 }  // namespace ceinms_torch::tensor

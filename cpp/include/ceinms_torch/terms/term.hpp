@@ -1,9 +1,6 @@
 /// @file term.hpp
-/// What the terms of an objective are made of: their weights, and what they observe.
-///
-/// A term is a struct in a header of its own: its name, what it observes, its options, and its
-/// formula as templates on the number type, so that the fused engine takes values and derivatives
-/// from the same text as the tensor engine. terms.hpp lists them.
+/// What the terms of an objective are made of: a name, options, what they observe, and the formula
+/// as a template on the number type, from which both engines take values and derivatives.
 #pragma once
 
 #include "ceinms_torch/kernel/number.hpp"
@@ -21,7 +18,7 @@ namespace ceinms_torch::terms {
 /// How moment errors of different trials and DOFs are made comparable; see moment.hpp.
 enum class Normalisation { variance, mean_square, rmse };
 
-/// What weights depend on, so that no balance of terms depends on how much data there are.
+/// What weights depend on, so that how terms balance does not depend on how much data there are.
 struct Balance {
   Normalisation normalisation = Normalisation::variance;
   double n_dof = 1.0;    ///< DOFs that count
@@ -37,8 +34,8 @@ struct Balance {
 // ---- What a term observes
 
 /// A quantity of an MTU at every step over some of its own parameters, so that it has no unit. Such
-/// a term is a `residual(x)`: per_trial() times its weight times the mean over steps of the squared
-/// residual, summed over MTUs and trials.
+/// a term is per_trial() times its weight times the mean over steps of `residual(x)` squared,
+/// summed over MTUs and trials.
 struct Observable {
   kernel::Quantity quantity;
   std::array<kernel::ParameterKind, 2> over{};
@@ -66,8 +63,8 @@ enum class ForceSum {
 };
 
 /// Excitations that synergies make, at the nodes of their primitives, and a number beside each.
-/// Such a term is a `residual(value, other)`: per_trial() times its weight times the mean of the
-/// squared residual over nodes and excitations, summed over trials.
+/// Such a term is per_trial() times its weight times the mean over nodes and excitations of
+/// `residual(value, other)` squared, summed over trials.
 enum class Node {
   recorded,     ///< reconstructed and recorded excitation, channel by channel
   synthesised,  ///< synthesised excitation

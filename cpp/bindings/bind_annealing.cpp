@@ -127,11 +127,10 @@ void bind_annealing(py::module_& module) {
             return evaluate(problem, span_of(x));
           },
           py::arg("x"), "Objective at parameter values x (n_component).")
-      .def_property_readonly_static("term_names",
-                                    [](const py::object&) {
-                                      return std::array{terms::Moment::name,
-                                                        terms::FibreLength::name};
-                                    })
+      .def_property_readonly("term_names",
+                             [](const legacy::Problem&) {
+                               return std::array{terms::Moment::name, terms::FibreLength::name};
+                             })
       .def_property_readonly("failures", &legacy::Problem::failures,
                              "Frames without equilibrium at the last point (n_mtu).");
   module.def("legacy_anneal", &anneal_problem, py::arg("problem"), py::kw_only(), py::arg("start"),

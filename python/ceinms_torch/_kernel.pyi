@@ -12,7 +12,6 @@ __all__: list[str] = [
     "AnnealingOptions",
     "Evaluation",
     "ExcitationProblem",
-    "HybridOptions",
     "HybridProblem",
     "Iteration",
     "LegacyModel",
@@ -20,11 +19,13 @@ __all__: list[str] = [
     "LegacyTrial",
     "LinearTerm",
     "Minimum",
-    "ObjectiveOptions",
+    "Objective",
+    "ParameterMap",
     "Problem",
-    "RangePenalty",
     "SmoothProblem",
     "Stream",
+    "Synergies",
+    "SynergyObjective",
     "Trial",
     "default_tables",
     "instruction_sets",
@@ -131,29 +132,49 @@ class SmoothProblem:
     @property
     def term_names(self) -> list[str]: ...
 
-class RangePenalty:
+class Objective:
     """
-    weight * distance^2 outside a range.
+    Terms of eq. 4 and preferences.
     """
-    def __init__(
-        self,
-        lowest: typing.SupportsFloat | typing.SupportsIndex,
-        highest: typing.SupportsFloat | typing.SupportsIndex,
-        weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
+    def __init__(self, options: typing.Any) -> None:
+        """
+        options: an object with the attributes of model.Objective.
+        """
 
-class ObjectiveOptions:
+class SynergyObjective:
     """
-    Normalisation and penalties of eq. 4, weight of the peak force.
+    What eq. 5 adds.
+    """
+    def __init__(self, options: typing.Any) -> None:
+        """
+        options: an object with the attributes of model.SynergyHybrid.
+        """
+
+class ParameterMap:
+    """
+    From a point of the unit box to the parameters of every MTU.
     """
     def __init__(
         self,
         *,
-        normalisation: str,
-        fibre_length: RangePenalty,
-        tendon_strain: RangePenalty,
-        peak_force_weight: typing.SupportsFloat | typing.SupportsIndex,
+        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     ) -> None: ...
+    def parameters(
+        self, values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Parameters (12, n_mtu) with these values (n).
+        """
+    def values(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Values (n) at x (n) in [0, 1]: those that every engine takes.
+        """
 
 class LinearTerm:
     """
@@ -166,6 +187,12 @@ class LinearTerm:
         matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         offset: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     ) -> None: ...
+    @property
+    def matrix(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def offset(self) -> numpy.typing.NDArray[numpy.float64]: ...
 
 class Problem(SmoothProblem):
     """
@@ -186,13 +213,9 @@ class Problem(SmoothProblem):
         trials: collections.abc.Sequence[Trial],
         measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
         variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        map: ParameterMap,
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        objective: ObjectiveOptions,
+        objective: Objective,
         tendon: str,
         filter_start: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
@@ -216,7 +239,7 @@ class Problem(SmoothProblem):
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
     ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
         """
-        Residuals (n_row), whose squares sum to the objective, and their derivatives (n_row, n); penalties have rows only where they are not zero.
+        Residuals (n_row), whose squares sum to the objective (but for roots), and their derivatives (n_row, n); penalties have rows only where they are not zero.
         """
 
 class ExcitationProblem:
@@ -262,36 +285,29 @@ class ExcitationProblem:
         Excitations as recorded, as they act at the steps (n_step, n_mtu).
         """
 
-class HybridOptions:
+class Synergies:
     """
-    Weights of what eq. 5 adds.
+    How synergies make excitations, and what these are compared with.
     """
     def __init__(
         self,
         *,
-        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
-        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
-        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
-        smoothness_weight: typing.SupportsFloat | typing.SupportsIndex,
+        n_synergy: typing.SupportsInt | typing.SupportsIndex,
+        synthesised: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        recorded: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+        n_row: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        rows_per_node: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        row_interval: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        shared_weightings: bool,
+        exact_bounds: bool,
+        objective: SynergyObjective,
     ) -> None: ...
 
 class HybridProblem(SmoothProblem):
     """
     A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then primitives (n_synergy, n_node) of every trial. Takes over the problem.
     """
-    def __init__(
-        self,
-        *,
-        problem: Problem,
-        n_synergy: typing.SupportsInt | typing.SupportsIndex,
-        synthesised: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        recorded: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
-        rows_per_node: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
-        row_interval: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-        shared_weightings: bool,
-        exact_bounds: bool,
-        options: HybridOptions,
-    ) -> None: ...
+    def __init__(self, *, problem: Problem, synergies: Synergies) -> None: ...
 
 class Stream:
     """
@@ -426,20 +442,20 @@ class LegacyProblem:
         trials: collections.abc.Sequence[LegacyTrial],
         measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        slot: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        component: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        map: ParameterMap,
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
     ) -> None: ...
     def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
-        Objective at parameter values x (n_component); its terms are moments and penalties.
+        Objective at parameter values x (n_component).
         """
     @property
     def failures(self) -> list[int]:
         """
         Frames without equilibrium at the last point (n_mtu).
         """
+    @property
+    def term_names(self) -> typing.Annotated[list[str], "FixedSize(2)"]: ...
 
 def default_tables() -> list[
     tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]

@@ -11,13 +11,8 @@ import typing
 __all__: list[str] = [
     "Curves",
     "Evaluation",
-    "HybridOptions",
     "HybridProblem",
-    "LinearTerm",
-    "ObjectiveOptions",
-    "ParameterMap",
     "Problem",
-    "RangePenalty",
     "Simulation",
     "Target",
     "Term",
@@ -94,36 +89,6 @@ class Simulation:
     @property
     def tendon_strain(self) -> torch.Tensor: ...
 
-class RangePenalty:
-    """
-    weight * distance^2 outside a range.
-    """
-    def __init__(
-        self,
-        lowest: typing.SupportsFloat | typing.SupportsIndex,
-        highest: typing.SupportsFloat | typing.SupportsIndex,
-        weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
-class ObjectiveOptions:
-    """
-    Normalisation and penalties of eq. 4, weight of the peak force.
-    """
-    def __init__(
-        self,
-        *,
-        normalisation: str,
-        fibre_length: RangePenalty,
-        tendon_strain: RangePenalty,
-        peak_force_weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
-class LinearTerm:
-    """
-    A term |matrix x - offset|^2 of a point x.
-    """
-    def __init__(self, *, name: str, matrix: torch.Tensor, offset: torch.Tensor) -> None: ...
-
 class Target:
     """
     Measured moments and which DOFs count.
@@ -134,32 +99,14 @@ class Target:
     @property
     def measured_moment(self) -> torch.Tensor: ...
 
-class ParameterMap:
-    """
-    From the unit box to MTU parameters.
-    """
-    def __init__(
-        self,
-        *,
-        start: torch.Tensor,
-        lower: torch.Tensor,
-        upper: torch.Tensor,
-        slot: torch.Tensor,
-        component: torch.Tensor,
-    ) -> None: ...
-    def parameters(self, x: torch.Tensor) -> torch.Tensor:
-        """
-        x (n) in [0, 1] -> (n_kind, n_mtu); differentiable.
-        """
-
 class Term:
     """
-    One term of the objective; its value is sum(residuals ** 2).
+    One term of the objective, a scalar with a graph.
     """
     @property
     def name(self) -> str: ...
     @property
-    def residuals(self) -> torch.Tensor: ...
+    def value(self) -> torch.Tensor: ...
 
 class Evaluation:
     """
@@ -167,7 +114,7 @@ class Evaluation:
     """
     def objective(self) -> torch.Tensor:
         """
-        Sum of all squared residuals; differentiable.
+        Sum of all terms; differentiable.
         """
     @property
     def rmse(self) -> torch.Tensor: ...
@@ -184,11 +131,11 @@ class Problem:
         curves: Curves,
         batch: TrialBatch,
         target: Target,
-        map: ParameterMap,
-        objective: ObjectiveOptions,
+        map: ceinms_torch._kernel.ParameterMap,
+        objective: ceinms_torch._kernel.Objective,
         tendon: str,
         filter_start: str,
-        linear_terms: collections.abc.Sequence[LinearTerm] = [],
+        linear_terms: collections.abc.Sequence[ceinms_torch._kernel.LinearTerm] = [],
     ) -> None: ...
     def evaluate(self, x: torch.Tensor) -> Evaluation:
         """
@@ -198,49 +145,30 @@ class Problem:
         """
         The same for a simulation of batch with the parameters of x, by either engine.
         """
+    def parameters(self, x: torch.Tensor) -> torch.Tensor:
+        """
+        x (n) in [0, 1] -> (12, n_mtu); differentiable.
+        """
     @property
     def batch(self) -> TrialBatch: ...
     @property
-    def map(self) -> ParameterMap: ...
-    @property
     def target(self) -> Target: ...
-
-class HybridOptions:
-    """
-    Weights of what eq. 5 adds.
-    """
-    def __init__(
-        self,
-        *,
-        excitation_weight: typing.SupportsFloat | typing.SupportsIndex,
-        synthesised_weight: typing.SupportsFloat | typing.SupportsIndex,
-        bounds_weight: typing.SupportsFloat | typing.SupportsIndex,
-        smoothness_weight: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
+    @property
+    def term_names(self) -> list[str]: ...
 
 class HybridProblem:
     """
     A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.
     """
-    def __init__(
-        self,
-        *,
-        problem: Problem,
-        n_synergy: typing.SupportsInt | typing.SupportsIndex,
-        synthesised: torch.Tensor,
-        recorded: collections.abc.Sequence[torch.Tensor],
-        interpolation: collections.abc.Sequence[torch.Tensor],
-        interval: collections.abc.Sequence[torch.Tensor],
-        shared_weightings: bool,
-        exact_bounds: bool,
-        options: HybridOptions,
-    ) -> None: ...
+    def __init__(self, *, problem: Problem, synergies: ceinms_torch._kernel.Synergies) -> None: ...
     def evaluate(self, x: torch.Tensor) -> Evaluation:
         """
         Objective and its terms at x (n); differentiable.
         """
     @property
     def n_component(self) -> int: ...
+    @property
+    def term_names(self) -> list[str]: ...
 
 @typing.overload
 def minimise_adamw(

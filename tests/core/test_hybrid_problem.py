@@ -244,7 +244,7 @@ def test_lbfgs_ends_as_without_equilibration():
     unchanged = ct.minimise(problem, start, Lbfgs())
     assert minimum.status == unchanged.status == "converged"
     # With kinks in the objective either may stop a little early, and rounding decides which.
-    assert minimum.objective == pytest.approx(unchanged.objective, rel=1e-3)
+    assert minimum.objective == pytest.approx(unchanged.objective, rel=5e-3)
     _, slope = problem.gradient(minimum.x)
     low, high = minimum.x == 0.0, minimum.x == 1.0
     assert np.any(low | high)

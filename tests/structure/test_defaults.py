@@ -12,7 +12,6 @@ from ceinms_torch import (
     AdamW,
     Lbfgs,
     LevenbergMarquardt,
-    Objective,
     SynergyHybrid,
     _kernel,
     simulate,

@@ -106,7 +106,7 @@ class Objective:
 
     def without_preferences(self) -> Objective:
         """Return moment errors and penalties alone."""
-        weights = {f"{name}_weight": 0.0 for name in preferences(Objective)}
+        weights: dict[str, Any] = {f"{name}_weight": 0.0 for name in preferences(Objective)}
         return dataclasses.replace(self, group_coherence_muscles=(), **weights)
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,8 +19,6 @@ from ceinms_torch.simulation.moments import measured_moments, moment_variance
 from ceinms_torch.simulation.simulate import engine_tendon
 
 if TYPE_CHECKING:
-    import torch
-
     from ceinms_torch import _torch
 
 

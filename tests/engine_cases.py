@@ -53,6 +53,7 @@ def make_subject(mtus, *, curves=True):
         "em_delay": 0.0152,
         "damping": 0.1,
         "percentage_change": 0.15,
+        "tendon_stiffness": 1.0,
     }
     assert set(usual) == {kind.attribute for kind in PARAMETERS.values()}
     names = [f"mtu{i}" for i in range(len(mtus))]
@@ -153,6 +154,11 @@ def make_trial(
     )
 
 
+def acts(kind, tendon):
+    """Tell whether a parameter has any effect with a tendon: no stiff one has a stiffness."""
+    return kind != "tendonStiffness" or tendon != "stiff"
+
+
 def torch_curves(subject):
     """Return the subject's curves as the tensor engine takes them."""
     return _torch.Curves(
@@ -212,6 +218,7 @@ SMOOTH_SUBJECT = make_subject(
             "tendon_slack_length": 0.31,
             "em_delay": 0.0337,
             "damping": 0.06,
+            "tendon_stiffness": 1.3,
         },
         {"shape_factor": -2.5, "max_contraction_velocity": 7.0, "strength_coefficient": 0.8},
     ]

@@ -34,6 +34,7 @@ def mtus(draw):
             "em_delay": st.one_of(st.sampled_from([0.0, 0.01, 0.015, 0.1]), between(0.0, 0.1)),
             "damping": between(0.01, 0.2),
             "percentage_change": between(0.0, 0.3),
+            "tendon_stiffness": between(0.5, 2.0),
         }
     )
     return draw(values)

@@ -40,8 +40,8 @@ struct Trial {
 
 /// Parameters (n_parameter_kind, n_mtu) of soleus-like MTUs that differ a little.
 inline std::vector<double> parameters(std::size_t n_mtu) {
-  constexpr double soleus[] = {-0.5, -0.3, -1.1, 0.05,  0.4363, 0.25,
-                               3549, 10,   1.2,  0.015, 0.1,    0.15};
+  constexpr double soleus[] = {-0.5, -0.3, -1.1,  0.05, 0.4363, 0.25, 3549,
+                               10,   1.2,  0.015, 0.1,  0.15,   1.0};
   static_assert(std::size(soleus) == kernel::n_parameter_kind);
   std::vector<double> result;
   for (const double value : soleus)

@@ -66,6 +66,7 @@ inline constexpr std::array typical{
     Typical{0.0437, 0.01},  // em_delay
     Typical{0.1, 0.1},      // damping
     Typical{0.15, 1.0},     // percentage_change
+    Typical{1.1, 1.0},      // tendon_stiffness
 };
 static_assert(typical.size() == n_parameter_kind, "one line for each kind");
 

@@ -58,8 +58,9 @@ Forces reference_forces(const Curves& curves, const Mtu<double>& mtu, double h) 
     const double k3 = velocity(t + 0.5 * h, l + 0.5 * h * k2);
     const double k4 = velocity(t + h, l + h * k3);
     l += h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4);
-    forces.push_back(curves.tendon_force_strain.value(
-        tendon_strain(mtu, l, cos_pennation(mtu, l), mtu_length_at(t + h))));
+    forces.push_back(mtu.parameters.tendon_stiffness *
+                     curves.tendon_force_strain.value(
+                         tendon_strain(mtu, l, cos_pennation(mtu, l), mtu_length_at(t + h))));
   }
   return forces;
 }

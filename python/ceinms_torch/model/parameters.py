@@ -177,6 +177,15 @@ _KINDS = (
         "-",
         _NOT_NEGATIVE,
     ),
+    ParameterKind(
+        "tendonStiffness",
+        "factor on the tendon's force at a strain",
+        "-",
+        _POSITIVE,
+        default=1.0,
+        in_ceinms=False,
+        in_annealing=False,
+    ),
 )
 PARAMETERS = {kind.name: kind for kind in _KINDS}
 PARAMETER_KINDS: tuple[str, ...] = tuple(PARAMETERS)

@@ -69,6 +69,8 @@ class Mtu:
         Force per normalised fibre velocity (-).
     percentage_change : float
         Relative lengthening of the optimal fibre length at zero activation (-).
+    tendon_stiffness : float
+        Factor on the force of an elastic tendon at a strain (-).
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Mtu:
     em_delay: float
     damping: float
     percentage_change: float
+    tendon_stiffness: float = 1.0
 
     def __post_init__(self) -> None:
         """Check every value."""

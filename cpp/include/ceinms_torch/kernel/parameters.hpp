@@ -31,6 +31,7 @@ enum class ParameterRole {
   X(em_delay, shape)                 /* d^em [s] */                                          \
   X(damping, force)                  /* d^m of eq. (3) [-], > 0 for the Rosenbrock tendon */ \
   X(percentage_change, force)        /* g [-]: optimal length grows by g (1 - a) */          \
+  X(tendon_stiffness, force)         /* k [-], > 0: at a strain the tendon pulls k F^t */    \
   /* One line is all that a kind needs here. */
 
 /// Rows of every (n_parameter_kind, n_mtu) parameter matrix.

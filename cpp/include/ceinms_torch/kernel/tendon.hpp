@@ -40,7 +40,8 @@ auto forces_at(const MtuCurves<Table>& curves, const M& mtu, const L& fibre_leng
                const V& fibre_velocity, const A& activation, const X& mtu_length) {
   const auto cos_alpha = cos_pennation(mtu, fibre_length);
   const auto strain = tendon_strain(mtu, fibre_length, cos_alpha, mtu_length);
-  const auto tendon = math::lookup(curves.tendon_force_strain, strain);
+  const auto tendon =
+      math::scaled_lookup(curves.tendon_force_strain, strain, mtu.parameters.tendon_stiffness);
   const auto muscle =
       fibre_force(curves, mtu, fibre_length, fibre_velocity / mtu.peak_velocity, activation) *
       cos_alpha;

@@ -12,7 +12,7 @@ from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import trial_batch
 from ceinms_torch.simulation.curves import curve_tables
-from ceinms_torch.simulation.simulate import excitation_rate, mtu_velocity
+from ceinms_torch.simulation.trial_input import trial_arrays
 from helpers import CURVES
 
 QUANTITIES = (
@@ -154,11 +154,6 @@ def make_trial(
     )
 
 
-def acts(kind, tendon):
-    """Tell whether a parameter has any effect with a tendon: no stiff one has a stiffness."""
-    return kind != "tendonStiffness" or tendon != "stiff"
-
-
 def torch_curves(subject):
     """Return the subject's curves as the tensor engine takes them."""
     return _torch.Curves(
@@ -167,25 +162,30 @@ def torch_curves(subject):
 
 
 def kernel_arguments(subject, trial, *, tendon="rosenbrock", filter_start="ceinms"):
-    """Return the arguments of ``_kernel.simulate``."""
+    """Return the arguments of `run_arrays`."""
     return {
         "tables": curve_tables(subject),
         "parameters": subject.parameters(),
-        "time": trial.time,
-        "mtu_length": trial.mtu_length,
-        "mtu_velocity": mtu_velocity(trial),
-        "moment_arm": trial.moment_arm,
-        "excitation": trial.excitation,
-        "excitation_start": float(trial.excitation_time[0]),
-        "excitation_rate": excitation_rate(trial),
+        **trial_arrays(trial),
         "tendon": tendon,
         "filter_start": filter_start,
     }
 
 
+def run_arrays(tables, parameters, tendon, filter_start, **arrays):
+    """Return what the double-precision kernel makes of a trial's arrays, by quantity."""
+    return _kernel.simulate(
+        tables=tables,
+        parameters=parameters,
+        trial=_kernel.Trial(**arrays),
+        tendon=tendon,
+        filter_start=filter_start,
+    )
+
+
 def run_kernel(subject, trial, **options):
     """Return what the double-precision kernel makes of a trial, by quantity."""
-    return _kernel.simulate(**kernel_arguments(subject, trial, **options))
+    return run_arrays(**kernel_arguments(subject, trial, **options))
 
 
 def run_tensor(subject, trials, *, tendon="rosenbrock", filter_start="ceinms"):

@@ -32,30 +32,30 @@ std::vector<double> columns_of(const Array& array) {
   return result;
 }
 
-std::unique_ptr<legacy::Problem> make_problem(
-    const std::array<TableArrays, 4>& tables, const legacy::Model& model,
-    const std::vector<LegacyTrial>& arrays, const std::vector<Array>& measured, const Indices& dofs,
-    const Array& start, const Indices& slot, const Indices& component, std::size_t threads) {
+std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy::Model& model,
+                                              const std::vector<LegacyTrial>& arrays,
+                                              const std::vector<Array>& measured,
+                                              const Indices& dofs, const Array& start,
+                                              const Indices& slot, const Indices& component,
+                                              std::size_t threads) {
   if (arrays.empty() || measured.size() != arrays.size())
-    throw std::invalid_argument("measured: expected one array per trial, of at least one trial.");
+    throw InputError("measured", "one array per trial, of at least one trial",
+                     std::to_string(measured.size()));
   if (slot.size() != component.size())
-    throw std::invalid_argument("component: expected one per slot.");
+    throw InputError("component", "one per slot", std::to_string(component.size()));
   std::vector<legacy::Trial> trials;
   std::vector<std::vector<double>> moments;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     trials.push_back(arrays[i].trial(model.online));
-    check_parameters(start, trials.back());
+    check_parameters(start, arrays[i].data.n_mtu());
     if (trials.back().n_dof != trials.front().n_dof)
-      throw std::invalid_argument("moment_arm: expected the same DOFs in all trials.");
-    check_shape("measured", measured[i],
-                {static_cast<py::ssize_t>(trials.back().n_step()),
-                 static_cast<py::ssize_t>(trials.front().n_dof)});
-    check_finite("measured", measured[i]);
+      throw InputError("trials", "the same DOFs in all", "another number of them");
+    arrays[i].data.check_measured(measured[i]);
     moments.push_back(columns_of(measured[i]));
   }
   const auto n_dof = static_cast<py::ssize_t>(trials.front().n_dof);
   return std::make_unique<legacy::Problem>(
-      legacy_curves(tables), model, std::move(trials), std::move(moments),
+      to_curves(tables), model, std::move(trials), std::move(moments),
       to_indices("dofs", dofs, n_dof),
       legacy::ParameterMap{{start.data(), start.data() + start.size()},
                            to_indices("slot", slot, start.size()),

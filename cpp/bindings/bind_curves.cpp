@@ -17,12 +17,10 @@ constexpr std::size_t n_column = 5;  // origin and four coefficients
 
 CubicSpline spline_through(const Array& x, const Array& y) {
   if (x.ndim() != 1 || x.size() < 1)
-    throw std::invalid_argument("x: expected one dimension and at least one knot.");
+    throw InputError("x", "one dimension and at least one knot", shape_of(x));
   check_shape("y", y, {x.size()});
+  check_increasing("x", x);
   const std::span<const double> knots(x.data(), static_cast<std::size_t>(x.size()));
-  for (std::size_t i = 1; i < knots.size(); ++i)
-    if (!(knots[i] > knots[i - 1]))
-      throw std::invalid_argument("x: expected to increase strictly.");
   return CubicSpline(knots, {y.data(), knots.size()});
 }
 

@@ -3,10 +3,9 @@
 #include "bind_kernel.hpp"
 #include "ceinms_torch/engine/excitation_problem.hpp"
 #include "names.hpp"
-#include "simulated_trial.hpp"
+#include "trial.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,27 +15,21 @@ namespace ceinms_torch::bindings {
 namespace {
 
 using engine::ExcitationProblem;
-std::unique_ptr<ExcitationProblem> make_problem(
-    const std::array<TableArrays, 4>& tables, const Array& parameters, const Array& time,
-    const Array& mtu_length, const Array& mtu_velocity, const Array& moment_arm,
-    const Array& excitation, double excitation_start, double excitation_rate,
-    const std::string& tendon, const std::string& filter_start, const Array& measured,
-    const Indices& searched, const Indices& dofs, std::size_t threads) {
-  const SimulatedTrial trial{time,       mtu_length,       mtu_velocity,   moment_arm,
-                             excitation, excitation_start, excitation_rate};
-  const kernel::TrialInput in = trial.checked(parameters);
-  check_shape("measured", measured, {time.size(), static_cast<py::ssize_t>(in.n_dof)});
-  check_finite("measured", measured);
-  if (threads == 0) throw std::invalid_argument("threads: expected at least 1, got 0.");
-  auto curves =
-      std::make_shared<const engine::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
-          to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
+std::unique_ptr<ExcitationProblem> make_problem(const Tables& tables, const Array& parameters,
+                                                const Trial& trial, const std::string& tendon,
+                                                const std::string& filter_start,
+                                                const Array& measured, const Indices& searched,
+                                                const Indices& dofs, std::size_t threads) {
+  check_parameters(parameters, trial.n_mtu());
+  check_finite("parameters", parameters);
+  trial.check_measured(measured);
+  if (threads == 0) throw InputError("threads", "at least 1", "0");
   return std::make_unique<ExcitationProblem>(
-      *engine::backends().front(), in, std::move(curves),
-      engine::ExcitationTarget{{parameters.data(), parameters.data() + parameters.size()},
-                               {measured.data(), measured.data() + measured.size()},
-                               to_indices("searched", searched, static_cast<py::ssize_t>(in.n_mtu)),
-                               to_indices("dofs", dofs, static_cast<py::ssize_t>(in.n_dof)),
+      *engine::backends().front(), trial.input(),
+      std::make_shared<const engine::CurveTables>(to_curves(tables)),
+      engine::ExcitationTarget{to_vector(parameters), to_vector(measured),
+                               to_indices("searched", searched, trial.n_mtu()),
+                               to_indices("dofs", dofs, trial.n_dof()),
                                simulation_options(tendon, filter_start)},
       threads);
 }
@@ -81,10 +74,8 @@ void bind_excitation(py::module_& module) {
                                 "A trial as a function of the excitations of some MTUs, as they "
                                 "act at the steps. Use it from one thread at a time.")
       .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("parameters"),
-           py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"), py::arg("moment_arm"),
-           py::arg("excitation"), py::arg("excitation_start"), py::arg("excitation_rate"),
-           py::arg("tendon"), py::arg("filter_start"), py::arg("measured"), py::arg("searched"),
-           py::arg("dofs"), py::arg("threads") = 1)
+           py::arg("trial"), py::arg("tendon"), py::arg("filter_start"), py::arg("measured"),
+           py::arg("searched"), py::arg("dofs"), py::arg("threads") = 1)
       .def_property_readonly(
           "recorded",
           [](const ExcitationProblem& problem) {

@@ -5,7 +5,7 @@
 #include "callback.hpp"
 #include "ceinms_torch/calibration/optimisers.hpp"
 #include "names.hpp"
-#include "simulated_trial.hpp"
+#include "trial.hpp"
 
 #include <string>
 
@@ -24,27 +24,8 @@ using calibration::SmoothProblem;
 using engine::Backend;
 using engine::CurveTables;
 
-/// One trial and what its moments are compared with, kept alive while they are copied.
-struct TrialArrays : SimulatedTrial {
-  Array measured_moment;
-  Array variance;
-
-  kernel::TrialInput input(py::ssize_t n_mtu, py::ssize_t n_dof) const {
-    const py::ssize_t n_step = time.size();
-    if (n_step < 1 || excitation.ndim() != 2 || excitation.shape(0) < 1)
-      throw std::invalid_argument(
-          "excitation: expected at least one step and one row (n_row, n_mtu), got none.");
-    check_shape("measured_moment", measured_moment, {n_step, n_dof});
-    check_shape("variance", variance, {n_dof});
-    check_finite("measured_moment", measured_moment);
-    return of_size(n_step, n_mtu, n_dof);
-  }
-};
-
 LinearTerm make_linear_term(std::string name, const Array& matrix, const Array& offset) {
-  if (matrix.ndim() != 2)
-    throw std::invalid_argument("matrix: expected shape (n_row, n), got " +
-                                std::to_string(matrix.ndim()) + " dimensions.");
+  if (matrix.ndim() != 2) throw InputError("matrix", "shape (n_row, n)", shape_of(matrix));
   check_shape("offset", offset, {matrix.shape(0)});
   check_finite("matrix", matrix);
   check_finite("offset", offset);
@@ -52,20 +33,22 @@ LinearTerm make_linear_term(std::string name, const Array& matrix, const Array& 
 }
 
 /// A Problem with the lock that keeps two Python threads from using it at once.
-std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
-                                      const std::vector<TrialArrays>& trials, const Array& start,
-                                      const Array& lower, const Array& upper, const Indices& slot,
-                                      const Indices& component, const Indices& dofs,
+std::shared_ptr<Problem> make_problem(const Tables& tables, const std::vector<Trial>& trials,
+                                      const std::vector<Array>& measured, const Array& variance,
+                                      const Array& start, const Array& lower, const Array& upper,
+                                      const Indices& slot, const Indices& component,
+                                      const Indices& dofs,
                                       const kernel::ObjectiveOptions& objective,
                                       const std::string& tendon, const std::string& filter_start,
                                       std::size_t threads, const std::string& instruction_set,
                                       const std::vector<LinearTerm>& linear_terms) {
-  if (trials.empty()) throw std::invalid_argument("trials: expected at least one, got none.");
-  if (start.ndim() != 2 || start.shape(1) == 0)
-    throw std::invalid_argument(
-        "start: expected shape (" + std::to_string(kernel::n_parameter_kind) +
-        ", n_mtu), not empty, got " + std::to_string(start.size()) + " numbers.");
-  const py::ssize_t n_mtu = start.shape(1);
+  if (trials.empty()) throw InputError("trials", "at least one", "none");
+  const py::ssize_t n_mtu = trials.front().n_mtu();
+  const py::ssize_t n_dof = trials.front().n_dof();
+  const auto n_trial = static_cast<py::ssize_t>(trials.size());
+  if (measured.size() != trials.size())
+    throw InputError("measured", "one array per trial", std::to_string(measured.size()));
+  check_shape("variance", variance, {n_trial, n_dof});
   check_shape("start", start, {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
   check_shape("upper", upper, {lower.size()});
   check_finite("start", start);
@@ -73,22 +56,17 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
   check_finite("upper", upper);
   for (py::ssize_t i = 0; i < lower.size(); ++i)
     if (upper.data()[i] < lower.data()[i])
-      throw std::invalid_argument("upper: expected to be at or above lower, got less.");
+      throw InputError("upper", "to be at or above lower", "less");
   if (slot.size() != component.size())
-    throw std::invalid_argument("component: expected one per slot, got " +
-                                std::to_string(component.size()) + " for " +
-                                std::to_string(slot.size()) + ".");
+    throw InputError("component", "one per slot",
+                     std::to_string(component.size()) + " for " + std::to_string(slot.size()));
   check_indices("slot", slot, start.size());
   check_indices("component", component, lower.size());
   check_unique("slot", slot);
-  if (trials.front().moment_arm.ndim() != 3)
-    throw std::invalid_argument("moment_arm: expected shape (n_step, n_dof, n_mtu), got " +
-                                std::to_string(trials.front().moment_arm.ndim()) + " dimensions.");
-  const py::ssize_t n_dof = trials.front().moment_arm.shape(1);
-  if (dofs.size() == 0) throw std::invalid_argument("dofs: expected at least one, got none.");
+  if (dofs.size() == 0) throw InputError("dofs", "at least one", "none");
   check_indices("dofs", dofs, n_dof);
   check_unique("dofs", dofs);
-  if (threads == 0) throw std::invalid_argument("threads: expected at least 1, got 0.");
+  if (threads == 0) throw InputError("threads", "at least 1", "0");
 
   ProblemData data{.map = {to_vector(start), to_vector(lower), to_vector(upper), to_indices(slot),
                            to_indices(component)},
@@ -99,20 +77,22 @@ std::shared_ptr<Problem> make_problem(const std::array<TableArrays, 4>& tables,
                    .linear_terms = linear_terms};
   for (const LinearTerm& term : linear_terms)
     if (term.matrix.size() != term.offset.size() * data.map.n_component())
-      throw std::invalid_argument("linear_terms: expected matrices of " +
-                                  std::to_string(data.map.n_component()) +
-                                  " columns, got another number.");
+      throw InputError("linear_terms",
+                       "matrices of " + std::to_string(data.map.n_component()) + " columns",
+                       "another number");
   std::vector<kernel::TrialInput> inputs;
-  for (const TrialArrays& trial : trials) {
-    inputs.push_back(trial.input(n_mtu, n_dof));
-    data.measured.push_back({to_vector(trial.measured_moment), to_vector(trial.variance)});
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    if (trials[i].n_mtu() != n_mtu || trials[i].n_dof() != n_dof)
+      throw InputError("trials", "the same MTUs and DOFs in all", "another number of them");
+    trials[i].check_measured(measured[i]);
+    inputs.push_back(trials[i].input());
+    const double* row = variance.data() + static_cast<py::ssize_t>(i) * n_dof;
+    data.measured.push_back({to_vector(measured[i]), {row, row + n_dof}});
     for (const std::size_t dof : data.dofs)
-      if (!(data.measured.back().variance[dof] > 0.0))
-        throw std::invalid_argument("variance: expected positive numbers, got one that is not.");
+      if (!(row[dof] > 0.0)) throw InputError("variance", "positive numbers", "one that is not");
   }
-  auto curves = std::make_shared<const CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
-      to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
-  return std::make_shared<Problem>(backend_named(instruction_set), inputs, std::move(curves),
+  return std::make_shared<Problem>(backend_named(instruction_set), inputs,
+                                   std::make_shared<const CurveTables>(to_curves(tables)),
                                    std::move(data), threads);
 }
 
@@ -121,7 +101,7 @@ std::vector<double> point(const SmoothProblem& problem, const Array& x) {
   check_finite("x", x);
   if (std::any_of(x.data(), x.data() + problem.n_boxed(),
                   [](double v) { return v < 0.0 || v > 1.0; }))
-    throw std::invalid_argument("x: expected numbers from 0 to 1, got one outside.");
+    throw InputError("x", "numbers from 0 to 1", "one outside");
   return to_vector(x);
 }
 
@@ -211,11 +191,6 @@ void bind_smooth_problem(py::module_& module) {
 }
 
 void bind_problem(py::module_& module) {
-  py::class_<TrialArrays>(module, "TrialArrays", "One trial's data and measured moments.")
-      .def(py::init<Array, Array, Array, Array, Array, double, double, Array, Array>(),
-           py::kw_only(), py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"),
-           py::arg("moment_arm"), py::arg("excitation"), py::arg("excitation_start"),
-           py::arg("excitation_rate"), py::arg("measured_moment"), py::arg("variance"));
   py::class_<kernel::RangePenalty>(module, "RangePenalty", py::module_local(),
                                    "weight * distance^2 outside a range.")
       .def(py::init<double, double, double>(), py::arg("lowest"), py::arg("highest"),
@@ -232,10 +207,11 @@ void bind_problem(py::module_& module) {
       module, "Problem",
       "A calibration step on the fused engine. Use it from one thread at a time.")
       .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("trials"),
-           py::arg("start"), py::arg("lower"), py::arg("upper"), py::arg("slot"),
-           py::arg("component"), py::arg("dofs"), py::arg("objective"), py::arg("tendon"),
-           py::arg("filter_start"), py::arg("threads"), py::arg("instruction_set") = "auto",
-           py::arg("linear_terms") = std::vector<LinearTerm>{})
+           py::arg("measured"), py::arg("variance"), py::arg("start"), py::arg("lower"),
+           py::arg("upper"), py::arg("slot"), py::arg("component"), py::arg("dofs"),
+           py::arg("objective"), py::arg("tendon"), py::arg("filter_start"), py::arg("threads"),
+           py::arg("instruction_set") = "auto", py::arg("linear_terms") = std::vector<LinearTerm>{},
+           "measured: one (n_step, n_dof) [N m] per trial; variance (n_trial, n_dof) [N^2 m^2].")
       .def(
           "evaluate",
           [](Problem& problem, const Array& x) {
@@ -272,6 +248,9 @@ void bind_problem(py::module_& module) {
             {
               const py::gil_scoped_release release;
               problem.normal_equations(at.data(), by_x, products);
+              const std::size_t n = at.size();
+              for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t j = i + 1; j < n; ++j) products[j * n + i] = products[i * n + j];
             }
             return std::pair(gradient, matrix);
           },

@@ -19,28 +19,26 @@ void check_synergies(const engine::LaneLayout& layout, std::size_t n_synergy,
                      const Indices& synthesised, const std::vector<Array>& recorded,
                      const std::vector<std::size_t>& rows_per_node,
                      const std::vector<double>& row_interval) {
-  if (n_synergy == 0) throw std::invalid_argument("n_synergy: expected at least 1, got 0.");
-  if (synthesised.size() == 0)
-    throw std::invalid_argument("synthesised: expected at least one MTU, got none.");
+  if (n_synergy == 0) throw InputError("n_synergy", "at least 1", "0");
+  if (synthesised.size() == 0) throw InputError("synthesised", "at least one MTU", "none");
   check_indices("synthesised", synthesised, static_cast<py::ssize_t>(layout.n_mtu()));
   check_unique("synthesised", synthesised);
   if (recorded.size() != layout.n_trial() || rows_per_node.size() != layout.n_trial())
-    throw std::invalid_argument("recorded, rows_per_node: expected one per trial, got " +
-                                std::to_string(recorded.size()) + " and " +
-                                std::to_string(rows_per_node.size()) + ".");
+    throw InputError(
+        "recorded, rows_per_node", "one per trial",
+        std::to_string(recorded.size()) + " and " + std::to_string(rows_per_node.size()));
   if (row_interval.size() != layout.n_trial() ||
       !std::all_of(row_interval.begin(), row_interval.end(), [](double s) { return s > 0.0; }))
-    throw std::invalid_argument(
-        "row_interval: expected one positive number per trial, got others.");
+    throw InputError("row_interval", "one positive number per trial", "others");
   for (std::size_t trial = 0; trial < layout.n_trial(); ++trial) {
     const std::size_t n_row = layout.n_row(trial);
     const std::size_t step = rows_per_node[trial];
     if (step == 0 || step >= n_row)
-      throw std::invalid_argument("rows_per_node: expected 1 to " + std::to_string(n_row - 1) +
-                                  ", got " + std::to_string(step) + ".");
+      throw InputError("rows_per_node", "1 to " + std::to_string(n_row - 1), std::to_string(step));
     const auto n_node = static_cast<py::ssize_t>((n_row - 2) / step + 2);
     if (recorded[trial].ndim() != 2 || recorded[trial].shape(0) == 0)
-      throw std::invalid_argument("recorded: expected shape (n_channel, n_node), not empty.");
+      throw InputError("recorded", "shape (n_channel, n_node), not empty",
+                       shape_of(recorded[trial]));
     check_shape("recorded", recorded[trial], {recorded.front().shape(0), n_node});
     check_finite("recorded", recorded[trial]);
   }

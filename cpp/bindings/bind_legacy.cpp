@@ -25,7 +25,7 @@ Model make_model(const std::string& tendon, const std::string& activation, bool 
       {{"stiff", TendonModel::stiff}, {"equilibriumElastic", TendonModel::equilibrium_elastic}}};
   constexpr std::array<std::pair<std::string_view, ActivationModel>, 2> activations{
       {{"exponential", ActivationModel::exponential}, {"piecewise", ActivationModel::piecewise}}};
-  if (!(tolerance > 0.0)) throw std::invalid_argument("tolerance: expected a positive number.");
+  check_positive("tolerance", tolerance);
   return {named("tendon", tendon, tendons), named("activation", activation, activations), online,
           tolerance};
 }
@@ -37,8 +37,7 @@ legacy::AnnealingOptions annealing_options(std::size_t no_epsilon, double rt, do
   using legacy::AnnealingVariant;
   constexpr std::array<std::pair<std::string_view, AnnealingVariant>, 2> variants{
       {{"ceinms", AnnealingVariant::ceinms}, {"modern", AnnealingVariant::modern}}};
-  if (no_epsilon < 1 || ns < 1 || nt < 1)
-    throw std::invalid_argument("no_epsilon, ns, nt: expected at least 1.");
+  if (no_epsilon < 1 || ns < 1 || nt < 1) throw InputError("no_epsilon, ns, nt", "at least 1", "0");
   return {no_epsilon, rt,      temperature, ns,
           nt,         epsilon, max_no_eval, named("variant", variant, variants),
           seed};
@@ -67,11 +66,11 @@ legacy::RunOutput allocate(const legacy::Trial& trial, Results& result) {
           .n_failed = failed.mutable_data()};
 }
 
-Results run(const std::array<TableArrays, 4>& tables, const Array& parameters,
-            const LegacyTrial& arrays, const Model& model) {
-  const Curves curves = legacy_curves(tables);
+Results run(const Tables& tables, const Array& parameters, const LegacyTrial& arrays,
+            const Model& model) {
+  const Curves curves = to_curves(tables);
   const legacy::Trial trial = arrays.trial(model.online);
-  check_parameters(parameters, trial);
+  check_parameters(parameters, arrays.data.n_mtu());
   Results result;
   const legacy::RunOutput out = allocate(trial, result);
   {
@@ -82,25 +81,22 @@ Results run(const std::array<TableArrays, 4>& tables, const Array& parameters,
   return result;
 }
 
-Results run_hybrid(const std::array<TableArrays, 4>& tables, const Array& parameters,
-                   const LegacyTrial& arrays, const Model& model, const Array& measured,
-                   double alpha, double beta, double gamma, const Indices& adjust,
-                   const Indices& synth, const Indices& dofs,
+Results run_hybrid(const Tables& tables, const Array& parameters, const LegacyTrial& arrays,
+                   const Model& model, const Array& measured, double alpha, double beta,
+                   double gamma, const Indices& adjust, const Indices& synth, const Indices& dofs,
                    const std::optional<legacy::AnnealingOptions>& annealing) {
-  const Curves curves = legacy_curves(tables);
+  const Curves curves = to_curves(tables);
   const legacy::Trial trial = arrays.trial(true);
-  const auto n_step = static_cast<py::ssize_t>(trial.n_step());
-  const auto n_mtu = static_cast<py::ssize_t>(trial.n_mtu);
-  const auto n_dof = static_cast<py::ssize_t>(trial.n_dof);
-  check_parameters(parameters, trial);
-  check_shape("measured", measured, {n_step, n_dof});
-  check_finite("measured", measured);
+  const py::ssize_t n_step = arrays.data.n_step();
+  const py::ssize_t n_mtu = arrays.data.n_mtu();
+  check_parameters(parameters, n_mtu);
+  arrays.data.check_measured(measured);
   const legacy::HybridOptions options{alpha,
                                       beta,
                                       gamma,
                                       to_indices("adjust", adjust, n_mtu),
                                       to_indices("synth", synth, n_mtu),
-                                      to_indices("dofs", dofs, n_dof)};
+                                      to_indices("dofs", dofs, arrays.data.n_dof())};
   Results result;
   Array excitation({n_step, n_mtu});
   Array terms({n_step, py::ssize_t{3}});
@@ -147,9 +143,9 @@ void bind_legacy(py::module_& module) {
       .def(py::init(&make_model), py::kw_only(), py::arg("tendon"), py::arg("activation"),
            py::arg("online"), py::arg("tolerance"));
   py::class_<LegacyTrial>(module, "LegacyTrial", "One trial's data with its EMG rows as recorded.")
-      .def(py::init<Array, Array, Array, Array, Array, double>(), py::kw_only(), py::arg("time"),
-           py::arg("mtu_length"), py::arg("moment_arm"), py::arg("excitation_time"),
-           py::arg("excitation"), py::arg("em_delay"));
+      .def(py::init<Trial, Array, double>(), py::kw_only(), py::arg("trial"),
+           py::arg("excitation_time"), py::arg("em_delay"),
+           "excitation_time (n_row) [s]; em_delay [s], of all MTUs.");
   module.def("legacy_rows", &rows, py::arg("time"), py::arg("excitation_time"), py::arg("em_delay"),
              "Run-in and the EMG row of every frame, as CEINMS takes them; ends at the first frame "
              "without a row of its own.");

@@ -4,29 +4,24 @@
 #include "bind_kernel.hpp"
 #include "ceinms_torch/kernel/trial.hpp"
 #include "names.hpp"
-#include "simulated_trial.hpp"
+#include "trial.hpp"
 
-#include <array>
 #include <string>
 #include <vector>
 
 namespace ceinms_torch::bindings {
 namespace {
 
-SimulatedArrays simulate(const std::array<TableArrays, 4>& tables, const Array& parameters,
-                         const Array& time, const Array& mtu_length, const Array& mtu_velocity,
-                         const Array& moment_arm, const Array& excitation, double excitation_start,
-                         double excitation_rate, const std::string& tendon,
-                         const std::string& filter_start) {
-  const SimulatedTrial trial{time,       mtu_length,       mtu_velocity,   moment_arm,
-                             excitation, excitation_start, excitation_rate};
-  const kernel::TrialInput in = trial.checked(parameters);
+SimulatedArrays simulate(const Tables& tables, const Array& parameters, const Trial& trial,
+                         const std::string& tendon, const std::string& filter_start) {
+  check_parameters(parameters, trial.n_mtu());
+  check_finite("parameters", parameters);
   // The damped equilibrium has no derivatives, so that the engines with gradients do not know it.
   const bool is_damped = tendon == "dampedEquilibrium";
   const kernel::SimulationOptions options =
       simulation_options(is_damped ? "rosenbrock" : tendon, filter_start);
-  const kernel::MtuCurves<kernel::PiecewiseCubic> curves{to_table(tables[0]), to_table(tables[1]),
-                                                         to_table(tables[2]), to_table(tables[3])};
+  const kernel::MtuCurves<kernel::PiecewiseCubic> curves = to_curves(tables);
+  const kernel::TrialInput in = trial.input();
   SimulatedArrays result;
   const kernel::TrialOutput out = allocate_simulation(in.n_step, in.n_mtu, in.n_dof, result);
   {
@@ -50,23 +45,27 @@ void bind_simulation(py::module_& module) {
                                         kernel::parameter_names.end());
       },
       "Rows of every parameter matrix (n_kind, n_mtu), by the names of their attributes.");
+  py::class_<Trial>(module, "Trial", R"(One trial, as every engine here takes it.
+
+Parameters: time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s]; moment_arm
+(n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu), without delay; excitation_start [s];
+excitation_rate [Hz]. Raises DataError where shapes do not fit together, a number is not finite,
+time does not increase or the rate is not positive. The arrays must not change afterwards.)")
+      .def(py::init<Array, Array, Array, Array, Array, double, double>(), py::kw_only(),
+           py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"), py::arg("moment_arm"),
+           py::arg("excitation"), py::arg("excitation_start"), py::arg("excitation_rate"));
   module.def("simulate", &simulate, py::kw_only(), py::arg("tables"), py::arg("parameters"),
-             py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"), py::arg("moment_arm"),
-             py::arg("excitation"), py::arg("excitation_start"), py::arg("excitation_rate"),
-             py::arg("tendon"), py::arg("filter_start"),
+             py::arg("trial"), py::arg("tendon"), py::arg("filter_start"),
              R"(Simulate one trial in double precision.
 
 Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
-parameters (n_kind, n_mtu); time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s];
-moment_arm (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu); excitation_start [s];
-excitation_rate [Hz]; tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero' or
-'ceinms'.
+parameters (n_kind, n_mtu); tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero'
+or 'ceinms'.
 
 Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,
 fibre_length [m], fibre_velocity [m/s],
 pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
-(n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
-time does not increase or the rate is not positive.)");
+(n_step, n_dof) [N m].)");
 }
 
 }  // namespace ceinms_torch::bindings

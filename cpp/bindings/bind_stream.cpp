@@ -18,11 +18,6 @@ py::ssize_t n_mtu_of(const Stream& stream) {
   return static_cast<py::ssize_t>(stream.n_mtu());
 }
 
-void check_parameters(const Array& parameters, py::ssize_t n_mtu) {
-  check_shape("parameters", parameters,
-              {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
-}
-
 Array copy_of(std::span<const double> values) {
   return Array(static_cast<py::ssize_t>(values.size()), values.data());
 }
@@ -33,12 +28,11 @@ Array last(const Stream& stream) {
   return copy_of((stream.*quantity)());
 }
 
-std::unique_ptr<Stream> make_stream(const std::array<TableArrays, 4>& tables,
-                                    const Array& parameters, const Flags& acts, double rate,
-                                    double longest_delay, const std::string& tendon,
-                                    const std::string& filter_start,
+std::unique_ptr<Stream> make_stream(const Tables& tables, const Array& parameters,
+                                    const Flags& acts, double rate, double longest_delay,
+                                    const std::string& tendon, const std::string& filter_start,
                                     const std::string& instruction_set) {
-  if (acts.ndim() != 2) throw std::invalid_argument("acts: expected shape (n_dof, n_mtu).");
+  if (acts.ndim() != 2) throw InputError("acts", "shape (n_dof, n_mtu)", shape_of(acts));
   check_parameters(parameters, acts.shape(1));
   engine::StreamSetup setup{
       .n_mtu = static_cast<std::size_t>(acts.shape(1)),
@@ -52,10 +46,9 @@ std::unique_ptr<Stream> make_stream(const std::array<TableArrays, 4>& tables,
     for (py::ssize_t mtu = 0; mtu < acts.shape(1); ++mtu)
       if (acts.at(dof, mtu)) setup.mtus_of_dof.back().push_back(static_cast<std::size_t>(mtu));
   }
-  auto curves =
-      std::make_shared<const engine::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
-          to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])});
-  return std::make_unique<Stream>(backend_named(instruction_set), std::move(curves), setup);
+  return std::make_unique<Stream>(backend_named(instruction_set),
+                                  std::make_shared<const engine::CurveTables>(to_curves(tables)),
+                                  setup);
 }
 
 void run_in(Stream& stream, const Array& excitation) {

@@ -1,9 +1,11 @@
 /// The extension module ceinms_torch._kernel: the kernel layer for Python, without torch.
 
 #include "bind_kernel.hpp"
+#include "translate.hpp"
 
 PYBIND11_MODULE(_kernel, module) {
   module.doc() = "Numerical kernel of ceinms_torch: arrays in, arrays out. Does not load torch.";
+  py::register_local_exception_translator(&ceinms_torch::bindings::translate_input_errors);
   ceinms_torch::bindings::bind_curves(module);
   ceinms_torch::bindings::bind_simulation(module);
   ceinms_torch::bindings::bind_fused(module);

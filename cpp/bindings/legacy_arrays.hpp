@@ -1,62 +1,28 @@
-/// What the bindings of the legacy layer share: its trials, curves and hooks.
+/// What the bindings of the legacy layer share: its trials and hooks.
 #pragma once
 
-#include "arrays.hpp"
 #include "callback.hpp"
 #include "ceinms_torch/legacy/trial.hpp"
+#include "trial.hpp"
 
-#include <array>
 #include <chrono>
-#include <cstdint>
 #include <functional>
-#include <string>
-#include <vector>
 
 namespace ceinms_torch::bindings {
 
-inline legacy::Curves legacy_curves(const std::array<TableArrays, 4>& tables) {
-  return {to_table(tables[0]), to_table(tables[1]), to_table(tables[2]), to_table(tables[3])};
-}
-
-/// One trial's arrays as they come from Python.
+/// A trial with its EMG rows as recorded.
 struct LegacyTrial {
-  Array time, mtu_length, moment_arm, excitation_time, excitation;
+  Trial data;
+  Array excitation_time;
   double em_delay;
 
   legacy::Trial trial(bool online) const {
-    if (mtu_length.ndim() != 2 || mtu_length.size() == 0)
-      throw std::invalid_argument("mtu_length: expected shape (n_step, n_mtu), not empty.");
-    if (moment_arm.ndim() != 3)
-      throw std::invalid_argument("moment_arm: expected shape (n_step, n_dof, n_mtu).");
-    const py::ssize_t n_step = mtu_length.shape(0);
-    const py::ssize_t n_mtu = mtu_length.shape(1);
-    check_shape("time", time, {n_step});
-    check_shape("moment_arm", moment_arm, {n_step, moment_arm.shape(1), n_mtu});
-    check_shape("excitation", excitation, {excitation_time.size(), n_mtu});
-    check_finite("time", time);
-    check_finite("mtu_length", mtu_length);
-    check_finite("moment_arm", moment_arm);
+    const kernel::TrialInput input = data.input();
+    check_shape("excitation_time", excitation_time, {static_cast<py::ssize_t>(input.n_row)});
     check_finite("excitation_time", excitation_time);
-    check_finite("excitation", excitation);
-    return legacy::Trial({.n_step = static_cast<std::size_t>(n_step),
-                          .n_row = static_cast<std::size_t>(excitation_time.size()),
-                          .n_mtu = static_cast<std::size_t>(n_mtu),
-                          .n_dof = static_cast<std::size_t>(moment_arm.shape(1)),
-                          .time = time.data(),
-                          .mtu_length = mtu_length.data(),
-                          .moment_arm = moment_arm.data(),
-                          .excitation_time = excitation_time.data(),
-                          .excitation = excitation.data(),
-                          .em_delay = em_delay},
-                         online);
+    return legacy::Trial(input, excitation_time.data(), em_delay, online);
   }
 };
-
-inline void check_parameters(const Array& parameters, const legacy::Trial& trial) {
-  check_shape(
-      "parameters", parameters,
-      {static_cast<py::ssize_t>(kernel::n_parameter_kind), static_cast<py::ssize_t>(trial.n_mtu)});
-}
 
 class Stopwatch {
  public:

@@ -2,18 +2,18 @@
 #pragma once
 
 #include "ceinms_torch/engine/lanes.hpp"
+#include "ceinms_torch/kernel/input_error.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
 #include <array>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace ceinms_torch::bindings {
 
-/// The value that `word` stands for, or std::invalid_argument (ValueError) listing the words.
+/// The value that `word` stands for, or InputError listing the words.
 template <class Value, std::size_t N>
 Value named(std::string_view option, std::string_view word,
             const std::array<std::pair<std::string_view, Value>, N>& words) {
@@ -22,8 +22,7 @@ Value named(std::string_view option, std::string_view word,
     if (name == word) return value;
     allowed += (allowed.empty() ? "'" : ", '") + std::string(name) + "'";
   }
-  throw std::invalid_argument(std::string(option) + ": expected one of " + allowed + ", got '" +
-                              std::string(word) + "'.");
+  throw kernel::InputError(std::string(option), "one of " + allowed, "'" + std::string(word) + "'");
 }
 
 inline kernel::SimulationOptions simulation_options(std::string_view tendon,
@@ -67,8 +66,8 @@ inline const engine::Backend& backend_named(std::string_view name) {
     if (name == "auto" || name == backend->name) return *backend;
     known += ", '" + std::string(backend->name) + "'";
   }
-  throw std::invalid_argument("instruction_set: expected one of 'auto'" + known + ", got '" +
-                              std::string(name) + "'.");
+  throw kernel::InputError("instruction_set", "one of 'auto'" + known,
+                           "'" + std::string(name) + "'");
 }
 
 }  // namespace ceinms_torch::bindings

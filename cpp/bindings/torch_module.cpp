@@ -1,6 +1,7 @@
 /// The extension module ceinms_torch._torch: the tensor and calibration layers for Python.
 
 #include "bind_torch.hpp"
+#include "translate.hpp"
 
 #include <c10/util/Exception.h>
 #include <torch/version.h>
@@ -16,7 +17,9 @@ void translate_torch_errors(std::exception_ptr pointer) {
   } catch (const c10::IndexError& error) {
     py::set_error(PyExc_IndexError, error.what_without_backtrace());
   } catch (const c10::ValueError& error) {
-    py::set_error(PyExc_ValueError, error.what_without_backtrace());
+    const py::object made = py::module_::import("ceinms_torch.errors")
+                                .attr("engine_error")(error.what_without_backtrace());
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(made.ptr())), made.ptr());
   } catch (const c10::TypeError& error) {
     py::set_error(PyExc_TypeError, error.what_without_backtrace());
   } catch (const c10::NotImplementedError& error) {
@@ -32,8 +35,8 @@ PYBIND11_MODULE(_torch, module) {
   module.doc() =
       "Tensor and calibration layers of ceinms_torch. Import through ceinms_torch._backend.";
   module.attr("torch_version") = TORCH_VERSION;
-  // The translator registered last is asked first: exceptions of our own are registered below.
   py::register_local_exception_translator(&translate_torch_errors);
+  py::register_local_exception_translator(&ceinms_torch::bindings::translate_input_errors);
   ceinms_torch::bindings::bind_engine(module);
   ceinms_torch::bindings::bind_calibration(module);
   ceinms_torch::bindings::bind_adamw(module);

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from ceinms_torch.calibration.problems.fused import FusedProblem
     from ceinms_torch.calibration.problems.loss import ModelState
     from ceinms_torch.calibration.problems.tensor import TensorProblem
-    from ceinms_torch.calibration.result import CalibrationResult, Iteration
+    from ceinms_torch.calibration.result import (
+        CalibratedParameter,
+        CalibrationResult,
+        Iteration,
+        Provenance,
+    )
     from ceinms_torch.calibration.windowed import WindowedCalibrator, WindowFit
     from ceinms_torch.errors import (
         CeinmsTorchError,
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
         FileFormatError,
         OptionError,
         Place,
+        UnknownNameError,
     )
     from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
     from ceinms_torch.excitations.weights import WeightChoice, choose_weights
@@ -51,7 +57,7 @@ if TYPE_CHECKING:
     from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
     from ceinms_torch.model.objective import Objective
     from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
-    from ceinms_torch.model.parameters import PARAMETER_KINDS
+    from ceinms_torch.model.parameters import PARAMETER_KINDS, parameter_row
     from ceinms_torch.model.rt_subject import read_rt_subject
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
@@ -64,14 +70,16 @@ if TYPE_CHECKING:
         preserve_operating_range,
         read_pose_lengths,
     )
-    from ceinms_torch.results.read import read_result, read_results
-    from ceinms_torch.results.saved import SavedResult
+    from ceinms_torch.report.html import write_report
+    from ceinms_torch.results.read import load_result, load_results
+    from ceinms_torch.results.write import save_result
     from ceinms_torch.simulation.batch import trial_batch
     from ceinms_torch.simulation.fit import MomentFit, mean_fit, moment_fit
     from ceinms_torch.simulation.simulate import Simulation, simulate
     from ceinms_torch.simulation.stream import Stream, StreamStep
     from ceinms_torch.simulation.tensors import simulate_tensors
     from ceinms_torch.simulation.time_series import TimeSeries
+    from ceinms_torch.simulation.trial_result import TrialResult
     from ceinms_torch.synergies.extraction import Synergies, extract_synergies
     from ceinms_torch.synergies.number import choose_n_synergies
     from ceinms_torch.synergies.recording import Recording
@@ -87,6 +95,7 @@ _HOMES = {
         "FileFormatError",
         "OptionError",
         "Place",
+        "UnknownNameError",
     ),
     "io.storage": ("Storage", "read_storage", "write_storage"),
     "model.calibration": ("CalibrationPlan", "CalibrationStep", "ParameterSpec"),
@@ -96,14 +105,14 @@ _HOMES = {
     "model.nms_model": ("SimulatedAnnealing", "Tendon"),
     "model.objective": ("Objective",),
     "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt"),
-    "model.parameters": ("PARAMETER_KINDS",),
+    "model.parameters": ("PARAMETER_KINDS", "parameter_row"),
     "model.rt_subject": ("read_rt_subject",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
     "model.synergy_hybrid": ("SynergyHybrid",),
     "model.trial": ("Trial",),
     "simulation.batch": ("trial_batch",),
-    "calibration.result": ("CalibrationResult", "Iteration"),
+    "calibration.result": ("CalibratedParameter", "CalibrationResult", "Iteration", "Provenance"),
     "calibration.problems.build": ("build_problem",),
     "calibration.problems.fused": ("FusedProblem",),
     "calibration.problems.tensor": ("TensorProblem",),
@@ -126,8 +135,9 @@ _HOMES = {
         "preserve_operating_range",
         "read_pose_lengths",
     ),
-    "results.read": ("read_result", "read_results"),
-    "results.saved": ("SavedResult",),
+    "report.html": ("write_report",),
+    "results.read": ("load_result", "load_results"),
+    "results.write": ("save_result",),
     "simulation.simulate": ("Simulation", "simulate"),
     "simulation.stream": ("Stream", "StreamStep"),
     "synergies.extraction": ("Synergies", "extract_synergies"),
@@ -138,6 +148,7 @@ _HOMES = {
     "synergies.weightings": ("Weightings",),
     "simulation.tensors": ("simulate_tensors",),
     "simulation.time_series": ("TimeSeries",),
+    "simulation.trial_result": ("TrialResult",),
     "excitations.weights": ("WeightChoice", "choose_weights"),
     "calibration.windowed": ("WindowFit", "WindowedCalibrator"),
 }
@@ -147,6 +158,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "PARAMETER_KINDS",
     "AdamW",
+    "CalibratedParameter",
     "CalibrationFolder",
     "CalibrationPlan",
     "CalibrationResult",
@@ -182,11 +194,11 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "ParameterSpace",
     "ParameterSpec",
     "Place",
+    "Provenance",
     "RangeFit",
     "Recording",
     "RunFolder",
     "RunSetup",
-    "SavedResult",
     "SimulatedAnnealing",
     "Simulation",
     "Storage",
@@ -199,8 +211,10 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "TensorProblem",
     "TimeSeries",
     "Trial",
+    "TrialResult",
     "TrialSearch",
     "TrialSynergies",
+    "UnknownNameError",
     "WeightChoice",
     "Weightings",
     "WindowFit",
@@ -213,27 +227,32 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "choose_weights",
     "extract_synergies",
     "identifiability",
+    "load_result",
+    "load_results",
     "mean_fit",
     "minimise",
     "moment_fit",
+    "parameter_row",
     "plots",
     "preserve_operating_range",
     "read_pose_lengths",
-    "read_result",
-    "read_results",
     "read_rt_subject",
     "read_storage",
+    "save_result",
     "scale_max_isometric_force",
     "simulate",
     "simulate_tensors",
     "synthesise_excitations",
     "trial_batch",
+    "write_report",
     "write_storage",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first used."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("ceinms-torch")
     if name in _MODULES:
         return importlib.import_module(f"ceinms_torch.{name}")
     if name not in _HOME_OF:

@@ -25,7 +25,7 @@ __all__: list[str] = [
     "RangePenalty",
     "SmoothProblem",
     "Stream",
-    "TrialArrays",
+    "Trial",
     "default_tables",
     "instruction_sets",
     "legacy_anneal",
@@ -34,6 +34,7 @@ __all__: list[str] = [
     "legacy_run_hybrid",
     "minimise_adamw",
     "minimise_levenberg_marquardt",
+    "parameter_kinds",
     "simulate",
     "spline_derivative",
     "spline_table",
@@ -41,6 +42,27 @@ __all__: list[str] = [
     "table_value",
     "tendon_table",
 ]
+
+class Trial:
+    """
+    One trial, as every engine here takes it.
+
+    Parameters: time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s]; moment_arm
+    (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu), without delay; excitation_start [s];
+    excitation_rate [Hz]. Raises DataError where shapes do not fit together, a number is not finite,
+    time does not increase or the rate is not positive. The arrays must not change afterwards.
+    """
+    def __init__(
+        self,
+        *,
+        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
+        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
 
 class Evaluation:
     """
@@ -109,24 +131,6 @@ class SmoothProblem:
     @property
     def term_names(self) -> list[str]: ...
 
-class TrialArrays:
-    """
-    One trial's data and measured moments.
-    """
-    def __init__(
-        self,
-        *,
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
-        measured_moment: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    ) -> None: ...
-
 class RangePenalty:
     """
     weight * distance^2 outside a range.
@@ -179,7 +183,9 @@ class Problem(SmoothProblem):
             ],
             "FixedSize(4)",
         ],
-        trials: collections.abc.Sequence[TrialArrays],
+        trials: collections.abc.Sequence[Trial],
+        measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
+        variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         lower: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -192,7 +198,10 @@ class Problem(SmoothProblem):
         threads: typing.SupportsInt | typing.SupportsIndex,
         instruction_set: str = "auto",
         linear_terms: collections.abc.Sequence[LinearTerm] = [],
-    ) -> None: ...
+    ) -> None:
+        """
+        measured: one (n_step, n_dof) [N m] per trial; variance (n_trial, n_dof) [N^2 m^2].
+        """
     def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
         Objective at x (n) in [0, 1].
@@ -227,13 +236,7 @@ class ExcitationProblem:
             "FixedSize(4)",
         ],
         parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-        excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+        trial: Trial,
         tendon: str,
         filter_start: str,
         measured: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -329,7 +332,7 @@ class Stream:
         self, parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
     ) -> None:
         """
-        Replace parameters (12, n_mtu) and go on from the present state.
+        Replace parameters (n_kind, n_mtu) and go on from the present state.
         """
     def step(
         self,
@@ -377,13 +380,13 @@ class LegacyTrial:
     def __init__(
         self,
         *,
-        time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        trial: Trial,
         excitation_time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         em_delay: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
+    ) -> None:
+        """
+        excitation_time (n_row) [s]; em_delay [s], of all MTUs.
+        """
 
 class AnnealingOptions:
     """
@@ -560,6 +563,11 @@ def minimise_levenberg_marquardt(
     Minimise from start (n) in [0, 1] by Levenberg-Marquardt; callback(Iteration). Ctrl-C stops and keeps the best point.
     """
 
+def parameter_kinds() -> list[str]:
+    """
+    Rows of every parameter matrix (n_kind, n_mtu), by the names of their attributes.
+    """
+
 def simulate(
     *,
     tables: typing.Annotated[
@@ -572,13 +580,7 @@ def simulate(
         "FixedSize(4)",
     ],
     parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    time: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    mtu_length: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    mtu_velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    moment_arm: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    excitation_start: typing.SupportsFloat | typing.SupportsIndex,
-    excitation_rate: typing.SupportsFloat | typing.SupportsIndex,
+    trial: Trial,
     tendon: str,
     filter_start: str,
 ) -> dict[str, numpy.typing.NDArray[numpy.float64]]:
@@ -586,16 +588,13 @@ def simulate(
     Simulate one trial in double precision.
 
     Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;
-    parameters (12, n_mtu); time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/s];
-    moment_arm (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu); excitation_start [s];
-    excitation_rate [Hz]; tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero' or
-    'ceinms'.
+    parameters (n_kind, n_mtu); tendon 'stiff', 'rosenbrock' or 'dampedEquilibrium'; filter_start 'zero'
+    or 'ceinms'.
 
     Returns a dict of arrays, NaN from where a damped equilibrium is not found: activation,
     fibre_length [m], fibre_velocity [m/s],
     pennation_angle [rad], tendon_strain, mtu_force [N] (n_step, n_mtu) and joint_moment
-    (n_step, n_dof) [N m]. Raises ValueError where shapes do not fit together, a number is not finite,
-    time does not increase or the rate is not positive.
+    (n_step, n_dof) [N m].
     """
 
 def spline_derivative(

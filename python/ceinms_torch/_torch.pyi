@@ -149,7 +149,7 @@ class ParameterMap:
     ) -> None: ...
     def parameters(self, x: torch.Tensor) -> torch.Tensor:
         """
-        x (n) in [0, 1] -> (12, n_mtu); differentiable.
+        x (n) in [0, 1] -> (n_kind, n_mtu); differentiable.
         """
 
 class Term:
@@ -282,7 +282,7 @@ def simulate(
     curves: Curves, parameters: torch.Tensor, batch: TrialBatch, *, tendon: str, filter_start: str
 ) -> Simulation:
     """
-    Simulate all trials at once; differentiable. parameters: (12, n_mtu) float64.
+    Simulate all trials at once; differentiable. parameters: (n_kind, n_mtu) float64.
     """
 
 def simulate_fused(

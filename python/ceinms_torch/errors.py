@@ -11,7 +11,7 @@ import difflib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,10 +50,6 @@ class Place:
         # A list of columns is in the finding's own words, too.
         column = None if self.column is None or ", " in self.column else self.column
         return ": ".join(filter(None, (head, ", ".join(filter(None, (self.element, column))))))
-
-    def to_dict(self) -> dict[str, str | int | None]:
-        """Return the parts for JSON; the path has forward slashes."""
-        return {**asdict(self), "file": None if self.file is None else self.file.as_posix()}
 
 
 def _place(where: Place | Path | str | None) -> Place:
@@ -141,6 +137,12 @@ class DataError(CeinmsTorchError, ValueError):
     """Files or arrays that are fine one by one but do not fit together."""
 
 
+class UnknownNameError(DataError, KeyError):
+    """There is no MTU, DOF or column of that name."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the message
+
+
 class OptionError(CeinmsTorchError, ValueError):
     """An option has a value outside its allowed range."""
 
@@ -209,6 +211,52 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """
     match = nearest(name, known)
     return None if match is None else f"Did you mean '{match}'?"
+
+
+def unknown_name(
+    where: Place | Path | str, what: str, name: str, known: Iterable[str]
+) -> UnknownNameError:
+    """Make the error that a name is not one of those known.
+
+    Parameters
+    ----------
+    where : Place, Path or str
+        Where it was looked up.
+    what : str
+        What it should be the name of, such as "an MTU".
+    name : str
+        The name as given.
+    known : iterable of str
+        Names that would be right.
+
+    Returns
+    -------
+    UnknownNameError
+        For the caller to raise.
+    """
+    known = list(known)
+    hint = did_you_mean(str(name), known) or f"There are {', '.join(known) or 'none'}"
+    return UnknownNameError(where=where, expected=f"the name of {what}", got=repr(name), hint=hint)
+
+
+def engine_error(message: str) -> DataError:
+    """Make the error that LibTorch's engine refuses what it was given; its module calls it.
+
+    Parameters
+    ----------
+    message : str
+        ``<name>: expected <what>, got <what>.``
+
+    Returns
+    -------
+    DataError
+        To be raised.
+    """
+    where, _, what = message.strip().removesuffix(".").partition(": expected ")
+    expected, _, got = what.partition(", got ")
+    if not expected:
+        return DataError(where="engine", expected="what it can compute", got=where)
+    return DataError(where=where, expected=expected, got=got or "something else")
 
 
 @contextlib.contextmanager

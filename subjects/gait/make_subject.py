@@ -94,7 +94,7 @@ def write_moments(folder: Path) -> None:
         )
         trial = ct.Trial.read(input_data, subject, generator)
         simulation = ct.simulate(subject, trial, tendon="rosenbrockElastic")
-        write_moment_file(trial_folder, walk, simulation.joint_moment.values)
+        write_moment_file(trial_folder, walk, simulation.joint_moment.array)
 
 
 def write_moment_file(folder: Path, walk: Walk, moments: Array) -> None:

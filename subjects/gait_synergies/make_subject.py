@@ -124,7 +124,7 @@ def write_trial(folder: Path, walk: Walk) -> None:
         trial_folder / "id.sto",
         walk.time,
         [f"{dof}_moment" for dof in DOF_NAMES],
-        ct.simulate(subject, trial).joint_moment.values.round(MOMENT_DECIMALS),
+        ct.simulate(subject, trial).joint_moment.array.round(MOMENT_DECIMALS),
         name="Inverse Dynamics",
         units="N*m",
     )

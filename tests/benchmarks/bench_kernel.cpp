@@ -82,7 +82,7 @@ std::vector<Timing> time_simulation(const Case& one, const Backend& backend, std
   }
   const auto jacobian = [&] {
     const double* now = parameters.next();
-    workspace.forward(now, kinds);
+    workspace.sensitivities(now, kinds, [](std::size_t, const auto&) {}, [](const auto&) {});
     // The sixth parameter scales the force.
     const double strength =
         now[static_cast<std::size_t>(ParameterKind::strength_coefficient) * one.size().n_mtu];

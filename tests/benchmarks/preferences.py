@@ -84,7 +84,7 @@ def measure(folder, tests, changes, seeds, starts):
         simulations = {
             one.name: ct.simulate(result.subject, one, tendon=result.tendon) for one in tests
         }
-        forces = [one.mtu_force.values.sum(axis=1).max() for one in result.simulations.values()]
+        forces = [one.mtu_force.array.sum(axis=1).max() for one in result.simulations.values()]
         at_bound = sum(map(bool, step.space.at_bound(step.x)))
         numbers.append(
             [

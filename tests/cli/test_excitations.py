@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ceinms_torch.io.storage import read_storage
-from ceinms_torch.results.write import STORAGE_FILES
+from ceinms_torch.results.trials import STORAGE_FILES
 from command_line import run_command
 from helpers import ANNEALING, edit, write_tiny_folder
 

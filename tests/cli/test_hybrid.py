@@ -75,8 +75,8 @@ def test_result_says_how(folder):
     assert set(result["terms"]) >= {"moment", "excitation", "synthesised", "bounds"}
     assert len(result["steps"][0]["starts"]) == 3
     hybrid = result["hybrid"]
-    assert hybrid["options"]["nSynergy"] == 2
-    assert hybrid["synthesised"] == hybrid["options"]["synthesise"] == [MADE]
+    assert hybrid["options"]["nSynergy"] == hybrid["n_synergy"] == 2
+    assert hybrid["synthesised"] == [MADE]
     assert hybrid["vaf"]["trial1"] > 0.99  # two synergies, two recordings
     with (folder / "out" / "loss_history.csv").open() as file:
         header = next(csv.reader(file))

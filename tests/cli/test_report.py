@@ -61,7 +61,7 @@ def test_result_of_another_version(saved_folder, tmp_path):
     del summary["format"]
     (folder / "result.json").write_text(json.dumps(summary))
     message = refused(tmp_path, saved_folder, folder)
-    assert message.startswith(f"{folder / 'result.json'}: format: expected 1, got none: an older")
+    assert message.startswith(f"{folder / 'result.json'}: format: expected 2, got none.")
     assert message.endswith("Run ceinms-torch calibrate again with this version.")
 
 

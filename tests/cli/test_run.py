@@ -34,7 +34,7 @@ def assert_written(folder, directory, *, tendon):
         storage = read_storage(directory / name)
         assert storage.columns == columns
         np.testing.assert_allclose(storage.time, read.trial.time, atol=1e-9)
-        expected = getattr(simulation, quantity).values
+        expected = getattr(simulation, quantity).array
         # Files hold at least ten digits.
         np.testing.assert_allclose(storage.values, expected, rtol=1e-9, atol=1e-12)
 

@@ -83,13 +83,13 @@ def written_out(result, step, trials):
         terms["fibre_length"] += (
             share
             * objective.fibre_length_weight
-            * outside(simulation.norm_fibre_length.values, *objective.fibre_length_range)
+            * outside(simulation.norm_fibre_length.array, *objective.fibre_length_range)
         )
         if result.tendon != "stiff":
             terms["tendon_strain"] += (
                 share
                 * objective.tendon_strain_weight
-                * outside(simulation.tendon_strain.values, *objective.tendon_strain_range)
+                * outside(simulation.tendon_strain.array, *objective.tendon_strain_range)
             )
     return terms
 
@@ -155,8 +155,13 @@ def test_objective_falls(tendon):
     assert result.tendon == ("stiff" if tendon == "stiff" else "rosenbrockElastic")
 
 
-@pytest.mark.parametrize("tendon", ["stiff", "rosenbrockElastic"])
-@pytest.mark.parametrize("kind", PARAMETER_KINDS)
+@pytest.mark.parametrize(
+    ("tendon", "kind"),
+    [
+        *(("stiff", kind) for kind in PARAMETER_KINDS if kind != "tendonStiffness"),
+        *(("rosenbrockElastic", kind) for kind in PARAMETER_KINDS),
+    ],
+)
 def test_every_kind_of_parameter_moves(kind, tendon):
     plan = make_plan(kind, tendon=tendon)
     result = calibrate(SUBJECT, TRIALS, plan)

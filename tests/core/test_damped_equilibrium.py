@@ -31,7 +31,7 @@ class Reference:
 
     def __init__(self, subject, index, time, activation, mtu_length):
         self.mtu = subject.mtus[index]
-        self.change = subject.parameters()[-1, index]
+        self.change = self.mtu.percentage_change
         self.curves = curve_tables(subject)
         self.inputs = (time, activation, mtu_length)
 
@@ -48,7 +48,7 @@ class Reference:
         muscle *= value_of(velocity, norm_velocity) * a
         muscle += value_of(passive, length / optimal) + self.mtu.damping * norm_velocity
         strain = (lmt - length * self.cosine(length)) / slack - 1.0
-        return value_of(tendon, strain), muscle * self.cosine(length)
+        return self.mtu.tendon_stiffness * value_of(tendon, strain), muscle * self.cosine(length)
 
     def imbalance(self, t, length, norm_velocity):
         tendon, muscle = self.forces(t, length, norm_velocity)
@@ -124,7 +124,7 @@ def test_equals_scipys_solution(folder):
     trial = shortened(folder.trials[0], 15)
     found = ct.simulate(folder.subject, trial, tendon=DAMPED)
     for i, name in enumerate(folder.subject.mtu_names):
-        activation = found.activation.values[:, i]
+        activation = found.activation.array[:, i]
         reference = Reference(folder.subject, i, trial.time, activation, trial.mtu_length[:, i])
         expected = reference.lengths()
         optimal = reference.mtu.optimal_fibre_length
@@ -156,7 +156,7 @@ def test_rosenbrock_step_converges_to_it(folder):
         damped = ct.simulate(folder.subject, fine, tendon=DAMPED, filter_start="zero")
         rosenbrock = ct.simulate(folder.subject, fine, filter_start="zero")
         late = slice(10 * n, None)  # after the filter, whose steps become shorter, too, has settled
-        difference = rosenbrock.mtu_force.values[late] - damped.mtu_force.values[late]
+        difference = rosenbrock.mtu_force.array[late] - damped.mtu_force.array[late]
         errors.append(np.sqrt(np.mean(difference**2)))
     assert errors[0] / errors[1] == pytest.approx(2.0, abs=0.3)
     assert errors[1] / errors[2] == pytest.approx(2.0, abs=0.3)
@@ -167,13 +167,13 @@ def test_zero_activation(folder):
     trial = folder.trials[0]
     trial = dataclasses.replace(trial, excitation=np.zeros_like(trial.excitation))
     found = ct.simulate(folder.subject, trial, tendon=DAMPED)
-    assert np.all(found.activation.values == 0.0)
-    assert np.all(np.isfinite(found.fibre_length.values))
+    assert np.all(found.activation.array == 0.0)
+    assert np.all(np.isfinite(found.fibre_length.array))
     # The slack tendon pushes a little, see EQUATIONS.md; no active force is left.
-    assert np.max(np.abs(found.norm_fibre_velocity.values)) < 0.5
+    assert np.max(np.abs(found.norm_fibre_velocity.array)) < 0.5
     rosenbrock = ct.simulate(folder.subject, trial)
     limit = 0.02 * np.array([mtu.max_isometric_force for mtu in folder.subject.mtus])
-    assert np.all(np.abs(found.mtu_force.values - rosenbrock.mtu_force.values) < limit)
+    assert np.all(np.abs(found.mtu_force.array - rosenbrock.mtu_force.array) < limit)
 
 
 def test_slack_tendon(folder):
@@ -185,9 +185,9 @@ def test_slack_tendon(folder):
         ),
     )
     found = ct.simulate(longer, folder.trials[0], tendon=DAMPED)
-    assert np.all(np.isfinite(found.mtu_force.values))
+    assert np.all(np.isfinite(found.mtu_force.array))
     for i, mtu in enumerate(longer.mtus):
-        along = found.fibre_length.values[:, i] * np.cos(found.pennation_angle.values[:, i])
+        along = found.fibre_length.array[:, i] * np.cos(found.pennation_angle.array[:, i])
         assert np.all(along >= 0.1 * mtu.optimal_fibre_length * (1.0 - 1e-9))
 
 
@@ -199,7 +199,7 @@ def test_very_stiff_tendon_is_the_stiff_one(folder):
     damped = ct.simulate(stiffer, folder.trials[0], tendon=DAMPED)
     stiff = ct.simulate(stiffer, folder.trials[0], tendon="stiff")
     # Forces below 1.5 F0 S over the tendon's least slope of 8 x 100, times lts / lmo below 6.5.
-    difference = damped.norm_fibre_length.values - stiff.norm_fibre_length.values
+    difference = damped.norm_fibre_length.array - stiff.norm_fibre_length.array
     assert np.max(np.abs(difference)) < 0.012
 
 

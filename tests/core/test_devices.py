@@ -27,9 +27,21 @@ folder = ct.CalibrationFolder.read(sys.argv[1])
 """
 
 
+# The backward thread of the stand-in is torch's own, and now and then is not through when torch
+# ends: what the test is about is over by then.
+EPILOGUE = """
+import os
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
 def run_elsewhere(code, folder):
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PRELUDE + code, str(folder / "calibrationSetup.xml")],
+        [
+            *(sys.executable, "-W", "error", "-c", PRELUDE + code + EPILOGUE),
+            str(folder / "calibrationSetup.xml"),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
+from ceinms_torch.errors import DataError
+from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.simulation.batch import batch_arrays
-from engine_cases import kernel_arguments, make_subject, make_trial, torch_curves
+from ceinms_torch.simulation.trial_input import trial_arrays
+from engine_cases import kernel_arguments, make_subject, make_trial, run_arrays, torch_curves
 
 SUBJECT = make_subject([{}, {"pennation_angle": 0.1}])
 TRIAL = make_trial(SUBJECT, "trial", n_step=6)
@@ -16,7 +20,7 @@ PER_TRIAL = ("excitation_start", "excitation_rate")
 
 
 def kernel(**changes):
-    return _kernel.simulate(**{**kernel_arguments(SUBJECT, TRIAL), **changes})
+    return run_arrays(**{**kernel_arguments(SUBJECT, TRIAL), **changes})
 
 
 def tensors():
@@ -134,9 +138,9 @@ def test_batch_takes_tensors_only(name):
 
 def test_simulate_refuses_a_matrix_of_another_shape():
     matrix = torch.from_numpy(SUBJECT.parameters())
-    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 2\], got \[11, 2\]"):
-        simulate(parameters=matrix[:11])
-    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 2\], got \[12, 1\]"):
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[13, 2\], got \[12, 2\]"):
+        simulate(parameters=matrix[:12])
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[13, 2\], got \[13, 1\]"):
         simulate(parameters=matrix[:, :1])
 
 
@@ -169,6 +173,34 @@ def test_kernel_refuses_another_number_of_dimensions(name):
 def test_kernel_refuses_nothing(name):
     with pytest.raises(ValueError, match=rf"^{name}: expected .*not empty"):
         kernel(**{name: kernel_arguments(SUBJECT, TRIAL)[name][:0]})
+
+
+def options_of_no_normalisation():
+    penalty = _torch.RangePenalty(0.5, 1.5, 100.0)
+    _torch.ObjectiveOptions(
+        normalisation="mean", fibre_length=penalty, tendon_strain=penalty, peak_force_weight=0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "parts"),
+    [
+        (
+            lambda: kernel(moment_arm=TRIAL.moment_arm[:-1]),
+            ("moment_arm", "shape (6, 2, 2)", "(5, 2, 2)"),
+        ),
+        (
+            options_of_no_normalisation,
+            ("normalisation", "one of 'variance', 'meanSquare', 'rmse'", "'mean'"),
+        ),
+    ],
+    ids=["_kernel", "_torch"],
+)
+def test_errors_of_the_core_have_fields(call, parts):
+    with pytest.raises(DataError) as caught:
+        call()
+    error = caught.value
+    assert (error.where.element, error.expected, error.got) == parts
 
 
 def test_kernel_refuses_another_number_of_curves():
@@ -314,11 +346,12 @@ def fused_problem(*, trial=None, **changes):
     arguments = kernel_arguments(SUBJECT, TRIAL)
     names = (*NUMBERS, "excitation_start", "excitation_rate")
     arrays = {name: arguments[name] for name in names}
-    arrays |= {"measured_moment": TRIAL.measured_moment, "variance": np.ones(2)}
     penalty = _kernel.RangePenalty(0.5, 1.5, 100.0)
     parts = {
         "tables": arguments["tables"],
-        "trials": [_kernel.TrialArrays(**{**arrays, **(trial or {})})],
+        "trials": [_kernel.Trial(**{**arrays, **(trial or {})})],
+        "measured": [TRIAL.measured_moment],
+        "variance": np.ones((1, 2)),
         "start": SUBJECT.parameters(),
         "lower": np.array([0.5, 0.05]),
         "upper": np.array([2.5, 0.15]),
@@ -346,20 +379,32 @@ def faulty_problems():
     arguments = kernel_arguments(SUBJECT, TRIAL)
     for name in NUMBERS:
         yield f"NaN in {name}", {"trial": {name: spoilt(arguments[name], np.nan)}}
-    yield "NaN moment", {"trial": {"measured_moment": spoilt(TRIAL.measured_moment, np.nan)}}
-    yield "no variance", {"trial": {"variance": np.array([1.0, 0.0])}}
-    yield "moments of one DOF", {"trial": {"measured_moment": TRIAL.measured_moment[:, :1]}}
+    yield "NaN moment", {"measured": [spoilt(TRIAL.measured_moment, np.nan)]}
+    yield "no variance", {"variance": np.array([[1.0, 0.0]])}
+    yield "variance of another trial", {"variance": np.ones((2, 2))}
+    yield "moments of one DOF", {"measured": [TRIAL.measured_moment[:, :1]]}
+    yield "moments of no trial", {"measured": []}
+    every = trial_arrays(TRIAL)
+    one_dof = {**every, "moment_arm": TRIAL.moment_arm[:, :1]}
+    yield (
+        "trials of other DOFs",
+        {
+            "trials": [_kernel.Trial(**every), _kernel.Trial(**one_dof)],
+            "measured": [TRIAL.measured_moment] * 2,
+            "variance": np.ones((2, 2)),
+        },
+    )
     yield "time goes back", {"trial": {"time": arguments["time"][::-1]}}
     yield "infinite start", {"trial": {"excitation_start": np.inf}}
     yield "no rate", {"trial": {"excitation_rate": 0.0}}
     yield "no rows", {"trial": {"excitation": TRIAL.excitation[:0]}}
     yield "no trial", {"trials": []}
     yield "no thread", {"threads": 0}
-    yield "no MTU", {"start": np.zeros((12, 0))}
+    yield "no MTU", {"start": np.zeros((len(PARAMETER_KINDS), 0))}
     yield "NaN parameter", {"start": spoilt(SUBJECT.parameters(), np.nan)}
     yield "infinite bound", {"upper": np.array([2.5, np.inf])}
     yield "inverted bound", {"upper": np.array([0.4, 0.15])}
-    yield "slot", {"slot": np.array([16, 17, 24])}
+    yield "slot", {"slot": np.array([16, 17, SUBJECT.parameters().size])}
     yield "slot twice", {"slot": np.array([16, 17, 16])}
     yield "component", {"component": np.array([0, 0, -1])}
     yield "no component for a slot", {"component": np.array([0, 1])}
@@ -402,3 +447,18 @@ def test_padding_of_measured_moments_may_be_nan():
     assert torch.isfinite(results[0][0])
     for first, second in zip(*results, strict=True):
         assert torch.equal(first, second)
+
+
+def test_refusals_are_errors_of_the_package():
+    for refused, name in (
+        (lambda: kernel(tendon="steel"), "tendon"),
+        (lambda: kernel(time=np.zeros(2)), "time"),
+        (lambda: simulate(tendon="steel"), "tendon"),
+        (lambda: simulate(parameters=torch.zeros(3, 2, dtype=torch.float64)), "parameters"),
+    ):
+        with pytest.raises(ct.DataError) as caught:
+            refused()
+        error = caught.value
+        assert isinstance(error, ValueError)
+        assert str(error.where).startswith(name)
+        assert str(error) == f"{error.where}: expected {error.expected}, got {error.got}."

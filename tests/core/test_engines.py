@@ -8,7 +8,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.simulation.batch import batch_arrays
@@ -17,6 +16,7 @@ from engine_cases import (
     kernel_arguments,
     make_subject,
     make_trial,
+    run_arrays,
     run_kernel,
     run_tensor,
     torch_curves,
@@ -60,8 +60,8 @@ def test_permuting_mtus_permutes_outputs(case, random):
             name: array[..., order] if isinstance(array, np.ndarray) and array.ndim > 1 else array
             for name, array in arguments.items()
         }
-        expected = _kernel.simulate(**arguments)
-        got = _kernel.simulate(**shuffled)
+        expected = run_arrays(**arguments)
+        got = run_arrays(**shuffled)
         for name in QUANTITIES[:-1]:
             np.testing.assert_array_equal(got[name], expected[name][:, order])
         # Moments are sums in another order.
@@ -171,7 +171,7 @@ def test_single_mtu_and_single_step(n_step, tendon, filter_start):
         name: arguments[name][:n_step]
         for name in ("time", "mtu_length", "mtu_velocity", "moment_arm")
     }
-    got = _kernel.simulate(**{**arguments, **short})
+    got = run_arrays(**{**arguments, **short})
     expected = run_kernel(subject, longer, **options)
     batch = {name: torch.from_numpy(array[..., None].copy()) for name, array in short.items()}
     result = _torch.simulate(
@@ -210,7 +210,7 @@ def test_layout_in_memory_does_not_matter_to_the_kernel(layout, tendon):
         for name, array in arguments.items()
     }
     assert not other["moment_arm"].flags.c_contiguous
-    expected, got = _kernel.simulate(**arguments), _kernel.simulate(**other)
+    expected, got = run_arrays(**arguments), run_arrays(**other)
     for name in QUANTITIES:
         np.testing.assert_array_equal(got[name], expected[name])
 

@@ -78,7 +78,7 @@ def test_gradient_is_not_above_annealing(folder, tendon, hybrid):
         # 1e-6 of the objective: with the elastic tendon, Brent's tolerance.
         lowest = annealing.objective["objective"][0]
         assert gradient.objective["objective"][0] <= lowest * (1.0 + 1e-6)
-        used = gradient.adjusted_excitation.values
+        used = gradient.adjusted_excitation.array
         assert used.min() >= 0.0
         assert used.max() <= 1.0
 
@@ -97,9 +97,9 @@ def test_objective_of_a_frame_is_what_it_says(folder):
     run = optimise_legacy(
         folder.subject, folder.trial, ASSISTED, tendon=Tendon(kind="stiff"), solver="gradient"
     )
-    error = folder.trial.measured_moment - run.simulation.joint_moment.values
+    error = folder.trial.measured_moment - run.simulation.joint_moment.array
     np.testing.assert_allclose(run.objective["moment"], (error**2).sum(axis=1), rtol=1e-12)
-    effort = 2.0 * (run.adjusted_excitation.values**2).sum(axis=1)
+    effort = 2.0 * (run.adjusted_excitation.array**2).sum(axis=1)
     np.testing.assert_allclose(run.objective["effort"], effort, rtol=1e-12)
     total = sum(run.objective[name] for name in ("moment", "effort", "tracking"))
     np.testing.assert_allclose(run.objective["objective"], total, rtol=1e-12)
@@ -112,7 +112,7 @@ def test_dofs_that_do_not_count_are_left_alone(folder):
     )
     both = optimise_legacy(folder.subject, folder.trial, STATIC, **arguments)
     error = {
-        name: np.square(folder.trial.measured_moment - run.simulation.joint_moment.values).sum(0)
+        name: np.square(folder.trial.measured_moment - run.simulation.joint_moment.array).sum(0)
         for name, run in (("one", one), ("both", both))
     }
     ankle = folder.subject.dof_names.index("ankle_angle_r")
@@ -136,7 +136,7 @@ def test_annealing_ignores_elaborated_dofs_and_says_so(folder):
         ignored = run_legacy_folder(named)
     every = optimise_legacy(folder.subject, folder.trial, execution.hybrid, tendon=execution.tendon)
     np.testing.assert_array_equal(
-        ignored.adjusted_excitation.values, every.adjusted_excitation.values
+        ignored.adjusted_excitation.array, every.adjusted_excitation.array
     )
     counted = optimise_legacy(
         folder.subject,
@@ -146,8 +146,8 @@ def test_annealing_ignores_elaborated_dofs_and_says_so(folder):
         solver="gradient",
         dofs=("ankle_angle_r",),
     )
-    used = run_legacy_folder(named, "gradient").adjusted_excitation.values
-    np.testing.assert_array_equal(used, counted.adjusted_excitation.values)
+    used = run_legacy_folder(named, "gradient").adjusted_excitation.array
+    np.testing.assert_array_equal(used, counted.adjusted_excitation.array)
 
 
 def test_solver_must_be_known(folder):
@@ -164,9 +164,9 @@ def test_solver_must_be_known(folder):
 def test_terms_and_gradient(folder, tendon):
     search = TrialSearch(folder.subject, folder.trial, ASSISTED, tendon=tendon)
     result = search.solve()
-    error = folder.trial.measured_moment - result.simulation.joint_moment.values
+    error = folder.trial.measured_moment - result.simulation.joint_moment.array
     assert result.terms.moment == pytest.approx((error**2).sum(), rel=1e-12)
-    used = result.adjusted_excitation.values
+    used = result.adjusted_excitation.array
     assert result.terms.effort == pytest.approx((used**2).sum(), rel=1e-12)
     change = np.abs(used - search.recorded)[:, search.searched.adjust].sum()
     assert result.terms.tracking == pytest.approx(change, rel=1e-12)
@@ -184,7 +184,7 @@ def test_minimum_is_one(folder, tendon, hybrid):
     search = TrialSearch(folder.subject, folder.trial, hybrid, tendon=tendon)
     result = search.solve()
     mtus = search.searched.mtus
-    x = result.adjusted_excitation.values[:, mtus]
+    x = result.adjusted_excitation.array[:, mtus]
     _, gradient = search.core.square_errors(x)
     gradient = hybrid.alpha * gradient + 2.0 * hybrid.beta * x
     n_adjust = len(search.searched.adjust)
@@ -210,7 +210,7 @@ def test_excitations_that_made_the_moments_come_back(folder, tendon):
     # Three MTUs on two joints are not determined by moments alone; tracking the truth does that.
     search.recorded[:] = truth
     result = search.solve(start=np.clip(truth + 0.1, 0.0, 1.0))
-    np.testing.assert_allclose(result.adjusted_excitation.values, truth, atol=2e-3)
+    np.testing.assert_allclose(result.adjusted_excitation.array, truth, atol=2e-3)
     assert result.terms.moment < 1e-4 * (trial.measured_moment**2).sum()
 
 
@@ -278,7 +278,7 @@ def test_excitations_that_explain_the_moments_are_left_alone(folder):
     search.recorded[:] = truth
     choice = choose_weights(search)
     np.testing.assert_array_equal(
-        choice.result.adjusted_excitation.values[:, search.searched.adjust],
+        choice.result.adjusted_excitation.array[:, search.searched.adjust],
         truth[:, search.searched.adjust],
     )
 

@@ -28,7 +28,7 @@ SETS = _kernel.instruction_sets()
 # 1e-12 of them.
 GRADIENT_RTOL = 1e-9
 # Sizes of the parameters, so that derivatives by metres and by newtons can be compared.
-SIZES = torch.tensor([1.0, 1.0, 1.0, 0.1, 0.3, 0.2, 1e3, 10.0, 1.0, 0.1, 0.1, 0.1])
+SIZES = torch.tensor([1.0, 1.0, 1.0, 0.1, 0.3, 0.2, 1e3, 10.0, 1.0, 0.1, 0.1, 0.1, 1.0])
 
 
 def fused(curves, parameters, batch, **options):
@@ -213,7 +213,7 @@ def test_gradients_equal_central_differences(tendon, filter_start):
     def ones(*shape):
         return torch.ones(shape, dtype=torch.float64, requires_grad=True)
 
-    inputs = (ones(12, 3), ones(12, 3, 2), ones(1, 2, 3, 2))
+    inputs = (ones(*matrix.shape), ones(12, 3, 2), ones(1, 2, 3, 2))
     # Every twelfth of the signal has a factor: few passes, every sample in one of them.
     n_row = len(arrays["excitation"])
     spread = torch.arange(n_row) * 12 // n_row

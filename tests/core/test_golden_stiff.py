@@ -54,7 +54,7 @@ def assert_equals_printed(simulation, folder, case):
         assert set(got.columns) == set(expected.columns)
         values = expected.select(got.columns)
         assert np.abs(values).max() > 0.1  # the file is not all zeros
-        np.testing.assert_allclose(got.values, values, rtol=RTOL, atol=ATOL, err_msg=name)
+        np.testing.assert_allclose(got.array, values, rtol=RTOL, atol=ATOL, err_msg=name)
 
 
 @pytest.mark.parametrize("trial", ["trial1", "trial2"])
@@ -77,7 +77,7 @@ def test_velocities_forces_and_moments_offline(golden_dir, subject, trial):
         expected = printed(golden_dir, case, name).select(got.columns)
         # Two splines through 200 smooth points differ by their fourth-order error: most in
         # velocity, near the ends, by 1e-5 of its peak, and less in force.
-        error = np.abs(got.values - expected).max(axis=0) / np.abs(expected).max(axis=0)
+        error = np.abs(got.array - expected).max(axis=0) / np.abs(expected).max(axis=0)
         assert error.max() < 3e-5, name
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 import ceinms_torch as ct
 from ceinms_torch.calibration.parameter_space import Component
 from ceinms_torch.calibration.spread import parameter_spread, student_quantile
+from ceinms_torch.io.plain import plain
 from engine_cases import make_subject, make_trial
 
 GAIT = Path(__file__).resolve().parents[2] / "subjects" / "gait"
@@ -63,7 +64,7 @@ def with_noise(subject, trials, seed, share=NOISE):
     random = np.random.default_rng(seed)
     result = []
     for trial in trials:
-        moment = ct.simulate(subject, trial, tendon=TENDON).joint_moment.values
+        moment = ct.simulate(subject, trial, tendon=TENDON).joint_moment.array
         noise = share * moment.std(axis=0, ddof=1) * random.standard_normal(moment.shape)
         result.append(dataclasses.replace(trial, measured_moment=moment + noise))
     return result
@@ -87,7 +88,7 @@ def test_a_line_has_the_errors_of_a_textbook():
     for i, (one, value) in enumerate(zip(found.parameters, (1.8, 2.0), strict=True)):
         error = 2.0 * np.sqrt(variance[i, i])  # the range is 2 wide
         half = stats.t(38).ppf(0.975) * error
-        assert one.determined
+        assert one.identifiable
         assert one.reason == ""
         assert one.value == pytest.approx(value)
         assert one.standard_error == pytest.approx(error, rel=1e-9)
@@ -96,7 +97,7 @@ def test_a_line_has_the_errors_of_a_textbook():
     assert found.directions == ()
     assert found.observations == 40.0
     np.testing.assert_allclose(found.singular_values, np.linalg.svd(jacobian)[1])
-    json.dumps(found.to_dict(), allow_nan=False)
+    json.dumps(plain(found), allow_nan=False)
 
 
 def test_every_block_has_noise_of_its_own():
@@ -207,7 +208,7 @@ def test_parameters_without_influence():
             assert one.reason == "no influence on the moments"
             assert (one.standard_error, one.interval, one.share_of_range) == (None, None, None)
     assert parameters["shapeFactor", ("mtu2",)].reason == "no influence on the moments"
-    assert parameters["strengthCoefficient", ("mtu0",)].determined
+    assert parameters["strengthCoefficient", ("mtu0",)].identifiable
 
 
 def test_synergists_that_look_alike_share_a_direction():
@@ -223,16 +224,16 @@ def test_synergists_that_look_alike_share_a_direction():
     for kind in ("strengthCoefficient", "shapeFactor"):
         for name in ("mtu0", "mtu1"):
             one = parameters[kind, (name,)]
-            assert (one.determined, one.reason) == (False, "others can make up for it")
+            assert (one.identifiable, one.reason) == (False, "others can make up for it")
             assert one.standard_error is None
-    assert parameters["strengthCoefficient", ("mtu2",)].determined
+    assert parameters["strengthCoefficient", ("mtu2",)].identifiable
     loose = found.directions[:2]  # strength, shape
     assert max(one.singular_value for one in loose) < 1e-9 * found.singular_values[0]
     for direction in loose:
         named = {one.mtus: 0.0 for one in direction.loadings}
         assert set(named) <= {("mtu0",), ("mtu1",)}
         assert len(named) == 2
-    assert found.undetermined == tuple(p for p in found.parameters if p.mtus != ("mtu2",))
+    assert found.unidentifiable == tuple(p for p in found.parameters if p.mtus != ("mtu2",))
 
 
 def test_at_bound():
@@ -242,7 +243,7 @@ def test_at_bound():
     x = space.start()
     x[0] = 1.0
     first, second = ct.identifiability(problem, space, x).parameters
-    assert (first.reason, first.determined, first.at_bound) == ("at the upper bound", False, True)
+    assert (first.reason, first.identifiable, first.at_bound) == ("at the upper bound", False, True)
     assert (first.value, first.standard_error, first.interval) == (2.5, None, None)
     assert not second.at_bound
 
@@ -298,7 +299,7 @@ def covered(found, truth, space):
     return {
         i: one.interval[0] <= expected[i] <= one.interval[1]
         for i, one in enumerate(found.parameters)
-        if one.determined
+        if one.identifiable
     }
 
 
@@ -332,10 +333,10 @@ def test_intervals_cover_the_hidden_truth(shared_activation, at_truth, least_det
         own = [one[i] for one in hits if i in one]
         # Of few repetitions a share says little.
         assert len(own) < 0.5 * N_REPETITION or np.mean(own) >= 0.90, space.components[i]
-    assert np.mean([len(one.determined) for one in found]) >= least_determined
+    assert np.mean([len(one.identifiable) for one in found]) >= least_determined
     for one in found:
         named = {(p.name, p.mtus) for p in one.parameters if p.reason}
-        assert len(named) + len(one.determined) == len(value)
+        assert len(named) + len(one.identifiable) == len(value)
         assert all((p.standard_error is None) == bool(p.reason) for p in one.parameters)
         assert one.directions
 

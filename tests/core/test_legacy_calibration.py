@@ -95,10 +95,10 @@ def objective_of_outputs(folder, subject):
         result = simulate_legacy(
             subject, trial, tendon=folder.plan.tendon, activation=folder.plan.activation
         )
-        q = np.abs(result.simulation.norm_fibre_length.values - 1.0)
+        q = np.abs(result.simulation.norm_fibre_length.array - 1.0)
         penalty = np.sum(np.where(q > 0.5, 100.0 * q**2, 0.0))
         penalty += 100.0 * sum(result.failed.values())
-        error = trial.measured_moment - result.simulation.joint_moment.values
+        error = trial.measured_moment - result.simulation.joint_moment.array
         for dof in range(error.shape[1]):
             variance = np.var(trial.measured_moment[:, dof], ddof=1)
             total += (np.sum(error[:, dof] ** 2) / variance + penalty) / len(trial.time)

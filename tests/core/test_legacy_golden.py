@@ -42,13 +42,13 @@ def assert_prints_alike(series, folder, n_step=None):
         printed = read_storage(folder / f"{name}.sto")
         expected = printed.select(got.columns)
         assert set(printed.columns) == set(got.columns)
-        assert got.values.shape == expected.shape
+        assert got.array.shape == expected.shape
         assert expected.shape[0] == n_step or n_step is None
         np.testing.assert_allclose(got.time, printed.time, rtol=RTOL, atol=1e-12)
         # Zeros are printed as such only where they are: the floor is a millionth of the last
         # digit of the largest value.
         floor = 1e-12 * np.abs(expected).max()
-        np.testing.assert_allclose(got.values, expected, rtol=RTOL, atol=floor, err_msg=name)
+        np.testing.assert_allclose(got.array, expected, rtol=RTOL, atol=floor, err_msg=name)
 
 
 @pytest.mark.parametrize("case", OPEN_LOOP)
@@ -169,13 +169,13 @@ def test_slow_emg_is_an_error(tmp_path):
 
 def test_delays_of_other_mtus_are_ignored_and_said(tmp_path):
     folder = legacy_folder(tmp_path)
-    before = run_legacy_folder(folder).simulation.activation.values
+    before = run_legacy_folder(folder).simulation.activation.array
     matrix = folder.subject.parameters()
     matrix[9, 1] = 0.05  # emDelay
     subject = folder.subject.with_parameters(matrix)
     with pytest.warns(CeinmsTorchWarning, match="other values are ignored: gasmed_r"):
         result = simulate_legacy(subject, folder.trial, tendon=Tendon(kind="stiff"))
-    np.testing.assert_array_equal(result.simulation.activation.values, before)
+    np.testing.assert_array_equal(result.simulation.activation.array, before)
 
 
 @pytest.mark.parametrize("kind", [one for one in PARAMETERS.values() if not one.in_ceinms])

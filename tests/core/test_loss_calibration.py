@@ -107,7 +107,7 @@ def test_states_hold_what_they_say():
         n = len(trial.time)
         assert first.batch.is_valid[:, i].sum() == n
         assert np.array_equal(first.measured_moment[:n, :, i].numpy(), trial.measured_moment)
-        moment = ct.simulate(SUBJECT, trial).joint_moment.values
+        moment = ct.simulate(SUBJECT, trial).joint_moment.array
         # Two engines.
         np.testing.assert_allclose(
             first.simulation.joint_moment[:n, :, i].detach(), moment, rtol=1e-10, atol=1e-10
@@ -143,7 +143,7 @@ def planted():
     return truth, tuple(
         dataclasses.replace(
             trial,
-            measured_moment=ct.simulate(truth, trial).joint_moment.values
+            measured_moment=ct.simulate(truth, trial).joint_moment.array
             + np.outer(wave(trial.time), AMPLITUDE),
         )
         for trial in TRIALS

@@ -15,7 +15,7 @@ GAIT = Path(__file__).resolve().parents[2] / "subjects" / "gait"
 
 
 def stronger(trial, factor):
-    moment = factor * ct.simulate(SUBJECT, trial).joint_moment.values
+    moment = factor * ct.simulate(SUBJECT, trial).joint_moment.array
     return dataclasses.replace(trial, measured_moment=moment)
 
 
@@ -43,7 +43,7 @@ def test_validation_trials_decide_which_point_is_kept():
     assert 0 < kept < len(losses) - 5
     assert result.objective == result.history[kept].objective
     assert result.objective > 2.0 * min(item.objective for item in result.history)
-    moment = ct.simulate(result.subject, OTHER).joint_moment.values * float(factor.detach())
+    moment = ct.simulate(result.subject, OTHER).joint_moment.array * float(factor.detach())
     assert moment == pytest.approx(validation[0].measured_moment, rel=0.03)
 
 
@@ -131,20 +131,6 @@ def test_network_that_is_not_named_is_no_variable(options):
         ct.calibrate_with_loss(
             SUBJECT, TRIALS, PLAN, lambda _: forgotten.square().sum(), options=options
         )
-
-
-def test_result_becomes_a_summary_as_any_other(tmp_path):
-    from ceinms_torch.results.write import result_dict  # noqa: PLC0415
-
-    folder = ct.CalibrationFolder.read(GAIT / "calibrate.xml")
-    result = ct.calibrate_with_loss(
-        folder.subject, folder.trials, folder.plan, as_planned, options=QUICK
-    )
-    summary = result_dict(result, folder, test_fit={}, findings=None, warnings=[])
-    assert summary["identifiability"] is None
-    result.subject.write(tmp_path / "subject.xml")
-    again = ct.Subject.read(tmp_path / "subject.xml")
-    assert again.parameters() == pytest.approx(result.subject.parameters(), rel=1e-12)
 
 
 # ---- bad input

@@ -70,7 +70,7 @@ def hidden_truth(tendon, noise):
             level=level,
             swing=0.2,
         )
-        moment = ct.simulate(truth, trial, tendon=tendon).joint_moment.values
+        moment = ct.simulate(truth, trial, tendon=tendon).joint_moment.array
         wrong = noise * moment.std(0) * random.standard_normal(moment.shape)
         trials.append(dataclasses.replace(trial, measured_moment=moment + wrong))
     return tuple(trials), x

@@ -107,7 +107,7 @@ def test_peak_force_is_what_it_says(normalisation, scale):
     expected = 0.0
     for trial in SMOOTH_TRIALS:
         simulation = ct.simulate(space.subject_at(x), trial, tendon="rosenbrockElastic")
-        share = np.sum(simulation.mtu_force.values, axis=1) / capacity
+        share = np.sum(simulation.mtu_force.array, axis=1) / capacity
         peak = np.mean(share**8) ** (1 / 8)
         assert 0.8 * share.max() < peak <= share.max()
         expected += 0.7 * scale * peak**2
@@ -312,7 +312,7 @@ def test_coherence_keeps_a_group_together(gait):
 
 def test_low_peak_costs_little(gait):
     def peaks(result):
-        return [one.mtu_force.values.sum(axis=1).max() for one in result.simulations.values()]
+        return [one.mtu_force.array.sum(axis=1).max() for one in result.simulations.values()]
 
     def worst(result):
         return max(fit.rmse for one in result.fit.values() for fit in one.values())
@@ -336,4 +336,4 @@ def test_preferences_are_no_data(gait):
         )
         found.append(ct.identifiability(problem, space, space.start()))
     assert found[0] == found[1]
-    assert found[0].undetermined
+    assert found[0].unidentifiable

@@ -31,7 +31,7 @@ def rewrite(path, change):
 
 def activations(folder):
     read = RunFolder.read(folder / "setup.xml", legacy=True)
-    return run_legacy_folder(read).simulation.activation.values
+    return run_legacy_folder(read).simulation.activation.array
 
 
 # ---- Activation and forces --------------------------------------------------------------
@@ -66,14 +66,14 @@ def test_activation_is_not_limited_and_forces_may_be_negative(tmp_path):
     time = folder.trial.excitation_time
     step = np.where(time[:, None] < 0.1, 0.0, 1.0) * np.ones(3)
     run = simulate_legacy(subject, dataclasses.replace(folder.trial, excitation=step), tendon=STIFF)
-    assert run.simulation.activation.values.max() > 1.0
+    assert run.simulation.activation.array.max() > 1.0
     # Without excitation a short fibre that shortens is pushed by its damping alone.
     matrix = folder.subject.parameters()
     matrix[PARAMETER_KINDS.index("tendonSlackLength"), 0] += 0.02
     silent = dataclasses.replace(folder.trial, excitation=np.zeros_like(step))
     run = simulate_legacy(folder.subject.with_parameters(matrix), silent, tendon=STIFF)
-    assert run.simulation.norm_fibre_length.values[:, 0].max() < 1.0
-    assert run.simulation.mtu_force.values[:, 0].min() < 0.0
+    assert run.simulation.norm_fibre_length.array[:, 0].max() < 1.0
+    assert run.simulation.mtu_force.array[:, 0].min() < 0.0
 
 
 def test_force_law_normalises_velocity_by_lmo(tmp_path):
@@ -83,17 +83,17 @@ def test_force_law_normalises_velocity_by_lmo(tmp_path):
     subject, i = folder.subject, 0
     mtu = subject.mtus[i]
     curve = subject.curves
-    a, length = run.activation.values[:, i], run.fibre_length.values[:, i]
-    w = run.fibre_velocity.values[:, i] / (mtu.optimal_fibre_length * mtu.max_contraction_velocity)
-    np.testing.assert_allclose(w, run.norm_fibre_velocity.values[:, i], rtol=1e-12)
+    a, length = run.activation.array[:, i], run.fibre_length.array[:, i]
+    w = run.fibre_velocity.array[:, i] / (mtu.optimal_fibre_length * mtu.max_contraction_velocity)
+    np.testing.assert_allclose(w, run.norm_fibre_velocity.array[:, i], rtol=1e-12)
     longer = mtu.optimal_fibre_length * (mtu.percentage_change * (1.0 - a) + 1.0)
     active = spline(curve["activeForceLength"], length / longer)
     passive = spline(curve["passiveForceLength"], length / mtu.optimal_fibre_length)
     velocity = spline(curve["forceVelocity"], w)
     force = active * velocity * a + passive + mtu.damping * w
     force *= mtu.max_isometric_force * mtu.strength_coefficient
-    force *= np.cos(run.pennation_angle.values[:, i])
-    np.testing.assert_allclose(run.mtu_force.values[:, i], force, rtol=1e-9)
+    force *= np.cos(run.pennation_angle.array[:, i])
+    np.testing.assert_allclose(run.mtu_force.array[:, i], force, rtol=1e-9)
 
 
 def spline(curve, x):
@@ -139,7 +139,7 @@ def test_start_of_the_annealing_is_not_evaluated(tmp_path):
     path = write_tiny_folder(tmp_path, n_trial=1)
     folder = CalibrationFolder.read(path / "calibrationSetup.xml", legacy=True)
     (trial,) = folder.trials
-    exact = simulate_legacy(folder.subject, trial, tendon=STIFF).simulation.joint_moment.values
+    exact = simulate_legacy(folder.subject, trial, tendon=STIFF).simulation.joint_moment.array
     trial = dataclasses.replace(trial, measured_moment=exact)
     result = calibrate(folder, [trial], method="annealing")
     assert result.objective > 1e-6
@@ -203,7 +203,7 @@ def hybrid(alpha=0, beta=0, gamma=0, no_epsilon=2):
 def searched(path, **weights):
     """Return the excitations used and those mapped, at each frame."""
     folder = folder_of(path, mode="online", type_xml=hybrid(**weights), n_step=6)
-    used = run_legacy_folder(folder).adjusted_excitation.values
+    used = run_legacy_folder(folder).adjusted_excitation.array
     rows = np.searchsorted(folder.trial.excitation_time, folder.trial.time - 0.015 - 1e-4)
     return used, folder.trial.excitation[rows]
 
@@ -250,7 +250,7 @@ def test_elaborated_dofs_change_nothing_open_loop(tmp_path):
     assert read.execution.elaborated_dofs == ("knee_angle_r",)
     run = run_legacy_folder(read).simulation
     assert run.joint_moment.columns == ("knee_angle_r", "ankle_angle_r")
-    np.testing.assert_array_equal(run.activation.values, before)
+    np.testing.assert_array_equal(run.activation.array, before)
 
 
 def test_moments_slower_than_frames_are_interpolated(tmp_path):
@@ -259,4 +259,4 @@ def test_moments_slower_than_frames_are_interpolated(tmp_path):
     rewrite(path / "trial1" / "id.sto", lambda time, values: (time[::2], values[::2]))
     with pytest.warns(CeinmsTorchWarning, match="interpolated linearly"):
         folder = RunFolder.read(path / "setup.xml", legacy=True)
-    assert np.isfinite(run_legacy_folder(folder).adjusted_excitation.values).all()
+    assert np.isfinite(run_legacy_folder(folder).adjusted_excitation.array).all()

@@ -228,7 +228,7 @@ def test_other_shapes_and_dtypes_are_refused(engine):
     batch = ct.trial_batch(TRIALS)
     with pytest.raises(TypeError, match=r"^parameters: expected dtype float64, got Float"):
         ct.simulate_tensors(SUBJECT, batch, parameters().float(), engine=engine)
-    with pytest.raises(ValueError, match=r"^parameters: expected shape \[12, 3\], got \[12, 2\]"):
+    with pytest.raises(ValueError, match=r"^parameters: expected shape \[13, 3\], got \[13, 2\]"):
         ct.simulate_tensors(SUBJECT, batch, parameters()[:, :2], engine=engine)
     with pytest.raises(ValueError, match=r"^excitation: expected shape \[\d+, 3, 2\], got"):
         ct.simulate_tensors(SUBJECT, batch, None, batch.excitation[1:], engine=engine)

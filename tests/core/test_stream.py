@@ -8,7 +8,7 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch import _kernel
-from engine_cases import kernel_arguments, make_subject, make_trial, run_kernel
+from engine_cases import kernel_arguments, make_subject, make_trial, run_arrays, run_kernel
 
 RATE = 128.0  # [Hz]: time steps without rounding, so that results must agree to the last digits
 N_EARLY = 64  # excitations before the first step
@@ -81,15 +81,15 @@ def test_equals_the_simulation_of_the_whole_trial(filter_start, instruction_set)
 def test_equals_the_public_simulation():
     simulation = ct.simulate(SUBJECT, TRIAL, filter_start="ceinms")
     force, moment = run(ct.Stream(SUBJECT, rate=RATE, filter_start="ceinms"))
-    assert_same(force, simulation.mtu_force.values)
-    assert_same(moment, simulation.joint_moment.values)
+    assert_same(force, simulation.mtu_force.array)
+    assert_same(moment, simulation.joint_moment.array)
 
 
 def test_stiff_tendon_takes_the_difference_of_two_lengths_for_its_velocity():
     velocity = np.diff(TRIAL.mtu_length, axis=0, prepend=TRIAL.mtu_length[:1]) * RATE
     arguments = kernel_arguments(SUBJECT, TRIAL, tendon="stiff", filter_start="zero")
     arguments["mtu_velocity"] = velocity
-    expected = _kernel.simulate(**arguments)
+    expected = run_arrays(**arguments)
     force, moment = run(ct.Stream(SUBJECT, rate=RATE, tendon="stiff"))
     assert_same(force, expected["mtu_force"])
     assert_same(moment, expected["joint_moment"])

@@ -50,12 +50,13 @@ struct Case {
   Vector parameters;  ///< (n_parameter_kind, n_mtu)
   kernel::MtuCurves<kernel::PiecewiseCubic> curves = manual_curves();
 
-  Case() : parameters(n_parameter_kind * n_mtu) {
+  Case() : Case(std::vector<std::size_t>{17, 1, 23}) {}
+  explicit Case(const std::vector<std::size_t>& lengths) : parameters(n_parameter_kind * n_mtu) {
     Random random;
     for (std::size_t kind = 0; kind < n_parameter_kind; ++kind)
       for (std::size_t mtu = 0; mtu < n_mtu; ++mtu)
         parameters[kind * n_mtu + mtu] = soleus[kind] * random.between(0.9, 1.1);
-    for (const std::size_t n_step : {std::size_t{17}, std::size_t{1}, std::size_t{23}}) {
+    for (const std::size_t n_step : lengths) {
       Trial trial;
       const double phase = random.between(0.0, 6.0);
       for (std::size_t k = 0; k < n_step; ++k) {
@@ -284,16 +285,9 @@ std::vector<ParameterKind> shape_kinds() {
   return kinds;
 }
 
-TEST_CASE("sensitivities are refused where there is no room for them") {
-  const Case data;
-  Workspace workspace = data.workspace(*backends().front(), {});
-  std::vector<ParameterKind> kinds = shape_kinds();
-  kinds.push_back(ParameterKind::c1);
-  CHECK_THROWS_AS(workspace.forward(data.parameters.data(), kinds), std::invalid_argument);
-}
-
 TEST_CASE("sensitivities and the reverse sweep are one derivative") {
-  const Case data;
+  // The last trial goes on in a second window.
+  const Case data(std::vector<std::size_t>{17, 1, 256 + 9});
   using Kind = ParameterKind;
   const std::vector<std::vector<Kind>> choices{
       {Kind::tendon_slack_length},
@@ -314,23 +308,27 @@ TEST_CASE("sensitivities and the reverse sweep are one derivative") {
     }
     const Vector expected = functional.gradient(data, workspace);
     for (const std::vector<Kind>& kinds : choices) {
-      workspace.forward(data.parameters.data(), kinds);
       Vector got(n_parameter_kind * n_mtu);
-      for (std::size_t t = 0; t < data.trials.size(); ++t)
-        for (std::size_t mtu = 0; mtu < n_mtu; ++mtu) {
-          const Lane& lane = workspace.layout().lane(t, mtu);
-          const LaneSensitivities by = workspace.sensitivities(lane.block);
-          const Vector& weights = functional.weights[t * n_mtu + mtu];
-          const std::size_t n_step = data.trials[t].time.size();
+      const auto add = [&](std::size_t block, const kernel::StepRange& steps) {
+        const LaneSensitivities by = workspace.sensitivities(block);
+        for (const Lane& lane : workspace.layout().lanes_of(block)) {
+          const Vector& weights = functional.weights[lane.trial * n_mtu + lane.mtu];
+          const std::size_t n_step = data.trials[lane.trial].time.size();
           for (std::size_t i = 0; i < kinds.size(); ++i)
-            for (std::size_t k = 0; k < n_step; ++k) {
-              const std::size_t at = (k * kinds.size() + i) * backend.width + lane.place;
-              got[index_of(kinds[i]) * n_mtu + mtu] +=
+            for (std::size_t k = steps.first; k < std::min(steps.end, n_step); ++k) {
+              const std::size_t at =
+                  ((k - steps.first) * kinds.size() + i) * backend.width + lane.place;
+              got[index_of(kinds[i]) * n_mtu + lane.mtu] +=
                   weights[n_step + k] * by.fibre_length[at] +
                   weights[3 * n_step + k] * by.tendon_strain[at] +
                   weights[4 * n_step + k] * by.mtu_force[at];
             }
         }
+      };
+      std::vector<std::size_t> starts;
+      workspace.sensitivities(data.parameters.data(), kinds, add,
+                              [&](const auto& steps) { starts.push_back(steps.first); });
+      REQUIRE(starts == std::vector<std::size_t>{0, workspace.window()});
       for (const Kind kind : kinds)
         for (std::size_t mtu = 0; mtu < n_mtu; ++mtu) {
           const std::size_t i = index_of(kind) * n_mtu + mtu;
@@ -339,6 +337,18 @@ TEST_CASE("sensitivities and the reverse sweep are one derivative") {
           REQUIRE(got[i] == near(expected[i], 1e-10));
         }
     }
+  });
+}
+
+TEST_CASE("no more kinds are differentiated by than there is room for") {
+  const Case data;
+  for_each_backend([&](const Backend& backend, SimulationOptions options) {
+    Workspace workspace = data.workspace(backend, options);
+    const std::vector<ParameterKind> kinds(max_sensitivities + 1, ParameterKind::c1);
+    REQUIRE_THROWS_AS(
+        workspace.sensitivities(
+            data.parameters.data(), kinds, [](std::size_t, const auto&) {}, [](const auto&) {}),
+        std::invalid_argument);
   });
 }
 
@@ -365,26 +375,6 @@ TEST_CASE("other excitations can be loaded, and nothing is left of those before"
                            fresh.trace(block).*column));
     }
   });
-}
-
-TEST_CASE("products of rows") {
-  Random random;
-  for (const Backend* backend : backends())
-    for (std::size_t n = 1; n < 14; ++n)
-      for (const std::size_t n_pack : {std::size_t{1}, std::size_t{7}}) {
-        const std::size_t stride = n_pack * backend->width;
-        AlignedBuffer rows(n * stride);
-        for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = random.between(-1.0, 1.0);
-        Vector gram(n * n, std::numeric_limits<double>::quiet_NaN());
-        backend->lower_gram(rows.data(), n, stride, gram.data());
-        for (std::size_t i = 0; i < n; ++i)
-          for (std::size_t j = 0; j <= i; ++j) {
-            double expected = 0.0;
-            for (std::size_t k = 0; k < stride; ++k)
-              expected += rows[i * stride + k] * rows[j * stride + k];
-            REQUIRE(gram[i * n + j] == near(expected, 1e-14));
-          }
-      }
 }
 
 }  // namespace

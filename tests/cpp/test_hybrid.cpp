@@ -55,10 +55,8 @@ struct Case {
                   .time = time.data(),
                   .mtu_length = mtu_length.data(),
                   .moment_arm = moment_arm.data(),
-                  .excitation_time = time.data(),
-                  .excitation = excitation.data(),
-                  .em_delay = 0.0},
-                 true);
+                  .excitation = excitation.data()},
+                 time.data(), 0.0, true);
   }
 };
 

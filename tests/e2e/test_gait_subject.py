@@ -151,19 +151,19 @@ def test_electrodes_drive_muscles_as_described(generator, truth):
 
 def test_true_fibres_and_tendons_stay_where_they_work(simulations):
     for name, simulation in simulations.items():
-        length = simulation.norm_fibre_length.values
-        strain = simulation.tendon_strain.values
+        length = simulation.norm_fibre_length.array
+        strain = simulation.tendon_strain.array
         assert length.min() > 0.6, name
         assert length.max() < 1.3, name
         assert strain.min() > 0.0, name  # never slack
         assert strain.max() < 0.06, name
-        assert simulation.mtu_force.values.min() > 0.0, name
+        assert simulation.mtu_force.array.min() > 0.0, name
 
 
 def test_moments_are_those_of_the_truth_without_noise(simulations, trials):
     for name, simulation in simulations.items():
         np.testing.assert_allclose(
-            trials[name].measured_moment, simulation.joint_moment.values, rtol=0, atol=1e-6
+            trials[name].measured_moment, simulation.joint_moment.array, rtol=0, atol=1e-6
         )
 
 
@@ -218,7 +218,7 @@ def test_the_truth_is_hidden_but_within_the_ranges(truth, start):
 
 def test_start_values_leave_something_to_calibrate(start, trials):
     for name, trial in trials.items():
-        error = ct.simulate(start, trial).joint_moment.values - trial.measured_moment
+        error = ct.simulate(start, trial).joint_moment.array - trial.measured_moment
         spread = trial.measured_moment - trial.measured_moment.mean(axis=0)
         r2 = 1.0 - (error**2).sum(axis=0) / (spread**2).sum(axis=0)
         assert (r2 < 0.98).all(), name

@@ -50,9 +50,9 @@ def true_excitations(name):
     return ct.read_storage(FOLDER / "truth" / f"{name}_excitations.sto")
 
 
-def correlations(synergies, names):
+def correlations(trial, synergies, names):
     """Correlation of every synthesised excitation of a trial with the truth."""
-    truth = true_excitations(synergies.trial.name)
+    truth = true_excitations(trial)
     return [
         np.corrcoef(synergies.excitations[name], truth.select((name,))[:, 0])[0, 1]
         for name in names
@@ -113,7 +113,7 @@ def test_the_truth_explains_the_moments(folder):
 
 def test_hidden_excitations_are_found(result, folder, test_trial):
     assert result.status == "converged"
-    found = [correlations(one, result.synthesised) for one in result.synergies.values()]
+    found = [correlations(name, one, result.synthesised) for name, one in result.synergies.items()]
     assert len(result.synthesised) == 7
     # Measured 0.985 to 0.995 for seeds 0 to 3.
     assert np.median(np.mean(found, axis=0)) >= 0.9
@@ -123,8 +123,8 @@ def test_hidden_excitations_are_found(result, folder, test_trial):
     unseen = ct.synthesise_excitations(
         result.subject, test_trial, folder.generator, result.weightings, hybrid=result.hybrid
     )
-    assert np.median(correlations(unseen, result.synthesised)) >= 0.9
-    fit = ct.moment_fit(test_trial, ct.simulate(result.subject, unseen.trial))
+    assert np.median(correlations(test_trial.name, unseen, result.synthesised)) >= 0.9
+    fit = ct.moment_fit(test_trial, ct.simulate(result.subject, unseen.drive(test_trial)))
     assert min(one.r2 for one in fit.values()) >= 0.98
 
 
@@ -148,8 +148,8 @@ def test_what_is_reported_is_what_was_scored(result, folder):
         for name in recorded:
             column = trial.mtu_names.index(name)
             np.testing.assert_array_equal(synergies.excitations[name], trial.excitation[:, column])
-        assert synergies.primitives.values.min() >= 0.0
-    peaks = [one.primitives.values.max(axis=0) for one in result.synergies.values()]
+        assert synergies.primitives.array.min() >= 0.0
+    peaks = [one.primitives.array.max(axis=0) for one in result.synergies.values()]
     np.testing.assert_allclose(np.max(peaks, axis=0), 1.0, rtol=1e-12)
 
 
@@ -158,7 +158,7 @@ def test_moments_refine_the_excitations_of_a_new_trial(result, folder, test_tria
     rmse = []
     for refine in (False, True):
         one = ct.synthesise_excitations(*arguments, hybrid=result.hybrid, refine=refine)
-        fit = ct.moment_fit(test_trial, ct.simulate(result.subject, one.trial))
+        fit = ct.moment_fit(test_trial, ct.simulate(result.subject, one.drive(test_trial)))
         rmse.append(np.mean([dof.rmse for dof in fit.values()]))
     assert rmse[1] < rmse[0]
 
@@ -216,10 +216,9 @@ def test_smooth_excitations_cost_little(folder, result):
     def speed(one):  # root mean squared derivative of the synthesised excitations [1/s]
         squares = []
         for synergies in one.synergies.values():
-            trial = synergies.trial
-            columns = [trial.mtu_names.index(name) for name in one.synthesised]
-            steps = np.diff(trial.excitation[:, columns], axis=0)
-            squares.append(np.mean((steps / np.diff(trial.excitation_time)[:, np.newaxis]) ** 2))
+            driven = synergies.excitations
+            steps = np.diff([driven[name] for name in one.synthesised])
+            squares.append(np.mean((steps / np.diff(driven.time)) ** 2))
         return np.sqrt(np.mean(squares))
 
     assert speed(smooth) < 0.7 * speed(result)

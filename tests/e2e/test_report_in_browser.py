@@ -13,7 +13,7 @@ from lxml import html
 
 from ceinms_torch.report.figures import report_figures
 from ceinms_torch.report.html import SECTIONS, write_report
-from ceinms_torch.results.read import read_results
+from ceinms_torch.results.read import load_results
 from command_line import run_command
 
 CHROMIUM = next(
@@ -99,7 +99,7 @@ def read_by_a_reader(page, tmp_path, width):
 @pytest.fixture(scope="module")
 def report(saved_folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    results = read_results([saved_folder])
+    results = load_results([saved_folder])
     write_report(results, path)
     return results, path
 
@@ -123,10 +123,10 @@ def test_page_as_readers_use_it(report, tmp_path, width):
         assert wide > 250, name
         assert high > 60, name
     trial = results[0].trials[0]
-    dof = results[0].dofs[0]
+    dof = results[0].subject.dof_names[0]
     # The pointer is at the first frame.
     assert f"measured: {trial.measured_moment[dof][0]:.4g}" in seen["readout"]
-    assert f"predicted: {trial.joint_moment[dof][0]:.4g}" in seen["readout"]
+    assert f"predicted: {trial.simulation.joint_moment[dof][0]:.4g}" in seen["readout"]
     assert "Moment [N m]" in seen["readout"]
     assert "Time [s]: 0" in seen["readout"]
     assert seen["all"] == len(results[0].parameters)
@@ -156,6 +156,7 @@ def test_lower_limb_of_twelve_mtus_and_nine_trials(shared_dir, tmp_path):
     tree, console = browse(page, tmp_path / "profile", "--window-size=1280,900")
     assert console == []
     assert [section.get("id") for section in tree.iter("section")] == list(SECTIONS)
-    (saved,) = read_results([out])
-    assert (len(saved.mtus), len(saved.trials)) == (12, 9)
+    (saved,) = load_results([out])
+    assert len(saved.subject.mtus) == 12
+    assert len(saved.trials) + len(saved.tests) == 9
     assert len(list(tree.iter("svg"))) == len(report_figures([saved]))

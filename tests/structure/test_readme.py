@@ -12,7 +12,7 @@ import typer
 
 import ceinms_torch as ct
 from ceinms_torch.cli.main import app
-from ceinms_torch.results.write import RECORDING_FILES, STORAGE_FILES
+from ceinms_torch.results.trials import RECORDING_FILES, STORAGE_FILES
 from command_line import run_command
 
 REPOSITORY = Path(__file__).resolve().parents[2]

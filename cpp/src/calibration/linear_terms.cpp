@@ -12,7 +12,7 @@ LinearTerms::LinearTerms(std::vector<LinearTerm> terms, std::size_t n)
     for (std::size_t k = 0; k < term.offset.size(); ++k) {
       const double* row = term.matrix.data() + k * n;
       for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t j = 0; j <= i; ++j) hessian_[i * n + j] += 2.0 * row[i] * row[j];
+        for (std::size_t j = i; j < n; ++j) hessian_[i * n + j] += 2.0 * row[i] * row[j];
     }
   }
 }
@@ -37,7 +37,9 @@ void LinearTerms::add_gradient(double* gradient) const {
 }
 
 void LinearTerms::add_matrix(double* matrix) const {
-  for (std::size_t i = 0; i < hessian_.size(); ++i) matrix[i] += hessian_[i];
+  if (terms_.empty()) return;
+  for (std::size_t i = 0; i < n_; ++i)
+    for (std::size_t j = i; j < n_; ++j) matrix[i * n_ + j] += hessian_[i * n_ + j];
 }
 
 void LinearTerms::append_rows(std::vector<double>& residual, std::vector<double>& jacobian) const {

@@ -40,8 +40,17 @@ Problem::Problem(const engine::Backend& backend, const std::vector<kernel::Trial
     column = kinds_.size();
     kinds_.push_back(kind);
   }
+  equations_.resize(data_->dofs.size() + 1);
   add_joints(trials);
   if (has_peaks()) add_peaks(trials);
+  for (std::size_t dof = 0; dof < equations_.size(); ++dof) {
+    std::vector<std::size_t>& components = equations_[dof].components;
+    std::sort(components.begin(), components.end());
+    components.erase(std::unique(components.begin(), components.end()), components.end());
+    constexpr std::size_t height = 16 * engine::gram_tile;
+    for (std::size_t first = 0; first <= components.size(); first += height)
+      bands_.push_back({dof, first, std::min(first + height, components.size() + 1)});
+  }
   evaluation_.terms.resize(term_names().size());
   evaluation_.rmse.resize(data_->dofs.size());
 }
@@ -102,13 +111,11 @@ void Problem::let_act(std::size_t mtu, Joint& joint) {
   actions_[joint.trial * workspace_.layout().n_mtu() + mtu].push_back(
       {joints_.size(), joint.mtus.size()});
   joint.mtus.push_back(mtu);
-  for (const OwnParameter& own : own_[mtu]) joint.components.push_back(own.component);
+  for (const OwnParameter& own : own_[mtu]) equations_of(joint).components.push_back(own.component);
 }
 
 void Problem::add(Joint joint) {
-  std::sort(joint.components.begin(), joint.components.end());
-  joint.components.erase(std::unique(joint.components.begin(), joint.components.end()),
-                         joint.components.end());
+  equations_of(joint).joints.push_back(joints_.size());
   joints_.push_back(std::move(joint));
 }
 
@@ -148,21 +155,22 @@ double Problem::error_weight(const Joint& joint) const {
   return joint.weight / (2.0 * std::sqrt(joint.weight * joint.square_sum + 1e-24) * sizes_.n_trial);
 }
 
-/// Moment errors of a joint after a forward pass.
-void Problem::measure(Joint& joint) const {
-  if (joint.dof == no_dof) return measure_peak(joint);
+/// Moment errors of a joint at some steps, step 0 first, after a forward pass through them.
+void Problem::measure(Joint& joint, const kernel::StepRange& steps) const {
   const engine::LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
   const std::size_t n_step = joint.error.size();
-  std::copy(joint.measured.begin(), joint.measured.end(), joint.error.begin());
+  for (std::size_t k = steps.first; k < steps.end; ++k) joint.error[k] = joint.measured[k];
   for (std::size_t m = 0; m < joint.mtus.size(); ++m) {
     const engine::Lane& lane = layout.lane(joint.trial, joint.mtus[m]);
     const double* force = workspace_.trace(lane.block).mtu_force + lane.place;
     const double* arm = joint.moment_arm.data() + m * n_step;
-    for (std::size_t k = 0; k < n_step; ++k) joint.error[k] -= arm[k] * force[k * width];
+    for (std::size_t k = steps.first; k < steps.end; ++k)
+      joint.error[k] -= arm[k] * force[k * width];
   }
-  joint.square_sum = 0.0;
-  for (const double error : joint.error) joint.square_sum += error * error;
+  if (steps.first == 0) joint.square_sum = 0.0;
+  for (std::size_t k = steps.first; k < steps.end; ++k)
+    joint.square_sum += joint.error[k] * joint.error[k];
 }
 
 /// The summed force of a trial after a forward pass, as errors whose squares sum to n_step times
@@ -201,16 +209,17 @@ void Problem::measure_peak(Joint& joint) const {
   }
 }
 
-/// Penalties of a block after its forward pass.
-void Problem::add_up_penalties(std::size_t block) {
+/// Penalties of a block at some steps, step 0 first, after its forward pass through them.
+void Problem::add_up_penalties(std::size_t block, const kernel::StepRange& steps) {
   BlockPenalties& sums = penalties_[block];
-  sums.fibre_length = 0.0;
-  sums.tendon_strain = 0.0;
-  visit_penalties(block, [&](const engine::Lane&, std::size_t, Term term, double weight,
-                             double distance, double) {
-    (term == Term::fibre_length ? sums.fibre_length : sums.tendon_strain) +=
-        weight * distance * distance;
-  });
+  if (steps.first == 0) sums.fibre_length = sums.tendon_strain = 0.0;
+  visit_penalties(
+      block,
+      [&](const engine::Lane&, std::size_t, Term term, double weight, double distance, double) {
+        (term == Term::fibre_length ? sums.fibre_length : sums.tendon_strain) +=
+            weight * distance * distance;
+      },
+      steps);
 }
 
 /// The evaluation from what joints and blocks have measured, always in the same order: results do
@@ -242,8 +251,12 @@ void Problem::sum_up() {
 
 const Evaluation& Problem::evaluate(const double* x) {
   set_point(x);
-  workspace_.forward(parameters_.data(), [&](std::size_t block) { add_up_penalties(block); });
-  workspace_.pool().run(joints_.size(), [&](std::size_t i, std::size_t) { measure(joints_[i]); });
+  workspace_.forward(parameters_.data(),
+                     [&](std::size_t block) { add_up_penalties(block, all_steps); });
+  workspace_.pool().run(joints_.size(), [&](std::size_t i, std::size_t) {
+    Joint& joint = joints_[i];
+    joint.dof == no_dof ? measure_peak(joint) : measure(joint, {0, joint.error.size()});
+  });
   sum_up();
   return evaluation_;
 }

@@ -95,6 +95,7 @@ template <std::size_t N>
 struct SensitivityOutput {
   const LaneTrace& trace;
   const LaneSensitivities& result;
+  std::size_t first;  ///< step of the first row of `result`
   std::size_t n_kind;
 
   void sample(std::size_t n, const Dual<Pack, N>& u) const { put(trace.sample, n, u.value); }
@@ -109,9 +110,10 @@ struct SensitivityOutput {
     // Indices that are known when it is compiled: the partials stay in registers.
     kernel::detail::for_partials<N, kernel::all_partials<N>>([&](auto i) {
       if (i >= n_kind) return;
-      put(result.fibre_length, k * n_kind + i, step.state.fibre_length.partial[i]);
-      put(result.tendon_strain, k * n_kind + i, step.tendon_strain.partial[i]);
-      put(result.mtu_force, k * n_kind + i, step.mtu_force.partial[i]);
+      const std::size_t row = (k - first) * n_kind + i;
+      put(result.fibre_length, row, step.state.fibre_length.partial[i]);
+      put(result.tendon_strain, row, step.tendon_strain.partial[i]);
+      put(result.mtu_force, row, step.mtu_force.partial[i]);
     });
   }
 };
@@ -176,69 +178,81 @@ CEINMS_TORCH_WHOLE void reverse(const CurveViews& curves, const double* paramete
     put(gradient, row, sum[static_cast<ParameterKind>(row)]);
 }
 
+/// The state of lanes between two calls, as bytes of a table.
+template <class State>
+State load_state(const double* table) {
+  static_assert(std::is_trivially_copyable_v<State>);
+  State state;
+  __builtin_memcpy(static_cast<void*>(&state), table, sizeof(state));
+  return state;
+}
+template <class State>
+void store_state(const State& state, double* table) {
+  __builtin_memcpy(table, &state, sizeof(state));
+}
+
 template <std::size_t N, bool with_delay>
-CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& curves, const double* parameters,
+CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& views, const double* parameters,
                                                const LaneBlock& block,
                                                const kernel::SimulationOptions& options,
-                                               const ParameterKind* kinds, std::size_t n_kind,
+                                               const SensitivityWindow& window, double* state,
                                                const LaneTrace& trace,
                                                const LaneSensitivities& result) {
   using D = Dual<Pack, N>;
+  using Input = std::conditional_t<with_delay, DelayedInput<N>, BlockInput>;
+  using E = std::conditional_t<with_delay, D, Pack>;
+  using State = kernel::MtuState<D, E>;
+  static_assert(sizeof(State) <= n_sensitivity_row * sizeof(Pack));
   std::size_t delay = N;
   const Mtu<D> mtu(MtuParameters<D>::from([&](ParameterKind kind) {
     D value = D::constant(at(parameters, index_of(kind)));
-    for (std::size_t i = 0; i < n_kind; ++i) {
-      if (kinds[i] != kind) continue;
+    for (std::size_t i = 0; i < window.n_kind; ++i) {
+      if (window.kinds[i] != kind) continue;
       value.partial[i] = Pack(1.0);
       if (kind == ParameterKind::em_delay) delay = i;
     }
     return value;
   }));
-  SensitivityOutput<N> output{trace, result, n_kind};
-  if constexpr (with_delay)
-    kernel::simulate_lanes(pack_curves(curves), mtu, DelayedInput<N>{{block}, delay}, options,
-                           output);
-  else
-    kernel::simulate_lanes(pack_curves(curves), mtu, BlockInput{block}, options, output);
+  const MtuCurves<PackTable> curves = pack_curves(views);
+  const Input input = [&] {
+    if constexpr (with_delay)
+      return Input{{block}, delay};
+    else
+      return Input{block};
+  }();
+  kernel::MtuStepper<D, E, PackTable> stepper(curves, mtu, load_state<State>(state));
+  SensitivityOutput<N> output{trace, result, window.steps.first, window.n_kind};
+  kernel::simulate_steps(stepper, input, window.steps, options, output);
+  store_state(stepper.state(), state);
 }
 
 void sensitivities(const CurveViews& curves, const double* parameters, const LaneBlock& block,
-                   const kernel::SimulationOptions& options, const ParameterKind* kinds,
-                   std::size_t n_kind, const LaneTrace& trace, const LaneSensitivities& result) {
+                   const kernel::SimulationOptions& options, const SensitivityWindow& window,
+                   double* state, const LaneTrace& trace, const LaneSensitivities& result) {
   // The usual calibration has five such parameters (C1, C2, A, lmo, lts); more are rare, all are
   // for studies.
   constexpr std::size_t usual = 5;
   constexpr std::size_t some = 8;
   static_assert(some < max_sensitivities);
   bool with_delay = false;
-  for (std::size_t i = 0; i < n_kind; ++i) with_delay |= kinds[i] == ParameterKind::em_delay;
-  const auto run = n_kind <= usual && !with_delay ? &simulate_sensitivities<usual, false>
-                   : n_kind <= some               ? &simulate_sensitivities<some, true>
-                                    : &simulate_sensitivities<max_sensitivities, true>;
-  run(curves, parameters, block, options, kinds, n_kind, trace, result);
+  for (std::size_t i = 0; i < window.n_kind; ++i)
+    with_delay |= window.kinds[i] == ParameterKind::em_delay;
+  const auto run = window.n_kind <= usual && !with_delay ? &simulate_sensitivities<usual, false>
+                   : window.n_kind <= some               ? &simulate_sensitivities<some, true>
+                                           : &simulate_sensitivities<max_sensitivities, true>;
+  run(curves, parameters, block, options, window, state, trace, result);
 }
 
 using State = kernel::MtuState<Pack>;
 using Stepper = kernel::MtuStepper<Pack, Pack, PackTable>;
 static_assert(sizeof(State) == n_state_row * sizeof(Pack));
-static_assert(std::is_trivially_copyable_v<State>);
-
-State load_state(const double* table) {
-  State state;
-  __builtin_memcpy(static_cast<void*>(&state), table, sizeof(state));
-  return state;
-}
-void store_state(const Stepper& stepper, double* table) {
-  const State state = stepper.state();
-  __builtin_memcpy(table, &state, sizeof(state));
-}
 
 CEINMS_TORCH_WHOLE void step(const CurveViews& views, const double* parameters,
                              const LaneInstant& instant, kernel::TendonModel tendon, double* state,
                              const LaneTrace& now) {
   const MtuCurves<PackTable> curves = pack_curves(views);
   const Mtu<Pack> mtu(pack_parameters(parameters));
-  Stepper stepper(curves, mtu, load_state(state));
+  Stepper stepper(curves, mtu, load_state<State>(state));
   if (instant.is_third != nullptr) {
     Mask is_third;
     __builtin_memcpy(&is_third.bits, instant.is_third, sizeof(is_third.bits));
@@ -257,50 +271,16 @@ CEINMS_TORCH_WHOLE void step(const CurveViews& views, const double* parameters,
       TraceOutput{now}.step(0, stepper.forces());
     }
   }
-  store_state(stepper, state);
+  store_state(stepper.state(), state);
 }
 
 CEINMS_TORCH_WHOLE void adopt_parameters(const CurveViews& views, const double* parameters,
                                          double* state) {
   const MtuCurves<PackTable> curves = pack_curves(views);
   const Mtu<Pack> mtu(pack_parameters(parameters));
-  Stepper stepper(curves, mtu, load_state(state));
+  Stepper stepper(curves, mtu, load_state<State>(state));
   stepper.forces();
-  store_state(stepper, state);
-}
-
-double sum_of(Pack pack) {
-  double sum = 0.0;
-  for (std::size_t lane = 0; lane < pack_width; ++lane) sum += pack[lane];
-  return sum;
-}
-
-/// A tile of Gram products: rows i..i+n_i times rows j..j+n_j.
-template <std::size_t n_i, std::size_t n_j>
-void gram_tile(const double* rows_i, const double* rows_j, std::size_t n, std::size_t stride,
-               double* gram) {
-  Pack sums[n_i][n_j] = {};
-  for (std::size_t k = 0; k < stride; k += pack_width)
-    for (std::size_t a = 0; a < n_i; ++a)
-      for (std::size_t b = 0; b < n_j; ++b)
-        sums[a][b] += Pack::load(rows_i + a * stride + k) * Pack::load(rows_j + b * stride + k);
-  for (std::size_t a = 0; a < n_i; ++a)
-    for (std::size_t b = 0; b < n_j; ++b) gram[a * n + b] = sum_of(sums[a][b]);
-}
-
-CEINMS_TORCH_WHOLE void lower_gram(const double* rows, std::size_t n, std::size_t stride,
-                                   double* gram) {
-  constexpr std::size_t tile = 4;
-  const std::size_t n_tiled = n - n % tile;
-  for (std::size_t i = 0; i < n_tiled; i += tile)
-    for (std::size_t j = 0; j <= i; j += tile)
-      gram_tile<tile, tile>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
-  for (std::size_t i = n_tiled; i < n; ++i) {
-    for (std::size_t j = 0; j < n_tiled; j += tile)
-      gram_tile<1, tile>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
-    for (std::size_t j = n_tiled; j <= i; ++j)
-      gram_tile<1, 1>(rows + i * stride, rows + j * stride, n, stride, gram + i * n + j);
-  }
+  store_state(stepper.state(), state);
 }
 
 #define CEINMS_TORCH_STRING_OF(name) #name
@@ -316,7 +296,7 @@ const Backend& CEINMS_TORCH_BACKEND() {
                                    &sensitivities,
                                    &step,
                                    &adopt_parameters,
-                                   &lower_gram};
+                                   &CEINMS_TORCH_ISA::dense_algebra};
   return backend;
 }
 

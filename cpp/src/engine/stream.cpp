@@ -1,5 +1,7 @@
 #include "ceinms_torch/engine/stream.hpp"
 
+#include "ceinms_torch/kernel/input_error.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -8,6 +10,7 @@
 
 namespace ceinms_torch::engine {
 
+using kernel::InputError;
 using kernel::n_parameter_kind;
 using kernel::ParameterKind;
 
@@ -20,22 +23,17 @@ void check_finite(const char* name, const double* values, std::size_t n) {
   double sum = 0.0;
   for (std::size_t i = 0; i < n; ++i) sum += 0.0 * values[i];
   if (sum == 0.0) return;
-  throw std::invalid_argument(std::string(name) +
-                              ": expected finite numbers, got NaN or infinity.");
+  throw InputError(name, "finite numbers", "NaN or infinity");
 }
 
 void check_delays(const double* parameters, std::size_t n_mtu, double longest) {
   for (std::size_t mtu = 0; mtu < n_mtu; ++mtu) {
     const double delay = parameters[em_delay_row * n_mtu + mtu];
     if (delay >= 0.0 && delay <= longest) continue;
-    throw std::invalid_argument("emDelay of MTU " + std::to_string(mtu) + ": expected 0 to " +
-                                std::to_string(longest) + " s, got " + std::to_string(delay) +
-                                " s. Set the stream up with a longest delay that covers it.");
+    throw InputError("emDelay of MTU " + std::to_string(mtu),
+                     "0 to " + std::to_string(longest) + " s", std::to_string(delay) + " s",
+                     "set the stream up with a longest delay that covers it");
   }
-}
-
-std::size_t whole_packs(std::size_t n, std::size_t width) {
-  return (n + width - 1) / width * width;
 }
 
 void fill(AlignedBuffer& buffer, double value) noexcept {
@@ -53,19 +51,17 @@ Stream::Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves
       rate_(setup.rate),
       longest_delay_(setup.longest_delay),
       n_mtu_(setup.n_mtu),
-      n_lane_(whole_packs(n_mtu_, backend.width)) {
+      n_lane_(backend.in_whole_packs(n_mtu_)) {
   if (n_mtu_ == 0 || setup.parameters.size() != n_parameter_kind * n_mtu_)
-    throw std::invalid_argument("parameters: expected shape (" + std::to_string(n_parameter_kind) +
-                                ", n_mtu), n_mtu >= 1.");
+    throw InputError("parameters", std::to_string(n_parameter_kind) + " for each of at least one MTU",
+                     std::to_string(setup.parameters.size()));
   if (!(rate_ > 0.0) || !std::isfinite(rate_))
-    throw std::invalid_argument("rate: expected a number above 0 Hz, got " + std::to_string(rate_) +
-                                ".");
+    throw InputError("rate", "a number above 0 Hz", std::to_string(rate_));
   if (!(longest_delay_ >= 0.0) || !std::isfinite(longest_delay_))
-    throw std::invalid_argument("longest_delay: expected 0 s or more, got " +
-                                std::to_string(longest_delay_) + ".");
+    throw InputError("longest_delay", "0 s or more", std::to_string(longest_delay_));
   for (const std::vector<std::size_t>& mtus : mtus_of_dof_)
     for (const std::size_t mtu : mtus)
-      if (mtu >= n_mtu_) throw std::invalid_argument("mtus_of_dof: index out of range.");
+      if (mtu >= n_mtu_) throw InputError("mtus_of_dof", "indices of MTUs", std::to_string(mtu));
 
   // The newest sample, the oldest that a delay reaches back to, and one for rounding.
   n_history_ = std::bit_ceil(static_cast<std::size_t>(std::ceil(longest_delay_ * rate_)) + 2);

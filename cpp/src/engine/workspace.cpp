@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace ceinms_torch::engine {
 
@@ -15,6 +16,7 @@ Workspace::Workspace(LaneLayout layout, std::shared_ptr<const CurveTables> curve
       curves_(std::move(curves)),
       options_(options),
       buffers_(layout_.n_block()),
+      window_(std::clamp<std::size_t>(2048 / layout_.n_trial() / 32 * 32, 32, 256)),
       pool_(std::make_unique<ThreadPool>(n_thread)) {}
 
 void Workspace::allocate() {
@@ -25,10 +27,9 @@ void Workspace::allocate() {
     const std::size_t step_size = block.n_step * width;
     const std::size_t sample_size = (block.n_run_in + block.n_step) * width;
     b.is_current = false;
-    if (b.by_sample.size() == sample_size) continue;
+    if (b.values.size() == sample_size + 6 * step_size) continue;
     b.parameters = AlignedBuffer(n_parameter_kind * width);
     b.gradient = AlignedBuffer(n_parameter_kind * width);
-    b.by_sample = AlignedBuffer(sample_size);
     b.values = AlignedBuffer(sample_size + 6 * step_size);
     double* next = b.values.data();
     const auto take = [&](std::size_t size) { return std::exchange(next, next + size); };
@@ -39,9 +40,6 @@ void Workspace::allocate() {
                .fibre_velocity = take(step_size),
                .tendon_strain = take(step_size),
                .mtu_force = take(step_size)};
-    for (Seed* one : {&b.seed_force, &b.seed_fibre_length, &b.seed_tendon_strain,
-                      &b.seed_fibre_velocity, &b.seed_activation})
-      *one = {AlignedBuffer(step_size), false};
   }
 }
 
@@ -75,27 +73,50 @@ void Workspace::forward(const double* parameters, const BlockWork& after) {
   });
 }
 
-void Workspace::forward(const double* parameters, const std::vector<ParameterKind>& kinds,
-                        const BlockWork& after) {
+void Workspace::sensitivities(const double* parameters, const std::vector<ParameterKind>& kinds,
+                              const WindowBlockWork& after_block, const WindowWork& after) {
   if (kinds.size() > max_sensitivities)
     throw std::invalid_argument("kinds: expected at most " + std::to_string(max_sensitivities) +
                                 ", got " + std::to_string(kinds.size()) + ".");
   const auto em_delay = static_cast<std::size_t>(ParameterKind::em_delay);
   if (layout_.sample_excitations(parameters + em_delay * layout_.n_mtu())) allocate();
-  pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
+  const std::size_t width = layout_.backend().width;
+  std::size_t n_step = 0;
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
     Buffers& b = buffers_[i];
-    const std::size_t size = layout_.block(i).n_step * layout_.backend().width * kinds.size();
+    n_step = std::max(n_step, layout_.block(i).n_step);
+    load_parameters(parameters, i);
+    const std::size_t size = std::min(layout_.block(i).n_step, window_) * width * kinds.size();
     if (b.derivatives.size() != 3 * size) b.derivatives = AlignedBuffer(3 * size);
     double* data = b.derivatives.data();
     b.sensitivities = {
         .fibre_length = data, .tendon_strain = data + size, .mtu_force = data + 2 * size};
-    load_parameters(parameters, i);
-    layout_.backend().sensitivities(curves_->views(), b.parameters.data(), layout_.block(i),
-                                    options_, kinds.data(), kinds.size(), b.trace, b.sensitivities);
+    b.state = AlignedBuffer(n_sensitivity_row * width);
     // Its values are those of the plain pass but for rounding; nobody shall see which pass it was.
     b.is_current = false;
-    if (after) after(i);
-  });
+  }
+  for (kernel::StepRange steps{0, window_}; steps.first < n_step;
+       steps = {steps.end, steps.end + window_}) {
+    pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
+      Buffers& b = buffers_[i];
+      const LaneBlock& block = layout_.block(i);
+      if (steps.first >= block.n_step) return;
+      const kernel::StepRange own{steps.first, std::min(steps.end, block.n_step)};
+      layout_.backend().sensitivities(curves_->views(), b.parameters.data(), block, options_,
+                                      {kinds.data(), kinds.size(), own}, b.state.data(), b.trace,
+                                      b.sensitivities);
+      after_block(i, own);
+    });
+    after(steps);
+  }
+}
+
+double* Workspace::seed(std::size_t block, Seed Buffers::*which) {
+  Seed& one = buffers_[block].*which;
+  const std::size_t size = layout_.block(block).n_step * layout_.backend().width;
+  if (one.table.size() != size) one.table = AlignedBuffer(size);
+  one.in_use = true;
+  return one.table.data();
 }
 
 void Workspace::clear_seeds() noexcept {
@@ -116,14 +137,17 @@ void Workspace::reverse(double* gradient, const BlockWork& before) {
   pool_->run(layout_.n_block(), [&](std::size_t i, std::size_t) {
     if (before) before(i);
     Buffers& b = buffers_[i];
+    const LaneBlock& block = layout_.block(i);
+    const std::size_t sample_size = (block.n_run_in + block.n_step) * width;
+    if (b.by_sample.size() != sample_size) b.by_sample = AlignedBuffer(sample_size);
     const auto table = [](const Seed& one) { return one.in_use ? one.table.data() : nullptr; };
     const LaneSeeds seeds{.activation = table(b.seed_activation),
                           .fibre_length = table(b.seed_fibre_length),
                           .fibre_velocity = table(b.seed_fibre_velocity),
                           .tendon_strain = table(b.seed_tendon_strain),
                           .mtu_force = table(b.seed_force)};
-    layout_.backend().reverse(curves_->views(), b.parameters.data(), layout_.block(i), options_,
-                              b.trace, seeds, b.gradient.data(), b.by_sample.data());
+    layout_.backend().reverse(curves_->views(), b.parameters.data(), block, options_, b.trace,
+                              seeds, b.gradient.data(), b.by_sample.data());
   });
   std::fill(gradient, gradient + n_parameter_kind * layout_.n_mtu(), 0.0);
   for (std::size_t i = 0; i < layout_.n_block(); ++i)

@@ -1,9 +1,9 @@
 #include "ceinms_torch/legacy/trial.hpp"
 
+#include "ceinms_torch/kernel/input_error.hpp"
 #include "ceinms_torch/kernel/spline.hpp"
 
 #include <span>
-#include <stdexcept>
 #include <string>
 
 namespace ceinms_torch::legacy {
@@ -46,19 +46,20 @@ void differentiate_lengths(const Trial& trial, const Model& model, const MtuTrac
 
 }  // namespace
 
-Trial::Trial(const TrialInput& input, bool online)
+Trial::Trial(const kernel::TrialInput& input, const double* excitation_time, double em_delay,
+             bool online)
     : n_mtu(input.n_mtu),
       n_dof(input.n_dof),
       time(input.time, input.time + input.n_step),
-      rows(emg_rows(time, {input.excitation_time, input.n_row}, input.em_delay)),
+      rows(emg_rows(time, {excitation_time, input.n_row}, em_delay)),
       tendon_slope(time, tendon_points),
       n_row_(input.n_row),
       mtu_length_(transposed(input.mtu_length, input.n_step, n_mtu)),
       moment_arm_(transposed(input.moment_arm, input.n_step, n_dof * n_mtu)),
       excitation_(transposed(input.excitation, input.n_row, n_mtu)) {
   if (rows.row.size() < n_step())
-    throw std::invalid_argument("excitation_time: expected a new row for every step, got none at " +
-                                std::to_string(time[rows.row.size()]) + " s.");
+    throw kernel::InputError("excitation_time", "a new row for every step",
+                             "none at " + std::to_string(time[rows.row.size()]) + " s");
   if (online) velocity_slope = CausalSlope(time, online_points);
   for (std::size_t i = 0; i < n_dof * n_mtu; ++i) {
     bool acts = false;

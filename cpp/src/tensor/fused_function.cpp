@@ -35,7 +35,7 @@ constexpr std::array<double * engine::LaneTrace::*, n_quantity> columns{
     &engine::LaneTrace::activation, &engine::LaneTrace::fibre_length,
     &engine::LaneTrace::fibre_velocity, &engine::LaneTrace::tendon_strain,
     &engine::LaneTrace::mtu_force};
-constexpr std::array<double* (engine::Workspace::*)(std::size_t) noexcept, n_quantity> seeds{
+constexpr std::array<double* (engine::Workspace::*)(std::size_t), n_quantity> seeds{
     &engine::Workspace::seed_activation, &engine::Workspace::seed_fibre_length,
     &engine::Workspace::seed_fibre_velocity, &engine::Workspace::seed_tendon_strain,
     &engine::Workspace::seed_force};

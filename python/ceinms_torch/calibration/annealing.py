@@ -16,7 +16,6 @@ from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace, groups_of
 from ceinms_torch.calibration.problems.legacy import LegacyProblem
-from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
@@ -26,7 +25,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.legacy.inputs import annealing_options, check_tendon
 from ceinms_torch.simulation.legacy.run import simulate_legacy
-from ceinms_torch.simulation.simulate import Simulation, simulate
+from ceinms_torch.simulation.simulate import Simulation
 
 
 def most_temperatures(subject: Subject, plan: CalibrationPlan, settings: SimulatedAnnealing) -> int:
@@ -150,39 +149,13 @@ class Annealing(Calibration):
 
     def simulate(self, subject: Subject, trial: Trial) -> Simulation:
         """Simulate a trial on the model of CEINMS."""
-        return _simulate(subject, trial, self.plan)
+        tendon, activation = self.plan.tendon, self.plan.activation
+        return simulate_legacy(subject, trial, tendon=tendon, activation=activation).simulation
 
     def besides(self) -> dict[str, Any]:
         """Return the engine and the seed that were used."""
         is_modern = self._settings.variant == "modern"
         return {"engine": "legacy", "seed": self.seed if is_modern else 1}  # CEINMS: srand(1)
-
-
-def simulate_result(result: CalibrationResult, plan: CalibrationPlan, trial: Trial) -> Simulation:
-    """Simulate a trial with a calibrated subject and the model it was calibrated with.
-
-    Parameters
-    ----------
-    result : CalibrationResult
-        The calibration.
-    plan : CalibrationPlan
-        Its plan.
-    trial : Trial
-        The trial, read with this subject.
-
-    Returns
-    -------
-    Simulation
-    """
-    if result.engine == "legacy":
-        return _simulate(result.subject, trial, plan)
-    return simulate(result.subject, trial, tendon=result.tendon)
-
-
-def _simulate(subject: Subject, trial: Trial, plan: CalibrationPlan) -> Simulation:
-    return simulate_legacy(
-        subject, trial, tendon=plan.tendon, activation=plan.activation
-    ).simulation
 
 
 def _check_plan(plan: CalibrationPlan) -> None:

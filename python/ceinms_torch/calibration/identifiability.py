@@ -1,4 +1,4 @@
-"""Which calibrated parameters the data determine, and how well: from the Jacobian at the optimum.
+"""Which calibrated parameters are identifiable, and how well: from the Jacobian at the optimum.
 
 The residuals of a calibration say how far each measured moment is from the model's, their Jacobian
 how far a change of a parameter would move it. Together they say which parameters another recording
@@ -8,8 +8,8 @@ optimum that was found, and knows nothing of other minima.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from ceinms_torch.calibration.optimisers.problem import LeastSquares
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.spread import Spread, parameter_spread, student_quantile
+from ceinms_torch.io.display import one_line
 
 FloatArray = NDArray[np.float64]
 
-# A parameter is determined when half its 95 % interval is less than this share of its range: half
+# A parameter is identifiable when half its 95 % interval is less than this share of its range: half
 # of what 95 % of an even spread over the range covers. Coverage hardly depends on it (measured on
 # the gait subject, 0.1 to 0.4).
 WIDEST = 0.25
-# More than this share of a parameter's variance from undetermined directions, and its error rests
+# More than this share of a parameter's variance from open directions, and its error rests
 # on following those in a straight line, far beyond where the model is one. Between 0.7 and 0.95,
 # intervals covered the truth in 69 to 81 %, below 0.5 in 96 % (gait subject with common c1, c2 and
 # shape factor, from its start values).
@@ -66,16 +67,14 @@ class ParameterCertainty:
     value : float
         The calibrated value, in the parameter's unit.
     standard_error : float or None
-        In the parameter's unit; None unless determined.
+        In the parameter's unit; None unless identifiable.
     interval : tuple of float or None
         Where the value lies with 95 %, in the parameter's unit; it may reach beyond the range.
-        None unless determined.
+        None unless identifiable.
     share_of_range : float or None
-        Half the interval over the range; below `WIDEST`. None unless determined.
-    determined : bool
-        Whether the data determine it.
+        Half the interval over the range; below `WIDEST`. None unless identifiable.
     reason : str
-        Why not; "" if determined.
+        Why it is not identifiable; "" if it is.
     """
 
     name: str
@@ -84,12 +83,18 @@ class ParameterCertainty:
     standard_error: float | None
     interval: tuple[float, float] | None
     share_of_range: float | None
-    determined: bool
     reason: str
+
+    __repr__ = one_line
+
+    @property
+    def identifiable(self) -> bool:
+        """Whether the data tell its value."""
+        return not self.reason
 
     @property
     def at_bound(self) -> bool:
-        """Whether it is not determined because it is at a bound of its range."""
+        """Whether it is not identifiable because it is at a bound of its range."""
         return self.reason.startswith("at the ")
 
 
@@ -130,7 +135,7 @@ class OpenDirection:
 
 @dataclass(frozen=True, kw_only=True)
 class Identifiability:
-    """What the data of a calibration step determine.
+    """Which parameters of a calibration step the data identify.
 
     Parameters
     ----------
@@ -139,7 +144,7 @@ class Identifiability:
     singular_values : tuple of float
         Of the moments' Jacobian in the unit box, the largest first.
     directions : tuple of OpenDirection
-        Those that the data leave undetermined, the most open first.
+        Those that the data leave open, the most open first.
     observations : float
         Number of independent moments; successive residuals that correlate count for less.
     """
@@ -149,30 +154,23 @@ class Identifiability:
     directions: tuple[OpenDirection, ...]
     observations: float
 
+    __repr__ = one_line
+
     @property
-    def determined(self) -> tuple[ParameterCertainty, ...]:
+    def identifiable(self) -> tuple[ParameterCertainty, ...]:
         """Parameters with a standard error."""
-        return tuple(one for one in self.parameters if one.determined)
+        return tuple(one for one in self.parameters if one.identifiable)
 
     @property
-    def undetermined(self) -> tuple[ParameterCertainty, ...]:
-        """Parameters that the data do not determine, without those at a bound."""
-        return tuple(one for one in self.parameters if not one.determined and not one.at_bound)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything for JSON.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
+    def unidentifiable(self) -> tuple[ParameterCertainty, ...]:
+        """Parameters that are not identifiable, without those at a bound."""
+        return tuple(one for one in self.parameters if not one.identifiable and not one.at_bound)
 
 
 def identifiability(
     problem: LinearisedProblem, space: ParameterSpace, x: FloatArray
 ) -> Identifiability:
-    """Say which parameters the data determine, and give standard errors of those alone.
+    """Say which parameters are identifiable, and give standard errors of those alone.
 
     Parameters
     ----------
@@ -198,8 +196,8 @@ def identifiability(
     all else equal: 81 % with values at bounds held fixed, 90 % without).
 
     Swapping c1 and c2 leaves the model as it is. So the moments depend on c1 - c2 by its square
-    only, and nothing linear is true near c1 = c2: a pair counts as determined only well apart, and
-    then up to the swap.
+    only, and nothing linear is true near c1 = c2: a pair counts as identifiable only well apart,
+    and then up to the swap.
     """
     residual, jacobian = problem.residuals(x)
     n_row = sum(problem.moment_rows)
@@ -235,7 +233,7 @@ def _reasons(
     is_open: NDArray[np.bool_],
     quantile: float,
 ) -> list[str]:
-    """Return for every parameter why the data do not determine it, or ""."""
+    """Return for every parameter why it is not identifiable, or ""."""
     null = np.linalg.norm(spread.directions[spread.is_null], axis=0)
     is_vague = quantile * spread.errors() >= WIDEST
     is_vague |= spread.shares(is_open) > _DOMINATED
@@ -294,7 +292,6 @@ def _certainty(
         standard_error=None if reason else half / quantile,
         interval=None if reason else (value - half, value + half),
         share_of_range=None if reason else half / (component.upper - component.lower),
-        determined=not reason,
         reason=reason,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,21 +26,18 @@ from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start, StepResult
-from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.errors import DataError, OptionError, Place
+from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import LevenbergMarquardt, check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.moments import check_moments
-from ceinms_torch.simulation.simulate import (
-    Simulation,
-    calibrated_tendon,
-    check_names,
-    simulate,
-)
+from ceinms_torch.simulation.simulate import Simulation, calibrated_tendon, simulate
+from ceinms_torch.simulation.trial_input import check_names
+from ceinms_torch.simulation.trial_result import TrialResult
 
 FloatArray = NDArray[np.float64]
 
@@ -93,6 +89,16 @@ class Calibration:
 
     def check(self) -> None:
         """Refuse data, a plan or options that cannot be calibrated."""
+        # Before anything of torch is loaded, which takes a second.
+        if self.engine == "tensor" and (
+            self.polish or isinstance(self.options, LevenbergMarquardt)
+        ):
+            raise OptionError(
+                where="method",
+                expected="adamw or lbfgs on the tensor engine",
+                got="lm",
+                hint="Levenberg-Marquardt needs the fused engine",
+            )
         check_inputs(self.subject, self.trials, self.plan)
 
     def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
@@ -151,6 +157,10 @@ class Calibration:
         """Return the trials as the calibrated subject is simulated on them."""
         return self.trials
 
+    def tried(self, subject: Subject, trial: Trial) -> TrialResult:
+        """Return what the calibrated subject does in a trial."""
+        return TrialResult.of(trial, self.simulate(subject, trial))
+
     def simulate(self, subject: Subject, trial: Trial) -> Simulation:
         """Simulate a trial as the calibration did."""
         return simulate(subject, trial, tendon=self.tendon)
@@ -179,35 +189,30 @@ class Calibration:
         if self.begin_at is not None and self.start == "random":
             raise OptionError(where="start", expected="subject, with begin_at", got="random")
         self.check()
+        self.plan = self.plan.with_settings(self.options, self.objective)
         subject = self.subject
         steps: list[StepResult] = []
         history: list[Iteration] = []
-        for number, planned in enumerate(self.plan.steps):
-            step = planned
-            if self.objective is not None:
-                step = dataclasses.replace(planned, objective=self.objective)
+        for number, step in enumerate(self.plan.steps):
             space = self.lay_out(subject, step)
             problem, minimum, result, subject = self._run_step(number, step, space)
             steps.append(result)
             history += [_named(number, 0, step, problem, one) for one in minimum.history]
             if result.status == "interrupted":
                 break
-        trials = self.driven_trials()
-        simulations = {trial.name: self.simulate(subject, trial) for trial in trials}
         common: dict[str, Any] = {
             "subject": subject,
             "method": self.options.method,
             "engine": self.engine,
             "device": problem.device,
             "tendon": self.tendon,
-            "options": self.options,
+            "plan": self.plan,
             "polished": self.polish,
             "seed": self.seed,
             "start": self.start,
             "steps": tuple(steps),
             "history": tuple(history),
-            "simulations": simulations,
-            "fit": {trial.name: moment_fit(trial, simulations[trial.name]) for trial in trials},
+            "trials": tuple(self.tried(subject, one) for one in self.driven_trials()),
             "identifiability": self._identifiability(problem, steps[-1]),
         }
         return self.result_kind(**common | self.besides())
@@ -215,6 +220,8 @@ class Calibration:
     def _run_step(
         self, number: int, step: CalibrationStep, space: ParameterSpace
     ) -> tuple[Problem, Minimum, StepResult, Subject]:
+        text = "step %d: %d parameters, %d starts, %r"
+        log("info", text, number + 1, len(space.components), self.starts, self.options)
         n = min(self.threads, self.starts) if self.searches_in_parallel else 1
         problems = [self.problem(step, space, self.threads if n == 1 else 1) for _ in range(n)]
         problem = problems[0]
@@ -229,13 +236,26 @@ class Calibration:
         minimum, starts = self.search(number, space, problems, report_to)
         if not math.isfinite(minimum.objective):
             raise DataError(
-                where=f"calibration step {number + 1}",
+                where=Place(
+                    trial=", ".join(trial.name for trial in self.trials),
+                    element=f"calibration step {number + 1}",
+                ),
                 expected=f"a finite objective {self.finite_where}",
                 got="NaN or infinity",
                 hint="check lengths, moment arms and start values of all MTUs",
             )
         if self.polish and minimum.status != "interrupted":
             minimum = go_on(problem, minimum, LevenbergMarquardt(), 0, report_to)
+        text = "step %d: objective %.6g after %d iterations and %.3g s, %s"
+        log(
+            "info",
+            text,
+            number + 1,
+            minimum.objective,
+            minimum.iterations,
+            minimum.seconds,
+            minimum.status,
+        )
         x, subject = self.settle(space, minimum)
         result = StepResult(
             step=step,
@@ -252,7 +272,7 @@ class Calibration:
         return problem, minimum, result, subject
 
     def _identifiability(self, problem: Problem, last: StepResult) -> Identifiability | None:
-        """Return what the data determine, taking excitations as given."""
+        """Return which parameters are identifiable, taking excitations as given."""
         if not self.is_least_squares:
             return None
         if not isinstance(problem, FusedProblem):

@@ -24,25 +24,27 @@ from ceinms_torch.simulation.engine import EngineName
 _METHODS: dict[str, Optimiser] = {"adamw": AdamW(), "lbfgs": Lbfgs()}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LossResult(CalibrationResult):
     """A subject calibrated by a loss of one's own.
 
     Parameters
     ----------
-    subject, method, engine, device, tendon, options, polished, seed, start, steps, history
+    subject, method, engine, device, tendon, plan, polished, seed, start, steps, history
         As for `CalibrationResult`; `history` and the objective of `steps` are the loss of the
         trials that were calibrated on. The subject is that of the lowest loss on the validation
         trials, if there were any.
-    simulations, fit
+    trials, tests
         What the calibrated subject gives by itself, without anything that the loss adds to it.
     identifiability
-        None: what the data determine follows from eq. (4), not from any loss.
+        None: which parameters are identifiable follows from eq. (4), not from any loss.
+    label, provenance
+        As for `CalibrationResult`.
     validation_losses : tuple of float
         Loss of the validation trials at every entry of `history`; empty without such trials.
     """
 
-    validation_losses: tuple[float, ...] = field(repr=False)
+    validation_losses: tuple[float, ...] = ()
 
 
 def calibrate_with_loss(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import DataError, OptionError, Place
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -60,6 +61,8 @@ class ParameterSpace:
 
     subject: Subject
     components: tuple[Component, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def of(

@@ -18,6 +18,7 @@ from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import problem_settings
 from ceinms_torch.calibration.window_history import WindowHistory
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.options import LevenbergMarquardt, check_number
 from ceinms_torch.model.subject import Subject
@@ -62,6 +63,8 @@ class WindowFit:
     iterations: int
     seconds: float
     status: str
+
+    __repr__ = one_line
 
 
 class WindowedCalibrator:
@@ -286,7 +289,7 @@ class WindowedCalibrator:
         clock = np.arange(n_kept) / self.rate
         # As in a stream: backward differences, of which the very first is unknown.
         velocity = np.diff(past.mtu_length, axis=0, prepend=past.mtu_length[:1]) * self.rate
-        trial = _kernel.TrialArrays(
+        trial = _kernel.Trial(
             time=clock[-n_step:],
             mtu_length=past.mtu_length[-n_step:],
             mtu_velocity=velocity[-n_step:],
@@ -294,10 +297,15 @@ class WindowedCalibrator:
             excitation=past.excitation,
             excitation_start=0.0,
             excitation_rate=self.rate,
-            measured_moment=measured,
-            variance=variance,
         )
-        return past.n_push, share, _kernel.Problem(trials=[trial], threads=1, **self._settings)
+        problem = _kernel.Problem(
+            trials=[trial],
+            measured=[measured],
+            variance=variance[np.newaxis],
+            threads=1,
+            **self._settings,
+        )
+        return past.n_push, share, problem
 
     def start_background(self, interval: float = 1.0) -> WindowedCalibrator:
         """Re-fit in a thread of its own from now on, whenever there is a new window.

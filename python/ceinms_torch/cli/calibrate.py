@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -18,18 +17,15 @@ from ceinms_torch.cli.display import (
     CalibrationProgress,
     bounds_table,
     fit_table,
-    identifiability_summary,
     identifiability_table,
     note,
     shown_warnings,
-    starts_line,
     stdout,
     terms_table,
 )
 from ceinms_torch.cli.hybrid import (
     synergies_line,
     synergies_table,
-    synthesised_tests,
     with_hybrid,
 )
 from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
@@ -40,14 +36,10 @@ from ceinms_torch.model.options import MethodName
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult
-    from ceinms_torch.inputs.checks.findings import CheckReport
     from ceinms_torch.inputs.folder import CalibrationFolder
     from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.nms_model import SimulatedAnnealing
     from ceinms_torch.model.options import Optimiser
-    from ceinms_torch.model.trial import Trial
-    from ceinms_torch.simulation.fit import Fit
-    from ceinms_torch.synergies.result import TrialSynergies
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -147,6 +139,8 @@ def command(
     from ceinms_torch.inputs.calibrate import calibrate  # noqa: PLC0415
     from ceinms_torch.inputs.checks.check import check_inputs  # noqa: PLC0415
     from ceinms_torch.inputs.checks.files import read_inputs  # noqa: PLC0415
+    from ceinms_torch.results.provenance import with_provenance  # noqa: PLC0415
+    from ceinms_torch.results.write import save_result, write_subject  # noqa: PLC0415
 
     legacy = method == "annealing"
     inputs, faults = read_inputs(setup, test or (), legacy=legacy)
@@ -156,7 +150,6 @@ def command(
         raise typer.Exit(1)
     with shown_warnings(already=findings.reader_warnings) as warnings:
         folder = inputs.folder()
-        tests = {trial.name: trial for trial in inputs.tests}
         subject_file = folder.setup.output_subject_file
         if out is not None:
             subject_file = out / subject_file.name
@@ -185,9 +178,18 @@ def command(
                 seed=seed,
                 callback=None if quiet else progress,
             )
-        finished = _finish(result, folder, tests, findings, warnings, directory, subject_file)
+        result = with_provenance(
+            result.with_tests(inputs.tests),
+            folder,
+            findings=findings,
+            warnings=warnings,
+            command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
+        )
+        save_result(result, directory, subject_file=subject_file.name)
+        if out is None:
+            write_subject(result, subject_file)
     if not quiet:
-        _show(result, *finished)
+        _show(result)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
     say_where(directory)
     if result.status == "interrupted":
@@ -252,78 +254,27 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
         note("equilibriumElastic is solved with the Rosenbrock elastic tendon, which has gradients")
 
 
-def _finish(
-    result: CalibrationResult,
-    folder: CalibrationFolder,
-    tests: dict[str, Trial],
-    findings: CheckReport,
-    warnings: list[str],
-    directory: Path,
-    subject_file: Path,
-) -> tuple[Fit, dict[str, TrialSynergies]]:
-    """Simulate the test trials, write everything, and return their fit and synergies."""
-    from ceinms_torch.calibration.annealing import simulate_result  # noqa: PLC0415
-    from ceinms_torch.results.synergies import hybrid_dict, write_synergies  # noqa: PLC0415
-    from ceinms_torch.results.write import result_dict, write_calibration  # noqa: PLC0415
-    from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415
-    from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
-
-    synergies: dict[str, TrialSynergies] = {}
-    trials = {trial.name: trial for trial in folder.trials}
-    if isinstance(result, HybridResult):
-        trials = {name: one.trial for name, one in result.synergies.items()}
-        synergies = synthesised_tests(result, folder, tests)
-        tests = {name: one.trial for name, one in synergies.items()}
-    simulations = {
-        name: simulate_result(result, folder.plan, trial) for name, trial in tests.items()
-    }
-    test_fit = {name: moment_fit(trial, simulations[name]) for name, trial in tests.items()}
-    summary = result_dict(
-        result,
-        folder,
-        test_fit=test_fit,
-        findings=findings,
-        warnings=warnings,
-        tests=tests.values(),
-        command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
-    )
-    if isinstance(result, HybridResult):
-        summary["hybrid"] = hybrid_dict(result, synergies)
-        write_synergies(result, synergies, directory)
-    write_calibration(
-        result,
-        folder,
-        summary,
-        directory=directory,
-        subject_file=subject_file,
-        trials=trials,
-        tests={name: (trial, simulations[name]) for name, trial in tests.items()},
-    )
-    return test_fit, synergies
-
-
-def _show(result: CalibrationResult, test_fit: Fit, synergies: dict[str, TrialSynergies]) -> None:
+def _show(result: CalibrationResult) -> None:
     from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
+    from ceinms_torch.report.summary import identifiability_points, start_points  # noqa: PLC0415
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
-    if test_fit:
-        stdout.print(fit_table("test trials", test_fit))
+    if result.tests:
+        stdout.print(fit_table("test trials", result.test_fit))
     if isinstance(result, HybridResult):
         stdout.print(escape(synergies_line(result)))
-        stdout.print(synergies_table(result, synergies))
+        stdout.print(synergies_table(result))
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
+    for point in (*identifiability_points(result), *start_points(result)):
+        stdout.print(point.text, soft_wrap=True)
     if result.identifiability is not None:
-        stdout.print(identifiability_summary(result.identifiability))
         open_ones = identifiability_table(result.identifiability)
         if open_ones is not None:
             stdout.print(open_ones)
     place = "" if result.device == "cpu" else f" on {result.device}"
-    starts = starts_line(result)
-    if starts is not None:
-        stdout.print(starts, soft_wrap=True)
     stdout.print(
         f"{result.method}, {result.engine} engine{place}: objective {result.objective:.6g} after "
         f"{result.iterations} iterations, {result.seconds:.2f} s. "

@@ -82,11 +82,12 @@ def command(
 
 
 def _finish(result: StudyResult, directory: Path) -> StudyResult:
+    from ceinms_torch.io.plain import revived  # noqa: PLC0415
     from ceinms_torch.plots.compare import comparison_figure  # noqa: PLC0415  slow to load
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
     from ceinms_torch.studies.comparison import Comparison  # noqa: PLC0415
 
-    save_figure(comparison_figure(Comparison.from_dict(result.data)), directory, "comparison")
+    save_figure(comparison_figure(revived(Comparison, result.data)), directory, "comparison")
     return result
 
 
@@ -101,7 +102,8 @@ def _run(
     threads: int,
     quiet: bool,
 ) -> StudyResult:
-    from ceinms_torch.studies.compare import (  # noqa: PLC0415  slow to load
+    from ceinms_torch.io.plain import plain  # noqa: PLC0415
+    from ceinms_torch.studies.compare import (  # noqa: PLC0415
         candidates_of,
         compare,
         usual_methods,
@@ -138,7 +140,7 @@ def _run(
             "threads": threads,
         },
         tables=tables_of(comparison),
-        data=comparison.to_dict(),
+        data=plain(comparison),
         notes=notes_of(comparison, max_evaluations),
         is_complete=comparison.is_complete,
         inputs=inputs,

@@ -122,26 +122,6 @@ class CalibrationProgress:
         )
 
 
-def identifiability_summary(found: Identifiability) -> str:
-    """Return in a sentence or two how many of the calibrated parameters are identifiable.
-
-    Parameters
-    ----------
-    found : Identifiability
-        What the data say about the parameters.
-
-    Returns
-    -------
-    str
-    """
-    n_known, n_open, n_all = len(found.determined), len(found.undetermined), len(found.parameters)
-    return (
-        f"{n_known} of {n_all} parameters are identifiable; {n_all - n_known - n_open} are at a "
-        f"bound, {n_open} are not identifiable. The moments count as {found.observations:.0f} "
-        "independent observations."
-    )
-
-
 def identifiability_table(found: Identifiability) -> Table | None:
     """Return a table of the parameters that are not identifiable, or None without any.
 
@@ -154,14 +134,14 @@ def identifiability_table(found: Identifiability) -> Table | None:
     -------
     rich.table.Table or None
     """
-    if not found.undetermined:
+    if not found.unidentifiable:
         return None
     table = Table(title="not identifiable", title_justify="left")
     table.add_column("parameter", overflow="fold")
     table.add_column("because", overflow="fold")
     table.add_column("MTUs", overflow="fold")
     rows: dict[tuple[str, str], list[str]] = {}
-    for one in found.undetermined:
+    for one in found.unidentifiable:
         # Blanks let the names of a long group go on in the next line.
         rows.setdefault((one.name, one.reason), []).append(" + ".join(one.mtus))
     for (name, reason), mtus in rows.items():
@@ -231,33 +211,6 @@ def terms_table(result: CalibrationResult) -> Table:
     return table
 
 
-def starts_line(result: CalibrationResult) -> str | None:
-    """Return a sentence on what the starts of the last step found, or None for a single start.
-
-    Parameters
-    ----------
-    result : CalibrationResult
-        The calibration.
-
-    Returns
-    -------
-    str or None
-    """
-    starts = result.steps[-1].starts
-    if len(starts) == 1:
-        return None
-    ends = sorted(
-        one.objective for one in starts if one.finished and one.objective == one.objective
-    )
-    if not ends:
-        return f"{len(starts)} starts, none followed to the end."
-    median = ends[len(ends) // 2]
-    return (
-        f"{len(starts)} starts, {len(ends)} followed to the end: objectives {ends[0]:.5g} to "
-        f"{ends[-1]:.5g}, median {median:.5g}."
-    )
-
-
 def bounds_table(result: CalibrationResult) -> Table | None:
     """Return a table of the parameters that ended at a bound, or None when there are none.
 
@@ -271,21 +224,15 @@ def bounds_table(result: CalibrationResult) -> Table | None:
     rich.table.Table or None
     """
     hits: dict[tuple[str, str], list[str]] = {}
-    n_component = 0
-    for step in result.steps:
-        n_component += len(step.space.components)
-        for component, bound in zip(
-            step.space.components, step.space.at_bound(step.x), strict=True
-        ):
-            if bound:
-                # Blanks let the names of a long group go on in the next line.
-                names = " + ".join(component.mtu_names)
-                hits.setdefault((component.kind, bound), []).append(names)
+    for one in result.parameters:
+        if one.at_bound:
+            # Blanks let the names of a long group go on in the next line.
+            hits.setdefault((one.name, one.at_bound), []).append(" + ".join(one.mtus))
     if not hits:
         return None
     n_hit = sum(len(names) for names in hits.values())
     table = Table(
-        title=f"{n_hit} of {n_component} parameters are at a bound of their range",
+        title=f"{n_hit} of {len(result.parameters)} parameters are at a bound of their range",
         title_justify="left",
     )
     table.add_column("parameter", overflow="fold")

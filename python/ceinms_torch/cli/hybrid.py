@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
@@ -12,10 +11,8 @@ from rich.table import Table
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
-    from ceinms_torch.inputs.folder import CalibrationFolder
     from ceinms_torch.model.calibration import CalibrationPlan
-    from ceinms_torch.model.trial import Trial
-    from ceinms_torch.synergies.result import HybridResult, TrialSynergies
+    from ceinms_torch.synergies.result import HybridResult
 
 
 def with_hybrid(
@@ -57,40 +54,6 @@ def with_hybrid(
     return dataclasses.replace(plan, hybrid=hybrid)
 
 
-def synthesised_tests(
-    result: HybridResult, folder: CalibrationFolder, tests: Mapping[str, Trial]
-) -> dict[str, TrialSynergies]:
-    """Synthesise what was not recorded in the test trials.
-
-    Parameters
-    ----------
-    result : HybridResult
-        The calibration.
-    folder : CalibrationFolder
-        What it worked on.
-    tests : mapping of str to Trial
-        The trials.
-
-    Returns
-    -------
-    dict of str to TrialSynergies
-        From their recordings alone.
-    """
-    from ceinms_torch.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
-
-    return {
-        name: synthesise_excitations(
-            result.subject,
-            trial,
-            folder.generator,
-            result.weightings,
-            hybrid=result.hybrid,
-            dofs=result.steps[-1].step.dofs,
-        )
-        for name, trial in tests.items()
-    }
-
-
 def synergies_line(result: HybridResult) -> str:
     """Return a sentence on what drives which MTUs.
 
@@ -106,15 +69,13 @@ def synergies_line(result: HybridResult) -> str:
     return f"{result.n_synergy} synergies drive {', '.join(result.synthesised)}."
 
 
-def synergies_table(result: HybridResult, tests: Mapping[str, TrialSynergies]) -> Table:
+def synergies_table(result: HybridResult) -> Table:
     """Return a table of how well synergies reconstruct the recordings, and how strong they are.
 
     Parameters
     ----------
     result : HybridResult
         The calibration.
-    tests : mapping of str to TrialSynergies
-        The test trials.
 
     Returns
     -------
@@ -124,8 +85,8 @@ def synergies_table(result: HybridResult, tests: Mapping[str, TrialSynergies]) -
     table.add_column("trial", overflow="fold")
     table.add_column("VAF of the\nrecordings", justify="right")
     table.add_column("mean synthesised\nexcitation [-]", justify="right")
-    for name, one in (*result.synergies.items(), *tests.items()):
-        columns = [one.trial.mtu_names.index(mtu) for mtu in result.synthesised]
-        mean = one.trial.excitation[:, columns].mean()
+    for name, one in (*result.synergies.items(), *result.test_synergies.items()):
+        columns = [one.excitations.columns.index(mtu) for mtu in result.synthesised]
+        mean = one.excitations.array[:, columns].mean()
         table.add_row(escape(name), f"{100.0 * one.vaf:.1f} %", f"{mean:.3f}")
     return table

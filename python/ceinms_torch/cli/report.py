@@ -48,17 +48,17 @@ def command(
     everything comes from. The file opens without a network, on a phone and on paper.
     """
     from ceinms_torch.report.html import write_figures, write_report  # noqa: PLC0415
-    from ceinms_torch.results.read import read_results  # noqa: PLC0415
+    from ceinms_torch.results.read import load_results  # noqa: PLC0415
 
-    saved = read_results(results)
+    loaded = load_results(results)
     directory = results_folder(results[0], out)
     file = directory / "report.html"
     say_overwriting(file)
     with _progress("drawing", quiet=quiet) as progress:
-        write_report(saved, file, progress=progress)
+        write_report(loaded, file, progress=progress)
     if figures is not None:
         with _progress("drawing files", quiet=quiet) as progress:
-            write_figures(saved, directory / "figures", suffix=figures, progress=progress)
+            write_figures(loaded, directory / "figures", suffix=figures, progress=progress)
     say_where(file)
 
 

@@ -163,7 +163,7 @@ def _synthesised(
     folder: RunFolder, file: Path, tendon: str, directory: Path, *, refine: bool
 ) -> RunFolder:
     """Let synergies drive what was not recorded, and write them."""
-    from ceinms_torch.results.synergies import write_trial_synergies  # noqa: PLC0415
+    from ceinms_torch.results.trials import write_trial_synergies  # noqa: PLC0415
     from ceinms_torch.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
     from ceinms_torch.synergies.weightings import Weightings  # noqa: PLC0415
 
@@ -176,11 +176,11 @@ def _synthesised(
         tendon=tendon,
     )
     write_trial_synergies(synergies, directory)
-    return dataclasses.replace(folder, trial=synergies.trial)
+    return dataclasses.replace(folder, trial=synergies.drive(folder.trial))
 
 
 def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:
-    from ceinms_torch.results.write import write_simulation  # noqa: PLC0415
+    from ceinms_torch.results.trials import write_simulation  # noqa: PLC0415
     from ceinms_torch.simulation.simulate import simulate  # noqa: PLC0415
 
     simulation = simulate(folder.subject, folder.trial, tendon=tendon)

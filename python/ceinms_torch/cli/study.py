@@ -91,7 +91,7 @@ def read_inputs(
         Hashes of all files, see `file_hashes`.
     """
     from ceinms_torch.inputs.folder import CalibrationFolder  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
+    from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
 
     folder = CalibrationFolder.read(setup)
     tests = folder.read_tests(test or ())

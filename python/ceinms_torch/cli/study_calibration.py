@@ -97,13 +97,14 @@ def command(
 
 def _finish(result: StudyResult, directory: Path) -> StudyResult:
     """Make tables and figures of what was calibrated."""
+    from ceinms_torch.io.plain import revived  # noqa: PLC0415
     from ceinms_torch.plots.calibration import calibration_figure  # noqa: PLC0415  slow to load
     from ceinms_torch.plots.compare import comparison_figure  # noqa: PLC0415
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
     from ceinms_torch.studies.calibration import CalibrationStudy  # noqa: PLC0415
     from ceinms_torch.studies.calibration_tables import all_notes, tables_of  # noqa: PLC0415
 
-    study = CalibrationStudy.from_dict(result.data)
+    study = revived(CalibrationStudy, result.data)
     save_figure(calibration_figure(study), directory, "calibration")
     save_figure(comparison_figure(study.comparison), directory, "comparison")
     return dataclasses.replace(result, tables=tables_of(study), notes=all_notes(study))
@@ -117,12 +118,13 @@ def _run(
     *,
     quiet: bool,
 ) -> StudyResult:
+    from ceinms_torch.io.plain import plain  # noqa: PLC0415
     from ceinms_torch.studies.calibration import (  # noqa: PLC0415
         annealing_budget,
         plan_study,
         study_calibration,
     )
-    from ceinms_torch.studies.result_file import StudyResult, plain  # noqa: PLC0415
+    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
     folder, tests, inputs = read_inputs(setup, test)
     plan = plan_study(folder, tests, options, setup=setup, files=test or ())
@@ -138,7 +140,7 @@ def _run(
     return StudyResult(
         study=STUDY,
         options=dataclasses.asdict(options) | {"test": list(map(str, test or ()))},
-        data=plain(study.to_dict()),
+        data=plain(study),
         is_complete=study.comparison.is_complete,
         inputs=inputs,
     )

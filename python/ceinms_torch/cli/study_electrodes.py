@@ -91,12 +91,13 @@ def command(
 
 def _finish(result: StudyResult, directory: Path, margin: float | None) -> StudyResult:
     """Make tables and figure of what was calibrated."""
+    from ceinms_torch.io.plain import revived  # noqa: PLC0415
     from ceinms_torch.plots.electrodes import electrodes_figure  # noqa: PLC0415  slow to load
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
     from ceinms_torch.studies import electrode_tables as tables  # noqa: PLC0415
     from ceinms_torch.studies.electrodes import ElectrodeStudy  # noqa: PLC0415
 
-    study = ElectrodeStudy.from_dict(result.data)
+    study = revived(ElectrodeStudy, result.data)
     found = None if margin is None else tables.recommend(study, margin)
     save_figure(electrodes_figure(study), directory, "electrodes")
     return dataclasses.replace(
@@ -115,6 +116,7 @@ def _run(
     *,
     quiet: bool,
 ) -> StudyResult:
+    from ceinms_torch.io.plain import plain  # noqa: PLC0415
     from ceinms_torch.studies.electrodes import n_calibrations, study_electrodes  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
@@ -124,7 +126,7 @@ def _run(
     return StudyResult(
         study=STUDY,
         options=dataclasses.asdict(options) | {"test": list(map(str, test))},
-        data=study.to_dict(),
+        data=plain(study),
         inputs=inputs,
     )
 

@@ -90,7 +90,8 @@ def _run(
     *,
     quiet: bool,
 ) -> StudyResult:
-    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
+    from ceinms_torch.io.plain import plain  # noqa: PLC0415
+    from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.muscle import study_muscle  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.studies.muscle_models import MODELS  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
@@ -107,7 +108,7 @@ def _run(
             "offset": offset,
             "reference_force": study.reference_force,
         },
-        data=study.to_dict(),
+        data=plain(study),
         inputs=file_hashes(study.sources, recordings[0]),
     )
 
@@ -115,6 +116,7 @@ def _run(
 def _finish(result: StudyResult, directory: Path) -> StudyResult:
     """Make tables and figures of what was simulated."""
     from ceinms_torch.io.paths import write_atomically  # noqa: PLC0415
+    from ceinms_torch.io.plain import revived  # noqa: PLC0415
     from ceinms_torch.plots.muscle import (  # noqa: PLC0415  slow to load
         muscle_errors_figure,
         muscle_forces_figure,
@@ -123,7 +125,7 @@ def _finish(result: StudyResult, directory: Path) -> StudyResult:
     from ceinms_torch.studies import muscle_tables  # noqa: PLC0415
     from ceinms_torch.studies.muscle import MuscleStudy  # noqa: PLC0415
 
-    study = MuscleStudy.from_dict(result.data)
+    study = revived(MuscleStudy, result.data)
     tables = muscle_tables.tables_of(study)
     notes = muscle_tables.notes_of(study)
     save_figure(muscle_forces_figure(study), directory, "forces")

@@ -101,7 +101,7 @@ def _run(
     inputs: list[Path], options: dict[str, Any], directory: Path, *, quiet: bool
 ) -> StudyResult:
     from ceinms_torch.model.subject import Subject  # noqa: PLC0415  keeps --help fast
-    from ceinms_torch.results.write import file_hashes  # noqa: PLC0415
+    from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
     from ceinms_torch.studies.synergies import read_inputs, study_synergies  # noqa: PLC0415
     from ceinms_torch.studies.synergy_tables import (  # noqa: PLC0415

@@ -14,20 +14,18 @@ from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.errors import OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets
 from ceinms_torch.simulation.moments import measured_moments
-from ceinms_torch.simulation.simulate import (
-    Simulation,
-    engine_tendon,
-    simulation_arrays,
-    simulation_of,
-)
+from ceinms_torch.simulation.simulate import Simulation, engine_tendon, simulation_of
 from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.simulation.trial_input import kernel_trial
 
 FloatArray = NDArray[np.float64]
 TERM_NAMES = ("moment", "effort", "tracking")
@@ -100,6 +98,8 @@ class ExcitationResult:
     seconds: float
     status: str
 
+    __repr__ = one_line
+
     @property
     def objective(self) -> float:
         """The objective, in the unit that the weights give it."""
@@ -151,7 +151,11 @@ class TrialSearch:
         self.subject, self.trial, self.hybrid = subject, trial, hybrid
         self.searched = ExcitationTargets.of(subject, hybrid, dofs)
         self.core = _kernel.ExcitationProblem(
-            **simulation_arrays(subject, trial, engine_tendon(tendon), filter_start),
+            tables=curve_tables(subject),
+            parameters=subject.parameters(),
+            trial=kernel_trial(subject, trial),
+            tendon=engine_tendon(tendon),
+            filter_start=filter_start,
             measured=measured_moments(trial),
             searched=self.searched.mtus,
             dofs=self.searched.dofs,
@@ -202,7 +206,7 @@ class TrialSearch:
                 units="-",
                 time=self.trial.time,
                 columns=self.subject.mtu_names,
-                values=excitation,
+                array=excitation,
             ),
             hybrid=hybrid,
             dofs=tuple(self.subject.dof_names[i] for i in self.searched.dofs),

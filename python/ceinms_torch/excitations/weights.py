@@ -14,6 +14,7 @@ import numpy as np
 
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
+from ceinms_torch.io.display import one_line
 from ceinms_torch.simulation.moments import measured_moments
 
 WeightName = Literal["beta", "gamma"]
@@ -72,6 +73,8 @@ class WeightChoice:
     best_rmse: float
     largest_rmse: float
     sensitivity: tuple[Trade, ...]
+
+    __repr__ = one_line
 
     def to_csv(self) -> str:
         """Return the sensitivity as a table with units in its header."""
@@ -165,7 +168,7 @@ class _Bisection:
         result = self.search.solve(hybrid, start=self.start)
         if result.status == "interrupted":
             raise KeyboardInterrupt
-        self.start = result.adjusted_excitation.values
+        self.start = result.adjusted_excitation.array
         self.n_solved += 1
         if self.callback is not None:
             self.callback(self.n_solved)
@@ -190,7 +193,7 @@ class _Bisection:
     def is_exhausted(self, result: ExcitationResult) -> bool:
         """Whether a larger weight would change nothing: what it weighs is zero already."""
         searched = self.search.searched
-        excitation = result.adjusted_excitation.values
+        excitation = result.adjusted_excitation.array
         if self.name == "beta":
             return not excitation[:, searched.mtus].any()
         change = excitation[:, searched.adjust] - self.search.recorded[:, searched.adjust]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ceinms_torch.calibration.delays import check_delays
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
@@ -46,6 +47,8 @@ class CalibrationFolder:
     generator: ExcitationGenerator
     plan: CalibrationPlan
     trials: tuple[Trial, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
@@ -209,7 +212,7 @@ def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
         if _data_files(trial) in seen:
             text = (
                 f"Test trial '{trial.name}' is calibration trial '{seen[_data_files(trial)]}': how "
-                "well it fits says nothing about unseen trials."
+                "well it fits says nothing about other trials."
             )
             warnings.warn(CeinmsTorchWarning(text, "test-not-unseen"), stacklevel=3)
 
@@ -242,6 +245,8 @@ class RunFolder:
     execution: Execution
     generator: ExcitationGenerator
     trial: Trial
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean
+from ceinms_torch.io.log import log
 
 _DRIVE = re.compile(r"^.:")
 
@@ -173,5 +174,6 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(target)
+        log("debug", "wrote %s", target)
     finally:
         temporary.unlink(missing_ok=True)

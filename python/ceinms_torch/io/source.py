@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ceinms_torch.errors import FileFormatError, Place
+from ceinms_torch.io.log import log
 from ceinms_torch.io.paths import missing_file_hint
 
 
@@ -65,6 +66,7 @@ def read_source(path: Path, expected: str) -> tuple[bytes, Source]:
             hint=missing_file_hint(path) if is_missing else None,
             code="file-missing" if is_missing else None,
         ) from error
+    log("debug", "read %s", path)
     return data, Source(path, hashlib.sha256(data).hexdigest())
 
 

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ceinms_torch.errors import DataError, FileFormatError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage_text import (
@@ -87,6 +88,8 @@ class Storage:
     def source(self) -> Source:
         """The file as it was read."""
         return Source(self.path, self.sha256)
+
+    __repr__ = one_line
 
     def column(self, name: str) -> FloatArray:
         """Return one column by its label.

@@ -12,6 +12,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -72,11 +73,19 @@ class XmlDocument:
         """Lay the whole document out, two blanks a level."""
         etree.indent(self.root.element, space="  ")
 
-    def copy(self) -> XmlDocument:
-        """Return an independent copy, line numbers included."""
-        tree = copy.deepcopy(self.root.element.getroottree())
-        root = XmlNode(tree.getroot(), self.path)
-        return XmlDocument(self.path, self.schema, root, self.sha256)
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Elements of lxml belong to a tree in memory: copies and pickles are made of its text.
+        root = self.root.element
+        lines = [line_of(node) or 0 for node in root.iter()]
+        text = etree.tostring(root.getroottree())
+        return _restored, (self.path, self.schema, self.sha256, text, lines)
+
+
+def _restored(path: Path, schema: str, sha256: str, text: bytes, lines: list[int]) -> XmlDocument:
+    root = etree.fromstring(text, _parser())
+    for node, line in zip(root.iter(), lines, strict=True):
+        node.sourceline = line
+    return XmlDocument(path, schema, XmlNode(root, path), sha256)
 
 
 def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = False) -> XmlDocument:
@@ -146,10 +155,8 @@ def root_name(path: str | os.PathLike[str]) -> str:
 def _parse(path: Path) -> tuple[Element, Source]:
     """Parse a file, without reaching for any other."""
     data, source = read_source(path, "an XML file")
-    # Files come from other people: no entity of theirs may read from disk or network.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
         raise FileFormatError(
             where=Place(path, error.lineno, "XML"),
@@ -162,6 +169,11 @@ def _parse(path: Path) -> tuple[Element, Source]:
             where=Place(path, line_of(entity), "XML"), expected="plain text", got=f"'{entity.text}'"
         )
     return root, source
+
+
+def _parser() -> etree.XMLParser:
+    # Files come from other people: no entity of theirs may read from disk or network.
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
 def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
@@ -75,15 +77,19 @@ class ParameterSpec:
     line: int | None = field(default=None, compare=False)
     range_line: int | None = field(default=None, compare=False)
 
+    __repr__ = one_line
+
     def __post_init__(self) -> None:
         """Check every value."""
         check_choice("parameter name", self.kind, PARAMETER_KINDS)
         check_choice("scope", self.scope, _SCOPES)
         check_choice("range type", self.range_type, _RANGE_TYPES)
-        if not self.low <= self.high:
+        if not -math.inf < self.low <= self.high < math.inf:
             got = f"{self.low:g} and {self.high:g}"
             raise OptionError(
-                where=f"range of {self.kind}", expected="a low and a higher bound", got=got
+                where=f"range of {self.kind}",
+                expected="a low and a higher bound",
+                got=got,
             )
 
 
@@ -107,6 +113,8 @@ class CalibrationStep:
     objective: Objective = field(default_factory=Objective)
     parameters: tuple[ParameterSpec, ...]
     line: int | None = field(default=None, compare=False)
+
+    __repr__ = one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +149,8 @@ class CalibrationPlan:
     hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -228,6 +238,27 @@ class CalibrationPlan:
                 )
         document.root.add("trialSet", " ".join(trials))
         write_new(document, self.document)
+
+    def with_settings(
+        self, algorithm: SimulatedAnnealing | Optimiser, objective: Objective | None = None
+    ) -> CalibrationPlan:
+        """Return the plan with settings, and an objective of every step, in place of its own.
+
+        Parameters
+        ----------
+        algorithm : SimulatedAnnealing, AdamW, LevenbergMarquardt or Lbfgs
+            The settings.
+        objective : Objective, optional
+            The objective; by default those of the steps stay.
+
+        Returns
+        -------
+        CalibrationPlan
+        """
+        steps = self.steps
+        if objective is not None:
+            steps = tuple(replace(step, objective=objective) for step in steps)
+        return replace(self, algorithm=algorithm, steps=steps)
 
     def check_names(self, subject: Subject) -> None:
         """Check that every DOF and MTU of the plan is one of the subject.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import DataError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 
@@ -53,6 +54,8 @@ class ExcitationGenerator:
     excitations: tuple[Excitation, ...]
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ExcitationGenerator:

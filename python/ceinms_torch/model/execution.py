@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.nms_model import (
@@ -57,6 +58,8 @@ class Hybrid:
     adjust_mtus: tuple[str, ...] = ()
     algorithm: SimulatedAnnealing
 
+    __repr__ = one_line
+
     def __post_init__(self) -> None:
         """Check every value."""
         for name in ("alpha", "beta", "gamma"):
@@ -100,6 +103,8 @@ class Execution:
     hybrid: Hybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

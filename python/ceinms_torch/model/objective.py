@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ceinms_torch.errors import OptionError, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.options import check_names, check_number
 
@@ -75,6 +76,8 @@ class Objective:
     group_coherence_weight: float = 0.0
     group_coherence_muscles: tuple[tuple[str, ...], ...] = ()
 
+    __repr__ = one_line
+
     def __post_init__(self) -> None:
         """Check every value."""
         allowed = get_args(Normalisation)
@@ -90,6 +93,11 @@ class Objective:
         for name, (prefix, _) in _ELEMENTS.items():
             check_number(f"{name} weight", getattr(self, f"{prefix}_weight"), least=0.0)
         _check_groups(self.group_coherence_muscles, self.group_coherence_weight)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the objective and its terms."""
+        return {"variance": "-", "meanSquare": "N^2 m^2", "rmse": "N m"}[self.normalisation]
 
     def without_preferences(self) -> Objective:
         """Return moment errors and penalties alone."""

@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import KW_ONLY, dataclass
 
-from ceinms_torch.errors import OptionError
+from ceinms_torch.errors import OptionError, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,3 +189,25 @@ _KINDS = (
 )
 PARAMETERS = {kind.name: kind for kind in _KINDS}
 PARAMETER_KINDS: tuple[str, ...] = tuple(PARAMETERS)
+
+
+def parameter_row(name: str) -> int:
+    """Return the row of a kind of parameter in every matrix of parameters.
+
+    Parameters
+    ----------
+    name : str
+        One of `PARAMETER_KINDS`.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such kind.
+    """
+    if name not in PARAMETER_KINDS:
+        raise unknown_name("parameters", "a parameter", name, PARAMETER_KINDS)
+    return PARAMETER_KINDS.index(name)

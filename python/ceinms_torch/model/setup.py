@@ -5,14 +5,74 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSetup:
-    """Files for running one trial (root element ``ceinms``).
+class _Setup:
+    """What both setup files are: names of files by their XML elements, results last."""
+
+    subject_file: Path
+    excitation_generator_file: Path
+    path: Path | None = None
+    document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    _schema: ClassVar[str]
+    _elements: ClassVar[dict[str, str]]  # by attribute, in the order of the file
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> Self:
+        """Read a setup file.
+
+        Parameters
+        ----------
+        path : path-like
+            The file. Its elements may be in any order; of repeated ones the first counts.
+        must_exist : bool
+            Whether a document that it points at and that does not exist is an error.
+
+        Returns
+        -------
+        RunSetup or CalibrationSetup
+
+        Raises
+        ------
+        FileFormatError
+            If the file does not follow the grammar, lacks an element, or points at a file that
+            does not exist.
+        """
+        return cls.of(read_document(path, cls._schema), must_exist=must_exist)
+
+    @classmethod
+    def of(cls, document: XmlDocument, *, must_exist: bool = True) -> Self:
+        """Take a document that was read; see `read`."""
+        files: dict[str, Any] = {}
+        for name, element in cls._elements.items():
+            is_input = not name.startswith("output")
+            files[name] = document.root.child(element).file(must_exist=must_exist and is_input)
+        return cls(**files, path=document.path, document=document)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a setup file, with file names relative to it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write; its folder is created if needed.
+        """
+        document = new_document(self._schema, path)
+        for name, element in self._elements.items():
+            document.root.add(element, relative_text(getattr(self, name), path))
+        write_new(document, self.document)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSetup(_Setup):
+    """Files for running one trial (root element ``ceinms``), the argument of ``CEINMS -S``.
 
     Parameters
     ----------
@@ -26,74 +86,25 @@ class RunSetup:
         What was read, kept to write unknown elements back.
     """
 
-    subject_file: Path
     input_data_file: Path
     execution_file: Path
-    excitation_generator_file: Path
     output_directory: Path
-    path: Path | None = None
-    document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
-    @classmethod
-    def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> RunSetup:
-        """Read the argument of ``CEINMS -S``.
+    __repr__ = one_line
 
-        Parameters
-        ----------
-        path : path-like
-            The file. Its elements may be in any order; of repeated ones the first counts.
-        must_exist : bool
-            Whether a document that it points at and that does not exist is an error.
-
-        Returns
-        -------
-        RunSetup
-
-        Raises
-        ------
-        FileFormatError
-            If the file does not follow the grammar, lacks an element, or points at a file that
-            does not exist.
-        """
-        return cls.of(read_document(path, "ceinmsSetup"), must_exist=must_exist)
-
-    @classmethod
-    def of(cls, document: XmlDocument, *, must_exist: bool = True) -> RunSetup:
-        """Take a document that was read; see `read`."""
-        root = document.root
-        return cls(
-            subject_file=root.child("subjectFile").file(must_exist=must_exist),
-            input_data_file=root.child("inputDataFile").file(must_exist=must_exist),
-            execution_file=root.child("executionFile").file(must_exist=must_exist),
-            excitation_generator_file=root.child("excitationGeneratorFile").file(
-                must_exist=must_exist
-            ),
-            output_directory=root.child("outputDirectory").file(must_exist=False),
-            path=document.path,
-            document=document,
-        )
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write a setup file, with file names relative to it.
-
-        Parameters
-        ----------
-        path : path-like
-            The file to write; its folder is created if needed.
-        """
-        document = new_document("ceinmsSetup", path)
-        document.root.add("subjectFile", relative_text(self.subject_file, path))
-        document.root.add("inputDataFile", relative_text(self.input_data_file, path))
-        document.root.add("executionFile", relative_text(self.execution_file, path))
-        generator = relative_text(self.excitation_generator_file, path)
-        document.root.add("excitationGeneratorFile", generator)
-        document.root.add("outputDirectory", relative_text(self.output_directory, path))
-        write_new(document, self.document)
+    _schema = "ceinmsSetup"
+    _elements: ClassVar = {
+        "subject_file": "subjectFile",
+        "input_data_file": "inputDataFile",
+        "execution_file": "executionFile",
+        "excitation_generator_file": "excitationGeneratorFile",
+        "output_directory": "outputDirectory",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationSetup:
-    """Files for a calibration (root element ``ceinmsCalibration``).
+class CalibrationSetup(_Setup):
+    """Files for a calibration (root element ``ceinmsCalibration``), for ``CEINMScalibrate -S``.
 
     Parameters
     ----------
@@ -107,66 +118,18 @@ class CalibrationSetup:
         What was read, kept to write unknown elements back.
     """
 
-    subject_file: Path
-    excitation_generator_file: Path
     calibration_file: Path
     output_subject_file: Path
-    path: Path | None = None
-    document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
-    @classmethod
-    def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> CalibrationSetup:
-        """Read the argument of ``CEINMScalibrate -S``.
+    __repr__ = one_line
 
-        Parameters
-        ----------
-        path : path-like
-            The file. Its elements may be in any order; of repeated ones the first counts.
-        must_exist : bool
-            Whether a document that it points at and that does not exist is an error.
-
-        Returns
-        -------
-        CalibrationSetup
-
-        Raises
-        ------
-        FileFormatError
-            If the file does not follow the grammar, lacks an element, or points at a file that
-            does not exist.
-        """
-        return cls.of(read_document(path, "ceinmsCalibrationSetup"), must_exist=must_exist)
-
-    @classmethod
-    def of(cls, document: XmlDocument, *, must_exist: bool = True) -> CalibrationSetup:
-        """Take a document that was read; see `read`."""
-        root = document.root
-        return cls(
-            subject_file=root.child("subjectFile").file(must_exist=must_exist),
-            excitation_generator_file=root.child("excitationGeneratorFile").file(
-                must_exist=must_exist
-            ),
-            calibration_file=root.child("calibrationFile").file(must_exist=must_exist),
-            output_subject_file=root.child("outputSubjectFile").file(must_exist=False),
-            path=document.path,
-            document=document,
-        )
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write a setup file, with file names relative to it.
-
-        Parameters
-        ----------
-        path : path-like
-            The file to write; its folder is created if needed.
-        """
-        document = new_document("ceinmsCalibrationSetup", path)
-        document.root.add("subjectFile", relative_text(self.subject_file, path))
-        generator = relative_text(self.excitation_generator_file, path)
-        document.root.add("excitationGeneratorFile", generator)
-        document.root.add("calibrationFile", relative_text(self.calibration_file, path))
-        document.root.add("outputSubjectFile", relative_text(self.output_subject_file, path))
-        write_new(document, self.document)
+    _schema = "ceinmsCalibrationSetup"
+    _elements: ClassVar = {
+        "subject_file": "subjectFile",
+        "excitation_generator_file": "excitationGeneratorFile",
+        "calibration_file": "calibrationFile",
+        "output_subject_file": "outputSubjectFile",
+    }
 
 
 def read_setup(

@@ -6,13 +6,15 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ceinms_torch.errors import DataError, OptionError, did_you_mean
+from ceinms_torch.errors import OptionError, Place, UnknownNameError, unknown_name
+from ceinms_torch.io.display import html_table, one_line
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, check_value
 
@@ -32,11 +34,35 @@ class Curve:
         increasing, at least two.
     y : tuple of float
         Normalised force (-), one per x.
+
+    Raises
+    ------
+    OptionError
+        If there are fewer than two points, x does not increase, or the numbers of x and y differ.
     """
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
+
+    __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        """Check the points."""
+        if len(self.x) < 2:
+            raise self._error("xPoints", "at least two points", str(len(self.x)))
+        if len(self.y) != len(self.x):
+            raise self._error("yPoints", f"{len(self.x)} numbers, one per xPoint", f"{len(self.y)}")
+        if not np.isfinite((*self.x, *self.y)).all():
+            raise self._error("points", "finite numbers", "NaN or infinity")
+        for before, after in pairwise(self.x):
+            if after <= before:
+                got = f"{after:g} after {before:g}"
+                raise self._error("xPoints", "strictly increasing numbers", got)
+
+    def _error(self, element: str, expected: str, got: str) -> OptionError:
+        where = Place(element=element, column=self.name)
+        return OptionError(where=where, expected=expected, got=got)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +119,8 @@ class Mtu:
     percentage_change: float
     tendon_stiffness: float = 1.0
 
+    __repr__ = one_line
+
     def __post_init__(self) -> None:
         """Check every value."""
         for kind in PARAMETERS.values():
@@ -114,6 +142,8 @@ class Dof:
     name: str
     mtu_names: tuple[str, ...]
 
+    __repr__ = one_line
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -134,6 +164,13 @@ class Subject:
         The file it was read from.
     document : XmlDocument, optional
         What was read, kept to write unknown elements back.
+
+    Raises
+    ------
+    OptionError
+        If a name occurs twice, or only some of the four curves are given.
+    UnknownNameError
+        If an MTU of a DOF is none of the subject.
     """
 
     mtus: tuple[Mtu, ...]
@@ -143,6 +180,26 @@ class Subject:
     contact_model_file: Path | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+
+    __repr__ = one_line
+
+    def __post_init__(self) -> None:
+        """Check the names; those of files are checked when they are read, with their lines."""
+        lists = [("MTU", self.mtu_names), ("DOF", self.dof_names)]
+        lists += [(f"MTU of {dof.name}", dof.mtu_names) for dof in self.dofs]
+        for what, names in lists:
+            twice = [name for i, name in enumerate(names) if name in names[:i]]
+            if twice:
+                raise OptionError(
+                    where="subject", expected=f"every {what} once", got=f"'{twice[0]}' twice"
+                )
+        for dof in self.dofs:
+            for name in dof.mtu_names:
+                self.mtu_index(name)
+        missing = [name for name in CURVE_NAMES if name not in self.curves]
+        if missing and self.curves:
+            expected = f"all four curves or none ({', '.join(CURVE_NAMES)})"
+            raise OptionError(where="curves", expected=expected, got=f"no {', no '.join(missing)}")
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Subject:
@@ -228,17 +285,62 @@ class Subject:
 
         Raises
         ------
-        DataError
+        UnknownNameError
             If the subject has no such MTU.
         """
-        try:
-            return self.mtu_names.index(name)
-        except ValueError:
-            where = self.path or "subject"
-            hint = did_you_mean(name, self.mtu_names)
-            raise DataError(
-                where=where, expected="the name of an MTU", got=f"'{name}'", hint=hint
-            ) from None
+        if name not in self.mtu_names:
+            raise self._unknown("an MTU", name, self.mtu_names)
+        return self.mtu_names.index(name)
+
+    def _unknown(self, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+        where = "subject" if self.path is None else os.fspath(self.path)
+        return unknown_name(where, what, name, known)
+
+    def __getitem__(self, name: str) -> Mtu:
+        """Return an MTU by its name; a KeyError names the nearest one."""
+        return self.mtus[self.mtu_index(name)]
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is an MTU of that name."""
+        return name in self.mtu_names
+
+    def _repr_html_(self) -> str:
+        header = ("", *(f"{kind.name} [{kind.unit}]" for kind in PARAMETERS.values()))
+        names = [kind.attribute for kind in PARAMETERS.values()]
+        rows = ((mtu.name, *(getattr(mtu, name) for name in names)) for mtu in self.mtus)
+        where = "in memory" if self.path is None else self.path.name
+        caption = f"Subject ({where}): {len(self.mtus)} MTUs, DOFs {', '.join(self.dof_names)}"
+        return html_table(caption, header, rows)
+
+    def replace_mtu(self, name: str, **changes: float) -> Subject:
+        """Return a copy in which one MTU has other parameters.
+
+        Parameters
+        ----------
+        name : str
+            Name of the MTU.
+        **changes : float
+            Parameters by their names in `Mtu`, such as ``optimal_fibre_length=0.05``.
+
+        Returns
+        -------
+        Subject
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such MTU, or no such parameter.
+        OptionError
+            If a value is not one that a parameter can have.
+        """
+        known = [kind.attribute for kind in PARAMETERS.values()]
+        for attribute in changes:
+            if attribute not in known:
+                raise unknown_name(f"MTU {name}", "a parameter", attribute, known)
+        place = self.mtu_index(name)
+        values: dict[str, Any] = {**changes}
+        mtu = dataclasses.replace(self.mtus[place], **values)
+        return dataclasses.replace(self, mtus=(*self.mtus[:place], mtu, *self.mtus[place + 1 :]))
 
     def mtus_on(self, dof_names: Iterable[str]) -> tuple[str, ...]:
         """Return the MTUs that act on at least one of these DOFs, in subject order.
@@ -254,18 +356,14 @@ class Subject:
 
         Raises
         ------
-        DataError
+        UnknownNameError
             If the subject lacks one of the DOFs.
         """
         by_name = {dof.name: dof for dof in self.dofs}
         acting: set[str] = set()
         for name in dof_names:
             if name not in by_name:
-                where = self.path or "subject"
-                hint = did_you_mean(name, by_name)
-                raise DataError(
-                    where=where, expected="the name of a DOF", got=f"'{name}'", hint=hint
-                )
+                raise self._unknown("a DOF", name, by_name)
             acting.update(by_name[name].mtu_names)
         return tuple(name for name in self.mtu_names if name in acting)
 
@@ -275,7 +373,7 @@ class Subject:
         Returns
         -------
         ndarray (n_kind, n_mtu)
-            Rows in the order of `PARAMETER_KINDS`, in the units of `Mtu`.
+            Rows as `parameter_row` says, in the units of `Mtu`.
         """
         rows = [[getattr(mtu, kind.attribute) for mtu in self.mtus] for kind in PARAMETERS.values()]
         return np.array(rows, dtype=np.float64)

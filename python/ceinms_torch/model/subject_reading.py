@@ -6,10 +6,9 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from pathlib import Path
 
-from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, did_you_mean
 from ceinms_torch.io.grammar import load_grammar
 from ceinms_torch.io.xml_document import XmlDocument, read_document
 from ceinms_torch.io.xml_node import XmlNode
@@ -239,15 +238,11 @@ def read_curve(node: XmlNode) -> Curve:
         If there are fewer than two points, x does not increase, or the numbers of x and y differ.
     """
     x_node, y_node = node.child("xPoints"), node.child("yPoints")
-    x, y = x_node.numbers(), y_node.numbers()
-    if len(x) < 2:
-        raise x_node.error("at least two points", str(len(x)))
-    if len(x) != len(y):
-        raise y_node.error(f"{len(x)} numbers, one per xPoint", str(len(y)))
-    for before, after in pairwise(x):
-        if after <= before:
-            raise x_node.error("strictly increasing numbers", f"{after:g} after {before:g}")
-    return Curve(name=node.child("name").text(), x=x, y=y)
+    try:
+        return Curve(name=node.child("name").text(), x=x_node.numbers(), y=y_node.numbers())
+    except OptionError as error:
+        faulty = y_node if error.where.element == "yPoints" else x_node
+        raise faulty.error(error.expected, error.got) from error
 
 
 def _warn_if_doubtful(root: XmlNode, mtus: tuple[Mtu, ...]) -> None:

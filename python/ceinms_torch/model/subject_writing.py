@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from pathlib import Path
@@ -44,7 +45,7 @@ def write_subject(
     """
     _check_percentage_change(subject)
     if subject.document is not None and _same_structure(subject, subject.document):
-        document = subject.document.copy()
+        document = copy.deepcopy(subject.document)
     else:
         document = _skeleton(subject, path)
     root = document.root

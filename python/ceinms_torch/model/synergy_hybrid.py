@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ceinms_torch.errors import OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.nms_model import check_choice
 from ceinms_torch.model.options import Settings, check_number, check_whole
@@ -57,6 +58,8 @@ class SynergyHybrid(Settings):
     weightings: Weightings = "shared"
     primitive_rate: float = 50.0
     synthesise: tuple[str, ...] | None = None
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

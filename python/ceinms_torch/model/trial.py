@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -71,6 +72,8 @@ class Trial:
     excitation: FloatArray
     measured_moment: FloatArray | None = None
     sources: Sources = field(default_factory=Sources)
+
+    __repr__ = one_line
 
     @classmethod
     def read(

@@ -1,9 +1,9 @@
-"""Figures: functions that take saved results and return a matplotlib figure.
+"""Figures: functions that take results, in memory or loaded, and return a matplotlib figure.
 
     import ceinms_torch as ct
 
-    results = ct.read_results(["results_lm", "results_adamw"])
-    ct.plots.plot_moment_bands(results, "knee_angle_r").savefig("knee.pdf")
+    result = ct.calibrate(folder.subject, folder.trials, folder.plan)
+    ct.plots.plot_moment_bands([result, ct.load_result("before")], "knee").savefig("knee.pdf")
 
 The report draws with these functions and nothing else. It embeds the figures as SVG, text as text,
 and a script of its own of 150 lines reads values off: the script of plotly alone would take 4 to

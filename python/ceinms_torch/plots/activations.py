@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.plots.moments import trial_names, trial_of
 from ceinms_torch.plots.narrow import (
     MUTED,
@@ -14,9 +15,10 @@ from ceinms_torch.plots.narrow import (
     line_style,
     narrow_figure,
     styled,
+    told_apart,
 )
 from ceinms_torch.plots.ranges import mtu_names
-from ceinms_torch.results.saved import SavedResult, SavedTrial
+from ceinms_torch.simulation.trial_result import TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -29,12 +31,12 @@ _LONG_NAME = 13  # letters; longer names need more room
 
 
 @styled
-def plot_activations(results: Sequence[SavedResult], trial: str) -> Figure:
+def plot_activations(results: Sequence[CalibrationResult], trial: str) -> Figure:
     """Draw excitation and activation of every MTU over one trial.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         What to compare, each in a colour of its own; the excitations are those of the first that
         has the trial.
     trial : str
@@ -48,10 +50,11 @@ def plot_activations(results: Sequence[SavedResult], trial: str) -> Figure:
 
     Raises
     ------
-    DataError
+    UnknownNameError
         If no result has such a trial.
     """
-    check_known("trial", trial, trial_names(results))
+    results = told_apart(results)
+    check_known("a trial", trial, trial_names(results))
     mtus = mtu_names(results)
     n_column = 2 if max(map(len, mtus)) > _LONG_NAME else _N_COLUMN
     n_row = -(-len(mtus) // n_column)
@@ -60,7 +63,7 @@ def plot_activations(results: Sequence[SavedResult], trial: str) -> Figure:
     for axes, mtu in zip(panels, mtus, strict=False):
         for i, result in enumerate(results):
             one = trial_of(result, trial)
-            if one is None or mtu not in result.mtus:
+            if one is None or mtu not in result.subject.mtu_names:
                 continue
             if not axes.lines:
                 name = "synthesised excitation" if mtu in one.synthesised else "excitation"
@@ -68,8 +71,8 @@ def plot_activations(results: Sequence[SavedResult], trial: str) -> Figure:
             name = "activation" if len(results) == 1 else f"activation, {result.label}"
             handles[name] = draw_line(
                 axes,
-                one.percent(one.activation),
-                one.activation[mtu],
+                one.percent(one.simulation.activation),
+                one.simulation.activation[mtu],
                 name,
                 **line_style(i, len(results)),
             )
@@ -86,7 +89,7 @@ def plot_activations(results: Sequence[SavedResult], trial: str) -> Figure:
     return figure
 
 
-def _draw_excitation(axes: Axes, trial: SavedTrial, mtu: str, name: str) -> Artist:
+def _draw_excitation(axes: Axes, trial: TrialResult, mtu: str, name: str) -> Artist:
     percent = trial.percent(trial.excitation)
     inside = (percent >= 0.0) & (percent <= 100.0)
     dashes = ":" if mtu in trial.synthesised else "-"

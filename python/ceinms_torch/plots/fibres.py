@@ -7,21 +7,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ceinms_torch.plots.narrow import MEASURED, MUTED, add_legend, draw_line, narrow_figure, styled
+from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.model.subject import CURVE_NAMES
+from ceinms_torch.plots.narrow import (
+    MEASURED,
+    MUTED,
+    add_legend,
+    draw_line,
+    narrow_figure,
+    styled,
+    told_apart,
+)
 from ceinms_torch.plots.ranges import draw_ranges, rows_height
-from ceinms_torch.results.saved import SavedResult
+from ceinms_torch.simulation.curves import curve_tables, curve_values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Normalised fibre lengths [-] at which the force-length curves are drawn.
+_LENGTHS = np.linspace(0.3, 1.9, 81)
+
 
 @styled
-def plot_operating_ranges(results: Sequence[SavedResult]) -> Figure:
+def plot_operating_ranges(results: Sequence[CalibrationResult]) -> Figure:
     """Draw the range of normalised fibre lengths of every MTU below the force-length curves.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         What to compare, each in a colour of its own; the curves are those of the first.
 
     Returns
@@ -31,15 +44,15 @@ def plot_operating_ranges(results: Sequence[SavedResult]) -> Figure:
         with all lengths (thin), the middle 90 % (thick) and the median; over fibre length /
         optimal fibre length [-].
     """
+    results = told_apart(results)
     figure, (above, below) = narrow_figure(2, heights=[1.3, rows_height(results)])
-    curves = results[0].summary["curves"]
-    length = np.array(curves["normFibreLength"])
+    tables = dict(zip(CURVE_NAMES, curve_tables(results[0].subject), strict=True))
     for name, label, dashes in (
         ("activeForceLength", "active", "-"),
         ("passiveForceLength", "passive", "--"),
     ):
-        force = np.array(curves[name])
-        draw_line(above, length, force, label, color=MEASURED, ls=dashes)
+        force = curve_values(tables[name], _LENGTHS)
+        draw_line(above, _LENGTHS, force, label, color=MEASURED, ls=dashes)
     above.set_ylim(-0.05, 1.6)
     above.set_ylabel("Force / maximum\nisometric force [-]")
     above.legend(loc="upper left")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.plots.narrow import (
     FloatArray,
     add_legend,
@@ -14,9 +15,9 @@ from ceinms_torch.plots.narrow import (
     draw_line,
     narrow_figure,
     styled,
+    told_apart,
 )
 from ceinms_torch.plots.style import COLOURS
-from ceinms_torch.results.saved import SavedHistory, SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -28,13 +29,13 @@ _DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1)), (0, (1, 3)))
 
 @styled
 def plot_history(
-    results: Sequence[SavedResult], over: Literal["iteration", "seconds"] = "iteration"
+    results: Sequence[CalibrationResult], over: Literal["iteration", "seconds"] = "iteration"
 ) -> Figure:
     """Draw the objective, its terms and the error of every DOF as the calibration went on.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         One alone is drawn with the terms of its objective; several share the objective.
     over : {"iteration", "seconds"}
         The horizontal axis; seconds inside the optimiser, all steps.
@@ -47,26 +48,28 @@ def plot_history(
     """
     from matplotlib.ticker import LogFormatter  # noqa: PLC0415  slow to load
 
+    results = told_apart(results)
     figure, (above, below) = narrow_figure(2, heights=[1.9, 1.9])
     handles: dict[str, Artist | None] = {}
     for i, result in enumerate(results):
-        history = result.history
-        x = np.asarray(getattr(history, over), dtype=np.float64)
+        x = _column(list(result.through_steps()), over)
         name = "objective" if len(results) == 1 else result.label
         # Wider alone, for the term of the moments often hides it.
         width = 2.4 if len(results) == 1 else 1.3
-        handles[name] = _draw(above, x, history.objective, name, color=colour_of(i), lw=width)
+        handles[name] = _draw(
+            above, x, _column(result.history, "objective"), name, color=colour_of(i), lw=width
+        )
         if len(results) == 1:
-            for k, (term, values) in enumerate(history.terms.items(), 1):
+            for k, (term, values) in enumerate(_columns(result.history, "terms"), 1):
                 handles[f"term {term}"] = _draw(
                     above, x, values, f"term {term}", color=colour_of(k), lw=1.0
                 )
-        for k, (dof, values) in enumerate(history.rmse.items()):
+        for k, (dof, values) in enumerate(_columns(result.history, "rmse")):
             colour = COLOURS[k % len(COLOURS)] if len(results) == 1 else colour_of(i)
             name = dof if len(results) == 1 else f"{dof}, {result.label}"
             _draw(below, x, values, name, color=colour, ls=_DASHES[k % len(_DASHES)])
-        _draw_steps((above, below), history, x)
-    units = sorted({result.history.unit for result in results})
+        _draw_steps((above, below), result.history, x)
+    units = sorted({result.unit for result in results})
     above.set_ylabel(f"Objective [{' or '.join(units)}]")
     below.set_ylabel("RMSE [N m]")
     below.set_xlabel("Iteration" if over == "iteration" else "Time inside the optimiser [s]")
@@ -88,7 +91,18 @@ def _draw(axes: Axes, x: FloatArray, y: FloatArray, label: str, **style: object)
     return draw_line(axes, x, np.where(shown, y, np.nan), label, **style)
 
 
-def _draw_steps(rows: Sequence[Axes], history: SavedHistory, x: FloatArray) -> None:
-    for begin in np.flatnonzero(np.diff(history.step)) + 1:
+def _column(history: Sequence[Iteration], name: str) -> FloatArray:
+    return np.array([getattr(item, name) for item in history], dtype=np.float64)
+
+
+def _columns(history: Sequence[Iteration], name: str) -> Iterator[tuple[str, FloatArray]]:
+    """Iterate over terms or DOFs with their values, NaN where a step does not have them."""
+    dicts = [getattr(item, name) for item in history]
+    for key in dict.fromkeys(key for one in dicts for key in one):
+        yield key, np.array([one.get(key, np.nan) for one in dicts])
+
+
+def _draw_steps(rows: Sequence[Axes], history: Sequence[Iteration], x: FloatArray) -> None:
+    for begin in np.flatnonzero(np.diff(_column(history, "step"))) + 1:
         for axes in rows:
             axes.axvline(x[begin], color="#bfbfbf", lw=0.8, zorder=0)

@@ -1,4 +1,4 @@
-"""What the data determine."""
+"""Which parameters are identifiable."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ceinms_torch.calibration.identifiability import Identifiability
+from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.errors import DataError
-from ceinms_torch.plots.narrow import MUTED, add_legend, colour_of, narrow_figure, styled
+from ceinms_torch.plots.narrow import (
+    MUTED,
+    add_legend,
+    colour_of,
+    narrow_figure,
+    styled,
+    told_apart,
+)
 from ceinms_torch.plots.style import COLOURS
-from ceinms_torch.results.saved import SavedParameter, SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 
 # Colour and hatch of every class, in the order they are drawn.
 _CLASSES = {
-    "determined": (COLOURS[2], ""),
+    "identifiable": (COLOURS[2], ""),
     "at a bound": (COLOURS[4], "//"),
     "others can make up for it": (COLOURS[0], ".."),
     "c1 and c2 alike": (COLOURS[3], "xx"),
@@ -28,48 +36,48 @@ _CLASSES = {
 }
 
 
-def certainty_class(parameter: SavedParameter) -> str:
+def certainty_class(reason: str) -> str:
     """Return in few words what the data say about a parameter.
 
     Parameters
     ----------
-    parameter : SavedParameter
-        One of the last step's.
+    reason : str
+        Why it is not identifiable, as `ParameterCertainty` has it; "" if it is.
 
     Returns
     -------
     str
-        "determined", or why not.
+        "identifiable", or why not.
     """
     starts = {
-        "": "determined",
         "at the": "at a bound",
         "others": "others can make up for it",
         "c1 and c2": "c1 and c2 alike",
         "too few": "too few observations",
     }
-    reason = parameter.reason
-    found = [name for start, name in starts.items() if start and reason.startswith(start)]
-    return "determined" if not reason else (found or ["little or no influence"])[0]
+    if not reason:
+        return "identifiable"
+    found = (name for start, name in starts.items() if reason.startswith(start))
+    return next(found, "little or no influence")
 
 
-def _check(results: Sequence[SavedResult]) -> None:
-    for result in results:
-        if result.summary["identifiability"] is None:
-            raise DataError(
-                where=result.label,
-                expected="a calibration by gradient",
-                got="one without derivatives, which say what the data determine",
-            )
+def _known(result: CalibrationResult) -> Identifiability:
+    if result.identifiability is None:
+        raise DataError(
+            where=result.label,
+            expected="a calibration by gradient of eq. (4)",
+            got="another, which does not say what is identifiable",
+        )
+    return result.identifiability
 
 
 @styled
-def plot_certainty(result: SavedResult) -> Figure:
-    """Draw how many parameters of each kind the data determine, and why they do not the others.
+def plot_certainty(result: CalibrationResult) -> Figure:
+    """Draw how many parameters of each kind are identifiable, and why the others are not.
 
     Parameters
     ----------
-    result : SavedResult
+    result : CalibrationResult
         Of a calibration by gradient.
 
     Returns
@@ -84,10 +92,9 @@ def plot_certainty(result: SavedResult) -> Figure:
     """
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  slow to load
 
-    _check([result])
-    parameters = result.last_parameters
+    parameters = _known(result).parameters
     kinds = list(dict.fromkeys(one.name for one in parameters))
-    counts = Counter((one.name, certainty_class(one)) for one in parameters)
+    counts = Counter((one.name, certainty_class(one.reason)) for one in parameters)
     figure, (axes,) = narrow_figure(1, heights=[0.6 + 0.26 * len(kinds)])
     left = np.zeros(len(kinds))
     handles: dict[str, Artist] = {}
@@ -110,12 +117,12 @@ def plot_certainty(result: SavedResult) -> Figure:
 
 
 @styled
-def plot_singular_values(results: Sequence[SavedResult]) -> Figure:
+def plot_singular_values(results: Sequence[CalibrationResult]) -> Figure:
     """Draw how strongly the moments react to each direction of the parameters.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         Of calibrations by gradient, each in a colour of its own.
 
     Returns
@@ -129,11 +136,12 @@ def plot_singular_values(results: Sequence[SavedResult]) -> Figure:
     DataError
         If a result says nothing of identifiability, as after an annealing.
     """
-    _check(results)
+    results = told_apart(results)
+    found = [_known(result) for result in results]
     figure, (axes,) = narrow_figure(1, heights=[1.9])
     handles: dict[str, Artist] = {}
     for i, result in enumerate(results):
-        values = np.array(result.summary["identifiability"]["singular_values"])
+        values = np.array(found[i].singular_values)
         # What rounding leaves of nothing would take up most of the axis.
         shown = np.maximum(values, 1e-10 * values.max())
         number = np.arange(1, len(values) + 1)
@@ -143,7 +151,7 @@ def plot_singular_values(results: Sequence[SavedResult]) -> Figure:
     axes.set_yscale("log")
     axes.margins(x=0.02)
     axes.grid()
-    axes.set_xlabel("Direction, the best determined first")
+    axes.set_xlabel("Direction, the most certain first")
     axes.set_ylabel("Singular value [-]")
     if len(results) > 1:
         add_legend(figure, handles)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.plots.narrow import (
     MEASURED,
     FloatArray,
@@ -16,8 +17,9 @@ from ceinms_torch.plots.narrow import (
     line_style,
     narrow_figure,
     styled,
+    told_apart,
 )
-from ceinms_torch.results.saved import SavedResult, SavedTrial
+from ceinms_torch.simulation.trial_result import TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -29,38 +31,43 @@ _PERCENT = np.linspace(0.0, 100.0, 101)
 _SHARE_LABEL = "Share of the trial [%]"
 
 
-def trial_names(results: Sequence[SavedResult]) -> list[str]:
+def trials_of(result: CalibrationResult) -> tuple[TrialResult, ...]:
+    """Return what is drawn of a result: its calibration trials, then those it is tested on."""
+    return (*result.trials, *result.new_tests)
+
+
+def trial_names(results: Sequence[CalibrationResult]) -> list[str]:
     """Return the names of all trials of all results, in the order they come.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         The results.
 
     Returns
     -------
     list of str
     """
-    return list(dict.fromkeys(t.name for r in results for t in (*r.own, *r.unseen)))
+    return list(dict.fromkeys(one.name for result in results for one in trials_of(result)))
 
 
-def dof_names(results: Sequence[SavedResult]) -> list[str]:
+def dof_names(results: Sequence[CalibrationResult]) -> list[str]:
     """Return the names of all DOFs of all results, in the order they come."""
-    return list(dict.fromkeys(dof for result in results for dof in result.dofs))
+    return list(dict.fromkeys(dof for result in results for dof in result.subject.dof_names))
 
 
-def trial_of(result: SavedResult, name: str) -> SavedTrial | None:
+def trial_of(result: CalibrationResult, name: str) -> TrialResult | None:
     """Return a result's trial of that name, its calibration trial if there are two."""
-    return next((t for t in (*result.own, *result.unseen) if t.name == name), None)
+    return next((one for one in trials_of(result) if one.name == name), None)
 
 
 @styled
-def plot_moments(results: Sequence[SavedResult], trial: str) -> Figure:
+def plot_moments(results: Sequence[CalibrationResult], trial: str) -> Figure:
     """Draw measured and predicted moments of every DOF over one trial.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         What to compare, each in a colour of its own.
     trial : str
         Name of a trial that at least one of them has.
@@ -72,10 +79,11 @@ def plot_moments(results: Sequence[SavedResult], trial: str) -> Figure:
 
     Raises
     ------
-    DataError
+    UnknownNameError
         If no result has such a trial.
     """
-    check_known("trial", trial, trial_names(results))
+    results = told_apart(results)
+    check_known("a trial", trial, trial_names(results))
     dofs = dof_names(results)
     figure, rows = narrow_figure(len(dofs))
     handles: dict[str, Artist] = {}
@@ -83,16 +91,16 @@ def plot_moments(results: Sequence[SavedResult], trial: str) -> Figure:
         fits = []
         for i, result in enumerate(results):
             one = trial_of(result, trial)
-            if one is None or dof not in result.dofs:
+            if one is None or dof not in result.subject.dof_names:
                 continue
-            time = one.joint_moment.time
+            time = one.measured_moment.time
             if "measured" not in axes.get_legend_handles_labels()[1]:
                 handles["measured"] = draw_line(
                     axes, time, one.measured_moment[dof], "measured", color=MEASURED, ls="--"
                 )
             name = "predicted" if len(results) == 1 else result.label
             handles[name] = draw_line(
-                axes, time, one.joint_moment[dof], name, **line_style(i, len(results))
+                axes, time, one.simulation.joint_moment[dof], name, **line_style(i, len(results))
             )
             fits.append(f"RMSE {one.fit[dof].rmse:.3g} N m, R² {one.fit[dof].r2:.2f}")
         axes.set_title(f"{dof}: {fits[0]}" if len(fits) == 1 else dof)
@@ -103,12 +111,12 @@ def plot_moments(results: Sequence[SavedResult], trial: str) -> Figure:
 
 
 @styled
-def plot_moment_bands(results: Sequence[SavedResult], dof: str) -> Figure:
+def plot_moment_bands(results: Sequence[CalibrationResult], dof: str) -> Figure:
     """Draw the mean and the spread of a DOF's moments over the trials of each kind.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         What to compare, each in a colour of its own.
     dof : str
         Name of a DOF that at least one of them has.
@@ -117,17 +125,18 @@ def plot_moment_bands(results: Sequence[SavedResult], dof: str) -> Figure:
     -------
     matplotlib.figure.Figure
         One row per kind of trial (`trial_kind`): mean measured moment, and the mean predicted on
-        trials that were calibrated on (solid) and on unseen ones (dotted) [N m]; bands are one
-        standard deviation over trials, where there are at least two. Over 0 to 100 % of the trial.
+        calibration trials (solid) and on test trials (dotted) [N m]; bands are one standard
+        deviation over trials, where there are at least two. Over 0 to 100 % of the trial.
 
     Raises
     ------
-    DataError
+    UnknownNameError
         If no result has such a DOF.
     """
-    check_known("DOF", dof, dof_names(results))
-    having = [(i, result) for i, result in enumerate(results) if dof in result.dofs]
-    trials = {t.name: t for _, r in having for t in (*r.own, *r.unseen)}
+    results = told_apart(results)
+    check_known("a DOF", dof, dof_names(results))
+    having = [(i, result) for i, result in enumerate(results) if dof in result.subject.dof_names]
+    trials = {one.name: one for _, result in having for one in trials_of(result)}
     kinds = list(dict.fromkeys(trial.kind for trial in trials.values()))
     figure, rows = narrow_figure(len(kinds), heights=1.5)
     handles: dict[str, Artist] = {}
@@ -142,14 +151,14 @@ def plot_moment_bands(results: Sequence[SavedResult], dof: str) -> Figure:
             ls="--",
         )
         for i, result in having:
-            for group, word, dashes in ((result.own, "own", "-"), (result.unseen, "unseen", ":")):
-                chosen = [t for t in group if t.kind == kind]
+            for role, dashes in (("calibration", "-"), ("test", ":")):
+                chosen = [t for t in trials_of(result) if (t.kind, t.role) == (kind, role)]
                 if not chosen:
                     continue
-                name = f"predicted, {word} trials"
+                name = f"predicted, {role} trials"
                 if len(results) > 1:
-                    name = f"{result.label}, {word}"
-                values = [t.joint_moment[dof] for t in chosen]
+                    name = f"{result.label}, {role}"
+                values = [t.simulation.joint_moment[dof] for t in chosen]
                 handles[name] = _band(
                     axes, values, chosen, name, ls=dashes, **line_style(i, len(results))
                 )
@@ -163,14 +172,14 @@ def plot_moment_bands(results: Sequence[SavedResult], dof: str) -> Figure:
 def _band(
     axes: Axes,
     moments: Sequence[FloatArray],
-    trials: Sequence[SavedTrial],
+    trials: Sequence[TrialResult],
     label: str,
     **style: Any,
 ) -> Artist:
     """Draw the mean over trials, and one standard deviation to both sides."""
     values = np.array(
         [
-            np.interp(_PERCENT, trial.percent(trial.joint_moment), moment)
+            np.interp(_PERCENT, trial.percent(trial.measured_moment), moment)
             for trial, moment in zip(trials, moments, strict=True)
         ]
     )

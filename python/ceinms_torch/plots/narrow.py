@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, did_you_mean
+from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.errors import OptionError, unknown_name
 from ceinms_torch.plots.style import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
@@ -63,6 +65,34 @@ def styled(plot: Callable[P, Figure]) -> Callable[P, Figure]:
             return plot(*args, **kwargs)
 
     return inner
+
+
+def told_apart(results: Sequence[CalibrationResult]) -> tuple[CalibrationResult, ...]:
+    """Return results under labels that differ: those of one label are numbered.
+
+    Parameters
+    ----------
+    results : sequence of CalibrationResult
+        At least one.
+
+    Returns
+    -------
+    tuple of CalibrationResult
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    if not results:
+        raise OptionError(where="results", expected="at least one", got="none")
+    labels = [result.label for result in results]
+    return tuple(
+        result
+        if labels.count(result.label) == 1
+        else replace(result, label=f"{result.label} {1 + labels[:i].count(result.label)}")
+        for i, result in enumerate(results)
+    )
 
 
 def narrow_figure(
@@ -168,26 +198,6 @@ def draw_line(axes: Axes, x: FloatArray, y: FloatArray, label: str, **style: Any
 
 
 def check_known(what: str, name: str, known: Sequence[str]) -> None:
-    """Refuse a name that is in none of the results.
-
-    Parameters
-    ----------
-    what : str
-        What it names, such as "DOF".
-    name : str
-        The name.
-    known : sequence of str
-        Names that would be right.
-
-    Raises
-    ------
-    DataError
-        If it is not one of those.
-    """
+    """Refuse a name, of what it names such as "a DOF", that is in none of the results."""
     if name not in known:
-        raise DataError(
-            where=what,
-            expected=f"one of {', '.join(known)}",
-            got=repr(name),
-            hint=did_you_mean(name, known),
-        )
+        raise unknown_name("results", what, name, known)

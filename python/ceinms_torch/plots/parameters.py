@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ceinms_torch.calibration.result import CalibratedParameter, CalibrationResult
 from ceinms_torch.plots.narrow import (
     MUTED,
     add_legend,
@@ -12,8 +13,8 @@ from ceinms_torch.plots.narrow import (
     colour_of,
     narrow_figure,
     styled,
+    told_apart,
 )
-from ceinms_torch.results.saved import SavedParameter, SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
 _MARGIN = 6.0
 
 
-def parameter_names(results: Sequence[SavedResult]) -> list[str]:
+def parameter_names(results: Sequence[CalibrationResult]) -> list[str]:
     """Return the kinds of parameters that any of the results calibrated, in the order they come."""
     return list(dict.fromkeys(one.name for result in results for one in result.parameters))
 
 
 @styled
-def plot_parameters(results: Sequence[SavedResult], name: str) -> Figure:
+def plot_parameters(results: Sequence[CalibrationResult], name: str) -> Figure:
     """Draw where in its range each parameter of a kind started and ended.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         What to compare, each in a colour of its own.
     name : str
         One of `PARAMETER_KINDS` that at least one of them calibrated.
@@ -44,14 +45,15 @@ def plot_parameters(results: Sequence[SavedResult], name: str) -> Figure:
     -------
     matplotlib.figure.Figure
         One row per value (MTU or group of MTUs), over the share of its range [%]: start, value,
-        95 % interval where the data determine it, and a triangle at a bound that it ended at.
+        95 % interval where it is identifiable, and a triangle at a bound that it ended at.
 
     Raises
     ------
-    DataError
+    UnknownNameError
         If no result calibrated such a parameter.
     """
-    check_known("parameter", name, parameter_names(results))
+    results = told_apart(results)
+    check_known("a parameter", name, parameter_names(results))
     chosen = [[one for one in result.parameters if one.name == name] for result in results]
     # Two steps may calibrate the same value: the row is then shared.
     rows = {one.mtus: one.label for parameters in chosen for one in parameters}
@@ -79,7 +81,9 @@ def plot_parameters(results: Sequence[SavedResult], name: str) -> Figure:
     return figure
 
 
-def _draw_parameter(axes: Axes, one: SavedParameter, y: float, colour: str) -> dict[str, Artist]:
+def _draw_parameter(
+    axes: Axes, one: CalibratedParameter, y: float, colour: str
+) -> dict[str, Artist]:
     """Draw a row; return what each of its marks stands for, the value first."""
     start, value = one.share(one.start), one.share(one.value)
     handles: dict[str, Artist] = {}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.plots.narrow import FloatArray, colour_of
-from ceinms_torch.results.saved import SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 ROW_HEIGHT = 0.24  # of one MTU of one result [inch]
 
 
-def mtu_names(results: Sequence[SavedResult]) -> list[str]:
+def mtu_names(results: Sequence[CalibrationResult]) -> list[str]:
     """Return the names of all MTUs of all results, in the order they come."""
-    return list(dict.fromkeys(mtu for result in results for mtu in result.mtus))
+    return list(dict.fromkeys(mtu for result in results for mtu in result.subject.mtu_names))
 
 
-def rows_height(results: Sequence[SavedResult]) -> float:
+def rows_height(results: Sequence[CalibrationResult]) -> float:
     """Return the height that the rows of all MTUs need [inch]."""
     per_mtu = ROW_HEIGHT * (0.6 + 0.4 * len(results))
     return 0.3 + per_mtu * len(mtu_names(results))
 
 
 def draw_ranges(
-    axes: Axes, results: Sequence[SavedResult], quantity: str, *, scale: float = 1.0
+    axes: Axes, results: Sequence[CalibrationResult], quantity: str, *, scale: float = 1.0
 ) -> dict[str, Artist]:
     """Draw, for every MTU, where a quantity has been in all trials.
 
@@ -37,10 +37,10 @@ def draw_ranges(
     ----------
     axes : Axes
         Where; rows from above, named by MTU.
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         Each in a colour of its own.
     quantity : {"norm_fibre_length", "tendon_strain"}
-        Attribute of `SavedTrial`.
+        Attribute of `Simulation`.
     scale : float
         Factor on the values.
 
@@ -53,14 +53,17 @@ def draw_ranges(
     handles: dict[str, Artist] = {}
     step = 0.8 / len(results)
     for i, result in enumerate(results):
-        for mtu in result.mtus:
+        for mtu in result.subject.mtu_names:
             y = names.index(mtu) + (i - 0.5 * (len(results) - 1)) * step
-            for group, marker, word in ((result.own, "o", "own"), (result.unseen, "D", "unseen")):
+            for group, marker, role in (
+                (result.trials, "o", "calibration"),
+                (result.new_tests, "D", "test"),
+            ):
                 if not group:
                     continue
-                shift = 0.0 if not result.unseen else (-0.2 if word == "own" else 0.2) * step
-                values = np.concatenate([getattr(trial, quantity)[mtu] for trial in group])
-                name = f"{word} trials" if len(results) == 1 else f"{result.label}, {word}"
+                shift = 0.0 if not result.new_tests else (0.2 if role == "test" else -0.2) * step
+                values = np.concatenate([getattr(one.simulation, quantity)[mtu] for one in group])
+                name = f"{role} trials" if len(results) == 1 else f"{result.label}, {role}"
                 handles[name] = _draw_range(
                     axes, scale * values, y + shift, colour=colour_of(i), marker=marker
                 )

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.plots.style import COLOURS, GREYS, in_style, label_panels, new_figure
-from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.synergies.extraction import Synergies
 from ceinms_torch.synergies.number import RULE_NAMES, NumberChoice
 from ceinms_torch.synergies.recording import Recording
@@ -51,54 +50,9 @@ def synergies_figure(
         parts: Any = figure.subfigures(1, 2, width_ratios=(1.0, 1.15), wspace=0.03)
         left, right = parts
         _draw_factors(left, recordings, synergies)
-        _draw_excitations(
-            right,
-            (one.time - one.time[0], one.time - one.time[0]),
-            (one.excitation, found.reconstruction),
-            one.channels,
-            ("recorded", "from synergies"),
-        )
+        _draw_excitations(right, one, found)
         left.suptitle(f"{found.n_synergy} synergies of {_trials(len(recordings))}")
         right.suptitle(f"Excitations of {trial}, VAF {100.0 * found.vaf:.1f} %")
-    return figure
-
-
-def excitations_figure(recorded: TimeSeries, synthesised: TimeSeries, *, title: str = "") -> Figure:
-    """Draw synthesised excitations over those recorded.
-
-    Parameters
-    ----------
-    recorded : TimeSeries
-        What is known; columns that the other has, too, are compared.
-    synthesised : TimeSeries
-        Excitations of all muscles to show; those not recorded are shown alone.
-    title : str
-        Above the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    columns = synthesised.columns
-    known = np.stack(
-        [
-            recorded[name] if name in recorded.columns else np.full(len(recorded.time), np.nan)
-            for name in columns
-        ],
-        axis=1,
-    )
-    start = min(recorded.time[0], synthesised.time[0])
-    with in_style():
-        figure = new_figure(8.0, 1.0 + 1.25 * -(-len(columns) // _COLUMNS))
-        _draw_excitations(
-            figure,
-            (recorded.time - start, synthesised.time - start),
-            (known, synthesised.values),
-            columns,
-            ("recorded", "synthesised"),
-        )
-        if title:
-            figure.suptitle(title)
     return figure
 
 
@@ -255,29 +209,24 @@ def _draw_curves(axes: Axes, curves: FloatArray, colour: str) -> None:
     axes.set_ylim(0.0, 1.05)
 
 
-def _draw_excitations(
-    figure: Figure | SubFigure,
-    times: tuple[FloatArray, FloatArray],
-    values: tuple[FloatArray, FloatArray],
-    names: Sequence[str],
-    labels: tuple[str, str],
-) -> None:
-    """Draw one small panel per channel, all on one scale: recorded and not recorded."""
+def _draw_excitations(figure: SubFigure, recording: Recording, synergies: Synergies) -> None:
+    """Draw one small panel per channel, all on one scale: as recorded and from synergies."""
+    names, recorded, rebuilt = recording.channels, recording.excitation, synergies.reconstruction
+    time = recording.time - recording.time[0]
     n_row = -(-len(names) // _COLUMNS)
     grid = figure.subplots(n_row, _COLUMNS, squeeze=False, sharex=True, sharey=True)
-    same = values[0].shape == values[1].shape
-    explained = vaf_by_channel(values[0], values[1]) if same else np.full(len(names), np.nan)
+    explained = vaf_by_channel(recorded, rebuilt)
     lines = []
     for i, (name, axes) in enumerate(zip(names, grid.flat, strict=False)):
         lines = [
-            axes.plot(times[0], values[0][:, i], color="black", linewidth=1.6, label=labels[0])[0],
+            axes.plot(time, recorded[:, i], color="black", linewidth=1.6, label="recorded")[0],
             axes.plot(
-                times[1],
-                values[1][:, i],
+                time,
+                rebuilt[:, i],
                 color=COLOURS[1],
                 linewidth=1.3,
                 dashes=(4, 1.5),
-                label=labels[1],
+                label="from synergies",
             )[0],
         ]
         share = explained[i]

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ceinms_torch.plots.narrow import MUTED, add_legend, narrow_figure, styled
+from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.plots.narrow import MUTED, add_legend, narrow_figure, styled, told_apart
 from ceinms_torch.plots.ranges import draw_ranges, rows_height
-from ceinms_torch.results.saved import SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @styled
-def plot_tendon_strains(results: Sequence[SavedResult]) -> Figure:
+def plot_tendon_strains(results: Sequence[CalibrationResult]) -> Figure:
     """Draw the range of tendon strains of every MTU.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         What to compare, each in a colour of its own.
 
     Returns
@@ -28,6 +28,7 @@ def plot_tendon_strains(results: Sequence[SavedResult]) -> Figure:
         One row per MTU with all strains (thin), the middle 90 % (thick) and the median [%]; below
         zero the tendon is slack.
     """
+    results = told_apart(results)
     figure, (axes,) = narrow_figure(1, heights=[rows_height(results)])
     handles = draw_ranges(axes, results, "tendon_strain", scale=100.0)
     axes.axvline(0.0, color=MUTED, lw=0.8, zorder=0)

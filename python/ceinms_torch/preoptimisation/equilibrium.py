@@ -61,13 +61,15 @@ def equilibria(subject: Subject, mtu_lengths: FloatArray) -> Equilibria:
     arrays = _kernel.simulate(
         tables=curve_tables(subject),
         parameters=parameters,
-        time=np.zeros(1),
-        mtu_length=row,
-        mtu_velocity=np.zeros_like(row),
-        moment_arm=np.zeros((1, 0, row.size)),
-        excitation=np.ones_like(row),
-        excitation_start=0.0,
-        excitation_rate=1.0,
+        trial=_kernel.Trial(
+            time=np.zeros(1),
+            mtu_length=row,
+            mtu_velocity=np.zeros_like(row),
+            moment_arm=np.zeros((1, 0, row.size)),
+            excitation=np.ones_like(row),
+            excitation_start=0.0,
+            excitation_rate=1.0,
+        ),
         tendon="rosenbrock",
         filter_start="zero",
     )

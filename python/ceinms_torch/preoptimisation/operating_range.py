@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -116,6 +117,8 @@ class OperatingRange:
     subject: Subject
     fits: tuple[RangeFit, ...]
     n_pose: int
+
+    __repr__ = one_line
 
 
 def read_pose_lengths(

@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ceinms_torch import plots
+from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.plots.moments import dof_names, trial_names, trial_of
 from ceinms_torch.plots.parameters import parameter_names
-from ceinms_torch.results.saved import SavedResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,12 +43,12 @@ class ReportFigure:
     draw: Callable[[], Figure]
 
 
-def report_figures(results: Sequence[SavedResult]) -> list[ReportFigure]:
+def report_figures(results: Sequence[CalibrationResult]) -> list[ReportFigure]:
     """Return every figure of a report, in its order; none is drawn yet.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         What the report is about.
 
     Returns
@@ -74,7 +74,7 @@ def report_figures(results: Sequence[SavedResult]) -> list[ReportFigure]:
     return different
 
 
-def _moments(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
+def _moments(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
     for dof in dof_names(results):
         yield ReportFigure(
             name=f"moment_bands_{file_name(dof)}",
@@ -94,36 +94,32 @@ def _moments(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
         )
 
 
-def _choice(results: Sequence[SavedResult], name: str) -> str:
+def _choice(results: Sequence[CalibrationResult], name: str) -> str:
     """Return a trial's name with what the results did with it."""
-    uses = {
-        "own" if trial.is_own else "unseen"
-        for result in results
-        if (trial := trial_of(result, name)) is not None
-    }
+    uses = {trial.role for result in results if (trial := trial_of(result, name)) is not None}
     return f"{name} ({' or '.join(sorted(uses))} trial)"
 
 
-def _parameters(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
+def _parameters(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
     for name in parameter_names(results):
         yield ReportFigure(
             name=f"parameters_{name}",
             section="parameters",
             caption=f"Where {name} started and ended within its range; bars are 95 % intervals of "
-            "those values that the data determine.",
+            "those values that are identifiable.",
             draw=partial(plots.plot_parameters, results, name),
         )
 
 
-def _identifiability(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
-    known = [result for result in results if result.summary["identifiability"] is not None]
+def _identifiability(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
+    known = [result for result in results if result.identifiability is not None]
     for i, result in enumerate(known, 1):
         number = f"_{i}" if len(known) > 1 else ""
         yield ReportFigure(
             name=f"certainty{number}",
             section="identifiability",
-            caption=f"Parameters of {result.label}: how many the data determine, by kind, and why "
-            "not the others.",
+            caption=f"Parameters of {result.label}: how many are identifiable, by kind, and why "
+            "the others are not.",
             draw=partial(plots.plot_certainty, result),
         )
     if known:
@@ -136,7 +132,7 @@ def _identifiability(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
         )
 
 
-def _ranges(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
+def _ranges(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
     yield ReportFigure(
         name="operating_ranges",
         section="fibres",
@@ -153,7 +149,7 @@ def _ranges(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
     )
 
 
-def _activations(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
+def _activations(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
     for trial in trial_names(results):
         yield ReportFigure(
             name=f"activations_{file_name(trial)}",
@@ -164,7 +160,7 @@ def _activations(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
         )
 
 
-def _history(results: Sequence[SavedResult]) -> Iterator[ReportFigure]:
+def _history(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
     yield ReportFigure(
         name="history_iterations",
         section="history",

@@ -9,22 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.plots.narrow import colour_of
+from ceinms_torch.plots.narrow import colour_of, told_apart
 from ceinms_torch.plots.style import save_figure
 from ceinms_torch.report.figures import ReportFigure, report_figures
 from ceinms_torch.report.references import references_of
 from ceinms_torch.report.summary import R2_WORDS, summarise
 from ceinms_torch.report.svg import inline_svg, readable_values
 from ceinms_torch.report.tables import (
+    certainty,
     direction_sentences,
     finding_rows,
     fit_rows,
-    parameter_rows,
+    interval,
+    number,
     provenance_rows,
 )
-from ceinms_torch.results.saved import SavedResult
+from ceinms_torch.results.provenance import with_provenance
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,7 +40,7 @@ SECTIONS = {
     "moments": "Moments",
     "fit": "Fit",
     "parameters": "Parameters",
-    "identifiability": "What the data determine",
+    "identifiability": "What is identifiable",
     "fibres": "Fibres",
     "tendons": "Tendons",
     "activations": "Excitations and activations",
@@ -61,7 +64,7 @@ class _Drawn:
 
 
 def render_report(
-    results: Sequence[SavedResult],
+    results: Sequence[CalibrationResult],
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
@@ -69,8 +72,8 @@ def render_report(
 
     Parameters
     ----------
-    results : sequence of SavedResult
-        What it is about; several are shown side by side.
+    results : sequence of CalibrationResult
+        What it is about, in memory or loaded; several are shown side by side.
     progress : callable, optional
         Called with the number of figures drawn, and of all, after each.
 
@@ -79,6 +82,7 @@ def render_report(
     str
         The same for the same results.
     """
+    results = told_apart([with_provenance(result) for result in results])
     figures = report_figures(results)
     drawn = []
     for i, figure in enumerate(figures, 1):
@@ -95,8 +99,8 @@ def render_report(
             colours=[colour_of(i) for i in range(len(results))],
             summaries=[summarise(result) for result in results],
             r2_words=R2_WORDS,
+            status_sentences=STATUS_SENTENCES,
             fit_rows=fit_rows(results),
-            parameter_rows=parameter_rows(results),
             directions=[direction_sentences(result) for result in results],
             findings=[finding_rows(result) for result in results],
             provenance_rows=provenance_rows(results),
@@ -130,17 +134,19 @@ def _assets() -> dict[str, Any]:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {one.__name__: one for one in (number, interval, certainty)}
+    return environment
 
 
 def write_report(
-    results: Sequence[SavedResult],
+    results: Sequence[CalibrationResult],
     path: str | os.PathLike[str],
     *,
     progress: Callable[[int, int], None] | None = None,
@@ -149,8 +155,8 @@ def write_report(
 
     Parameters
     ----------
-    results : sequence of SavedResult
-        What it is about, see `read_results`.
+    results : sequence of CalibrationResult
+        What it is about, in memory or loaded; several are shown side by side.
     path : path-like
         The file; its folder is made if needed, and the file replaced in one step.
     progress : callable, optional
@@ -160,7 +166,7 @@ def write_report(
 
 
 def write_figures(
-    results: Sequence[SavedResult],
+    results: Sequence[CalibrationResult],
     directory: str | os.PathLike[str],
     *,
     suffix: str = "png",
@@ -170,7 +176,7 @@ def write_figures(
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         What they are about.
     directory : path-like
         Where; made if needed, files in it are overwritten.
@@ -191,7 +197,7 @@ def write_figures(
     """
     if suffix not in FORMATS:
         raise OptionError(where="format", expected=f"one of {', '.join(FORMATS)}", got=repr(suffix))
-    figures = report_figures(results)
+    figures = report_figures(told_apart(results))
     files: list[Path] = []
     for i, figure in enumerate(figures, 1):
         files += save_figure(figure.draw(), directory, figure.name, endings=(suffix,))

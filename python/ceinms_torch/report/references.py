@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ceinms_torch.results.saved import SavedResult
+from ceinms_torch.calibration.result import CalibrationResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +24,17 @@ class Reference:
 
     what: str
     citation: str
-    is_used: Callable[[SavedResult], bool]
+    is_used: Callable[[CalibrationResult], bool]
 
 
-def _method(*names: str) -> Callable[[SavedResult], bool]:
-    def is_used(result: SavedResult) -> bool:
-        polished = "lm" in names and bool(result.summary["options"].get("polish"))
-        return result.summary["method"] in names or polished
+def _method(*names: str) -> Callable[[CalibrationResult], bool]:
+    def is_used(result: CalibrationResult) -> bool:
+        return result.method in names or ("lm" in names and result.polished)
 
     return is_used
 
 
-def _always(_: SavedResult) -> bool:
+def _always(_: CalibrationResult) -> bool:
     return True
 
 
@@ -65,21 +64,21 @@ REFERENCES = (
         what="Elastic tendon, integrated by a Rosenbrock step",
         citation="van den Bogert AJ, Blana D, Heinrich D (2011). Implicit methods for efficient "
         "musculoskeletal simulation and optimal control. Procedia IUTAM 2, 297-316.",
-        is_used=lambda result: result.summary["tendon"]["used"] == "rosenbrockElastic",
+        is_used=lambda result: result.tendon == "rosenbrockElastic",
     ),
     Reference(
         what="Muscle and tendon curves",
         citation="De Groote F, Kinney AL, Rao AV, Fregly BJ (2016). Evaluation of direct "
         "collocation optimal control problem formulations for solving the muscle redundancy "
         "problem. Annals of Biomedical Engineering 44, 2922-2936.",
-        is_used=lambda result: result.summary["curves"]["source"] != "subject",
+        is_used=lambda result: not result.subject.curves,
     ),
     Reference(
         what="Tendon strain of these curves at maximum isometric force",
         citation="Millard M, Uchida T, Seth A, Delp SL (2013). Flexing computational muscle: "
         "modeling and simulation of musculotendon dynamics. Journal of Biomechanical Engineering "
         "135, 021005.",
-        is_used=lambda result: result.summary["curves"]["source"] != "subject",
+        is_used=lambda result: not result.subject.curves,
     ),
     Reference(
         what="Levenberg-Marquardt: scaled damping",
@@ -121,12 +120,12 @@ REFERENCES = (
 )
 
 
-def references_of(results: Sequence[SavedResult]) -> list[Reference]:
+def references_of(results: Sequence[CalibrationResult]) -> list[Reference]:
     """Return the papers whose methods at least one calibration used.
 
     Parameters
     ----------
-    results : sequence of SavedResult
+    results : sequence of CalibrationResult
         The calibrations.
 
     Returns

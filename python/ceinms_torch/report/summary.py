@@ -9,14 +9,15 @@ from typing import Literal
 
 import numpy as np
 
-from ceinms_torch.calibration.result import STATUS_SENTENCES
-from ceinms_torch.results.saved import SavedResult, SavedTrial
+from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
+from ceinms_torch.simulation.fit import MomentFit, mean_fit
+from ceinms_torch.simulation.trial_result import TrialResult, fit_of
 
 # What a coefficient of determination is called here. There is no agreement in the field; a report
 # that shows the words shows these limits beside them.
 R2_WORDS = ((0.9, "closely"), (0.75, "well"), (0.5, "roughly"), (0.0, "poorly"))
-# A DOF is over-fitted when its errors on unseen trials are so many times those on its own, unless
-# they are small all the same, or when R² is so much lower.
+# A DOF is over-fitted when its errors on test trials are so many times those on calibration trials,
+# unless they are small all the same, or when R² is so much lower.
 OVERFIT_RATIO = 1.5
 OVERFIT_R2 = 0.2
 # More than this share of all parameters at bounds asks for another look at ranges or data.
@@ -50,29 +51,6 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DofFit:
-    """How well the moments of a DOF are predicted, on average over trials of one kind.
-
-    Parameters
-    ----------
-    dof : str
-        The DOF.
-    n_trial : int
-        Number of trials; 0 without any, all figures then NaN.
-    rmse : float
-        Mean root mean square error [N m].
-    r2, worst_r2 : float
-        Mean and lowest coefficient of determination [-].
-    """
-
-    dof: str
-    n_trial: int
-    rmse: float
-    r2: float
-    worst_r2: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Summary:
     """A calibration in words.
 
@@ -96,12 +74,12 @@ class Summary:
         return tuple(dict.fromkeys(point.advice for point in self.points if point.advice))
 
 
-def summarise(result: SavedResult) -> Summary:
+def summarise(result: CalibrationResult) -> Summary:
     """Say in words what a calibration reached.
 
     Parameters
     ----------
-    result : SavedResult
+    result : CalibrationResult
         The calibration.
 
     Returns
@@ -115,45 +93,14 @@ def summarise(result: SavedResult) -> Summary:
             *_fit_points(result),
             *_status_points(result),
             *_bound_points(result),
-            *_identifiability_points(result),
+            *identifiability_points(result),
             *_penalty_points(result),
             *_preference_points(result),
             *_fibre_points(result),
-            *_start_points(result),
+            *start_points(result),
             *_input_points(result),
         ),
     )
-
-
-def dof_fits(result: SavedResult, trials: Sequence[SavedTrial]) -> list[DofFit]:
-    """Return how well every DOF is predicted, on average over trials.
-
-    Parameters
-    ----------
-    result : SavedResult
-        The calibration.
-    trials : sequence of SavedTrial
-        Some of its trials.
-
-    Returns
-    -------
-    list of DofFit
-        Trials with a constant moment have no R² and do not count for it.
-    """
-    fits = []
-    for dof in result.dofs:
-        r2 = [trial.fit[dof].r2 for trial in trials if math.isfinite(trial.fit[dof].r2)]
-        rmse = [trial.fit[dof].rmse for trial in trials]
-        fits.append(
-            DofFit(
-                dof=dof,
-                n_trial=len(trials),
-                rmse=float(np.mean(rmse)) if rmse else math.nan,
-                r2=float(np.mean(r2)) if r2 else math.nan,
-                worst_r2=min(r2, default=math.nan),
-            )
-        )
-    return fits
 
 
 def r2_word(r2: float) -> str:
@@ -168,15 +115,16 @@ def plural(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def _headline(result: SavedResult) -> str:
-    trials, kind = (result.unseen, "unseen") if result.unseen else (result.own, "its own")
-    fits = dof_fits(result, trials)
+def _headline(result: CalibrationResult) -> str:
+    trials = result.new_tests or result.trials
+    kind = "test" if result.new_tests else "calibration"
+    fits = mean_fit(fit_of(trials)).items()
     by_word: dict[str, list[str]] = {}
-    for fit in sorted(fits, key=lambda fit: math.inf if math.isnan(fit.r2) else -fit.r2):
-        by_word.setdefault(r2_word(fit.r2), []).append(fit.dof)
+    for dof, fit in sorted(fits, key=lambda one: math.inf if math.isnan(one[1].r2) else -one[1].r2):
+        by_word.setdefault(r2_word(fit.r2), []).append(dof)
     words = "; ".join(f"{', '.join(dofs)} {word}" for word, dofs in by_word.items())
     sentence = f"On {plural(len(trials), f'{kind} trial')}, moments are predicted: {words}."
-    if not result.unseen:
+    if not result.new_tests:
         sentence += " How good predictions of other trials are is not known."
     return sentence
 
@@ -184,30 +132,32 @@ def _headline(result: SavedResult) -> str:
 # ---- Fit --------------------------------------------------------------------------------
 
 
-def _fit_points(result: SavedResult) -> Iterator[Point]:
-    own = dof_fits(result, result.own)
-    unseen = dof_fits(result, result.unseen)
-    for mine, other in zip(own, unseen, strict=True):
-        judged = other if result.unseen else mine
-        text = f"{mine.dof}: on its own trials {_figures(mine)}"
-        if result.unseen:
-            text += f"; on unseen trials {_figures(other)}"
-        yield Point(level=_level(judged.r2), text=f"{text}.", advice=_fit_advice(judged))
-        if result.unseen:
-            yield from _overfit_points(mine, other)
-    if not result.unseen:
+def _fit_points(result: CalibrationResult) -> Iterator[Point]:
+    calibrated, tested = mean_fit(result.fit), mean_fit(fit_of(result.new_tests))
+    for dof, one in calibrated.items():
+        other = tested.get(dof)
+        judged = one if other is None else other
+        text = f"{dof}: on calibration trials {_figures(one, dof, result.trials)}"
+        if other is not None:
+            text += f"; on test trials {_figures(other, dof, result.new_tests)}"
+        yield Point(level=_level(judged.r2), text=f"{text}.", advice=_fit_advice(dof, judged))
+        if other is not None:
+            yield from _overfit_points(dof, one, other)
+    if not result.new_tests:
         yield Point(
             level="warning",
-            text="No unseen trial was tested: a fit of the trials calibrated on says little about "
+            text="There is no test trial: how well calibration trials fit says little about "
             "others.",
-            advice="Calibrate again with --test and trials that are not calibrated on.",
+            advice="Calibrate again with --test and trials that are not calibration trials.",
         )
     yield from _repeated_points(result)
 
 
-def _figures(fit: DofFit) -> str:
-    r2 = f"R² {fit.r2:.2f} (lowest {fit.worst_r2:.2f})"
-    return f"RMSE {fit.rmse:.3g} N m, {'no R²' if math.isnan(fit.r2) else r2}"
+def _figures(mean: MomentFit, dof: str, trials: Sequence[TrialResult]) -> str:
+    if math.isnan(mean.r2):
+        return f"RMSE {mean.rmse:.3g} N m, no R²"
+    lowest = np.nanmin([trial.fit[dof].r2 for trial in trials])
+    return f"RMSE {mean.rmse:.3g} N m, R² {mean.r2:.2f} (lowest {lowest:.2f})"
 
 
 def _level(r2: float) -> Level:
@@ -216,43 +166,43 @@ def _level(r2: float) -> Level:
     return "note" if r2 >= 0.5 or math.isnan(r2) else "warning"
 
 
-def _fit_advice(fit: DofFit) -> str:
+def _fit_advice(dof: str, fit: MomentFit) -> str:
     if fit.r2 >= 0.0 or math.isnan(fit.r2):
         return ""
     return (
-        f"{fit.dof}: R² below zero means that the mean of the measured moment would be the better "
+        f"{dof}: R² below zero means that the mean of the measured moment would be the better "
         "prediction. Do not use it before the cause is found: sign and unit of moments and moment "
         "arms, EMG that belongs to the MTUs of this DOF, MTUs that are missing."
     )
 
 
-def _overfit_points(own: DofFit, unseen: DofFit) -> Iterator[Point]:
-    is_worse = unseen.rmse > OVERFIT_RATIO * own.rmse and not unseen.r2 >= R2_WORDS[0][0]
-    if is_worse or unseen.r2 < own.r2 - OVERFIT_R2:
+def _overfit_points(dof: str, one: MomentFit, test: MomentFit) -> Iterator[Point]:
+    is_worse = test.rmse > OVERFIT_RATIO * one.rmse and not test.r2 >= R2_WORDS[0][0]
+    if is_worse or test.r2 < one.r2 - OVERFIT_R2:
         yield Point(
             level="warning",
-            text=f"{own.dof} is over-fitted: RMSE goes from {own.rmse:.3g} to {unseen.rmse:.3g} "
-            f"N m and R² from {own.r2:.2f} to {unseen.r2:.2f} on unseen trials.",
+            text=f"{dof} is over-fitted: RMSE goes from {one.rmse:.3g} to {test.rmse:.3g} "
+            f"N m and R² from {one.r2:.2f} to {test.r2:.2f} on test trials.",
             advice="Calibrate on more and on more varied trials, or fewer parameters: muscleGroups "
             "and global instead of single.",
         )
 
 
-def _repeated_points(result: SavedResult) -> Iterator[Point]:
-    n = len(result.trials) - len(result.own) - len(result.unseen)
+def _repeated_points(result: CalibrationResult) -> Iterator[Point]:
+    n = len(result.tests) - len(result.new_tests)
     if n:
         yield Point(
             level="note",
             text=f"{plural(n, 'trial')} of --test {'was' if n == 1 else 'were'} calibrated on and "
-            "left out of the unseen ones.",
+            "left out of the test trials.",
         )
 
 
 # ---- Optimiser and parameters -----------------------------------------------------------
 
 
-def _status_points(result: SavedResult) -> Iterator[Point]:
-    status = result.summary["status"]
+def _status_points(result: CalibrationResult) -> Iterator[Point]:
+    status = result.status
     if status.startswith("converged"):
         yield Point(level="good", text=STATUS_SENTENCES[status])
         return
@@ -267,7 +217,7 @@ def _status_points(result: SavedResult) -> Iterator[Point]:
     )
 
 
-def _bound_points(result: SavedResult) -> Iterator[Point]:
+def _bound_points(result: CalibrationResult) -> Iterator[Point]:
     hits = [one for one in result.parameters if one.at_bound]
     n_all = len(result.parameters)
     if not hits:
@@ -286,35 +236,36 @@ def _bound_points(result: SavedResult) -> Iterator[Point]:
     )
 
 
-def _identifiability_points(result: SavedResult) -> Iterator[Point]:
-    found = result.summary["identifiability"]
+def identifiability_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say how many of the parameters are identifiable."""
+    found = result.identifiability
     if found is None:
         yield Point(
             level="note",
-            text="Whether the data determine the parameters is not known: annealing has no "
-            "derivatives.",
-            advice="Calibrate with --method lm to see which parameters the data determine.",
+            text="Which parameters are identifiable is not known: annealing, and losses of one's "
+            "own, do not say it.",
+            advice="Calibrate with --method lm to see which parameters are identifiable.",
         )
         return
-    parameters = result.last_parameters
-    n_known = sum(not one.reason for one in parameters)
-    most = n_known > 0.5 * len(parameters)
+    n_known, n_open, n_all = map(len, (found.identifiable, found.unidentifiable, found.parameters))
+    most = n_known > 0.5 * n_all
     yield Point(
-        level="good" if n_known == len(parameters) else "note" if most else "warning",
-        text=f"The data determine {n_known} of {plural(len(parameters), 'parameter')}; the moments "
-        f"count as {found['observations']:.0f} independent observations.",
+        level="good" if n_known == n_all else "note" if most else "warning",
+        text=f"Of {plural(n_all, 'parameter')}, {n_known} are identifiable, {n_open} are not, and "
+        f"{n_all - n_known - n_open} are at a bound; the moments count as {found.observations:.0f} "
+        "independent observations.",
         advice=""
         if most
         else "Do not read physiology from single parameters: most could be others with the same "
         "moments. More trials at other speeds and joint angles, or values shared between MTUs, "
-        "determine more.",
+        "identify more.",
     )
 
 
-def _penalty_points(result: SavedResult) -> Iterator[Point]:
-    objective = result.summary["objective"]
+def _penalty_points(result: CalibrationResult) -> Iterator[Point]:
+    objective = result.objective
     for name in ("fibre_length", "tendon_strain"):  # other terms than moments may be large
-        value = result.summary["terms"].get(name, 0.0)
+        value = result.terms.get(name, 0.0)
         if objective > 0.0 and value > LARGE_PENALTY * objective:
             yield Point(
                 level="warning",
@@ -325,8 +276,8 @@ def _penalty_points(result: SavedResult) -> Iterator[Point]:
             )
 
 
-def _preference_points(result: SavedResult) -> Iterator[Point]:
-    objective, terms = result.summary["objective"], result.summary["terms"]
+def _preference_points(result: CalibrationResult) -> Iterator[Point]:
+    objective, terms = result.objective, result.terms
     names = ("peak_force", "parameter_prior", "group_coherence", "smoothness")
     shares = {name: terms[name] / objective for name in names if terms.get(name, 0.0) > 0.0}
     if shares:
@@ -339,11 +290,11 @@ def _preference_points(result: SavedResult) -> Iterator[Point]:
         )
 
 
-def _fibre_points(result: SavedResult) -> Iterator[Point]:
+def _fibre_points(result: CalibrationResult) -> Iterator[Point]:
     low, high = FIBRE_RANGE
     outside = []
-    for mtu in result.mtus:
-        values = [trial.norm_fibre_length[mtu] for trial in result.trials]
+    for mtu in result.subject.mtu_names:
+        values = [one.simulation.norm_fibre_length[mtu] for one in (*result.trials, *result.tests)]
         ends = min(map(np.min, values)), max(map(np.max, values))
         if ends[0] < low or ends[1] > high:
             outside.append(f"{mtu} ({ends[0]:.2f} to {ends[1]:.2f})")
@@ -354,11 +305,12 @@ def _fibre_points(result: SavedResult) -> Iterator[Point]:
         )
 
 
-def _start_points(result: SavedResult) -> Iterator[Point]:
+def start_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say what the starts of the last step found, if there were several."""
     starts = [
-        one["objective"]
-        for one in result.summary["steps"][-1]["starts"]
-        if one["finished"] and one["objective"] is not None
+        one.objective
+        for one in result.steps[-1].starts
+        if one.finished and math.isfinite(one.objective)
     ]
     if len(starts) < 2:
         return
@@ -372,10 +324,10 @@ def _start_points(result: SavedResult) -> Iterator[Point]:
     )
 
 
-def _input_points(result: SavedResult) -> Iterator[Point]:
-    findings = result.summary.get("findings") or []
-    doubtful = [one for one in findings if one.get("severity") in {"error", "warning"}]
-    n = len(doubtful) or len(result.summary["warnings"])
+def _input_points(result: CalibrationResult) -> Iterator[Point]:
+    findings = result.provenance.findings
+    doubtful = [one for one in findings if one["severity"] in {"error", "warning"}]
+    n = len(doubtful) or len(result.provenance.warnings)
     if n:
         yield Point(
             level="note",

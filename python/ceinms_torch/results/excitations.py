@@ -11,7 +11,8 @@ from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.excitations.search import ExcitationResult
 from ceinms_torch.excitations.weights import WeightChoice
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.results.write import fit_dict, write_simulation
+from ceinms_torch.io.plain import plain
+from ceinms_torch.results.trials import write_simulation
 from ceinms_torch.simulation.fit import Fit
 
 
@@ -33,7 +34,7 @@ def write_excitations(
     """
     write_simulation(result.simulation, directory)
     result.adjusted_excitation.to_sto(directory / "AdjustedEmgs.sto")
-    text = json.dumps(_result_dict(result, fit, choice), indent=2, allow_nan=False)
+    text = json.dumps(plain(_result_dict(result, fit, choice)), indent=2, allow_nan=False)
     write_atomically(directory / "result.json", text.encode())
     if choice is not None:
         write_atomically(directory / "weights.csv", choice.to_csv().encode())
@@ -69,5 +70,5 @@ def _result_dict(result: ExcitationResult, fit: Fit, choice: WeightChoice | None
                 ("N2m2", "-", "-"), dataclasses.asdict(result.terms).items(), strict=True
             )
         },
-        "fit": fit_dict(fit),
+        "fit": fit,
     }

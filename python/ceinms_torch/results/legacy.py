@@ -27,7 +27,7 @@ def legacy_text(series: TimeSeries) -> str:
     header = ["CEINMS output", f"datacolumns {len(series.columns) + 1}"]
     header += [f"datarows {len(series.time)}", "endheader"]
     rows = [("time", *series.columns)]
-    for time, values in zip(series.time.tolist(), series.values.tolist(), strict=True):
+    for time, values in zip(series.time.tolist(), series.array.tolist(), strict=True):
         rows.append(tuple(f"{number:g}" for number in (time, *values)))
     lines = header + ["".join(f"{cell}\t" for cell in row) for row in rows]
     return "\n".join(lines) + "\n"

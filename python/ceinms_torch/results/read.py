@@ -1,53 +1,57 @@
-"""Read the folders that ``ceinms-torch calibrate`` writes (see `results`)."""
+"""Read the folders that `save_result` and ``ceinms-torch calibrate`` write."""
 
 from __future__ import annotations
 
 import csv
-import json
+import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ceinms_torch.errors import FileFormatError, OptionError, Place
-from ceinms_torch.io.storage import read_storage
-from ceinms_torch.results.saved import (
-    FloatArray,
-    SavedHistory,
-    SavedParameter,
-    SavedResult,
-    SavedTrial,
-)
-from ceinms_torch.results.write import RECORDING_FILES, RESULT_FORMAT, STORAGE_FILES
-from ceinms_torch.simulation.fit import MomentFit
-from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.calibration.identifiability import Identifiability
+from ceinms_torch.calibration.loss import LossResult
+from ceinms_torch.calibration.methods import Options
+from ceinms_torch.calibration.multi_start import StartResult
+from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
+from ceinms_torch.calibration.result import CalibrationResult, Iteration, Provenance, StepResult
+from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError, Place
+from ceinms_torch.io.plain import read_json, revived
+from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
+from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.options import OPTIMISERS
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.results.trials import read_trial, read_trial_synergies, trial_folder
+from ceinms_torch.results.write import HISTORY_FILE, RECORDED_FILE, RESULT_FILE, RESULT_FORMAT
+from ceinms_torch.simulation.trial_result import Role, TrialResult
+from ceinms_torch.synergies.result import HybridResult, TrialSynergies
 
-# What is read of every trial's folder, and by whose names its columns go.
-_SERIES = {
-    "measured_moment": (RECORDING_FILES["measured_moment"], "dofs"),
-    "joint_moment": (STORAGE_FILES["joint_moment"], "dofs"),
-    "excitation": (RECORDING_FILES["excitation"], "mtus"),
-    "activation": (STORAGE_FILES["activation"], "mtus"),
-    "norm_fibre_length": (STORAGE_FILES["norm_fibre_length"], "mtus"),
-    "tendon_strain": (STORAGE_FILES["tendon_strain"], "mtus"),
+_OPTIONS: dict[str, type[Options]] = {
+    **{kind.method: kind for kind in OPTIMISERS.values()},
+    SimulatedAnnealing.method: SimulatedAnnealing,
 }
+_STEP_KEYS = ("objective", "terms", "iterations", "evaluations", "seconds", "status")
 _AGAIN = "Run ceinms-torch calibrate again with this version"
 
 
-def read_results(directories: Sequence[str | os.PathLike[str]]) -> tuple[SavedResult, ...]:
+def load_results(directories: Sequence[str | os.PathLike[str]]) -> tuple[CalibrationResult, ...]:
     """Read several result folders, each under a label of its own.
 
     Parameters
     ----------
     directories : sequence of path-like
-        Folders that ``ceinms-torch calibrate`` has written.
+        Folders that `save_result` or ``ceinms-torch calibrate`` has written.
 
     Returns
     -------
-    tuple of SavedResult
+    tuple of CalibrationResult
         In the same order. Labels are the folders' names, with as much of the path as it takes to
         tell them apart.
 
@@ -65,7 +69,7 @@ def read_results(directories: Sequence[str | os.PathLike[str]]) -> tuple[SavedRe
         got = "none" if not paths else f"'{_first_repeated(paths)}' twice"
         raise OptionError(where="results", expected="one or more folders, each once", got=got)
     return tuple(
-        read_result(path, label=label) for path, label in zip(paths, _labels(resolved), strict=True)
+        load_result(path, label=label) for path, label in zip(paths, _labels(resolved), strict=True)
     )
 
 
@@ -82,8 +86,10 @@ def _labels(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def read_result(directory: str | os.PathLike[str], *, label: str | None = None) -> SavedResult:
-    """Read what ``ceinms-torch calibrate`` has written.
+def load_result(
+    directory: str | os.PathLike[str], *, label: str | None = None
+) -> CalibrationResult:
+    """Read what `CalibrationResult.save` or ``ceinms-torch calibrate`` has written.
 
     Parameters
     ----------
@@ -94,7 +100,8 @@ def read_result(directory: str | os.PathLike[str], *, label: str | None = None) 
 
     Returns
     -------
-    SavedResult
+    CalibrationResult
+        A `HybridResult` or a `LossResult`, if it was one; number for number what was saved.
 
     Raises
     ------
@@ -102,175 +109,169 @@ def read_result(directory: str | os.PathLike[str], *, label: str | None = None) 
         If it is no such folder, or one of another version, or a file in it is missing or faulty.
     """
     directory = Path(directory)
-    path = directory / "result.json"
+    path = directory / RESULT_FILE
     summary = _summary(directory, path)
-    try:
-        trials = tuple(
-            _trial(directory / group, name, summary, fits=fits)
-            for group, fits in (("trials", summary["fit"]), ("test", summary["test_fit"]))
-            for name in fits
-        )
-        parameters = _parameters(summary)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(
-            where=path, expected="what ceinms-torch calibrate writes", got=repr(error), hint=_AGAIN
-        ) from error
-    return SavedResult(
-        label=directory.resolve().name if label is None else label,
-        directory=directory,
-        summary=summary,
-        trials=trials,
-        parameters=parameters,
-        history=_history(directory / "loss_history.csv"),
-    )
+    label = directory.resolve().name if label is None else label
+    with warnings.catch_warnings():
+        # What is doubtful about the subject was told when it was calibrated.
+        warnings.simplefilter("ignore", CeinmsTorchWarning)
+        try:
+            subject = Subject.read(directory / summary["subject"])
+            return _result(directory, summary, subject, label)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, FileFormatError):
+                raise
+            raise FileFormatError(
+                where=path,
+                expected="what ceinms-torch calibrate writes",
+                got=repr(error),
+                hint=_AGAIN,
+            ) from error
 
 
 def _summary(directory: Path, path: Path) -> dict[str, Any]:
     """Return what result.json says, if it is one that this version reads."""
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileFormatError(
-            where=directory,
-            expected="a folder that ceinms-torch calibrate has written, with a result.json",
-            got=f"none that can be read ({reason})",
-            hint="Name the folder that its last line of output names",
-        ) from error
-    except json.JSONDecodeError as error:
-        raise FileFormatError(
-            where=Place(path, error.lineno), expected="JSON", got=error.msg, hint=_AGAIN
-        ) from error
-    _check_format(path, summary)
-    return dict(summary)
-
-
-def _check_format(path: Path, summary: object) -> None:
-    """Refuse what another command or another version has written."""
-    if not isinstance(summary, dict) or "study" in summary:
-        got = f"that of a study, '{summary['study']}'" if isinstance(summary, dict) else "no object"
+    if not path.is_file():
+        expected = f"a folder that ceinms-torch calibrate has written, with a {RESULT_FILE}"
+        hint = "Name the folder that its last line of output names"
+        raise FileFormatError(where=directory, expected=expected, got="none", hint=hint)
+    summary = read_json(path, "a result of ceinms-torch calibrate", _AGAIN)
+    if "study" in summary:
+        got = f"that of a study, '{summary['study']}'"
         raise FileFormatError(where=path, expected="a result of ceinms-torch calibrate", got=got)
-    if summary.get("format") == RESULT_FORMAT:
-        return
-    missing = " and ".join(RECORDING_FILES.values())
-    got = f"none: an older version wrote it, without {missing} of each trial"
-    raise FileFormatError(
-        where=Place(path, element="format"),
-        expected=str(RESULT_FORMAT),
-        got=str(summary.get("format", got)),
-        hint=_AGAIN,
-    )
-
-
-def _trial(
-    group: Path, name: str, summary: Mapping[str, Any], *, fits: Mapping[str, Any]
-) -> SavedTrial:
-    series = {}
-    for key, (file, columns) in _SERIES.items():
-        storage = read_storage(group / name / file)
-        names = tuple(summary[columns])
-        series[key] = TimeSeries(
-            name=storage.name,
-            units=storage.units,
-            time=storage.time,
-            columns=names,
-            values=storage.select(names),
-        )
-    return SavedTrial(
-        name=name,
-        is_own=group.name == "trials",
-        fit={
-            dof: MomentFit(**{key: _number(value) for key, value in one.items()})
-            for dof, one in fits[name].items()
-        },
-        synthesised=frozenset((summary.get("hybrid") or {}).get("synthesised", ())),
-        **series,
-    )
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
-
-
-def _parameters(summary: Mapping[str, Any]) -> tuple[SavedParameter, ...]:
-    steps = summary["steps"]
-    found = summary["identifiability"] or {"parameters": []}
-    certainty = {(one["name"], tuple(one["mtus"])): one for one in found["parameters"]}
-    parameters = []
-    for i, step in enumerate(steps):
-        for one in step["parameters"]:
-            mtus = tuple(one["mtus"])
-            # Identifiability speaks of the last step only.
-            known = certainty.get((one["name"], mtus), {}) if i == len(steps) - 1 else {}
-            interval = known.get("interval")
-            parameters.append(
-                SavedParameter(
-                    step=i,
-                    name=one["name"],
-                    mtus=mtus,
-                    start=float(one["start"]),
-                    value=float(one["value"]),
-                    lower=float(one["lower"]),
-                    upper=float(one["upper"]),
-                    at_bound=one["at_bound"] or "",
-                    interval=None if interval is None else (interval[0], interval[1]),
-                    reason=known.get("reason", ""),
-                )
-            )
-    return tuple(parameters)
-
-
-def _history(path: Path) -> SavedHistory:
-    """Return the table of iterates, its iterations and seconds counted through all steps."""
-    columns = _table(path)
-    names = list(columns)
-    objective = next((name for name in names if name.startswith("objective [")), None)
-    needed = {"step", "iteration", "evaluations", "seconds [s]"}
-    if objective is None or not needed <= set(names):
+    if summary.get("format") != RESULT_FORMAT:
         raise FileFormatError(
-            where=Place(path, 1),
-            expected="columns step, iteration, evaluations, seconds [s], objective [...]",
-            got=", ".join(names),
+            where=Place(path, element="format"),
+            expected=str(RESULT_FORMAT),
+            got=str(summary.get("format", "none")),
             hint=_AGAIN,
         )
-    unit = objective.removeprefix("objective [").removesuffix("]")
-    rest = [name for name in names if name not in needed | {objective}]
-    rmse = {name: re.fullmatch(r"RMSE (.+) \[N m\]", name) for name in rest}
-    step = columns["step"].astype(np.int64)
-    return SavedHistory(
-        step=step,
-        iteration=_through_steps(columns["iteration"], step),
-        seconds=_through_steps(columns["seconds [s]"], step),
-        objective=columns[objective],
-        terms={
-            name.removesuffix(f" [{unit}]"): columns[name] for name in rest if rmse[name] is None
-        },
-        rmse={match[1]: columns[name] for name, match in rmse.items() if match is not None},
-        unit=unit,
+    return summary
+
+
+def _result(
+    directory: Path, summary: dict[str, Any], subject: Subject, label: str
+) -> CalibrationResult:
+    kind: type[CalibrationResult] = CalibrationResult
+    also: dict[str, Any] = {}
+    if "hybrid" in summary:
+        kind, also = HybridResult, _hybrid(directory, summary, subject.mtu_names)
+    elif "validation_losses" in summary:
+        losses = revived(tuple[float, ...], summary["validation_losses"])
+        kind, also = LossResult, {"validation_losses": losses}
+    steps = _steps(summary, subject)
+
+    def tried(role: Role, fits: Mapping[str, Any]) -> tuple[TrialResult, ...]:
+        return tuple(
+            read_trial(
+                trial_folder(directory, role, name),
+                subject.mtu_names,
+                name=name,
+                role=role,
+                fit=fit,
+                synthesised=also.get("synthesised", ()),
+            )
+            for name, fit in fits.items()
+        )
+
+    return kind(
+        subject=subject,
+        **{name: summary[name] for name in ("method", "engine", "device", "seed", "start")},
+        tendon=summary["tendon"]["used"],
+        plan=_plan(summary, tuple(step.step for step in steps)),
+        polished=summary["polish"],
+        steps=steps,
+        history=tuple(_history(directory / HISTORY_FILE)),
+        trials=tried("calibration", summary["fit"]),
+        tests=tried("test", summary["test_fit"]),
+        identifiability=revived(Identifiability | None, summary["identifiability"]),
+        label=label,
+        provenance=revived(Provenance, summary),
+        **also,
     )
 
 
-def _table(path: Path) -> dict[str, FloatArray]:
+def _hybrid(directory: Path, summary: dict[str, Any], mtu_names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a `HybridResult` has beside other results."""
+
+    def of(role: Role, names: Mapping[str, Any]) -> dict[str, TrialSynergies]:
+        folders = {name: trial_folder(directory, role, name) for name in names}
+        return {name: read_trial_synergies(one, mtu_names) for name, one in folders.items()}
+
+    return {
+        "generator": ExcitationGenerator.read(directory / RECORDED_FILE),
+        "n_synergy": summary["hybrid"]["n_synergy"],
+        "synthesised": tuple(summary["hybrid"]["synthesised"]),
+        "synergies": of("calibration", summary["fit"]),
+        "test_synergies": of("test", summary["test_fit"]),
+    }
+
+
+def _plan(summary: dict[str, Any], steps: tuple[CalibrationStep, ...]) -> CalibrationPlan:
+    tendon, hybrid = summary["tendon"], summary.get("hybrid")
+    return CalibrationPlan(
+        algorithm=_OPTIONS[summary["method"]].from_dict(summary["options"]),
+        tendon=Tendon(kind=tendon["requested"], tolerance=tendon["tolerance"]),
+        activation=summary["activation"],
+        steps=steps,
+        hybrid=None if hybrid is None else SynergyHybrid.from_dict(hybrid["options"]),
+    )
+
+
+def _steps(summary: dict[str, Any], subject: Subject) -> tuple[StepResult, ...]:
+    """Return the steps, each from where the one before it ended."""
+    result = []
+    matrix = list(summary["start_parameters"].values())
+    before = dataclasses.replace(subject.with_parameters(matrix), path=None)
+    for one in summary["steps"]:
+        components = (
+            {**item, "kind": item["name"], "mtu_names": item["mtus"]} for item in one["parameters"]
+        )
+        space = ParameterSpace(
+            subject=before, components=tuple(revived(Component, item) for item in components)
+        )
+        step = StepResult(
+            step=CalibrationStep(
+                dofs=tuple(one["dofs"]),
+                objective=Objective.from_dict(one["objective_options"]),
+                parameters=revived(tuple[ParameterSpec, ...], one["parameter_options"]),
+            ),
+            space=space,
+            x=np.array([item["share_of_range"] for item in one["parameters"]]),
+            starts=revived(tuple[StartResult, ...], one["starts"]),
+            **{name: one[name] for name in _STEP_KEYS},
+        )
+        result.append(step)
+        before = space.subject_at(step.x)
+    return tuple(result)
+
+
+def _history(path: Path) -> Iterator[Iteration]:
+    """Iterate over the table of iterates."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = csv.reader(file)
-        table = np.array([[float(cell or "nan") for cell in row] for row in rows])
-        return dict(zip(header, table.T, strict=True))
-    except (OSError, ValueError) as error:
+        table = [dict(zip(header, row, strict=True)) for row in rows]
+        # Names without units: of columns that come first, of terms, of DOFs.
+        names = {name: re.sub(r" \[[^\]]*\]$", "", name) for name in header}
+        dofs = {name: names[name][5:] for name in header if name.startswith("RMSE ")}
+        terms = {name: names[name] for name in header[5:] if name not in dofs}
+        _, _, _, seconds, objective = header[:5]
+        for row in table:
+            yield Iteration(
+                step=int(row["step"]) - 1,
+                start=0,
+                iteration=int(row["iteration"]),
+                evaluations=int(row["evaluations"]),
+                seconds=float(row[seconds]),
+                objective=float(row[objective]),
+                terms={term: float(row[name]) for name, term in terms.items() if row[name]},
+                rmse={dof: float(row[name]) for name, dof in dofs.items() if row[name]},
+            )
+    except (OSError, ValueError, KeyError) as error:
         raise FileFormatError(
             where=path,
             expected="the table that ceinms-torch calibrate writes",
             got=f"none that can be read ({error})",
             hint=_AGAIN,
         ) from error
-
-
-def _through_steps(values: FloatArray, step: FloatArray | np.ndarray[Any, Any]) -> FloatArray:
-    """Let the counts of each step go on from the end of the one before."""
-    result = values.copy()
-    for number in np.unique(step)[1:]:
-        (rows,) = np.nonzero(step == number)
-        result[rows] += result[rows[0] - 1]
-    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import tensor_device
-from ceinms_torch.simulation.simulate import excitation_rate, mtu_velocity
+from ceinms_torch.simulation.trial_input import trial_arrays
 
 if TYPE_CHECKING:
     from ceinms_torch import _torch
@@ -61,22 +61,14 @@ def batch_arrays(trials: Sequence[Trial]) -> dict[str, NDArray[np.float64] | NDA
         excitation_start (n_trial,) [s]; excitation_rate (n_trial,) [Hz]; is_valid
         (n_step, n_trial), False in the padding.
     """
-    n_step = max(len(trial.time) for trial in trials)
-
-    def stacked(get: Callable[[Trial], FloatArray]) -> FloatArray:
-        return side_by_side([get(trial) for trial in trials])
-
     lengths = np.array([len(trial.time) for trial in trials])
-    return {
-        "time": stacked(lambda trial: _continued(trial.time, n_step)),
-        "mtu_length": stacked(lambda trial: trial.mtu_length),
-        "mtu_velocity": stacked(mtu_velocity),
-        "moment_arm": stacked(lambda trial: trial.moment_arm),
-        "excitation": stacked(lambda trial: trial.excitation),
-        "excitation_start": np.array([trial.excitation_time[0] for trial in trials]),
-        "excitation_rate": np.array([excitation_rate(trial) for trial in trials]),
-        "is_valid": np.arange(n_step)[:, np.newaxis] < lengths,
-    }
+    n_step = int(lengths.max())
+    every = [trial_arrays(trial) | {"time": _continued(trial.time, n_step)} for trial in trials]
+    batch = {}
+    for name, first in every[0].items():
+        values = [arrays[name] for arrays in every]
+        batch[name] = np.array(values) if np.ndim(first) == 0 else side_by_side(values)
+    return {**batch, "is_valid": np.arange(n_step)[:, np.newaxis] < lengths}
 
 
 def trial_batch(trials: Sequence[Trial], device: str = "cpu") -> _torch.TrialBatch:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation
 
 FloatArray = NDArray[np.float64]
@@ -82,35 +82,32 @@ def moment_fit(trial: Trial, simulation: Simulation) -> dict[str, MomentFit]:
     DataError
         If the trial has no measured moments.
     """
-    if trial.measured_moment is None:
-        raise DataError(where=Place(trial=trial.name), expected="measured moments", got="none")
+    measured = measured_moments(trial)
     return {
-        dof: MomentFit.of(trial.measured_moment[:, i], simulation.joint_moment[dof])
+        dof: MomentFit.of(measured[:, i], simulation.joint_moment[dof])
         for i, dof in enumerate(trial.dof_names)
     }
 
 
-def mean_fit(fit: Fit, trials: Iterable[str] | None = None) -> dict[str, MomentFit]:
+def mean_fit(fit: Fit) -> dict[str, MomentFit]:
     """Average each figure over trials.
 
     Parameters
     ----------
     fit : dict of str to dict of str to MomentFit
-        By trial and DOF; at least one trial.
-    trials : iterable of str, optional
-        The trials to average over; all by default.
+        By trial and DOF. What a trial does not have, R² of a constant moment, does not count.
 
     Returns
     -------
     dict of str to MomentFit
-        By DOF.
+        By DOF; empty without trials.
     """
-    chosen = [fit[name] for name in (fit if trials is None else trials)]
-    return {
-        dof: MomentFit(
-            rmse=float(np.mean([one[dof].rmse for one in chosen])),
-            r2=float(np.mean([one[dof].r2 for one in chosen])),
-            r2_correlation=float(np.mean([one[dof].r2_correlation for one in chosen])),
-        )
-        for dof in chosen[0]
-    }
+
+    def mean(dof: str, name: str) -> float:
+        values = [getattr(dofs[dof], name) for dofs in fit.values() if dof in dofs]
+        known = [value for value in values if math.isfinite(value)]
+        return float(np.mean(known)) if known else math.nan
+
+    names = [one.name for one in fields(MomentFit)]
+    every = dict.fromkeys(dof for dofs in fit.values() for dof in dofs)
+    return {dof: MomentFit(**{name: mean(dof, name) for name in names}) for dof in every}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -19,6 +19,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.stability import warn_if_unstable
 from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.simulation.trial_input import kernel_trial
 
 FloatArray = NDArray[np.float64]
 
@@ -68,6 +69,8 @@ class Simulation:
     tendon_strain: TimeSeries
     mtu_force: TimeSeries
     joint_moment: TimeSeries
+
+    __repr__ = one_line
 
     def series(self) -> Iterator[tuple[str, TimeSeries]]:
         """Iterate over all quantities with their attribute names."""
@@ -131,61 +134,6 @@ _WHY_NOT = {
         "same equation with them"
     ),
 }
-
-
-def mtu_velocity(trial: Trial) -> FloatArray:
-    """Return the slope of the spline through each MTU's length.
-
-    Parameters
-    ----------
-    trial : Trial
-        The trial.
-
-    Returns
-    -------
-    ndarray (n_step, n_mtu)
-        [m/s], lengthening positive.
-    """
-    columns = [
-        _kernel.spline_derivative(trial.time, length, trial.time) for length in trial.mtu_length.T
-    ]
-    return np.stack(columns, axis=1)
-
-
-def excitation_rate(trial: Trial) -> float:
-    """Return the sampling rate of a trial's excitations [Hz]."""
-    time = trial.excitation_time
-    return float((len(time) - 1) / (time[-1] - time[0]))
-
-
-def check_names(subject: Subject, trial: Trial) -> None:
-    """Check that a trial's columns are the subject's.
-
-    Parameters
-    ----------
-    subject : Subject
-        The subject.
-    trial : Trial
-        The trial.
-
-    Raises
-    ------
-    DataError
-        If MTUs or DOFs differ in name or order.
-    """
-    pairs = (
-        ("MTUs", subject.mtu_names, trial.mtu_names),
-        ("DOFs", subject.dof_names, trial.dof_names),
-    )
-    for what, expected, got in pairs:
-        if expected != got:
-            hint = "read the trial with this subject"
-            raise DataError(
-                where=Place(trial=trial.name),
-                expected=f"{what} {list(expected)}",
-                got=str(list(got)),
-                hint=hint,
-            )
 
 
 def warn_if_slack(subject: Subject, trial: Trial) -> None:
@@ -257,58 +205,22 @@ def simulate(
     """
     kind = tendon.kind if isinstance(tendon, Tendon) else tendon
     engine = kind if kind == DAMPED_EQUILIBRIUM else engine_tendon(kind)
-    arguments = simulation_arrays(subject, trial, engine, filter_start)
+    taken = kernel_trial(subject, trial)
     if engine == "stiff":
         warn_if_slack(subject, trial)
-    arrays = _kernel.simulate(**arguments)
+    arrays = _kernel.simulate(
+        tables=curve_tables(subject),
+        parameters=subject.parameters(),
+        trial=taken,
+        tendon=engine,
+        filter_start=filter_start,
+    )
     if engine == DAMPED_EQUILIBRIUM:
         _check_is_solved(trial, arrays["fibre_length"])
     result = simulation_of(subject, trial, arrays)
     if engine == "rosenbrock":
-        warn_if_unstable(trial, result.norm_fibre_velocity.values)
+        warn_if_unstable(trial, result.norm_fibre_velocity.array)
     return result
-
-
-def simulation_arrays(
-    subject: Subject, trial: Trial, tendon: str, filter_start: str
-) -> dict[str, Any]:
-    """Return a subject and a trial as the kernel takes them.
-
-    Parameters
-    ----------
-    subject : Subject
-        The model.
-    trial : Trial
-        The data, read with this subject.
-    tendon : {"stiff", "rosenbrock", "dampedEquilibrium"}
-        What the kernel calls the tendon.
-    filter_start : {"ceinms", "zero"}
-        Start of the activation filter.
-
-    Returns
-    -------
-    dict
-        Keyword arguments.
-
-    Raises
-    ------
-    DataError
-        If the trial was read with another subject.
-    """
-    check_names(subject, trial)
-    return {
-        "tables": curve_tables(subject),
-        "parameters": subject.parameters(),
-        "time": trial.time,
-        "mtu_length": trial.mtu_length,
-        "mtu_velocity": mtu_velocity(trial),
-        "moment_arm": trial.moment_arm,
-        "excitation": trial.excitation,
-        "excitation_start": float(trial.excitation_time[0]),
-        "excitation_rate": excitation_rate(trial),
-        "tendon": tendon,
-        "filter_start": filter_start,
-    }
 
 
 def simulation_of(subject: Subject, trial: Trial, arrays: Mapping[str, FloatArray]) -> Simulation:
@@ -389,7 +301,7 @@ def labelled_simulation(
                 units=units,
                 time=time,
                 columns=subject.dof_names if key == "joint_moment" else subject.mtu_names,
-                values=arrays[key],
+                array=arrays[key],
             )
             for key, (name, units) in _LABELS.items()
         }

@@ -84,12 +84,6 @@ def acting_mtus(subject: Subject, dofs: Sequence[str]) -> NDArray[np.bool_]:
     ).reshape(len(dofs), len(subject.mtus))
 
 
-def _of_kernel(error: ValueError) -> DataError:
-    where, _, rest = str(error).removesuffix(".").partition(": expected ")
-    expected, _, got = rest.partition(", got ")
-    return DataError(where=where, expected=expected, got=got)
-
-
 class Stream:
     """A simulation that goes on instant by instant, as signals come in.
 
@@ -187,10 +181,7 @@ class Stream:
                 got="one after",
                 hint=hint,
             )
-        try:
-            self._core.run_in(np.asarray(excitation, dtype=np.float64))
-        except ValueError as error:
-            raise _of_kernel(error) from None
+        self._core.run_in(np.asarray(excitation, dtype=np.float64))
 
     def step(
         self, excitation: ArrayLike, mtu_length: ArrayLike, moment_arm: ArrayLike
@@ -216,10 +207,7 @@ class Stream:
         DataError
             If a shape is wrong or a number not finite; the stream stays where it was.
         """
-        try:
-            return StreamStep(*self._step(excitation, mtu_length, moment_arm))
-        except ValueError as error:
-            raise _of_kernel(error) from None
+        return StreamStep(*self._step(excitation, mtu_length, moment_arm))
 
     def set_subject(self, subject: Subject) -> None:
         """Go on with other parameters, such as those of a re-fit; activation and fibres stay.

@@ -13,7 +13,8 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import trial_batch
 from ceinms_torch.simulation.curves import tensor_curves
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.simulate import check_names, engine_tendon
+from ceinms_torch.simulation.simulate import engine_tendon
+from ceinms_torch.simulation.trial_input import check_names
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ def simulate_tensors(
         fused engine keeps its memory in it from call to call. Its device is where the tensor engine
         computes, and where all tensors given and returned are; the fused engine needs the CPU.
     parameters : Tensor (n_kind, n_mtu), optional
-        Rows in the order of `PARAMETER_KINDS`, SI units, float64; those of the subject.
+        Rows as `parameter_row` says, SI units, float64; those of the subject.
     excitation : Tensor (n_row, n_mtu, n_trial), optional
         In place of the batch's, at the same instants, float64.
     tendon : {"rosenbrockElastic", "equilibriumElastic", "stiff"} or Tendon
@@ -80,11 +81,13 @@ def simulate_tensors(
 
         batch = ct.trial_batch(trials)
         start = torch.from_numpy(subject.parameters())
-        strength = start[8].clone().requires_grad_()
+        row = ct.parameter_row("strengthCoefficient")
+        strength = start[row].clone().requires_grad_()
         optimiser = torch.optim.Adam([strength], lr=0.01)
         for _ in range(100):
             optimiser.zero_grad()
-            parameters = torch.cat([start[:8], strength[None], start[9:]])
+            parameters = start.clone()
+            parameters[row] = strength
             moment = ct.simulate_tensors(subject, batch, parameters).joint_moment
             loss = (moment[:, 0] - target)[batch.is_valid].square().mean()
             loss.backward()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.errors import unknown_name
+from ceinms_torch.io.display import html_table, optional
 from ceinms_torch.io.storage import write_storage
 from ceinms_torch.model.trial import Trial
 
@@ -19,8 +22,8 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TimeSeries:
-    """A quantity of several MTUs or DOFs over time.
+class TimeSeries(Mapping[str, FloatArray]):
+    """A quantity of several MTUs or DOFs over time, a mapping of their names to its values.
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ class TimeSeries:
         Times [s].
     columns : tuple of str
         Name of each column.
-    values : ndarray (n_step, n_column)
+    array : ndarray (n_step, n_column)
         The values.
     """
 
@@ -40,11 +43,53 @@ class TimeSeries:
     units: str
     time: FloatArray
     columns: tuple[str, ...]
-    values: FloatArray
+    array: FloatArray
 
     def __getitem__(self, column: str) -> FloatArray:
-        """Return one column by its name, (n_step,)."""
-        return self.values[:, self.columns.index(column)]
+        """Return one column by its name, (n_step,); a KeyError names the nearest one."""
+        if column not in self.columns:
+            raise unknown_name(self.name, "a column", column, self.columns)
+        return self.array[:, self.columns.index(column)]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the columns."""
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        """Return the number of columns."""
+        return len(self.columns)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether names, unit, times and values are the same."""
+        return (
+            isinstance(other, TimeSeries)
+            and (self.name, self.units, self.columns) == (other.name, other.units, other.columns)
+            and np.array_equal(self.time, other.time)
+            and np.array_equal(self.array, other.array)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays can change
+
+    def __repr__(self) -> str:
+        """Say what it is, not its numbers."""
+        begin, end = self._period()
+        return (
+            f"<TimeSeries {self.name} [{self.units}]: {len(self.columns)} columns, "
+            f"{len(self.time)} steps from {begin:g} to {end:g} s>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (name, float(one.min()), float(one.mean()), float(one.max()))
+            for name, one in self.items()
+            if len(one)
+        )
+        begin, end = self._period()
+        caption = f"{self.name} [{self.units}], {len(self.time)} steps, {begin:g} to {end:g} s"
+        return html_table(caption, ("", "lowest", "mean", "highest"), rows)
+
+    def _period(self) -> tuple[float, float]:
+        return (float(self.time[0]), float(self.time[-1])) if len(self.time) else (np.nan, np.nan)
 
     def to_sto(self, path: str | os.PathLike[str]) -> None:
         """Write a storage file that OpenSim opens.
@@ -54,7 +99,7 @@ class TimeSeries:
         path : path-like
             The file; its folder is created if needed.
         """
-        write_storage(path, self.time, self.columns, self.values, name=self.name, units=self.units)
+        write_storage(path, self.time, self.columns, self.array, name=self.name, units=self.units)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the columns as a pandas data frame, indexed by time [s].
@@ -68,10 +113,30 @@ class TimeSeries:
         ImportError
             If pandas is not installed (``pip install pandas``).
         """
-        import pandas as pd  # noqa: PLC0415  optional
+        pandas = optional("pandas")
+        index = pandas.Index(self.time, name="time [s]")
+        frame: pd.DataFrame = pandas.DataFrame(self.array, index=index, columns=[*self.columns])
+        return frame
 
-        index = pd.Index(self.time, name="time [s]")
-        return pd.DataFrame(self.values, index=index, columns=list(self.columns))
+    def to_xarray(self) -> Any:
+        """Return the values as an xarray, by time [s] and column, with unit and name.
+
+        Returns
+        -------
+        xarray.DataArray
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed (``pip install xarray``).
+        """
+        return optional("xarray").DataArray(
+            self.array,
+            dims=("time", "column"),
+            coords={"time": self.time, "column": list(self.columns)},
+            name=self.name,
+            attrs={"units": self.units},
+        )
 
 
 def excitation_series(trial: Trial) -> TimeSeries:
@@ -92,5 +157,16 @@ def excitation_series(trial: Trial) -> TimeSeries:
         units="-",
         time=trial.excitation_time,
         columns=trial.mtu_names,
-        values=trial.excitation,
+        array=trial.excitation,
+    )
+
+
+def measured_series(trial: Trial, array: FloatArray) -> TimeSeries:
+    """Return measured moments (n_step, n_dof) [N m] of a trial with names and times."""
+    return TimeSeries(
+        name="measured joint moment",
+        units="N m",
+        time=trial.time,
+        columns=trial.dof_names,
+        array=array,
     )

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
+from ceinms_torch.io.plain import revived
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.studies.calibration_cells import CalibrationCell, compute_cell
@@ -107,30 +107,6 @@ class CalibrationStudy:
     def of_kind(self, kind: str) -> list[Part]:
         """Return the parts of one kind."""
         return [part for part in self.parts if part.kind == kind]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what a result file holds."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> CalibrationStudy:
-        """Return the study that a result file holds."""
-        parts = []
-        for one in data["parts"]:
-            # What a comparison holds beside its runs is that of the whole study.
-            runs = {"runs": [one["control"], one["run"]]}
-            control, run = Comparison.from_dict({**data["comparison"], **runs}).runs
-            fold = Fold(
-                name=one["fold"]["name"],
-                calibration=tuple(one["fold"]["calibration"]),
-                test=tuple(one["fold"]["test"]),
-            )
-            parts.append(Part(**{**one, "fold": fold, "control": control, "run": run}))
-        return cls(
-            comparison=Comparison.from_dict(data["comparison"]),
-            parts=tuple(parts),
-            max_evaluations=data["max_evaluations"],
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +266,7 @@ def study_calibration(
             run.all([one.cell for one in plan])
         except KeyboardInterrupt:
             is_complete = False
-    found = {cell: Comparison.from_dict(result) for cell, result in run.known.items()}
+    found = {cell: revived(Comparison, result) for cell, result in run.known.items()}
     done = [(one, found[one.cell]) for one in plan if one.cell in found]
     main = [comparison for one, comparison in done if one.kind == SEEDS]
     if not main:

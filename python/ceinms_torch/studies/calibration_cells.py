@@ -104,7 +104,7 @@ def compute_cell(cell: CalibrationCell, file: Path) -> dict[str, Any]:
         )
     if not comparison.is_complete:
         raise KeyboardInterrupt
-    return write_cell(file, comparison.to_dict())
+    return write_cell(file, comparison)
 
 
 @lru_cache(maxsize=1)

@@ -11,8 +11,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from ceinms_torch.io.log import log
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.studies.result_file import plain
+from ceinms_torch.io.plain import plain
 
 # What a cell that is done tells: how many are, and its name.
 Progress = Callable[[int, str], None]
@@ -63,14 +64,14 @@ def cell_file(
     return directory / "cells" / f"{name}_{digest}.json"
 
 
-def write_cell(file: Path, result: Mapping[str, Any]) -> dict[str, Any]:
+def write_cell(file: Path, result: object) -> dict[str, Any]:
     """Keep what a calibration found, and return it as `read_cell` will.
 
     Parameters
     ----------
     file : Path
         Where.
-    result : mapping
+    result : object
         What it found, for `plain`.
 
     Returns
@@ -193,4 +194,5 @@ class CellRunner(Generic[C]):
     def _done(self, cell: C, result: dict[str, Any]) -> None:
         self.known[cell] = result
         self._n_done += 1
+        log("info", "calibration %d of the study: %s", self._n_done, cell.label)
         self._progress(self._n_done, cell.label)

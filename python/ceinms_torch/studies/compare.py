@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.calibration.annealing import simulate_result
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
@@ -23,7 +22,6 @@ from ceinms_torch.model.options import Optimiser
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.results.write import OBJECTIVE_UNITS
 from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.simulate import engine_tendon, simulate
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
@@ -159,7 +157,7 @@ def compare(
             if result.status == "interrupted":
                 is_complete = False
                 break
-            runs.append(judge.run(candidate, result, plan))
+            runs.append(judge.run(candidate, result))
     except KeyboardInterrupt:
         is_complete = False
     return Comparison(
@@ -167,7 +165,7 @@ def compare(
         dofs=judge.dofs,
         parameters=tuple((one.kind, one.mtu_names) for one in judge.components),
         yardstick=judge.yardstick,
-        unit=OBJECTIVE_UNITS[folder.plan.steps[-1].objective.normalisation],
+        unit=folder.plan.steps[-1].objective.unit,
         is_complete=is_complete,
     )
 
@@ -244,7 +242,7 @@ class _Judge:
             parameters=self._normalised(subject),
         )
 
-    def run(self, candidate: Candidate, result: CalibrationResult, plan: CalibrationPlan) -> Run:
+    def run(self, candidate: Candidate, result: CalibrationResult) -> Run:
         """Return a calibration, judged."""
         return Run(
             candidate=candidate,
@@ -254,12 +252,11 @@ class _Judge:
             seconds=result.seconds,
             evaluations=result.evaluations,
             status=result.status,
-            history=_history(result),
+            history=tuple(
+                (one.evaluations, one.seconds, one.objective) for one in result.through_steps()
+            ),
             fit=result.fit,
-            test_fit={
-                name: moment_fit(trial, simulate_result(result, plan, trial))
-                for name, trial in self._tests.items()
-            },
+            test_fit=result.with_tests(self._tests.values()).test_fit,
             parameters=self._normalised(result.subject),
         )
 
@@ -281,18 +278,3 @@ class _Judge:
             value = getattr(mtu, PARAMETERS[one.kind].attribute)
             shares.append((value - one.lower) / width if width > 0.0 else 0.0)
         return tuple(shares)
-
-
-def _history(result: CalibrationResult) -> tuple[tuple[int, float, float], ...]:
-    """Return evaluations, seconds and objective, going on from step to step."""
-    points = []
-    evaluations, seconds = 0, 0.0
-    for number, step in enumerate(result.steps):
-        points += [
-            (evaluations + item.evaluations, seconds + item.seconds, item.objective)
-            for item in result.history
-            if item.step == number
-        ]
-        evaluations += step.evaluations
-        seconds += step.seconds
-    return tuple(points)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from ceinms_torch.simulation.fit import Fit, MomentFit
+from ceinms_torch.simulation.fit import Fit
 
 CONTROL = "uncalibrated"
 
@@ -124,51 +119,3 @@ class Comparison:
             name = run.candidate.label if is_one else run.candidate.group
             groups.setdefault(name, []).append(run)
         return groups
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything, to be made JSON of."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Comparison:
-        """Make it again from what `to_dict` returned, also by way of JSON.
-
-        Parameters
-        ----------
-        values : mapping
-            The dict.
-
-        Returns
-        -------
-        Comparison
-        """
-        return cls(
-            runs=tuple(_run_of(run) for run in values["runs"]),
-            dofs=tuple(values["dofs"]),
-            parameters=tuple((kind, tuple(mtus)) for kind, mtus in values["parameters"]),
-            yardstick=values["yardstick"],
-            unit=values["unit"],
-            is_complete=values["is_complete"],
-        )
-
-
-def _run_of(values: Mapping[str, Any]) -> Run:
-    def fit(trials: Mapping[str, Any]) -> Fit:
-        return {
-            trial: {
-                dof: MomentFit(**{k: np.nan if v is None else v for k, v in one.items()})
-                for dof, one in dofs.items()
-            }
-            for trial, dofs in trials.items()
-        }
-
-    return Run(
-        **{
-            **values,
-            "candidate": Candidate(**values["candidate"]),
-            "history": tuple(tuple(point) for point in values["history"]),
-            "fit": fit(values["fit"]),
-            "test_fit": fit(values["test_fit"]),
-            "parameters": tuple(values["parameters"]),
-        }
-    )

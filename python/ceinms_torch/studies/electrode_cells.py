@@ -19,9 +19,9 @@ from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.results.write import fit_dict
 from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
 from ceinms_torch.simulation.simulate import simulate
+from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.studies.cells import cell_file, write_cell
 from ceinms_torch.synergies.electrodes import (
     normalised_parameters,
@@ -154,8 +154,8 @@ def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) 
         "seconds": result.seconds,
         "objective": result.objective,
         "n_synergy": None,
-        "fit": fit_dict(result.fit),
-        "test": {"recorded": fit_dict(fit)},
+        "fit": result.fit,
+        "test": {"recorded": fit},
         "withheld": {},
         "parameters": normalised_parameters(whole, folder.subject, folder.plan, COMPARED),
     }
@@ -183,13 +183,14 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
     assert isinstance(result, HybridResult)  # noqa: S101  for mypy
     step = folder.plan.steps[-1]
     ways: dict[str, Fit] = {"synthesised": {}, "refined": {}}
-    driven = {"calibration": {name: one.trial for name, one in result.synergies.items()}}
+    driven = {"calibration": {name: one.excitations for name, one in result.synergies.items()}}
     for way, fits in ways.items():
         driven[way] = {}
         for name, trial in tests.items():
+            recorded = trial_with_electrodes(trial, generator)
             synergies = synthesise_excitations(
                 result.subject,
-                trial_with_electrodes(trial, generator),
+                recorded,
                 generator,
                 result.weightings,
                 refine=way == "refined",
@@ -198,8 +199,10 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
                 dofs=step.dofs,
                 tendon=folder.plan.tendon,
             )
-            driven[way][name] = synergies.trial
-            simulation = simulate(result.subject, synergies.trial, tendon=folder.plan.tendon)
+            driven[way][name] = synergies.excitations
+            simulation = simulate(
+                result.subject, synergies.drive(recorded), tendon=folder.plan.tendon
+            )
             fits[name] = moment_fit(trial, simulation)
     known = {trial.name: trial for trial in folder.trials} | tests
     withheld = _withheld(folder.generator, generator, result.synthesised)
@@ -207,8 +210,8 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
         "seconds": begin.seconds + result.seconds,
         "objective": result.objective,
         "n_synergy": result.n_synergy,
-        "fit": fit_dict(result.fit),
-        "test": {way: fit_dict(fits) for way, fits in ways.items()},
+        "fit": result.fit,
+        "test": ways,
         "withheld": {
             way: {mtu: _error(mtu, known, trials) for mtu in withheld}
             for way, trials in driven.items()
@@ -229,17 +232,17 @@ def _withheld(
     )
 
 
-def _error(mtu: str, known: Mapping[str, Trial], driven: Mapping[str, Trial]) -> dict[str, float]:
+def _error(
+    mtu: str, known: Mapping[str, Trial], driven: Mapping[str, TimeSeries]
+) -> dict[str, float]:
     """Return how far synthesised excitations of an MTU are from its recordings."""
     recorded, synthesised = [], []
-    for name, trial in driven.items():
-        column = trial.mtu_names.index(mtu)
+    for name, excitations in driven.items():
+        trial = known[name]
         # Rows before the first and after the last instant drive nothing.
-        inside = (trial.excitation_time >= trial.time[0]) & (
-            trial.excitation_time <= trial.time[-1]
-        )
-        recorded.append(known[name].excitation[inside, column])
-        synthesised.append(trial.excitation[inside, column])
+        inside = (excitations.time >= trial.time[0]) & (excitations.time <= trial.time[-1])
+        recorded.append(trial.excitation[inside, trial.mtu_names.index(mtu)])
+        synthesised.append(excitations[mtu][inside])
     if not recorded:
         return {}
     fit = MomentFit.of(np.concatenate(recorded), np.concatenate(synthesised))

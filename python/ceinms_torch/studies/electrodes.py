@@ -68,25 +68,6 @@ class ElectrodeStudy:
     recorded: dict[int, tuple[str, ...]]
     cells: tuple[dict[str, Any], ...]
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> ElectrodeStudy:
-        """Return the study that a result file holds."""
-        return cls(
-            electrodes=tuple(data["electrodes"]),
-            ranking=tuple((name, rmse) for name, rmse in data["ranking"]),
-            recorded={int(count): tuple(names) for count, names in data["recorded"].items()},
-            cells=tuple(data["cells"]),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what a result file holds."""
-        return {
-            "electrodes": self.electrodes,
-            "ranking": self.ranking,
-            "recorded": self.recorded,
-            "cells": self.cells,
-        }
-
 
 def study_electrodes(
     folder: CalibrationFolder,

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,18 +69,7 @@ class MuscleStudy:
     trials: list[dict[str, Any]]
     models: dict[str, dict[str, Any]]
     limits: list[dict[str, Any]]
-    sources: tuple[Source, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all fields but the sources, for `StudyResult`, which has those as its inputs."""
-        data = dataclasses.asdict(self)
-        del data["sources"]
-        return data
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> MuscleStudy:
-        """Make a study from what `to_dict` returned."""
-        return cls(**data)
+    sources: tuple[Source, ...] = field(default=(), compare=False)
 
 
 def study_muscle(
@@ -137,7 +126,7 @@ def study_muscle(
         fit = fit_muscle(subject, trials[-1], model)
         fitted = fit.subject.mtus[0]
         predicted[model] = [
-            run_muscle(fit.subject, trial, model)[0].mtu_force.values[:, 0] for trial in trials
+            run_muscle(fit.subject, trial, model)[0].mtu_force.array[:, 0] for trial in trials
         ]
         models[model] = {
             "parameters": {
@@ -259,7 +248,7 @@ def _limit(subject: Subject, trial: Trial, model: str) -> dict[str, Any]:
         run, unsolved = run_muscle(subject, trial, model)
     except DataError:
         return {"lowest": None, "highest": None, "is_finite": False, "unsolved": None}
-    force = run.mtu_force.values[:, 0] / subject.mtus[0].max_isometric_force
+    force = run.mtu_force.array[:, 0] / subject.mtus[0].max_isometric_force
     finite = bool(np.isfinite(force).all())
     return {
         "lowest": float(force.min()) if finite else None,

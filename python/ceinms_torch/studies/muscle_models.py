@@ -289,11 +289,11 @@ def _least_squares(subject: Subject, trial: Trial, model: str) -> Subject:
     def residuals(factors: FloatArray) -> FloatArray:
         run, _ = run_muscle(scaled(subject, factors), trial, model)
         parts = (
-            (run.mtu_force.values[:, 0] - force) / spread,
+            (run.mtu_force.array[:, 0] - force) / spread,
             math.sqrt(_OBJECTIVE.fibre_length_weight)
-            * _outside(run.norm_fibre_length.values, _OBJECTIVE.fibre_length_range),
+            * _outside(run.norm_fibre_length.array, _OBJECTIVE.fibre_length_range),
             math.sqrt(_OBJECTIVE.tendon_strain_weight)
-            * _outside(run.tendon_strain.values, _OBJECTIVE.tendon_strain_range),
+            * _outside(run.tendon_strain.array, _OBJECTIVE.tendon_strain_range),
         )
         return np.concatenate([part.ravel() for part in parts]) / math.sqrt(len(force))
 

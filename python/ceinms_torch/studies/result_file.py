@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.results.write import versions
+from ceinms_torch.io.plain import plain, read_json, revived
+from ceinms_torch.results.provenance import versions
 
 RESULT_FILE = "result.json"
 # Raised when a file of today could not be read by the code of yesterday.
@@ -112,23 +112,7 @@ class StudyResult:
         Path
             The file.
         """
-        content = plain(
-            {
-                "study": self.study,
-                "format": FORMAT,
-                "is_complete": self.is_complete,
-                "options": self.options,
-                "tables": [
-                    {"title": table.title, "columns": table.columns, "rows": table.rows}
-                    for table in self.tables
-                ],
-                "notes": self.notes,
-                "warnings": self.warnings,
-                "data": self.data,
-                "versions": self.versions,
-                "inputs": self.inputs,
-            }
-        )
+        content = {"format": FORMAT, **plain(self)}
         path = Path(directory) / RESULT_FILE
         write_atomically(path, f"{json.dumps(content, indent=1, allow_nan=False)}\n".encode())
         return path
@@ -155,74 +139,23 @@ class StudyResult:
         """
         path = Path(directory)
         path = path / RESULT_FILE if path.is_dir() else path
-        content = _read_json(path, study)
-        try:
-            return cls(
-                study=study,
-                options=content["options"],
-                tables=tuple(
-                    Table(
-                        title=table["title"],
-                        columns=tuple(table["columns"]),
-                        rows=tuple(tuple(row) for row in table["rows"]),
-                    )
-                    for table in content["tables"]
-                ),
-                data=content["data"],
-                notes=tuple(content["notes"]),
-                warnings=tuple(content["warnings"]),
-                is_complete=content["is_complete"],
-                inputs=content["inputs"],
-                versions=content["versions"],
+        hint = f"Name the --out folder of an earlier '{study}'"
+        content = read_json(path, "a result file", hint)
+        name = content.get("study")
+        if name != study:
+            got = "another file" if name is None else f"one of '{name}'"
+            raise FileFormatError(where=path, expected=f"a result of '{study}'", got=got, hint=hint)
+        if content.get("format") != FORMAT:
+            raise FileFormatError(
+                where=Place(path, element="format"),
+                expected=str(FORMAT),
+                got=str(content.get("format")),
+                hint="Run the study again, or read it with the version that wrote it",
             )
+        try:
+            result: StudyResult = revived(cls, content)
         except (KeyError, TypeError) as error:
             raise FileFormatError(
                 where=path, expected=f"all of a result of '{study}'", got=f"none of {error}"
             ) from error
-
-
-def _read_json(path: Path, study: str) -> Mapping[str, Any]:
-    hint = f"Name the --out folder of an earlier '{study}'"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileFormatError(
-            where=path, expected="a result file", got=error.strerror or str(error), hint=hint
-        ) from error
-    except ValueError as error:  # of the encoding, too
-        raise FileFormatError(where=path, expected="JSON", got=str(error), hint=hint) from error
-    name = content.get("study") if isinstance(content, dict) else None
-    if name != study:
-        got = "another file" if name is None else f"one of '{name}'"
-        raise FileFormatError(where=path, expected=f"a result of '{study}'", got=got, hint=hint)
-    if content.get("format") != FORMAT:
-        raise FileFormatError(
-            where=Place(path, element="format"),
-            expected=str(FORMAT),
-            got=str(content.get("format")),
-            hint="Run the study again, or read it with the version that wrote it",
-        )
-    return cast("Mapping[str, Any]", content)
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: lists, dicts and finite numbers; None for NaN and infinity.
-
-    Parameters
-    ----------
-    value : object
-        Made of mappings, sequences, arrays, numbers, strings and None.
-
-    Returns
-    -------
-    object
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return result

@@ -11,11 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.results.synergies import (
-    PRIMITIVES_FILE,
-    RECONSTRUCTION_FILE,
-    WEIGHTINGS_FILE,
-)
+from ceinms_torch.results.trials import SYNERGY_FILES, WEIGHTINGS_FILE
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.studies.result_file import Table
 from ceinms_torch.studies.synergies import SynergyStudy
@@ -202,12 +198,10 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
         found = study.synergies[one.name]
         folder = directory / "trials" / one.name
         labels = tuple(f"synergy_{i + 1}" for i in range(found.n_synergy))
-        for file, series in (
-            (PRIMITIVES_FILE, _series("primitives", one.time, labels, found.primitives.T)),
-            ("RecordedExcitations.sto", recorded_series(one)),
-            (RECONSTRUCTION_FILE, rebuilt_series(one, found)),
-        ):
-            series.to_sto(folder / file)
+        primitives = _series("primitives", one.time, labels, found.primitives.T)
+        primitives.to_sto(folder / SYNERGY_FILES["primitives"])
+        recorded_series(one).to_sto(folder / "RecordedExcitations.sto")
+        rebuilt_series(one, found).to_sto(folder / SYNERGY_FILES["reconstruction"])
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("channel", *labels))
@@ -254,4 +248,4 @@ def rebuilt_series(recording: Recording, synergies: Synergies) -> TimeSeries:
 def _series(
     name: str, time: FloatArray, columns: tuple[str, ...], values: FloatArray
 ) -> TimeSeries:
-    return TimeSeries(name=name, units="-", time=time, columns=columns, values=values)
+    return TimeSeries(name=name, units="-", time=time, columns=columns, array=values)

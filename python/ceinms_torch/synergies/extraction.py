@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.model.options import check_whole
 from ceinms_torch.synergies.recording import (
     Recording,
@@ -72,6 +73,8 @@ class Synergies:
     iterations: int
     converged: bool
     replicate_vaf: tuple[float, ...]
+
+    __repr__ = one_line
 
     @property
     def n_synergy(self) -> int:

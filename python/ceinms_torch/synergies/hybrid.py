@@ -20,6 +20,7 @@ from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.problem import (
     FusedHybridProblem,
@@ -60,6 +61,11 @@ class HybridCalibration(Calibration):
         """Synergies and weights."""
         return self.plan.hybrid or SynergyHybrid()
 
+    @property
+    def synthesised(self) -> tuple[str, ...]:
+        """MTUs that synergies drive."""
+        return self.setting.channels.synthesised_names
+
     def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
         """Lay out synergies and primitives, too."""
         self.setting = hybrid_setting(self.trials, self.generator, self.hybrid, step)
@@ -89,14 +95,18 @@ class HybridCalibration(Calibration):
 
     def driven_trials(self) -> Sequence[Trial]:
         """Return the trials with the excitations that were synthesised."""
-        return [one.trial for one in self.synergies.values()]
+        return [self.synergies[one.name].drive(one) for one in self.trials]
+
+    def tried(self, subject: Subject, trial: Trial) -> TrialResult:
+        """Say which excitations were synthesised, too."""
+        return dataclasses.replace(super().tried(subject, trial), synthesised=self.synthesised)
 
     def besides(self) -> dict[str, Any]:
         """Return the synergies."""
         return {
-            "hybrid": self.hybrid,
+            "generator": self.generator,
             "n_synergy": self.setting.n_synergy,
-            "synthesised": self.setting.channels.synthesised_names,
+            "synthesised": self.synthesised,
             "synergies": self.synergies,
         }
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.source import IN_MEMORY, Source
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -44,6 +45,8 @@ class Recording:
     time: FloatArray
     excitation: FloatArray
     source: Source = IN_MEMORY
+
+    __repr__ = one_line
 
     @classmethod
     def read(

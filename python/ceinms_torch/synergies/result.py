@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.io.display import one_line
+from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.time_series import TimeSeries, excitation_series
+from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.problem import HybridSetting
 from ceinms_torch.synergies.space import SynergySpace
 from ceinms_torch.synergies.weightings import Weightings
@@ -26,9 +30,9 @@ class TrialSynergies:
 
     Parameters
     ----------
-    trial : Trial
-        The trial as it was simulated: recorded excitations, and synthesised ones, limited to 0
-        to 1.
+    excitations : TimeSeries
+        What drove each MTU (-), at the times of the recorded excitations: those recorded, and
+        synthesised ones, limited to 0 to 1.
     weightings : Weightings
         How strongly each synergy excites each MTU.
     primitives : TimeSeries
@@ -38,51 +42,72 @@ class TrialSynergies:
         What the synergies give for every MTU (-): for a recorded one a model of its recording.
     """
 
-    trial: Trial
+    excitations: TimeSeries
     weightings: Weightings
     primitives: TimeSeries
     reconstruction: TimeSeries
 
-    @property
-    def excitations(self) -> TimeSeries:
-        """What drove each MTU (-), at the times of the recorded excitations."""
-        return excitation_series(self.trial)
+    __repr__ = one_line
+
+    def drive(self, trial: Trial) -> Trial:
+        """Return the trial with these excitations, ready for `simulate`.
+
+        Parameters
+        ----------
+        trial : Trial
+            As recorded.
+
+        Returns
+        -------
+        Trial
+        """
+        return dataclasses.replace(trial, excitation=self.excitations.array)
 
     @property
     def vaf(self) -> float:
         """Share of the squares of all recorded excitations that the synergies account for [-]."""
         recorded = [i for i, one in enumerate(self.weightings.origin) if one == "recorded"]
-        measured = self.trial.excitation[:, recorded]
-        error = measured - self.reconstruction.values[:, recorded]
+        measured = self.excitations.array[:, recorded]
+        error = measured - self.reconstruction.array[:, recorded]
         return 1.0 - float(np.sum(error**2) / np.sum(measured**2))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class HybridResult(CalibrationResult):
     """A calibrated subject with the synergies that were calibrated with it.
 
     Parameters
     ----------
-    subject, method, engine, device, tendon, options, polished, seed, start, steps, history
+    subject, method, engine, device, tendon, plan, polished, seed, start, steps, history
         As for `CalibrationResult`.
-    simulations, fit
+    trials, tests
         The same, with what the synergies drove.
     identifiability
         The same, taking the excitations as given.
-    hybrid : SynergyHybrid
-        What was asked for.
+    label, provenance
+        As for `CalibrationResult`.
+    generator : ExcitationGenerator
+        Which MTUs were recorded.
     n_synergy : int
         Number of synergies.
     synthesised : tuple of str
         MTUs that synergies drove.
     synergies : dict of str to TrialSynergies
         By calibration trial.
+    test_synergies : dict of str to TrialSynergies
+        By test trial, from its recording alone.
     """
 
-    hybrid: SynergyHybrid
+    generator: ExcitationGenerator
     n_synergy: int
     synthesised: tuple[str, ...]
-    synergies: dict[str, TrialSynergies] = field(repr=False)
+    synergies: dict[str, TrialSynergies]
+    test_synergies: dict[str, TrialSynergies] = field(default_factory=dict)
+
+    @property
+    def hybrid(self) -> SynergyHybrid:
+        """What was asked of the synergies."""
+        return self.plan.hybrid or SynergyHybrid()
 
     @property
     def weightings(self) -> Weightings:
@@ -90,6 +115,28 @@ class HybridResult(CalibrationResult):
         tables = [one.weightings for one in self.synergies.values()]
         mean = np.mean([table.values for table in tables], axis=0)
         return dataclasses.replace(tables[0], values=mean)
+
+    def with_tests(self, trials: Iterable[Trial]) -> Self:
+        """Return the result with test trials, what was not recorded in them synthesised."""
+        import ceinms_torch as ct  # noqa: PLC0415  a module that needs this one
+
+        synergies, tests = {}, []
+        for trial in trials:
+            found = ct.synthesise_excitations(
+                self.subject,
+                trial,
+                self.generator,
+                self.weightings,
+                hybrid=self.hybrid,
+                dofs=self.steps[-1].step.dofs,
+            )
+            driven, synergies[trial.name] = found.drive(trial), found
+            tests.append(
+                TrialResult.of(
+                    driven, self.simulate(driven), role="test", synthesised=self.synthesised
+                )
+            )
+        return dataclasses.replace(self, tests=tuple(tests), test_synergies=synergies)
 
 
 def trial_synergies(
@@ -147,11 +194,11 @@ def synthesised_trial(
 
     def series(name: str, columns: tuple[str, ...], values: FloatArray) -> TimeSeries:
         return TimeSeries(
-            name=name, units="-", time=trial.excitation_time, columns=columns, values=values
+            name=name, units="-", time=trial.excitation_time, columns=columns, array=values
         )
 
     return TrialSynergies(
-        trial=dataclasses.replace(trial, excitation=np.ascontiguousarray(excitation)),
+        excitations=series("excitation", trial.mtu_names, np.ascontiguousarray(excitation)),
         weightings=weightings,
         primitives=series("primitive", weightings.synergy_names, primitives.T),
         reconstruction=series("reconstructed excitation", trial.mtu_names, reconstruction),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.simulate import excitation_rate
+from ceinms_torch.simulation.trial_input import excitation_rate
 
 FloatArray = NDArray[np.float64]
 

@@ -22,7 +22,8 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.moments import check_moments
-from ceinms_torch.simulation.simulate import calibrated_tendon, check_names
+from ceinms_torch.simulation.simulate import calibrated_tendon
+from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.problem import FusedHybridProblem, HybridSetting
 from ceinms_torch.synergies.result import TrialSynergies, synthesised_trial
@@ -77,7 +78,7 @@ def synthesise_excitations(
     Returns
     -------
     TrialSynergies
-        Its `trial` is ready for `simulate`.
+        Its `drive(trial)` is ready for `simulate`.
 
     Raises
     ------

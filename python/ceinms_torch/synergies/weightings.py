@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch.errors import FileFormatError, Place, did_you_mean
+from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import read_text
 from ceinms_torch.synergies.channels import Channels
@@ -41,6 +42,8 @@ class Weightings:
     mtu_names: tuple[str, ...]
     origin: tuple[Origin, ...]
     values: FloatArray
+
+    __repr__ = one_line
 
     @classmethod
     def of(cls, channels: Channels, values: FloatArray) -> Weightings:

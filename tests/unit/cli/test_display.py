@@ -41,11 +41,12 @@ def test_fit_table_keeps_every_name_and_number(width):
 
 
 def result(*components):
-    space = SimpleNamespace(
-        components=[SimpleNamespace(kind=kind, mtu_names=names) for kind, names, _ in components],
-        at_bound=lambda _: [bound for _, _, bound in components],
+    return SimpleNamespace(
+        parameters=[
+            SimpleNamespace(name=kind, mtus=names, at_bound=bound)
+            for kind, names, bound in components
+        ]
     )
-    return SimpleNamespace(steps=[SimpleNamespace(space=space, x=None)])
 
 
 NAMES = [f"muscle_of_the_leg_{i}_r" for i in range(40)]

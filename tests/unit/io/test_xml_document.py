@@ -1,5 +1,6 @@
 """Reading XML against the grammars: what is accepted, and how faults are explained."""
 
+import copy
 import re
 
 import pytest
@@ -40,8 +41,9 @@ def test_wrong_order_says_which(tiny_folder):
     assert str(error) == (
         f"{error.where}: expected <emDelay> or <c1> at this place, got <c2>. The order inside "
         "<mtu> is name, emDelay (optional), c1, c2, shapeFactor, activationScale "
-        "(optional), optimalFibreLength, pennationAngle, tendonSlackLength, maxContractionVelocity "
-        "(optional), damping (optional), maxIsometricForce, strengthCoefficient."
+        "(optional), optimalFibreLength, pennationAngle, tendonSlackLength, tendonStiffness "
+        "(optional), maxContractionVelocity (optional), damping (optional), maxIsometricForce, "
+        "strengthCoefficient."
     )
 
 
@@ -178,7 +180,7 @@ def test_near_miss_of_an_optional_element_is_pointed_out(tiny_folder):
 
 
 def test_invalid_document_is_not_written(tiny_folder, tmp_path):
-    document = read_document(tiny_folder / "setup.xml", "ceinmsSetup").copy()
+    document = copy.deepcopy(read_document(tiny_folder / "setup.xml", "ceinmsSetup"))
     document.root.add("subjectFile").add("subjectFile")
     with pytest.raises(FileFormatError):
         document.write(tmp_path / "setup.xml")

@@ -345,10 +345,11 @@ def test_delays_that_differ_are_one_warning(path, tmp_path):
 def test_percentage_change_is_one_for_all(path, tmp_path):
     subject = Subject.read(path)
     matrix = subject.parameters()
-    matrix[-1] = 0.2
+    row = PARAMETER_KINDS.index("percentageChange")
+    matrix[row] = 0.2
     subject.with_parameters(matrix).write(tmp_path / "written.xml")
     assert "<percentageChange>0.2<" in (tmp_path / "written.xml").read_text()
-    matrix[-1, 0] = 0.3
+    matrix[row, 0] = 0.3
     with pytest.raises(OptionError, match=r"one value for all MTUs.*from 0.2 to 0.3"):
         subject.with_parameters(matrix).write(tmp_path / "never.xml")
     assert not (tmp_path / "never.xml").exists()

@@ -16,12 +16,12 @@ UNIT = re.compile(r"\[[^\]]+\]")
 
 @pytest.fixture(scope="module")
 def one(saved_folder):
-    return ct.read_results([saved_folder])
+    return ct.load_results([saved_folder])
 
 
 @pytest.fixture(scope="module")
 def two(saved_folder, annealed_folder):
-    return ct.read_results([saved_folder, annealed_folder])
+    return ct.load_results([saved_folder, annealed_folder])
 
 
 FIGURES = {
@@ -60,7 +60,7 @@ def test_moments_are_those_of_the_trial(one):
     figure = ct.plots.plot_moments(one, trial.name)
     for label, series in (
         ("measured", trial.measured_moment),
-        ("predicted", trial.joint_moment),
+        ("predicted", trial.simulation.joint_moment),
     ):
         for line, dof in zip(lines(figure, label), DOF_NAMES, strict=True):
             np.testing.assert_array_equal(line.get_xdata(), series.time)
@@ -78,15 +78,18 @@ def test_band_is_the_mean_and_one_standard_deviation(one):
     percent = np.linspace(0.0, 100.0, 101)
     frames = np.linspace(0.0, 100.0, 30)
     moments = np.array(
-        [np.interp(percent, frames, trial.joint_moment["knee_angle_r"]) for trial in result.own]
+        [
+            np.interp(percent, frames, trial.simulation.joint_moment["knee_angle_r"])
+            for trial in result.trials
+        ]
     )
-    (line,) = lines(figure, "predicted, own trials")
+    (line,) = lines(figure, "predicted, calibration trials")
     np.testing.assert_allclose(line.get_ydata(), moments.mean(axis=0), rtol=0, atol=1e-9)
-    measured, own = axes.collections  # one unseen trial has no spread
-    top = own.get_paths()[0].vertices[:, 1].max()
+    measured, predicted = axes.collections  # one test trial has no spread
+    top = predicted.get_paths()[0].vertices[:, 1].max()
     spread = moments.std(axis=0, ddof=1)
     assert top == pytest.approx((moments.mean(axis=0) + spread).max(), abs=1e-9)
-    assert measured.get_facecolor()[0].tolist() != own.get_facecolor()[0].tolist()
+    assert measured.get_facecolor()[0].tolist() != predicted.get_facecolor()[0].tolist()
 
 
 def test_parameters_are_drawn_in_shares_of_their_range(one):
@@ -105,7 +108,9 @@ def test_ranges_hold_every_length_of_every_trial(one):
     figure = ct.plots.plot_operating_ranges(one)
     axes = figure.axes[1]
     drawn = np.concatenate([np.atleast_1d(line.get_xdata()) for line in axes.lines])
-    lengths = np.concatenate([trial.norm_fibre_length.values for trial in one[0].trials])
+    lengths = np.concatenate(
+        [trial.simulation.norm_fibre_length.array for trial in (*one[0].trials, *one[0].tests)]
+    )
     assert drawn.min() == lengths.min()
     assert drawn.max() == lengths.max()
     assert [text.get_text() for text in axes.get_yticklabels()] == list(MTU_NAMES)
@@ -139,7 +144,7 @@ def test_several_results_have_colours_of_their_own(two):
 def test_synthesised_excitation_is_said_so(one):
     from dataclasses import replace  # noqa: PLC0415
 
-    trials = tuple(replace(trial, synthesised=frozenset({"soleus_r"})) for trial in one[0].trials)
+    trials = tuple(replace(trial, synthesised=("soleus_r",)) for trial in one[0].trials)
     figure = ct.plots.plot_activations([replace(one[0], trials=trials)], "trial1")
     assert len(lines(figure, "synthesised excitation")) == 1
     assert len(lines(figure, "excitation")) == len(MTU_NAMES) - 1
@@ -157,9 +162,15 @@ def test_user_settings_stay_as_they_are(one):
     ("draw", "message"),
     [
         (lambda r: ct.plots.plot_moment_bands(r, "knee_angle"), "Did you mean 'knee_angle_r'"),
-        (lambda r: ct.plots.plot_moments(r, "walk"), "trial: expected one of trial1, trial2"),
-        (lambda r: ct.plots.plot_activations(r, "trial9"), "trial: expected one of trial1"),
-        (lambda r: ct.plots.plot_parameters(r, "damping"), "parameter: expected one of c1, c2"),
+        (
+            lambda r: ct.plots.plot_moments(r, "walk"),
+            r"name of a trial, got 'walk'\. There are trial1",
+        ),
+        (lambda r: ct.plots.plot_activations(r, "trial9"), "Did you mean 'trial3'"),
+        (
+            lambda r: ct.plots.plot_parameters(r, "damping"),
+            r"a parameter, got 'damping'\. There are c1",
+        ),
     ],
 )
 def test_unknown_names(one, draw, message):
@@ -167,7 +178,7 @@ def test_unknown_names(one, draw, message):
         draw(one)
 
 
-def test_annealing_cannot_say_what_the_data_determine(two):
+def test_annealing_cannot_say_what_is_identifiable(two):
     with pytest.raises(DataError, match="annealing: expected a calibration by gradient"):
         ct.plots.plot_certainty(two[1])
 

@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from ceinms_torch.plots.synergies import (
-    excitations_figure,
     number_figure,
     reliability_figure,
     synergies_figure,
 )
-from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.synergies.extraction import extract_from_trials
 from ceinms_torch.synergies.number import choose_n_synergies
 from ceinms_torch.synergies.reliability import reliability
@@ -41,22 +39,6 @@ def test_synergies_and_what_they_make_of_a_trial(trials, own):
     heights = [bar.get_height() for bar in bars[0].patches]
     mean = np.mean([one.weightings[:, 1] for one in own.values()], axis=0)
     np.testing.assert_allclose(heights, mean)
-
-
-def series(columns, n_sample):
-    values = np.arange(n_sample * len(columns), dtype=float).reshape(n_sample, -1) / 100.0
-    time = 1.0 + np.arange(n_sample) / 100.0
-    return TimeSeries(name="excitation", units="-", time=time, columns=columns, values=values)
-
-
-def test_unrecorded_muscles_are_shown_alone():
-    recorded, synthesised = series(("a", "b"), 9), series(("b", "c", "a", "d"), 5)
-    figure = excitations_figure(recorded, synthesised, title="walk")
-    panels = {axes.get_title(): lines_of(axes) for axes in figure.axes}
-    assert list(panels) == ["b", "c", "a", "d"]
-    np.testing.assert_array_equal(panels["b"]["recorded"], recorded["b"])
-    np.testing.assert_array_equal(panels["b"]["synthesised"], synthesised["b"])
-    assert np.isnan(panels["c"]["recorded"]).all()
 
 
 def test_panels_of_numbers_are_those_that_are_known(trials):

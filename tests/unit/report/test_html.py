@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from lxml import html
 
+from ceinms_torch.calibration.identifiability import Loading, OpenDirection
 from ceinms_torch.errors import OptionError
 from ceinms_torch.report import html as page
 from ceinms_torch.report.figures import file_name, report_figures
@@ -13,10 +14,9 @@ from ceinms_torch.report.references import REFERENCES, references_of
 from ceinms_torch.report.tables import (
     direction_sentences,
     fit_rows,
-    parameter_rows,
     provenance_rows,
 )
-from ceinms_torch.results.read import read_results
+from ceinms_torch.results.read import load_results
 from helpers import DOF_NAMES
 
 FINDING = {
@@ -38,9 +38,9 @@ FINDING = {
 @pytest.fixture(scope="module")
 def results(saved_folder, annealed_folder):
     """Two results; the first has findings and a label that is no HTML."""
-    first, second = read_results([saved_folder, annealed_folder])
-    summary = {**first.summary, "findings": [FINDING], "warnings": ["odd & strange"]}
-    return replace(first, label="<b>&first", summary=summary), second
+    first, second = load_results([saved_folder, annealed_folder])
+    provenance = replace(first.provenance, findings=(FINDING,), warnings=("odd & strange",))
+    return replace(first, label="<b>&first", provenance=provenance), second
 
 
 @pytest.fixture(scope="module")
@@ -139,45 +139,52 @@ def test_fit_table_has_every_trial_and_the_means(results):
     rows = fit_rows(results)
     first, second = results
     knee = [row for row in rows if row["dof"] == DOF_NAMES[0]]
-    assert [(row["trial"], row["use"]) for row in knee] == [
-        ("mean", "own"),
-        ("mean", "unseen"),
-        ("trial1", "own"),
-        ("trial2", "own"),
-        ("trial3", "unseen"),
+    assert [(row["trial"], row["role"]) for row in knee] == [
+        ("mean", "calibration"),
+        ("mean", "test"),
+        ("trial1", "calibration"),
+        ("trial2", "calibration"),
+        ("trial3", "test"),
     ]
-    fit = first.trials[2].fit[DOF_NAMES[0]]
+    fit = first.tests[0].fit[DOF_NAMES[0]]
     assert knee[4]["figures"][0][:2] == [f"{fit.rmse:#.3g}".rstrip("."), f"{fit.r2:.3f}"]
     assert knee[4]["figures"][1] == ["–"] * 3  # the second result has no such trial
-    mean = sum(trial.fit[DOF_NAMES[0]].rmse for trial in second.own) / len(second.own)
+    mean = sum(trial.fit[DOF_NAMES[0]].rmse for trial in second.trials) / len(second.trials)
     assert knee[0]["figures"][1][0] == f"{mean:#.3g}".rstrip(".")
 
 
-def test_parameter_table_has_every_parameter(results):
-    rows = parameter_rows(results)
+def test_parameter_table_has_every_parameter(results, tree):
+    heads = [head.text for head in tree.xpath("//table[contains(@class, 'filtered')]//th")]
+    cells = [
+        [cell.text for cell in row]
+        for row in tree.xpath("//table[contains(@class, 'filtered')]/tbody/tr")
+    ]
+    rows = [dict(zip(heads, row, strict=True)) for row in cells]
     assert len(rows) == sum(len(result.parameters) for result in results)
     for row, one in zip(rows, results[0].parameters, strict=False):
-        assert float(row["value"]) == pytest.approx(one.value, rel=1e-3)
-        assert (row["interval"] == "–") == (one.interval is None)
-    assert {row["certainty"] for row in rows[len(results[0].parameters) :]} == {"–"}
-    units = {row["name"]: row["unit"] for row in rows}
+        assert float(row["Value"]) == pytest.approx(one.value, rel=1e-3)
+        assert (row["95 % interval"] == "–") == (one.interval is None)
+    assert {row["Certainty"] for row in rows[len(results[0].parameters) :]} == {"–"}
+    units = {row["Parameter"]: row["Unit"] for row in rows}
     assert units["tendonSlackLength"] == "m"
 
 
 def test_directions_are_put_in_words(results):
     def loading(name, mtu, value):
-        return {"name": name, "mtus": [mtu], "loading": value}
+        return Loading(name=name, mtus=(mtu,), loading=value)
 
     directions = [
         [loading("c1", "soleus_r", 0.7), loading("c2", "soleus_r", -0.7)],
         [loading("tendonSlackLength", "soleus_r", 0.8), loading("damping", "gasmed_r", -0.6)],
         [loading("shapeFactor", "recfem_r", 1.0)],
     ]
-    found = {
-        **results[0].summary["identifiability"],
-        "directions": [{"singular_value": 0.0, "loadings": one} for one in directions],
-    }
-    result = replace(results[0], summary={**results[0].summary, "identifiability": found})
+    found = replace(
+        results[0].identifiability,
+        directions=tuple(
+            OpenDirection(singular_value=0.0, loadings=tuple(one)) for one in directions
+        ),
+    )
+    result = replace(results[0], identifiability=found)
     swap, traded, alone = direction_sentences(result)
     assert swap.startswith("c1 against c2 of soleus_r:")
     assert (
@@ -191,9 +198,9 @@ def test_provenance_tells_how_to_repeat_it(results):
     rows = dict(provenance_rows(results))
     assert rows["command"][0].startswith("ceinms-torch calibrate ")
     assert "--max-iterations 25" in rows["command"][0]
-    assert rows["seed"] == [str(result.summary["seed"]) for result in results]
+    assert rows["seed"] == [str(result.seed) for result in results]
     assert rows["option maxIterations"] == ["25", "–"]
-    assert rows["version of ceinms-torch"][0] == results[0].summary["versions"]["ceinms-torch"]
+    assert rows["version of ceinms-torch"][0] == results[0].provenance.versions["ceinms-torch"]
 
 
 def test_references_are_those_of_the_methods_that_ran(results):
@@ -207,11 +214,8 @@ def test_references_are_those_of_the_methods_that_ran(results):
     assert not {"Simulated annealing", "AdamW", "Muscle and tendon curves"} & by_gradient
     assert not {"Calibration by gradient through the model"} & annealed
     assert titles(*results) == by_gradient | annealed
-    polished = {**results[1].summary["options"], "polish": True}
-    adamw = {**results[0].summary, "method": "adamw", "options": polished}
-    assert {"AdamW", "Levenberg-Marquardt: scaled damping"} <= titles(
-        replace(results[0], summary=adamw)
-    )
+    polished = replace(results[0], method="adamw", polished=True)
+    assert {"AdamW", "Levenberg-Marquardt: scaled damping"} <= titles(polished)
     assert all(re.search(r"\(\d{4}\)|Hambly", one.citation) for one in REFERENCES)
 
 

@@ -2,31 +2,37 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from ceinms_torch.report.summary import dof_fits, r2_word, summarise
-from ceinms_torch.results.read import read_result
-from ceinms_torch.simulation.fit import MomentFit
+from ceinms_torch.calibration.multi_start import StartResult
+from ceinms_torch.calibration.result import Provenance
+from ceinms_torch.report.summary import r2_word, summarise
+from ceinms_torch.results.read import load_result
+from ceinms_torch.simulation.fit import MomentFit, mean_fit
 from helpers import DOF_NAMES
 
 
 @pytest.fixture(scope="module")
 def saved(saved_folder):
-    return read_result(saved_folder)
+    return load_result(saved_folder)
 
 
 def with_fit(saved, **r2_and_rmse):
-    """Return a result whose own and unseen trials have these R² and RMSE of every DOF."""
-    trials = []
-    for trial in saved.trials:
-        r2, rmse = r2_and_rmse["own" if trial.is_own else "unseen"]
+    """Return a result whose trials of each role have this R² and RMSE of every DOF."""
+
+    def fitted(trial):
+        r2, rmse = r2_and_rmse[trial.role]
         fit = MomentFit(rmse=rmse, r2=r2, r2_correlation=0.9)
-        trials.append(replace(trial, fit=dict.fromkeys(DOF_NAMES, fit)))
-    return replace(saved, trials=tuple(trials))
+        return replace(trial, fit=dict.fromkeys(DOF_NAMES, fit))
+
+    trials, tests = (tuple(map(fitted, some)) for some in (saved.trials, saved.tests))
+    return replace(saved, trials=trials, tests=tests)
 
 
-def with_summary(saved, **changes):
-    return replace(saved, summary={**saved.summary, **changes})
+def with_step(saved, **changes):
+    """Return a result whose only step ended in another way."""
+    return replace(saved, steps=(replace(saved.steps[0], **changes),))
 
 
 def found(result, text):
@@ -35,11 +41,22 @@ def found(result, text):
 
 
 def test_fit_is_averaged_over_trials(saved):
-    (fit, _) = dof_fits(saved, saved.own)
-    values = [trial.fit[fit.dof] for trial in saved.own]
+    (dof, fit), _ = mean_fit(saved.fit).items()
+    values = [trial.fit[dof] for trial in saved.trials]
     assert fit.rmse == pytest.approx(sum(one.rmse for one in values) / 2)
     assert fit.r2 == pytest.approx(sum(one.r2 for one in values) / 2)
-    assert fit.worst_r2 == min(one.r2 for one in values)
+    (point,) = found(saved, f"{dof}: on calibration trials")
+    assert f"R² {fit.r2:.2f} (lowest {min(one.r2 for one in values):.2f})" in point.text
+
+
+def test_what_a_trial_does_not_have_does_not_count():
+    fits = [
+        MomentFit(rmse=rmse, r2=r2, r2_correlation=0.5)
+        for rmse, r2 in ((1.0, 0.4), (3.0, float("nan")))
+    ]
+    mean = mean_fit({"one": {"knee": fits[0]}, "two": {"knee": fits[1]}})["knee"]
+    assert (mean.rmse, mean.r2, mean.r2_correlation) == (2.0, 0.4, 0.5)
+    assert mean_fit({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -58,15 +75,15 @@ def test_words_for_r2(r2, word):
     assert r2_word(r2) == word
 
 
-def test_headline_judges_unseen_trials(saved):
-    result = with_fit(saved, own=(0.99, 1.0), unseen=(0.4, 1.1))
+def test_headline_judges_test_trials(saved):
+    result = with_fit(saved, calibration=(0.99, 1.0), test=(0.4, 1.1))
     assert summarise(result).headline == (
-        "On 1 unseen trial, moments are predicted: knee_angle_r, ankle_angle_r poorly."
+        "On 1 test trial, moments are predicted: knee_angle_r, ankle_angle_r poorly."
     )
 
 
 def test_negative_r2_is_told_and_comes_with_advice(saved):
-    result = with_fit(saved, own=(-0.5, 20.0), unseen=(-0.8, 25.0))
+    result = with_fit(saved, calibration=(-0.5, 20.0), test=(-0.8, 25.0))
     points = found(result, "knee_angle_r")
     assert points[0].level == "warning"
     assert "R² -0.80" in points[0].text
@@ -75,16 +92,17 @@ def test_negative_r2_is_told_and_comes_with_advice(saved):
 
 
 def test_constant_moment_has_no_r2(saved):
-    result = with_fit(saved, own=(float("nan"), 2.0), unseen=(float("nan"), 3.0))
+    nan = float("nan")
+    result = with_fit(saved, calibration=(nan, 2.0), test=(nan, 3.0))
     (point,) = found(result, "knee_angle_r")
     assert point.text == (
-        "knee_angle_r: on its own trials RMSE 2 N m, no R²; on unseen trials RMSE 3 N m, no R²."
+        "knee_angle_r: on calibration trials RMSE 2 N m, no R²; on test trials RMSE 3 N m, no R²."
     )
     assert "against a constant" in summarise(result).headline
 
 
 @pytest.mark.parametrize(
-    ("own", "unseen", "is_overfit"),
+    ("calibration", "test", "is_overfit"),
     [
         ((0.95, 5.0), (0.89, 7.0), False),
         ((0.95, 5.0), (0.89, 8.0), True),  # 1.6 times the error
@@ -93,42 +111,44 @@ def test_constant_moment_has_no_r2(saved):
         ((0.60, 9.0), (0.95, 4.0), False),
     ],
 )
-def test_overfitting(saved, own, unseen, is_overfit):
-    points = found(with_fit(saved, own=own, unseen=unseen), "over-fitted")
+def test_overfitting(saved, calibration, test, is_overfit):
+    points = found(with_fit(saved, calibration=calibration, test=test), "over-fitted")
     assert [point.level for point in points] == ["warning"] * len(DOF_NAMES) * is_overfit
 
 
-def test_without_unseen_trials_nobody_knows(annealed_folder):
-    summary = summarise(read_result(annealed_folder))
+def test_without_test_trials_nobody_knows(annealed_folder):
+    summary = summarise(load_result(annealed_folder))
     assert "How good predictions of other trials are is not known." in summary.headline
     assert any("--test" in advice for advice in summary.advice)
-    assert any("annealing has no derivatives" in point.text for point in summary.points)
+    assert any(
+        "annealing, and losses of one's own, do not say it" in point.text
+        for point in summary.points
+    )
 
 
 @pytest.mark.parametrize(("n_hit", "level"), [(0, "good"), (1, "note"), (8, "warning")])
 def test_parameters_at_bounds(saved, n_hit, level):
-    parameters = tuple(
-        replace(one, at_bound="upper" if i < n_hit else "")
-        for i, one in enumerate(saved.parameters)
-    )
-    (point,) = found(replace(saved, parameters=parameters), "at a bound")
+    x = np.full(len(saved.parameters), 0.5)
+    x[:n_hit] = 1.0
+    (point,) = found(with_step(saved, x=x), "ended at a bound")
     assert point.level == level
-    assert (f"{n_hit} of {len(parameters)}" in point.text) == (n_hit > 0)
+    assert (f"{n_hit} of {len(x)}" in point.text) == (n_hit > 0)
 
 
-def test_determined_parameters_are_counted(saved):
+def test_identifiable_parameters_are_counted(saved):
     parameters = tuple(
         replace(one, reason="" if i < 3 else "others can make up for it")
-        for i, one in enumerate(saved.parameters)
+        for i, one in enumerate(saved.identifiability.parameters)
     )
-    (point,) = found(replace(saved, parameters=parameters), "The data determine")
-    assert f"determine 3 of {len(parameters)} parameters" in point.text
+    known = replace(saved.identifiability, parameters=parameters)
+    (point,) = found(replace(saved, identifiability=known), "are identifiable")
+    assert f"Of {len(parameters)} parameters, 3 are identifiable" in point.text
     assert point.level == "warning"
     assert "Do not read physiology from single parameters" in point.advice
 
 
 def test_large_penalty(saved):
-    result = with_summary(
+    result = with_step(
         saved, objective=10.0, terms={"moment": 6.0, "fibre_length": 3.6, "tendon_strain": 0.4}
     )
     (point,) = found(result, "penalty")
@@ -137,7 +157,7 @@ def test_large_penalty(saved):
 
 def test_other_terms_are_no_penalties(saved):
     """Synergies are paid for in terms of their own, with fibres and tendons as they should be."""
-    result = with_summary(
+    result = with_step(
         saved, objective=10.0, terms={"moment": 1.0, "fibre_length": 0.0, "synthesised": 9.0}
     )
     assert found(result, "penalty") == []
@@ -146,7 +166,7 @@ def test_other_terms_are_no_penalties(saved):
 def test_preferences_are_named(saved):
     assert found(saved, "preferences") == []
     terms = {"moment": 8.0, "fibre_length": 0.0, "peak_force": 0.5, "parameter_prior": 1.5}
-    (point,) = found(with_summary(saved, objective=10.0, terms=terms), "preferences")
+    (point,) = found(with_step(saved, objective=10.0, terms=terms), "preferences")
     assert point.text == (
         "Parameters were chosen by preferences, too (peak_force 5 %, parameter_prior 15 % of the "
         "objective)."
@@ -158,33 +178,40 @@ def test_preferences_are_named(saved):
     [("converged_step", "good"), ("max_iterations", "warning"), ("not_finite", "warning")],
 )
 def test_status(saved, status, level):
-    result = with_summary(saved, status=status)
+    result = with_step(saved, status=status)
     points = [p for p in summarise(result).points if p.text.startswith(("Converged", "Stopped"))]
     assert [point.level for point in points] == [level]
 
 
 def test_fibres_outside_the_range_are_named(saved):
     trial = saved.trials[0]
-    values = trial.norm_fibre_length.values.copy()
-    values[3, 0] = 1.8
-    series = replace(trial.norm_fibre_length, values=values)
-    result = replace(saved, trials=(replace(trial, norm_fibre_length=series), *saved.trials[1:]))
+    array = trial.simulation.norm_fibre_length.array.copy()
+    array[3, 0] = 1.8
+    series = replace(trial.simulation.norm_fibre_length, array=array)
+    changed = replace(trial, simulation=replace(trial.simulation, norm_fibre_length=series))
+    result = replace(saved, trials=(changed, *saved.trials[1:]))
     (point,) = found(result, "Fibres leave 0.5 to 1.5")
     assert "soleus_r (" in point.text
     assert "to 1.80)" in point.text
 
 
 def test_starts_that_found_other_minima(saved):
-    ends = [3.0, 3.01, 4.5, None]
-    starts = [{"objective": end, "finished": end is not None} for end in ends]
-    steps = [{**saved.summary["steps"][0], "starts": starts}]
-    (point,) = found(with_summary(saved, steps=steps), "starts")
+    starts = tuple(
+        StartResult(objective=end, iterations=5, status="converged", finished=end < 9.0)
+        for end in (3.0, 3.01, 4.5, 10.0)
+    )
+    (point,) = found(with_step(saved, starts=starts), "starts")
     assert point.text.startswith("2 of 3 starts that were followed to the end reached the best")
     assert "the worst is 4.5, the best 3" in point.text
 
 
 def test_findings_and_warnings_are_counted(saved):
-    findings = [{"severity": "error"}, {"severity": "warning"}, {"severity": "note"}]
-    assert found(with_summary(saved, findings=findings), "2 things in the input are doubtful")
-    assert found(with_summary(saved, warnings=["odd"]), "1 thing in the input is doubtful")
-    assert not found(with_summary(saved, warnings=[]), "doubtful")
+    def told(**provenance):
+        return found(replace(saved, provenance=Provenance(**provenance)), "doubtful")
+
+    severities = ("error", "warning", "note")
+    (point,) = told(findings=tuple({"severity": one} for one in severities))
+    assert point.text == "2 things in the input are doubtful."
+    (point,) = told(warnings=("odd",))
+    assert point.text == "1 thing in the input is doubtful."
+    assert not told()

@@ -45,5 +45,5 @@ def test_too_long_steps_are_said():
 
 def test_short_steps_need_no_warning():
     subject, trial = switched_on(rate=4000.0)
-    velocity = simulate(subject, trial, filter_start="zero").norm_fibre_velocity.values
+    velocity = simulate(subject, trial, filter_start="zero").norm_fibre_velocity.array
     assert swings(velocity).tolist() == [0]

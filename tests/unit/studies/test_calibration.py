@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import ceinms_torch as ct
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.plots.calibration import calibration_figure
 from ceinms_torch.studies import calibration
 from ceinms_torch.studies.calibration import (
@@ -33,7 +34,6 @@ from ceinms_torch.studies.calibration_tables import (
     tables_of,
 )
 from ceinms_torch.studies.folds import condition_folds, conditions_of, drawn_folds, trial_folds
-from ceinms_torch.studies.result_file import plain
 from helpers import edit, write_tiny_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::ceinms_torch.errors.CeinmsTorchWarning")
@@ -198,7 +198,7 @@ def test_tables(study):
 
 
 def test_json_holds_all_of_it(study):
-    again = CalibrationStudy.from_dict(json.loads(json.dumps(plain(study.to_dict()))))
+    again = revived(CalibrationStudy, json.loads(json.dumps(plain(study))))
     assert again == study
     assert tables_of(again) == tables_of(study)
     assert len(calibration_figure(again).axes) == 6

@@ -8,11 +8,11 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.errors import OptionError
+from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.studies.compare import Candidate, candidates_of, compare, usual_methods
 from ceinms_torch.studies.compare_tables import notes_of, tables_of
 from ceinms_torch.studies.comparison import CONTROL, Comparison
-from ceinms_torch.studies.result_file import plain
 from helpers import write_tiny_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::ceinms_torch.errors.CeinmsTorchWarning")
@@ -110,7 +110,7 @@ def test_parameters_are_shares_of_their_ranges(folder, comparison):
 
 
 def test_json_holds_all_of_it(comparison):
-    again = Comparison.from_dict(json.loads(json.dumps(plain(comparison.to_dict()))))
+    again = revived(Comparison, json.loads(json.dumps(plain(comparison))))
     assert again == comparison
     assert tables_of(again) == tables_of(comparison)
 

@@ -9,6 +9,7 @@ import pytest
 import ceinms_torch as ct
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.plots.electrodes import electrodes_figure
 from ceinms_torch.studies import cells, electrodes
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell, compute_cell
@@ -57,7 +58,7 @@ def test_the_model_of_recorded_mtus(folder):
     simulation = ct.simulate(part, trial)
     silent = ct.simulate(folder.subject, trial_with_electrodes(folder.trials[0], generator))
     np.testing.assert_allclose(
-        simulation.mtu_force.values, silent.mtu_force.values[:, :2], rtol=1e-12
+        simulation.mtu_force.array, silent.mtu_force.array[:, :2], rtol=1e-12
     )
     specs = {spec.kind: spec for spec in recorded_plan(folder.plan, part).steps[0].parameters}
     assert specs["strengthCoefficient"].groups == (("soleus_r", "gasmed_r"),)
@@ -265,7 +266,7 @@ def test_recommendation(errors, margin, expected):
 
 def test_tables_and_figure_of_a_study_on_file():
     study = made_up({(2, "recorded"): 10.0, (1, "recorded"): 12.0, (1, "synthesised"): 8.0})
-    again = ElectrodeStudy.from_dict(json.loads(json.dumps(study.to_dict())))
+    again = revived(ElectrodeStudy, json.loads(json.dumps(plain(study))))
     tables = {table.title.split(",")[0]: table for table in tables_of(again)}
     full, row = tables["moment RMSE of calibration trials [N m]"].rows
     assert row[:4] == (1, 1, "12 ± 0.01", "8.01 ± 0.01")
@@ -281,7 +282,7 @@ def test_tables_and_figure_of_a_study_on_file():
 def test_no_recommendation_without_test_trials():
     study = made_up({(2, "recorded"): 10.0})
     bare = [{**cell, "test": {"recorded": {}}} for cell in study.cells]
-    study = ElectrodeStudy.from_dict({**study.to_dict(), "cells": bare})
+    study = dataclasses.replace(study, cells=tuple(bare))
     with pytest.raises(OptionError, match="test trials"):
         recommend(study, 0.1)
     assert "test trials" not in " ".join(table.title for table in tables_of(study))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
+from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.studies.muscle import MuscleStudy, study_muscle
 from ceinms_torch.studies.muscle_curves import millard_curves
 from ceinms_torch.studies.muscle_data import full_activation, read_recording
@@ -134,10 +135,10 @@ def test_forces_of_a_model_give_its_parameters_back(tmp_path, start, model):
     trial = muscle_trial(recording, start)
     truth = scaled(start, np.array([1.3, 1.02, 0.98]))
     run, _ = run_muscle(truth, trial, model)
-    trial = dataclasses.replace(trial, measured_moment=run.mtu_force.values)
+    trial = dataclasses.replace(trial, measured_moment=run.mtu_force.array)
     fit = fit_muscle(start, trial, model)
     again, _ = run_muscle(fit.subject, trial, model)
-    error = np.abs(again.mtu_force.values - run.mtu_force.values).max()
+    error = np.abs(again.mtu_force.array - run.mtu_force.array).max()
     assert error < 1e-3  # of about 1 N: differences with steps of 1e-4 leave that much
     found, true = fit.subject.mtus[0], truth.mtus[0]
     if model == STIFF:
@@ -157,7 +158,7 @@ def test_study_finds_the_model_that_made_the_forces(tmp_path, start):
         run, _ = run_muscle(
             truth, muscle_trial(read_recording(path, rest - 0.002), start), ROSENBROCK
         )
-        write_recording(path, amplitude, run.mtu_force.values[:, 0], n_row=801)
+        write_recording(path, amplitude, run.mtu_force.array[:, 0], n_row=801)
         files.append(path)
     study = study_muscle(files)
     assert study.fitted_on == "trial1"
@@ -168,7 +169,7 @@ def test_study_finds_the_model_that_made_the_forces(tmp_path, start):
     assert parameters["maxIsometricForce"] == pytest.approx(1.2 * 1.2759, rel=1e-2)
     assert all(limit["is_finite"] for limit in study.limits if limit["model"] == ROSENBROCK)
     assert all_models(study).p is not None
-    again = MuscleStudy.from_dict(study.to_dict())
+    again = revived(MuscleStudy, plain(study))
     assert tables_of(again) == tables_of(study)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceinms_torch.errors import FileFormatError
-from ceinms_torch.studies.result_file import StudyResult, Table, plain
+from ceinms_torch.io.plain import plain
+from ceinms_torch.studies.result_file import StudyResult, Table
 
 TABLE = Table(
     title="Errors", columns=("method", "RMSE [N m]", "runs"), rows=(("lm", 1.25, 3), ("", None, 1))
@@ -60,7 +61,8 @@ def test_plain_values_can_be_written_and_stay_as_they_are(value):
 
 def test_no_file(tmp_path):
     with pytest.raises(
-        FileFormatError, match=r"expected a result file, got No such file.*--out folder"
+        FileFormatError,
+        match=r"expected a result file, got none .*No such file.*--out folder",
     ):
         StudyResult.read(tmp_path, "compare")
 
@@ -69,7 +71,7 @@ def test_no_file(tmp_path):
     ("text", "message"),
     [
         ("{", "expected JSON, got"),
-        ("[1]", "expected a result of 'compare', got another file"),
+        ("[1]", "expected a result file, got no object"),
         ('{"study": "muscle"}', "expected a result of 'compare', got one of 'muscle'"),
         ('{"study": "compare", "format": 99}', "format: expected 2, got 99"),
         ('{"study": "compare", "format": 2}', "expected all of a result of 'compare'"),

@@ -28,7 +28,7 @@ class LinearTerms {
   double square_sum(std::size_t term) const noexcept { return square_sums_[term]; }
   /// Add the derivatives of all values to gradient (n).
   void add_gradient(double* gradient) const;
-  /// Add the Gauss-Newton matrix, which is the Hessian, to the lower triangle of matrix (n, n).
+  /// Add the Gauss-Newton matrix, which is the Hessian, to the upper triangle of matrix (n, n).
   void add_matrix(double* matrix) const;
   /// Append a residual per row, and its derivatives (n).
   void append_rows(std::vector<double>& residual, std::vector<double>& jacobian) const;

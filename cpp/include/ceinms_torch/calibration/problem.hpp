@@ -9,6 +9,7 @@
 #include "ceinms_torch/kernel/dual.hpp"
 #include "ceinms_torch/kernel/objective.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -64,8 +65,8 @@ class Problem final : public SmoothProblem {
   /// Objective at x (n).
   const Evaluation& evaluate(const double* x);
   const Evaluation& gradient(const double* x, double* gradient) override;
-  /// Objective, gradient (n) and Gauss-Newton matrix (n, n), symmetric: twice the sum over all
-  /// residuals of the products of their derivatives.
+  /// Objective, gradient (n) and the upper triangle of the Gauss-Newton matrix (n, n): twice the
+  /// sum over all residuals of the products of their derivatives.
   const Evaluation& normal_equations(const double* x, double* gradient, double* matrix);
   /// Residuals, whose squares sum to the objective, and their derivatives: resized to (n_row) and
   /// (n_row, n): moments, peak forces, penalties where they are not zero, linear terms.
@@ -90,11 +91,27 @@ class Problem final : public SmoothProblem {
     std::vector<std::size_t> mtus;   ///< whose moment arm is not zero throughout
     std::vector<double> moment_arm;  ///< (n_mtus, n_step); of a summed force see `measure_peak`
     std::vector<double> measured;    ///< (n_step)
-    std::vector<std::size_t> components;  ///< that act on one of the MTUs
-    std::vector<double> error;            ///< measured - predicted (n_step)
+    std::vector<double> error;       ///< measured - predicted (n_step)
     double square_sum = 0.0;
-    engine::AlignedBuffer rows;  ///< derivatives of the errors, and the errors, scaled
-    std::vector<double> gram;    ///< their products
+    double scale = 0.0;      ///< of the errors as residuals
+    std::size_t column = 0;  ///< where its steps are in the DOF's rows
+  };
+  /// What the joints of one DOF, or the summed forces, have in common in all trials.
+  struct DofEquations {
+    std::vector<std::size_t> joints;
+    std::vector<std::size_t> components;  ///< that act on one of the MTUs
+    /// Derivatives of the residuals by the components, and the residuals: (components + 1, stride),
+    /// the steps of a window of all joints, `length` in whole packs.
+    engine::AlignedBuffer rows;
+    std::size_t stride = 0;
+    std::size_t length = 0;
+    std::vector<double> gram;  ///< products of the rows: (components + 1, components + 1), upper
+  };
+  /// Some rows of a DOF's products: what one thread computes at a time.
+  struct Band {
+    std::size_t dof;
+    std::size_t first;
+    std::size_t end;
   };
   /// Where a lane acts: on the MTU number `mtu` of a joint.
   struct Action {
@@ -117,13 +134,14 @@ class Problem final : public SmoothProblem {
   };
 
   static constexpr std::size_t no_dof = static_cast<std::size_t>(-1);
+  static constexpr kernel::StepRange all_steps{0, static_cast<std::size_t>(-1)};
 
   void add_joints(const std::vector<kernel::TrialInput>& trials);
   void add_peaks(const std::vector<kernel::TrialInput>& trials);
   void let_act(std::size_t mtu, Joint& joint);
   void add(Joint joint);
   void set_point(const double* x);
-  void measure(Joint& joint) const;
+  void measure(Joint& joint, const kernel::StepRange& steps) const;
   void measure_peak(Joint& joint) const;
   void sum_up();
   bool has_peaks() const noexcept { return data_->objective.peak_force_weight > 0.0; }
@@ -136,17 +154,28 @@ class Problem final : public SmoothProblem {
   std::size_t column_of(kernel::ParameterKind kind) const {
     return column_of_[static_cast<std::size_t>(kind)];
   }
+  DofEquations& equations_of(const Joint& joint) {
+    return equations_[joint.dof == no_dof ? data_->dofs.size() : joint.dof];
+  }
   template <class Visit>
-  void visit_penalties(std::size_t block, const Visit& visit) const;
-  void add_up_penalties(std::size_t block);
+  void visit_penalties(std::size_t block, const Visit& visit,
+                       const kernel::StepRange& steps = all_steps) const;
+  void add_up_penalties(std::size_t block, const kernel::StepRange& steps);
   void fill_seeds(std::size_t block);
-  void fill_rows(const Joint& joint, double scale, std::size_t stride, double* rows) const;
-  void fill_joint_equations(Joint& joint) const;
-  void fill_penalty_equations(std::size_t block);
-  void add_joint_equations(const Joint& joint, double* gradient, double* matrix) const;
+  /// Those of some steps that a joint's trial has.
+  static kernel::StepRange within(const Joint& joint, const kernel::StepRange& steps) noexcept {
+    return {std::min(steps.first, joint.error.size()), std::min(steps.end, joint.error.size())};
+  }
+  void linearise(const double* x, const engine::Workspace::WindowBlockWork& after_block,
+                 const engine::Workspace::WindowWork& after);
+  void place_rows(const kernel::StepRange& steps);
+  void fill_rows(const Joint& joint, const kernel::StepRange& steps);
+  void add_products(const Band& band, const kernel::StepRange& steps);
+  void add_penalty_products(std::size_t block, const kernel::StepRange& steps);
+  void add_dof_equations(const DofEquations& dof, double* gradient, double* matrix) const;
   void add_penalty_equations(std::size_t block, double* gradient, double* matrix) const;
   template <class Row>
-  void penalty_rows(std::size_t block, const Row& row) const;
+  void penalty_rows(std::size_t block, const kernel::StepRange& steps, const Row& row) const;
 
   std::shared_ptr<const ProblemData> data_;
   engine::Workspace workspace_;
@@ -156,6 +185,9 @@ class Problem final : public SmoothProblem {
   std::vector<std::size_t> column_of_;          ///< by kind: its place in kinds_, or none
   std::vector<double> width_;                   ///< upper - lower
   std::vector<Joint> joints_;
+  std::vector<DofEquations> equations_;  ///< by DOF, at last those of summed forces
+  std::vector<Band> bands_;
+  std::size_t row_stride_ = 0;                ///< steps of a window, in whole packs
   std::vector<std::vector<Action>> actions_;  ///< by lane: trial, then MTU
   std::vector<double> parameters_;
   std::vector<double> matrix_gradient_;  ///< (n_parameter_kind, n_mtu)
@@ -165,10 +197,11 @@ class Problem final : public SmoothProblem {
   Evaluation evaluation_;
 };
 
-/// Calls visit(lane, step, term, weight, distance, slope) where a penalty is not zero: distance
-/// outside the range and its derivative by the penalised quantity.
+/// Calls visit(lane, step, term, weight, distance, slope) at those of some steps where a penalty is
+/// not zero: distance outside the range and its derivative by the penalised quantity.
 template <class Visit>
-void Problem::visit_penalties(std::size_t block, const Visit& visit) const {
+void Problem::visit_penalties(std::size_t block, const Visit& visit,
+                              const kernel::StepRange& steps) const {
   using Number = kernel::Dual<double, 1>;
   const engine::LaneLayout& layout = workspace_.layout();
   const std::size_t width = layout.backend().width;
@@ -181,7 +214,7 @@ void Problem::visit_penalties(std::size_t block, const Visit& visit) const {
                           double scale) {
       const double weight =
           kernel::penalty_weight(options.normalisation, sizes_, static_cast<double>(n_step), range);
-      for (std::size_t k = 0; k < n_step; ++k) {
+      for (std::size_t k = steps.first; k < std::min(steps.end, n_step); ++k) {
         const double x = table[k * width + lane.place] * scale;
         if (x >= range.lowest && x <= range.highest) continue;
         const Number outside = kernel::distance_outside(Number::variable(x, 1.0, 0), range);

@@ -6,6 +6,7 @@
 /// is chosen at run time. Nothing here allocates; the caller owns all memory.
 #pragma once
 
+#include "ceinms_torch/engine/dense.hpp"
 #include "ceinms_torch/kernel/parameters.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
@@ -62,7 +63,8 @@ struct LaneSeeds {
   const double* mtu_force = nullptr;
 };
 
-/// Derivatives of the outputs by some of a lane's own parameters, (n_step, n_kind, width) each.
+/// Derivatives of the outputs of some steps by some of a lane's own parameters, (steps, n_kind,
+/// width) each.
 struct LaneSensitivities {
   double* fibre_length = nullptr;
   double* tendon_strain = nullptr;
@@ -88,10 +90,25 @@ inline constexpr std::size_t n_state_row = 13;
 inline constexpr std::size_t max_sensitivities =
     kernel::n_parameter_kind - kernel::count_of(kernel::ParameterRole::scale);
 
+/// Rows of the table in which a pack of lanes keeps what `sensitivities` goes on from: each number
+/// of a state with its derivatives. All zeros is rest.
+inline constexpr std::size_t n_sensitivity_row = n_state_row * (1 + max_sensitivities);
+
+/// Part of a trajectory, and the kinds of parameters that it is differentiated by.
+struct SensitivityWindow {
+  const kernel::ParameterKind* kinds = nullptr;
+  std::size_t n_kind = 0;  ///< at most max_sensitivities
+  kernel::StepRange steps{};
+};
+
 /// The engine for one instruction set. `parameters` are always (n_parameter_kind, width).
 struct Backend {
   std::string_view name;
   std::size_t width;
+  /// So many numbers that whole packs of them are at least n.
+  constexpr std::size_t in_whole_packs(std::size_t n) const noexcept {
+    return (n + width - 1) / width * width;
+  }
 
   void (*forward)(const CurveViews& curves, const double* parameters, const LaneBlock& block,
                   const kernel::SimulationOptions& options, const LaneTrace& trace);
@@ -103,11 +120,13 @@ struct Backend {
                   const kernel::SimulationOptions& options, const LaneTrace& trace,
                   const LaneSeeds& seeds, double* gradient, double* excitation);
 
-  /// Forward pass with derivatives by the parameters `kinds`, at most max_sensitivities of them.
+  /// Forward pass through some steps, the run-in before the first, with derivatives.
+  ///
+  /// @param state  (n_sensitivity_row, width), read and written: rest before the first step, later
+  ///               what the steps before have left
   void (*sensitivities)(const CurveViews& curves, const double* parameters, const LaneBlock& block,
-                        const kernel::SimulationOptions& options,
-                        const kernel::ParameterKind* kinds, std::size_t n_kind,
-                        const LaneTrace& trace, const LaneSensitivities& result);
+                        const kernel::SimulationOptions& options, const SensitivityWindow& window,
+                        double* state, const LaneTrace& trace, const LaneSensitivities& result);
 
   /// One instant of a stream.
   ///
@@ -120,9 +139,7 @@ struct Backend {
   /// Make a state that `step` has left for an elastic tendon fit for other parameters.
   void (*adopt_parameters)(const CurveViews& curves, const double* parameters, double* state);
 
-  /// gram[i * n + j] = sum_k rows[i * stride + k] rows[j * stride + k] for j <= i < n. `stride` is
-  /// a multiple of the width, the rows are padded with zeros.
-  void (*lower_gram)(const double* rows, std::size_t n, std::size_t stride, double* gram);
+  const DenseAlgebra* dense;
 };
 
 /// Every backend that this build has and this machine runs, the best first.

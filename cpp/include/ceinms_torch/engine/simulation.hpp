@@ -183,32 +183,39 @@ class Workspace {
 
   /// Simulate with parameters (n_parameter_kind, n_mtu), then work on every block.
   void forward(const double* parameters, const BlockWork& after = {});
-  /// The same with derivatives by `kinds`, each once, of each lane's MTU.
-  /// @throws std::invalid_argument if they are more than max_sensitivities
-  void forward(const double* parameters, const std::vector<kernel::ParameterKind>& kinds,
-               const BlockWork& after = {});
+
+  /// Work on some steps of one block, as BlockWork.
+  using WindowBlockWork = std::function<void(std::size_t block, const kernel::StepRange& steps)>;
+  /// Work on some steps of all blocks; those of a block that is shorter end before.
+  using WindowWork = std::function<void(const kernel::StepRange& steps)>;
+
+  /// `forward` with derivatives by `kinds` of each lane's MTU, `window` steps at a time, after
+  /// which every block is worked on, and then all of them together. Only then are there
+  /// sensitivities: memory does not grow with the number of steps.
+  ///
+  /// @throws std::invalid_argument  where there are more than max_sensitivities kinds
+  void sensitivities(const double* parameters, const std::vector<kernel::ParameterKind>& kinds,
+                     const WindowBlockWork& after_block, const WindowWork& after);
+  std::size_t window() const noexcept { return window_; }
 
   /// One lane's trajectory of the last forward pass: column `place` of a (n_step, width) table.
   LaneTrace trace(std::size_t block) const noexcept { return buffers_[block].trace; }
+  /// Row 0 is the first step of the window.
   LaneSensitivities sensitivities(std::size_t block) const noexcept {
     return buffers_[block].sensitivities;
   }
 
   /// Seeds of a block for `reverse`, (n_step, width) each, zero until the caller adds to them.
   /// Those that nobody asked for since the last clear_seeds cost nothing.
-  double* seed_force(std::size_t block) noexcept { return seed(buffers_[block].seed_force); }
-  double* seed_fibre_length(std::size_t block) noexcept {
-    return seed(buffers_[block].seed_fibre_length);
+  double* seed_force(std::size_t block) { return seed(block, &Buffers::seed_force); }
+  double* seed_fibre_length(std::size_t block) { return seed(block, &Buffers::seed_fibre_length); }
+  double* seed_tendon_strain(std::size_t block) {
+    return seed(block, &Buffers::seed_tendon_strain);
   }
-  double* seed_tendon_strain(std::size_t block) noexcept {
-    return seed(buffers_[block].seed_tendon_strain);
+  double* seed_fibre_velocity(std::size_t block) {
+    return seed(block, &Buffers::seed_fibre_velocity);
   }
-  double* seed_fibre_velocity(std::size_t block) noexcept {
-    return seed(buffers_[block].seed_fibre_velocity);
-  }
-  double* seed_activation(std::size_t block) noexcept {
-    return seed(buffers_[block].seed_activation);
-  }
+  double* seed_activation(std::size_t block) { return seed(block, &Buffers::seed_activation); }
   void clear_seeds() noexcept;
   void clear_seeds(std::size_t block) noexcept;
 
@@ -224,20 +231,17 @@ class Workspace {
 
  private:
   struct Seed {
-    AlignedBuffer table;
+    AlignedBuffer table;  ///< nothing until somebody asks for it
     bool in_use = false;  ///< else it is zero
   };
   struct Buffers {
-    AlignedBuffer parameters, gradient, values, by_sample, derivatives;
+    AlignedBuffer parameters, gradient, values, by_sample, derivatives, state;
     Seed seed_force, seed_fibre_length, seed_tendon_strain, seed_fibre_velocity, seed_activation;
     LaneTrace trace;
     LaneSensitivities sensitivities;
     bool is_current = false;  ///< the trace belongs to `parameters`
   };
-  static double* seed(Seed& one) noexcept {
-    one.in_use = true;
-    return one.table.data();
-  }
+  double* seed(std::size_t block, Seed Buffers::*which);
   void allocate();
   bool load_parameters(const double* parameters, std::size_t block);
 
@@ -245,6 +249,7 @@ class Workspace {
   std::shared_ptr<const CurveTables> curves_;
   kernel::SimulationOptions options_;
   std::vector<Buffers> buffers_;
+  std::size_t window_;  ///< the fewer the more trials there are
   std::unique_ptr<ThreadPool> pool_;
 };
 

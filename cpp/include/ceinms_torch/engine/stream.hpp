@@ -31,7 +31,7 @@ struct StreamSetup {
 class Stream {
  public:
   /// Allocates all that it will ever need.
-  /// @throws std::invalid_argument if `setup` is not as described
+  /// @throws InputError if `setup` is not as described
   Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves,
          const StreamSetup& setup);
 
@@ -41,19 +41,19 @@ class Stream {
 
   /// An excitation before the first step: only the activation filter runs.
   /// @param excitation (n_mtu); clamped to 0..1
-  /// @throws std::invalid_argument if a number is not finite; std::logic_error after a step
+  /// @throws InputError if a number is not finite; std::logic_error after a step
   void run_in(const double* excitation);
 
   /// The next instant.
   /// @param excitation (n_mtu); clamped to 0..1
   /// @param mtu_length (n_mtu) [m]
   /// @param moment_arm (n_dof, n_mtu) [m]; read where an MTU acts
-  /// @throws std::invalid_argument if a number is not finite; nothing has changed then
+  /// @throws InputError if a number is not finite; nothing has changed then
   void step(const double* excitation, const double* mtu_length, const double* moment_arm);
 
   /// Replace the parameters (n_parameter_kind, n_mtu); activation and fibres go on as they are.
   /// Does not allocate.
-  /// @throws std::invalid_argument if a delay is not in 0..longest_delay, or one is not finite;
+  /// @throws InputError if a delay is not in 0..longest_delay, or one is not finite;
   ///         nothing has changed then
   void set_parameters(const double* parameters);
 

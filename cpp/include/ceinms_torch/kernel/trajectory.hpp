@@ -20,24 +20,51 @@ struct SimulationOptions {
   FilterStart filter_start = FilterStart::ceinms;
 };
 
-/// Feeds every sample of a trial to a stepper's filter, and calls at_step(k) at each step.
+/// Some steps of a trial in a row.
+struct StepRange {
+  std::size_t first;
+  std::size_t end;  ///< one beyond the last
+};
+
+/// Feeds the samples of some steps to a stepper's filter, before step 0 those of the run-in, and
+/// calls at_step(k) at each step.
 ///
 /// Input and output are those of `simulate_lanes`.
 template <class Stepper, class Input, class Output, class AtStep>
-void run_steps(Stepper& stepper, const Input& input, FilterStart filter_start, Output& output,
-               const AtStep& at_step) {
+void run_steps(Stepper& stepper, const Input& input, const StepRange& steps,
+               FilterStart filter_start, Output& output, const AtStep& at_step) {
   const auto take_sample = [&](std::size_t sample) {
     if (filter_start == FilterStart::ceinms && input.any_third(sample))
       stepper.restart_filter_where(input.is_third(sample));
     output.sample(sample, stepper.sample(input.excitation(sample)));
   };
   const std::size_t n_run_in = input.n_run_in();
-  const std::size_t n_step = input.n_step();
-  for (std::size_t sample = 0; sample < n_run_in; ++sample) take_sample(sample);
-  for (std::size_t k = 0; k < n_step; ++k) {
+  if (steps.first == 0)
+    for (std::size_t sample = 0; sample < n_run_in; ++sample) take_sample(sample);
+  for (std::size_t k = steps.first; k < steps.end; ++k) {
     take_sample(n_run_in + k);
     at_step(k);
   }
+}
+
+/// Eqs. (1)-(3) and (A1)-(A6) over some steps of a trial, from where the stepper is; see
+/// simulate_lanes.
+template <class Stepper, class Input, class Output>
+void simulate_steps(Stepper& stepper, const Input& input, const StepRange& steps,
+                    const SimulationOptions& options, Output& output) {
+  if (options.tendon == TendonModel::stiff) {
+    run_steps(stepper, input, steps, options.filter_start, output, [&](std::size_t k) {
+      output.step(k, stepper.stiff(input.mtu_length(k), input.mtu_velocity(k)));
+    });
+    return;
+  }
+  run_steps(stepper, input, steps, options.filter_start, output, [&](std::size_t k) {
+    if (k == 0)
+      stepper.start(input.mtu_length(0));
+    else
+      output.denominator(k - 1, stepper.advance(input.mtu_length(k), input.time_step(k)));
+    output.step(k, stepper.forces());
+  });
 }
 
 /// Eqs. (1)-(3) and (A1)-(A6) over a whole trial.
@@ -54,19 +81,7 @@ void simulate_lanes(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const Inp
                     const SimulationOptions& options, Output& output) {
   using E = std::decay_t<decltype(input.excitation(0))>;
   MtuStepper<T, E, Table> stepper(curves, mtu, E(0.0 * input.excitation(0)));
-  if (options.tendon == TendonModel::stiff) {
-    run_steps(stepper, input, options.filter_start, output, [&](std::size_t k) {
-      output.step(k, stepper.stiff(input.mtu_length(k), input.mtu_velocity(k)));
-    });
-    return;
-  }
-  run_steps(stepper, input, options.filter_start, output, [&](std::size_t k) {
-    if (k == 0)
-      stepper.start(input.mtu_length(0));
-    else
-      output.denominator(k - 1, stepper.advance(input.mtu_length(k), input.time_step(k)));
-    output.step(k, stepper.forces());
-  });
+  simulate_steps(stepper, input, {0, input.n_step()}, options, output);
 }
 
 /// Every `stride`-th number from `data` on: one MTU's column of a row-major table.
@@ -201,7 +216,7 @@ inline void simulate_mtu_damped(const MtuCurves<PiecewiseCubic>& curves, const M
   const detail::SampledInput<double> sampled(input, mtu.parameters.em_delay);
   detail::ColumnOutput<double> columns{mtu, output};
   MtuStepper<double, double, PiecewiseCubic> stepper(curves, mtu, 0.0);
-  run_steps(stepper, sampled, filter_start, columns, [&](std::size_t k) {
+  run_steps(stepper, sampled, {0, input.n_step}, filter_start, columns, [&](std::size_t k) {
     if (k == 0)
       stepper.start(sampled.mtu_length(0));
     else

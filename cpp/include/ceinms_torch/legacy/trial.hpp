@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ceinms_torch/kernel/parameters.hpp"
+#include "ceinms_torch/kernel/trial.hpp"
 #include "ceinms_torch/legacy/activation.hpp"
 #include "ceinms_torch/legacy/muscle.hpp"
 #include "ceinms_torch/legacy/timing.hpp"
@@ -20,20 +21,6 @@ struct Model {
   double tolerance = 1e-6;  ///< of the elastic tendon's fibre length [m], > 0
 };
 
-/// Arrays of a trial, row-major, owned by the caller.
-struct TrialInput {
-  std::size_t n_step;
-  std::size_t n_row;
-  std::size_t n_mtu;
-  std::size_t n_dof;
-  const double* time;             ///< (n_step) [s]
-  const double* mtu_length;       ///< (n_step, n_mtu) [m]
-  const double* moment_arm;       ///< (n_step, n_dof, n_mtu) [m]
-  const double* excitation_time;  ///< (n_row) [s]
-  const double* excitation;       ///< (n_row, n_mtu) [-], 0..1
-  double em_delay;                ///< [s], of all MTUs
-};
-
 /// A trial with everything that does not depend on parameters.
 struct Trial {
   std::size_t n_mtu;
@@ -43,8 +30,12 @@ struct Trial {
   CausalSlope tendon_slope;    ///< through 4 frames (reference C.6)
   CausalSlope velocity_slope;  ///< through 15 frames (reference C.7), online only
 
-  /// @throws std::invalid_argument if a frame has no EMG row of its own
-  Trial(const TrialInput& input, bool online);
+  /// @param input            of which neither the MTUs' velocities nor the rate are used
+  /// @param excitation_time  of its rows (n_row) [s]
+  /// @param em_delay         [s], of all MTUs
+  /// @throws InputError if a frame has no EMG row of its own
+  Trial(const kernel::TrialInput& input, const double* excitation_time, double em_delay,
+        bool online);
 
   std::size_t n_step() const noexcept { return time.size(); }
   /// MTU lengths (n_step) [m].

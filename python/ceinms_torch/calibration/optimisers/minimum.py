@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ceinms_torch.calibration.optimisers.problem import Evaluation, FloatArray
+from ceinms_torch.io.display import one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,8 @@ class Minimum:
     seconds: float
     status: str
     validation: float | None = None
+
+    __repr__ = one_line
 
     @property
     def rank(self) -> float:

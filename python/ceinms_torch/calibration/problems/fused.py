@@ -16,7 +16,8 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.moments import measured_moments, moment_variance
-from ceinms_torch.simulation.simulate import engine_tendon, excitation_rate, mtu_velocity
+from ceinms_torch.simulation.simulate import engine_tendon
+from ceinms_torch.simulation.trial_input import kernel_trial
 
 
 class OnFusedEngine(Differentiable):
@@ -81,20 +82,9 @@ class FusedProblem(OnFusedEngine):
         # Rows of the residuals of each DOF of each trial, in their order.
         self.moment_rows = tuple(len(trial.time) for trial in trials for _ in step.dofs)
         self.core = _kernel.Problem(
-            trials=[
-                _kernel.TrialArrays(
-                    time=trial.time,
-                    mtu_length=trial.mtu_length,
-                    mtu_velocity=mtu_velocity(trial),
-                    moment_arm=trial.moment_arm,
-                    excitation=trial.excitation,
-                    excitation_start=float(trial.excitation_time[0]),
-                    excitation_rate=excitation_rate(trial),
-                    measured_moment=measured_moments(trial),
-                    variance=variance[:, i],
-                )
-                for i, trial in enumerate(trials)
-            ],
+            trials=[kernel_trial(subject, trial) for trial in trials],
+            measured=[measured_moments(trial) for trial in trials],
+            variance=variance.T,
             dofs=np.array([subject.dof_names.index(name) for name in step.dofs]),
             threads=threads,
             instruction_set=instruction_set,

@@ -47,7 +47,7 @@ class ModelState:
     measured_moment : Tensor (n_step, n_dof, n_trial)
         [N m], all DOFs of the subject.
     parameters : Tensor (n_kind, n_mtu)
-        Rows in the order of `PARAMETER_KINDS`, SI units.
+        Rows as `parameter_row` says, SI units.
     simulation : Simulation
         As `simulate_tensors` gives it: activation, fibre_length, ..., joint_moment.
     measure : callable

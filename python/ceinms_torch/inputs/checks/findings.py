@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ceinms_torch.errors import Place
+from ceinms_torch.io.display import one_line
+from ceinms_torch.io.plain import plain
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -44,23 +46,14 @@ class Finding:
     to_do: str
     source: str | None = field(default=None, repr=False, compare=False)
 
+    __repr__ = one_line
+
     def line(self) -> str:
         """Return place, what and cure in one line, as an error message has them."""
         where = str(self.where)
         return " ".join(
             part for part in (f"{where}:" if where else "", self.what, self.to_do) if part
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything for JSON."""
-        return {
-            "severity": self.severity,
-            "code": self.code,
-            "where": self.where.to_dict(),
-            "what": self.what,
-            "why": self.why,
-            "to_do": self.to_do,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +70,8 @@ class CheckReport:
 
     setup: Path
     findings: tuple[Finding, ...]
+
+    __repr__ = one_line
 
     @classmethod
     def of(cls, setup: str | os.PathLike[str], findings: Iterable[Finding]) -> CheckReport:
@@ -117,7 +112,7 @@ class CheckReport:
         return {
             "setup": self.setup.as_posix(),
             "counts": {severity: len(self.of_severity(severity)) for severity in SEVERITIES},
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": plain(self.findings),
         }
 
 

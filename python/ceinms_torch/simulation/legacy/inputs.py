@@ -15,7 +15,7 @@ from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import Table
-from ceinms_torch.simulation.simulate import check_names
+from ceinms_torch.simulation.trial_input import kernel_trial
 
 # Tolerance of the fibre length [m] where the file gives none (reference C.6).
 DEFAULT_TOLERANCE = 1e-6
@@ -133,7 +133,7 @@ def legacy_trial(subject: Subject, trial: Trial) -> _kernel.LegacyTrial:
     CeinmsTorchWarning
         If MTUs have delays of their own, which CEINMS ignores.
     """
-    check_names(subject, trial)
+    taken = kernel_trial(subject, trial)
     for kind in PARAMETERS.values():
         changed = [mtu.name for mtu in subject.mtus if getattr(mtu, kind.attribute) != kind.default]
         if changed and not kind.in_ceinms:
@@ -161,14 +161,7 @@ def legacy_trial(subject: Subject, trial: Trial) -> _kernel.LegacyTrial:
             hint="CEINMS needs EMG sampled at least as fast as the MTU lengths, from their start "
             "to their end less the delay",
         )
-    return _kernel.LegacyTrial(
-        time=trial.time,
-        mtu_length=trial.mtu_length,
-        moment_arm=trial.moment_arm,
-        excitation_time=trial.excitation_time,
-        excitation=trial.excitation,
-        em_delay=delay,
-    )
+    return _kernel.LegacyTrial(trial=taken, excitation_time=trial.excitation_time, em_delay=delay)
 
 
 def annealing_options(settings: SimulatedAnnealing, seed: int = 0) -> _kernel.AnnealingOptions:

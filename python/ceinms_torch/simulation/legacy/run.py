@@ -208,7 +208,7 @@ def optimise_legacy(
         units="-",
         time=time,
         columns=("objective", "moment", "effort", "tracking"),
-        values=np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1),
+        array=np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1),
     )
     return dataclasses.replace(_labelled(subject, trial.name, time, arrays), objective=objective)
 
@@ -231,7 +231,7 @@ def _labelled(
             units="-",
             time=time,
             columns=subject.mtu_names,
-            values=adjusted,
+            array=adjusted,
         ),
         failed=failed,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ceinms_torch.io.source import IN_MEMORY, read_source
-from ceinms_torch.results.write import file_hashes
+from ceinms_torch.results.provenance import file_hashes
 
 
 @pytest.fixture

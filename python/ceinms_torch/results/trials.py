@@ -1,0 +1,137 @@
+"""The folder of one trial's results: a storage file per quantity, written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ceinms_torch.io.plain import revived
+from ceinms_torch.io.storage import read_storage
+from ceinms_torch.simulation.fit import MomentFit
+from ceinms_torch.simulation.simulate import Simulation
+from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.simulation.trial_result import Role, TrialResult
+from ceinms_torch.synergies.result import TrialSynergies
+from ceinms_torch.synergies.weightings import Weightings
+
+# One storage file per quantity, named as the field names them.
+STORAGE_FILES = {
+    "activation": "Activations.sto",
+    "fibre_length": "FibreLengths.sto",
+    "norm_fibre_length": "NormFibreLengths.sto",
+    "fibre_velocity": "FibreVelocities.sto",
+    "norm_fibre_velocity": "NormFibreVelocities.sto",
+    "pennation_angle": "PennationAngles.sto",
+    "tendon_strain": "TendonStrains.sto",
+    "mtu_force": "MuscleForces.sto",
+    "joint_moment": "Torques.sto",
+}
+# What a trial was recorded with, so that a calibration can be judged without its original folder.
+RECORDING_FILES = {
+    "measured_moment": "MeasuredTorques.sto",
+    "excitation": "Excitations.sto",
+}
+# What synergies drove a trial, after a synergy-hybrid calibration.
+SYNERGY_FILES = {
+    "excitations": "Excitations.sto",
+    "primitives": "Primitives.sto",
+    "reconstruction": "ReconstructedExcitations.sto",
+}
+WEIGHTINGS_FILE = "Weightings.csv"
+_FOLDERS: dict[Role, str] = {"calibration": "trials", "test": "test"}
+
+
+def trial_folder(directory: Path, role: Role, name: str) -> Path:
+    """Return the folder of a trial within the folder of a calibration's results."""
+    return directory / _FOLDERS[role] / name
+
+
+def write_simulation(simulation: Simulation, directory: Path) -> None:
+    """Write every quantity of a simulation as a storage file (`STORAGE_FILES`).
+
+    Parameters
+    ----------
+    simulation : Simulation
+        What to write.
+    directory : Path
+        Where; made if needed, files in it are overwritten.
+    """
+    _write(simulation, STORAGE_FILES, directory)
+
+
+def write_trial(trial: TrialResult, directory: Path) -> None:
+    """Write what drove a trial, was measured and was predicted into its folder."""
+    write_simulation(trial.simulation, directory)
+    _write(trial, RECORDING_FILES, directory)
+
+
+def write_trial_synergies(synergies: TrialSynergies, directory: Path) -> None:
+    """Write the excitations, primitives and weightings of one trial.
+
+    Parameters
+    ----------
+    synergies : TrialSynergies
+        What to write.
+    directory : Path
+        Where; made if needed, files in it are overwritten.
+    """
+    _write(synergies, SYNERGY_FILES, directory)
+    synergies.weightings.write(directory / WEIGHTINGS_FILE)
+
+
+def _write(of: object, files: Mapping[str, str], directory: Path) -> None:
+    for name, file in files.items():
+        getattr(of, name).to_sto(directory / file)
+
+
+def read_trial(directory: Path, mtu_names: tuple[str, ...], **known: Any) -> TrialResult:
+    """Read what `write_trial` wrote.
+
+    Parameters
+    ----------
+    directory : Path
+        The trial's folder.
+    mtu_names : tuple of str
+        MTUs of the subject.
+    **known
+        Other fields of `TrialResult`; `fit` as ``result.json`` has it.
+
+    Returns
+    -------
+    TrialResult
+    """
+    fit: dict[str, MomentFit] = revived(dict[str, MomentFit], known.pop("fit"))
+    dofs = tuple(fit)
+    series = _read(STORAGE_FILES, directory, mtu_names, joint_moment=dofs)
+    recorded: dict[str, Any] = _read(RECORDING_FILES, directory, mtu_names, measured_moment=dofs)
+    return TrialResult(fit=fit, simulation=Simulation(**series), **recorded, **known)
+
+
+def read_trial_synergies(directory: Path, mtu_names: tuple[str, ...]) -> TrialSynergies:
+    """Read what `write_trial_synergies` wrote, for the MTUs of a subject."""
+    weightings = Weightings.read(directory / WEIGHTINGS_FILE, mtu_names)
+    names = weightings.synergy_names
+    series = _read(SYNERGY_FILES, directory, mtu_names, primitives=names)
+    return TrialSynergies(weightings=weightings, **series)
+
+
+def _read(
+    files: Mapping[str, str],
+    directory: Path,
+    mtu_names: tuple[str, ...],
+    **others: tuple[str, ...],
+) -> dict[str, TimeSeries]:
+    """Read storage files; columns are MTUs, but for some quantities."""
+    result = {}
+    for key, file in files.items():
+        columns = others.get(key, mtu_names)
+        storage = read_storage(directory / file)
+        result[key] = TimeSeries(
+            name=storage.name,
+            units=storage.units,
+            time=storage.time,
+            columns=columns,
+            array=storage.select(columns),
+        )
+    return result

@@ -1,0 +1,184 @@
+"""Every public object: it pickles, copies, shows itself in one line, and writes what it is."""
+
+import copy
+import dataclasses
+import inspect
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+import ceinms_torch as ct
+from ceinms_torch.calibration.optimisers.minimum import Minimum
+from helpers import ANNEALING, edit, write_tiny_folder
+from same import assert_same
+
+# What a loss sees while it is called: tensors with the graph of that moment.
+PASSING = {"ModelState"}
+HYBRID = f"""<hybrid>
+      <alpha>1</alpha><beta>0.1</beta><gamma>10</gamma>
+      <synthMTUs>recfem_r</synthMTUs><adjustMTUs>soleus_r gasmed_r</adjustMTUs>
+      <algorithm>{ANNEALING}</algorithm>
+    </hybrid>"""
+LONGEST = 400  # letters
+
+
+def files(path):
+    """Yield what files hold, of a folder with elements that CEINMS does not know."""
+    setup = path / "calibrationSetup.xml"
+    for name in ("subject.xml", "calibration.xml", "excitationGenerator.xml"):
+        root = name.removesuffix(".xml")
+        edit(
+            path / name, f"<{root}>", f"<{root}>\n  <!-- kept -->\n  <labNotes>a &lt; b</labNotes>"
+        )
+    with pytest.warns(ct.CeinmsTorchWarning, match="labNotes"):
+        folder = ct.CalibrationFolder.read(setup)
+    with pytest.warns(ct.CeinmsTorchWarning, match="labNotes"):
+        run = ct.RunFolder.read(path / "setup.xml")
+    report = ct.check_folder(setup)
+    yield from (folder, folder.setup, folder.subject, folder.plan, folder.generator, report)
+    yield from (run, run.setup, run.execution, run.execution.hybrid, run.trial)
+    yield from (folder.plan.algorithm, folder.plan.tendon, folder.plan.steps[0])
+    yield from (folder.plan.steps[0].objective, folder.plan.steps[0].parameters[0])
+    yield from (folder.subject.mtus[0], folder.subject.dofs[0])
+    yield folder.subject.curves["activeForceLength"]
+    yield from (report.findings[0], report.findings[0].where)
+    yield ct.InputData.read(path / "trial1" / "inputData.xml")
+    yield ct.Recording.read(path / "trial1" / "inputData.xml")
+    yield ct.read_storage(path / "trial1" / "lmt.sto")
+
+
+def computed(folder, run):
+    """Yield what is computed."""
+    trials = folder.trials
+    options = ct.LevenbergMarquardt(max_iterations=3)
+    result = ct.calibrate(folder.subject, trials, folder.plan, options=options)
+    hybrid = ct.calibrate(
+        folder,
+        plan=dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2)),
+        generator=dataclasses.replace(folder.generator, excitations=_all_but_one(folder)),
+        options=ct.Lbfgs(max_iterations=3),
+    )
+    yield from (result, hybrid, result.identifiability, result.history[0], result.parameters[0])
+    yield from (result.trials[0], result.trials[0].fit["knee_angle_r"], result.provenance)
+    yield from (options, ct.AdamW(), ct.Lbfgs(), hybrid.hybrid)
+    values = {one.name: getattr(result, one.name) for one in dataclasses.fields(result)}
+    yield ct.LossResult(**values, validation_losses=(2.0, float("nan")))
+    synergies = hybrid.synergies["trial1"]
+    yield from (synergies, synergies.weightings)
+    space = result.steps[0].space
+    yield space
+    problem = ct.FusedProblem(space.subject, trials, result.steps[0].step, space, tendon="stiff")
+    yield ct.minimise(problem, space.start(), options)
+    simulation = ct.simulate(folder.subject, trials[0])
+    yield from (simulation, simulation.mtu_force)
+    yield ct.extract_synergies(trials[0].excitation, 2, names=folder.subject.mtu_names)
+    choice = ct.choose_weights(ct.TrialSearch(run.subject, run.trial, run.execution.hybrid))
+    yield from (choice, choice.result)
+    fit = ct.RangeFit(
+        mtu="soleus_r",
+        optimal_fibre_length=0.05,
+        tendon_slack_length=0.24,
+        n_pose=4,
+        rms=0.001,
+        fibre_travel=0.4,
+        in_proportion=False,
+    )
+    yield from (fit, ct.OperatingRange(subject=folder.subject, fits=(fit,), n_pose=4))
+    yield ct.WindowFit(
+        subject=result.subject,
+        n_push=3,
+        start_objective=2.0,
+        objective=1.0,
+        rmse={"knee_angle_r": 1.0},
+        iterations=2,
+        seconds=0.1,
+        status="converged",
+    )
+    yield ct.StreamStep(mtu_force=np.ones(3), joint_moment=np.ones(2))
+
+
+def _all_but_one(folder):
+    return tuple(
+        dataclasses.replace(one, inputs=() if one.id == "gasmed_r" else one.inputs)
+        for one in folder.generator.excitations
+    )
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory):
+    """One object of every public dataclass, by its name."""
+    path = write_tiny_folder(tmp_path_factory.mktemp("public") / "tiny", type_xml=HYBRID)
+    found = list(files(path))
+    found += computed(found[0], found[6])
+    return {type(one).__name__: one for one in found}
+
+
+def is_of_data(kind):
+    return inspect.isclass(kind) and (dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"))
+
+
+DATA = [name for name in ct.__all__ if is_of_data(getattr(ct, name)) and name not in PASSING]
+COPIES = {
+    "pickled": lambda one: pickle.loads(pickle.dumps(one)),  # noqa: S301  made a moment ago
+    "copied": copy.copy,
+    "copied deeply": copy.deepcopy,
+}
+
+
+def test_there_is_one_of_each(objects):
+    assert set(DATA) <= set(objects)
+    assert Minimum.__name__ in objects
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize("name", DATA)
+def test_a_copy_is_the_same(objects, name, way):
+    one = objects[name]
+    again = COPIES[way](one)
+    assert_same(one, again)
+    if getattr(type(one), "__dataclass_params__", None) and type(one).__dataclass_params__.eq:
+        assert one == again
+    assert repr(again) == repr(one)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_it_is_one_line(objects, name):
+    text = repr(objects[name])
+    assert "\n" not in text
+    assert len(text) <= LONGEST
+    assert name in text
+
+
+@pytest.mark.parametrize("name", [name for name in DATA if hasattr(getattr(ct, name), "write")])
+def test_what_a_copy_writes_is_the_same(objects, name, tmp_path):
+    one = objects[name]
+    again = COPIES["pickled"](one)
+    for which, value in (("one", one), ("again", again)):
+        value.write(tmp_path / which / "file.xml")
+    written, copied = ((tmp_path / which / "file.xml").read_text() for which in ("one", "again"))
+    assert written == copied
+    if getattr(one, "document", None) is not None and name in {"Subject", "CalibrationPlan"}:
+        assert "<labNotes>a &lt; b</labNotes>" in copied
+
+
+def test_documents_are_copied_apart(objects):
+    subject = objects["Subject"]
+    changed = copy.deepcopy(subject)
+    changed.document.root.child("mtuSet").element.clear()
+    assert subject.document.root.child("mtuSet").children("mtu")
+
+
+def test_notebooks_get_tables(objects):
+    for name in ("Subject", "TimeSeries", "CalibrationResult", "HybridResult"):
+        text = objects[name]._repr_html_()
+        assert re.fullmatch(r"<table>.*</table>", text)
+    odd = dataclasses.replace(objects["TimeSeries"], name="<b>force")
+    assert "<b>" not in odd._repr_html_()
+
+
+def test_version():
+    from importlib.metadata import version  # noqa: PLC0415
+
+    assert ct.__version__ == version("ceinms-torch")

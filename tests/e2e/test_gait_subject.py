@@ -17,7 +17,7 @@ TEST_TRIALS = ("walk_115", "walk_140_stance", "walk_145")
 TRIALS = CALIBRATION_TRIALS + TEST_TRIALS
 # Files that were not made by the script.
 BY_HAND = {"README.md", ".gitignore", "anatomy.py", "documents.py", "make_subject.py", "signals.py"}
-NOT_THE_SUBJECT = {"results", "__pycache__"}
+NOT_THE_SUBJECT = {"results", "calibrate_results", "__pycache__"}
 
 
 def generated_files(folder):

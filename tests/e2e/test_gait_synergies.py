@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "subjects" / "gait_synergies"
 TRIALS = ("walk_105", "walk_130", "walk_150")
 TEST_TRIAL = "walk_115"
 BY_HAND = {"README.md", ".gitignore", "make_subject.py", "synergies.py"}
-NOT_THE_SUBJECT = {"results", "__pycache__"}
+NOT_THE_SUBJECT = {"results", "calibrate_results", "__pycache__"}
 COMPARED = ("optimalFibreLength", "tendonSlackLength", "strengthCoefficient")
 
 

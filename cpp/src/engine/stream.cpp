@@ -53,7 +53,8 @@ Stream::Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves
       n_mtu_(setup.n_mtu),
       n_lane_(backend.in_whole_packs(n_mtu_)) {
   if (n_mtu_ == 0 || setup.parameters.size() != n_parameter_kind * n_mtu_)
-    throw InputError("parameters", std::to_string(n_parameter_kind) + " for each of at least one MTU",
+    throw InputError("parameters",
+                     std::to_string(n_parameter_kind) + " for each of at least one MTU",
                      std::to_string(setup.parameters.size()));
   if (!(rate_ > 0.0) || !std::isfinite(rate_))
     throw InputError("rate", "a number above 0 Hz", std::to_string(rate_));

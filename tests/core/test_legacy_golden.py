@@ -181,7 +181,7 @@ def test_delays_of_other_mtus_are_ignored_and_said(tmp_path):
 @pytest.mark.parametrize("kind", [one for one in PARAMETERS.values() if not one.in_ceinms])
 @pytest.mark.parametrize("type_xml", ["<openLoop/>", HYBRID.format(synth="soleus_r", adjust="")])
 def test_parameters_that_ceinms_lacks_are_refused(tmp_path, kind, type_xml):
-    folder = legacy_folder(tmp_path, type_xml=type_xml)
+    folder = legacy_folder(tmp_path, type_xml=type_xml, mode="online")
     matrix = folder.subject.parameters()
     matrix[PARAMETER_KINDS.index(kind.name), 1] = 1.2 * kind.default
     folder = dataclasses.replace(folder, subject=folder.subject.with_parameters(matrix))

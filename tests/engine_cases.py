@@ -218,6 +218,7 @@ SMOOTH_SUBJECT = make_subject(
             "tendon_slack_length": 0.31,
             "em_delay": 0.0337,
             "damping": 0.06,
+            "tendon_stiffness": 1.3,
         },
         {"shape_factor": -2.5, "max_contraction_velocity": 7.0, "strength_coefficient": 0.8},
     ]

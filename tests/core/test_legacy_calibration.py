@@ -12,7 +12,7 @@ from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import AdamW
-from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.simulation.legacy.inputs import legacy_model, legacy_tables, legacy_trial
 from ceinms_torch.simulation.legacy.run import simulate_legacy
@@ -262,14 +262,18 @@ def test_seed_is_for_the_modern_variant_only(tmp_path):
         modern(folder, starts=2)
 
 
-def test_objectives_of_our_own_and_delays_are_refused(tmp_path):
+def test_objectives_and_parameters_of_our_own_are_refused(tmp_path):
     folder = read(tmp_path)
     step = folder.plan.steps[0]
     other = dataclasses.replace(step, objective=Objective(normalisation="rmse"))
     plan = dataclasses.replace(folder.plan, steps=(other,))
     with pytest.raises(OptionError, match="<minimizeTorqueError/> as CEINMS has it"):
         calibrate(folder, plan=plan, method="annealing")
-    spec = dataclasses.replace(step.parameters[0], kind="emDelay", low=0.0, high=0.02)
-    plan = dataclasses.replace(folder.plan, steps=(dataclasses.replace(step, parameters=(spec,)),))
-    with pytest.raises(OptionError, match="a parameter that CEINMS can calibrate, got emDelay"):
-        calibrate(folder, plan=plan, method="annealing")
+    refused = [one.name for one in PARAMETERS.values() if not one.in_annealing]
+    assert {"emDelay", "tendonStiffness"} <= set(refused)
+    for kind in refused:
+        spec = dataclasses.replace(step.parameters[0], kind=kind, low=0.0, high=2.0)
+        steps = (dataclasses.replace(step, parameters=(spec,)),)
+        plan = dataclasses.replace(folder.plan, steps=steps)
+        with pytest.raises(OptionError, match=f"a parameter that CEINMS can calibrate, got {kind}"):
+            calibrate(folder, plan=plan, method="annealing")

@@ -1,5 +1,6 @@
 """The legacy model against every digit that the CEINMS 0.9 program printed."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from ceinms_torch.inputs.folder import RunFolder
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.results.legacy import write_legacy
@@ -114,6 +116,12 @@ def test_files_are_the_same_byte_for_byte(golden_dir, tmp_path):
 # ---- What CEINMS does silently is said, or refused --------------------------------------
 
 
+HYBRID = """<hybrid><alpha>1</alpha><beta>2</beta><gamma>3</gamma><synthMTUs>{synth}</synthMTUs>
+<adjustMTUs>{adjust}</adjustMTUs><algorithm><simulatedAnnealing><noEpsilon>2</noEpsilon><rt>0.3</rt>
+<T>20</T><NS>2</NS><NT>2</NT><epsilon>1</epsilon><maxNoEval>50</maxNoEval></simulatedAnnealing>
+</algorithm></hybrid>"""
+
+
 def legacy_folder(path, **options):
     return RunFolder.read(write_tiny_folder(path, **options) / "setup.xml", legacy=True)
 
@@ -170,10 +178,16 @@ def test_delays_of_other_mtus_are_ignored_and_said(tmp_path):
     np.testing.assert_array_equal(result.simulation.activation.array, before)
 
 
-HYBRID = """<hybrid><alpha>1</alpha><beta>2</beta><gamma>3</gamma><synthMTUs>{synth}</synthMTUs>
-<adjustMTUs>{adjust}</adjustMTUs><algorithm><simulatedAnnealing><noEpsilon>2</noEpsilon><rt>0.3</rt>
-<T>20</T><NS>2</NS><NT>2</NT><epsilon>1</epsilon><maxNoEval>50</maxNoEval></simulatedAnnealing>
-</algorithm></hybrid>"""
+@pytest.mark.parametrize("kind", [one for one in PARAMETERS.values() if not one.in_ceinms])
+@pytest.mark.parametrize("type_xml", ["<openLoop/>", HYBRID.format(synth="soleus_r", adjust="")])
+def test_parameters_that_ceinms_lacks_are_refused(tmp_path, kind, type_xml):
+    folder = legacy_folder(tmp_path, type_xml=type_xml, mode="online")
+    matrix = folder.subject.parameters()
+    matrix[PARAMETER_KINDS.index(kind.name), 1] = 1.2 * kind.default
+    folder = dataclasses.replace(folder, subject=folder.subject.with_parameters(matrix))
+    message = f"<{kind.name}>: expected {kind.default:g}, got other values of gasmed_r"
+    with pytest.raises(DataError, match=message):
+        run_legacy_folder(folder)
 
 
 def test_hybrid_offline_is_refused(tmp_path):

@@ -18,7 +18,7 @@ SUBJECT = make_subject(
         {"em_delay": 0.0},
         {"em_delay": 4.0 / RATE, "c1": -0.8},
         {"em_delay": 0.0437, "pennation_angle": 0.1, "strength_coefficient": 1.6},
-        {"em_delay": 0.0152, "tendon_slack_length": 0.24},
+        {"em_delay": 0.0152, "tendon_slack_length": 0.24, "tendon_stiffness": 1.4},
         {"em_delay": 0.2, "c2": -0.7},
     ]
 )

@@ -76,6 +76,10 @@ def test_golden_subjects_stay_those_of_ceinms(golden_dir, tmp_path):
         assert Subject.read(tmp_path / file.name).mtus == Subject.read(file).mtus
 
 
+# Of CEINMS, but the one that it has once for all MTUs.
+KINDS = [
+    one.name for one in PARAMETERS.values() if one.in_ceinms and one.name != "percentageChange"
+]
 FACTORS = st.lists(st.floats(0.5, 1.05), min_size=3, max_size=3)  # c1 and c2 stay below 1
 
 

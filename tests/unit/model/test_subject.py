@@ -234,6 +234,44 @@ def test_written_file_follows_the_grammar_and_keeps_the_rest(path, tmp_path):
     ]
 
 
+def test_what_ceinms_lacks_is_written_only_where_it_is_not_at_its_default(path, tmp_path):
+    subject = Subject.read(path)
+    written = tmp_path / "subject.xml"
+    assert [mtu.tendon_stiffness for mtu in subject.mtus] == [1.0, 1.0, 1.0]
+    subject.write(written)
+    assert "tendonStiffness" not in written.read_text()
+    matrix = subject.parameters()
+    matrix[PARAMETER_KINDS.index("tendonStiffness"), 1] = 1.25
+    stiffer = subject.with_parameters(matrix)
+    for one in (stiffer, dataclasses.replace(stiffer, document=None)):
+        one.write(written)
+        nodes = etree.parse(written).findall(".//mtu")
+        assert [node.findtext("tendonStiffness") for node in nodes] == [None, "1.25", None]
+        assert [node.tag for node in nodes[1]][6:9] == [
+            "tendonSlackLength",
+            "tendonStiffness",
+            "maxContractionVelocity",
+        ]
+        assert Subject.read(written).mtus == stiffer.mtus
+    # Where it was, it stays.
+    edit(written, ">1.25<", ">1.0<")
+    Subject.read(written).write(tmp_path / "again.xml")
+    assert (tmp_path / "again.xml").read_text().count("<tendonStiffness>1.0<") == 1
+
+
+@pytest.mark.parametrize("kind", PARAMETERS.values(), ids=PARAMETERS)
+def test_what_a_file_is_refused_for_is_refused_in_memory(kind, path):
+    subject = Subject.read(path)
+    ends = (kind.allowed.low, kind.allowed.high)
+    refused = [end for end in ends if math.isfinite(end) and end not in kind.allowed]
+    refused += [kind.allowed.low - 0.1, kind.allowed.high + 0.1, math.nan, math.inf]
+    for value in refused:
+        with pytest.raises(OptionError, match=f"{kind.name} of {MTU_NAMES[0]}"):
+            dataclasses.replace(subject.mtus[0], **{kind.attribute: value})
+    for value in (end for end in ends if end in kind.allowed):
+        dataclasses.replace(subject.mtus[0], **{kind.attribute: value})
+
+
 def test_history(path, tmp_path):
     first, second = tmp_path / "first.xml", tmp_path / "second.xml"
     plan = path.with_name("calibration.xml")

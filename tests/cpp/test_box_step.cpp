@@ -3,6 +3,7 @@
 #include "helpers.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 namespace ceinms_torch::calibration {
@@ -88,9 +89,11 @@ TEST_CASE("equations are solved") {
         REQUIRE(rows[i] == near(x[i], 1e-11));
         REQUIRE(rows[n + i] == near(-2.0 * x[i], 1e-11));
       }
-      factor = upper(matrix, n);
-      factor[(n - 1) * (n + 1)] = -1.0;
-      REQUIRE_FALSE(backend->dense->factor(factor.data(), n, n));
+      for (const double bad : {-1.0, std::numeric_limits<double>::quiet_NaN()}) {
+        factor = upper(matrix, n);
+        factor[n - 1] = factor[(n - 1) * n + n - 1] = bad;
+        REQUIRE_FALSE(backend->dense->factor(factor.data(), n, n));
+      }
     }
 }
 

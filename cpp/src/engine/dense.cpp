@@ -86,8 +86,9 @@ void multiply(const double* a, std::size_t n, const double* x, double* y) {
 
 bool factor(double* a, std::size_t n, std::size_t stride) {
   auto lower = columns(a, n, n, stride);
-  return Eigen::LLT<Eigen::Ref<Eigen::MatrixXd, 0, Eigen::OuterStride<>>>(lower).info() ==
-         Eigen::Success;
+  const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd, 0, Eigen::OuterStride<>>> llt(lower);
+  // For Eigen, NaN is positive.
+  return llt.info() == Eigen::Success && lower.diagonal().allFinite();
 }
 
 void solve_transposed(const double* u, std::size_t n, std::size_t stride, double* rows,

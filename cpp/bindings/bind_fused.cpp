@@ -5,6 +5,7 @@
 #include "callback.hpp"
 #include "ceinms_torch/calibration/optimisers.hpp"
 #include "names.hpp"
+#include "threads.hpp"
 #include "trial.hpp"
 
 #include <string>
@@ -56,7 +57,6 @@ ParameterMap make_parameter_map(const Array& start, const Array& lower, const Ar
           to_indices("slot", slot, start.size()), to_indices("component", component, lower.size())};
 }
 
-/// A Problem with the lock that keeps two Python threads from using it at once.
 std::shared_ptr<Problem> make_problem(const Tables& tables, const std::vector<Trial>& trials,
                                       const std::vector<Array>& measured, const Array& variance,
                                       const ParameterMap& map, const Indices& dofs,
@@ -73,7 +73,7 @@ std::shared_ptr<Problem> make_problem(const Tables& tables, const std::vector<Tr
   if (dofs.size() == 0) throw InputError("dofs", "at least one", "none");
   check_indices("dofs", dofs, n_dof);
   check_unique("dofs", dofs);
-  if (threads == 0) throw InputError("threads", "at least 1", "0");
+  check_threads(threads);
 
   ProblemData data{.map = map,
                    .measured = {},
@@ -97,9 +97,11 @@ std::shared_ptr<Problem> make_problem(const Tables& tables, const std::vector<Tr
     for (const std::size_t dof : data.dofs)
       if (!(row[dof] > 0.0)) throw InputError("variance", "positive numbers", "one that is not");
   }
-  return std::make_shared<Problem>(backend_named(instruction_set), inputs,
-                                   std::make_shared<const CurveTables>(to_curves(tables)),
-                                   std::move(data), threads);
+  auto problem = std::make_shared<Problem>(backend_named(instruction_set), inputs,
+                                           std::make_shared<const CurveTables>(to_curves(tables)),
+                                           std::move(data), threads);
+  tell_threads(threads, problem->n_task(), problem->n_thread());
+  return problem;
 }
 
 std::vector<double> point(const SmoothProblem& problem, const Array& x) {
@@ -141,6 +143,7 @@ Minimum run_levenberg_marquardt(Problem& problem, const Array& start, int max_it
                                           min_gradient,   min_step,        damping};
   const std::vector<double> x = point(problem, start);
   const calibration::Progress progress = progress_through(callback);
+  const auto use = problem.lock().begin("problem");
   const py::gil_scoped_release release;
   return calibration::minimise_levenberg_marquardt(problem, x, options, progress);
 }
@@ -154,6 +157,7 @@ Minimum run_adamw(SmoothProblem& problem, const Array& start, double learning_ra
                              weight_decay};
   const std::vector<double> x = point(problem, start);
   const calibration::Progress progress = progress_through(callback);
+  const auto use = problem.lock().begin("problem");
   const py::gil_scoped_release release;
   return calibration::minimise_adamw(problem, x, options, progress);
 }
@@ -187,6 +191,7 @@ void bind_smooth_problem(py::module_& module) {
             Array gradient(x.size());
             double* out = gradient.mutable_data();
             Evaluation evaluation;
+            const auto use = problem.lock().begin("problem");
             {
               const py::gil_scoped_release release;
               evaluation = problem.gradient(at.data(), out);
@@ -196,19 +201,32 @@ void bind_smooth_problem(py::module_& module) {
           py::arg("x"), "Objective and its gradient (n) at x (n).");
 }
 
-void set(double& option, const py::object& value) {
-  option = value.cast<double>();
+/// An attribute of the right type, or InputError.
+template <class Value>
+Value attribute(const py::object& options, const std::string& name) {
+  const py::object value = py::getattr(options, name.c_str(), py::none());
+  try {
+    return value.cast<Value>();
+  } catch (const py::cast_error&) {
+    throw InputError(name, "an attribute of the options, of its type", py::repr(value));
+  }
 }
-void set(terms::Range& option, const py::object& value) {
-  std::tie(option.lowest, option.highest) = value.cast<std::pair<double, double>>();
+
+void set(double& option, const std::string& name, const py::object& options) {
+  option = attribute<double>(options, name);
+  check_number(name.c_str(), option);
+}
+void set(terms::Range& option, const std::string& name, const py::object& options) {
+  std::tie(option.lowest, option.highest) = attribute<std::pair<double, double>>(options, name);
+  if (std::isnan(option.lowest) || std::isnan(option.highest))
+    throw InputError(name, "two numbers", "NaN");
 }
 
 /// An objective whose terms have their options from the attributes of a Python object.
 template <class AnyObjective>
 AnyObjective with_options_of(const py::object& source, AnyObjective objective = {}) {
-  terms::for_each_option(objective, [&](const std::string& name, auto& option) {
-    set(option, source.attr(name.c_str()));
-  });
+  terms::for_each_option(
+      objective, [&](const std::string& name, auto& option) { set(option, name, source); });
   return objective;
 }
 
@@ -220,7 +238,7 @@ void bind_objectives(py::module_& module) {
                  {{"variance", Normalisation::variance},
                   {"meanSquare", Normalisation::mean_square},
                   {"rmse", Normalisation::rmse}}};
-             const auto word = options.attr("normalisation").cast<std::string>();
+             const auto word = attribute<std::string>(options, "normalisation");
              return with_options_of<terms::Objective>(options,
                                                       {named("normalisation", word, words), {}});
            }),
@@ -285,6 +303,7 @@ void bind_problem(py::module_& module) {
           "evaluate",
           [](Problem& problem, const Array& x) {
             const std::vector<double> at = point(problem, x);
+            const auto use = problem.lock().begin("problem");
             const py::gil_scoped_release release;
             return Evaluation(problem.evaluate(at.data()));
           },
@@ -295,6 +314,7 @@ void bind_problem(py::module_& module) {
             const std::vector<double> at = point(problem, x);
             std::vector<double> residual;
             std::vector<double> jacobian;
+            const auto use = problem.lock().begin("problem");
             {
               const py::gil_scoped_release release;
               problem.residuals(at.data(), residual, jacobian);
@@ -315,6 +335,7 @@ void bind_problem(py::module_& module) {
             Array matrix({x.size(), x.size()});
             double* by_x = gradient.mutable_data();
             double* products = matrix.mutable_data();
+            const auto use = problem.lock().begin("problem");
             {
               const py::gil_scoped_release release;
               problem.normal_equations(at.data(), by_x, products);

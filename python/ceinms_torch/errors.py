@@ -173,6 +173,27 @@ class CeinmsTorchWarning(UserWarning):
         super().__init__(f"{self.where}: {what}" if where else what)
 
 
+def warn_of_threads(wanted: int, started: int) -> None:
+    """Say that the system lets fewer threads start than were asked for.
+
+    Parameters
+    ----------
+    wanted : int
+        How many could have been busy.
+    started : int
+        How many there are.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+    """
+    text = (
+        f"only {started} of {wanted} threads: the system lets no more start. Results are the same, "
+        "and come later. Ask for fewer threads, or allow the process more of them or more memory."
+    )
+    warnings.warn(CeinmsTorchWarning(text, "threads"), stacklevel=3)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Find the known name that a misspelt one most probably stands for.
 

@@ -13,6 +13,7 @@ from typing import Any
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
+from ceinms_torch.errors import warn_of_threads
 
 StartCallback = Callable[[int, Iterate], None]
 
@@ -42,6 +43,45 @@ class StartResult:
     iterations: int
     status: str
     finished: bool
+
+
+def startable_threads(wanted: int) -> int:
+    """Find out how many threads can search side by side.
+
+    Parameters
+    ----------
+    wanted : int
+        How many there are searches for, >= 1.
+
+    Returns
+    -------
+    int
+        Fewer where the system lets fewer start, as batch systems do that limit address space.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If it is fewer.
+    """
+    release = threading.Event()
+    started: list[threading.Thread] = []
+    try:
+        for _ in range(wanted):
+            thread = threading.Thread(target=release.wait)
+            thread.start()
+            started.append(thread)
+    except (RuntimeError, MemoryError):
+        pass  # what is told below
+    finally:
+        release.set()
+        for thread in started:
+            thread.join()
+    if len(started) == wanted:
+        return wanted
+    # Those that just fit would leave no memory to compute in.
+    possible = max(1, len(started) // 2)
+    warn_of_threads(wanted, possible)
+    return possible
 
 
 def minimise_from_all(

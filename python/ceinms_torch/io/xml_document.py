@@ -164,6 +164,14 @@ def _parse(path: Path) -> tuple[Element, Source]:
             got=f"'{error.msg}'",
             hint="Check the tags around this line",
         ) from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        line = data[: data.find(b"<!DOCTYPE")].count(b"\n") + 1
+        raise FileFormatError(
+            where=Place(path, line, "<!DOCTYPE>"),
+            expected="elements and attributes in plain sight",
+            got="a document type, which can add attributes to elements that have none",
+            hint="Delete everything from <!DOCTYPE to the > that closes it",
+        )
     for entity in root.iter(etree.Entity):
         raise FileFormatError(
             where=Place(path, line_of(entity), "XML"), expected="plain text", got=f"'{entity.text}'"

@@ -181,7 +181,7 @@ class Stream:
                 got="one after",
                 hint=hint,
             )
-        self._core.run_in(np.asarray(excitation, dtype=np.float64))
+        self._core.run_in(excitation)
 
     def step(
         self, excitation: ArrayLike, mtu_length: ArrayLike, moment_arm: ArrayLike

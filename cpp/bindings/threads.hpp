@@ -1,0 +1,21 @@
+/// Threads that were asked for, and those there are.
+#pragma once
+
+#include "arrays.hpp"
+
+#include <algorithm>
+
+namespace ceinms_torch::bindings {
+
+inline void check_threads(std::size_t asked) {
+  if (asked == 0) throw InputError("threads", "at least 1", "0");
+}
+
+/// Warns where the system let fewer threads start than were asked for and could be busy: `n_task`.
+inline void tell_threads(std::size_t asked, std::size_t n_task, std::size_t started) {
+  const std::size_t wanted = std::min(asked, n_task);
+  if (started < wanted)
+    py::module_::import("ceinms_torch.errors").attr("warn_of_threads")(wanted, started);
+}
+
+}  // namespace ceinms_torch::bindings

@@ -4,6 +4,7 @@
 #include "arrays.hpp"
 
 #include <algorithm>
+#include <thread>
 
 namespace ceinms_torch::bindings {
 
@@ -11,11 +12,14 @@ inline void check_threads(std::size_t asked) {
   if (asked == 0) throw InputError("threads", "at least 1", "0");
 }
 
-/// Warns where the system let fewer threads start than were asked for and could be busy: `n_task`.
+/// Warns where the system let fewer threads start than were asked for and could be busy, `n_task`,
+/// or many more were asked for than that.
 inline void tell_threads(std::size_t asked, std::size_t n_task, std::size_t started) {
   const std::size_t wanted = std::min(asked, n_task);
-  if (started < wanted)
-    py::module_::import("ceinms_torch.errors").attr("warn_of_threads")(wanted, started);
+  const bool is_idle = asked > n_task && asked > std::thread::hardware_concurrency();
+  if (started >= wanted && !is_idle) return;
+  py::module_::import("ceinms_torch.errors")
+      .attr("warn_of_threads")(asked, started, py::arg("has_work") = started < wanted);
 }
 
 }  // namespace ceinms_torch::bindings

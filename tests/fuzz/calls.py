@@ -258,25 +258,18 @@ def tensor(name: str) -> Callable[[Any], Any]:
     return right("_torch", name)
 
 
+def of_name(function: str, valid: Callable[[Case, str], Any]) -> None:
+    """Add a call of a function, or of a method behind its class, that is like that of others."""
+    CALLS.append(
+        Right("_kernel", function, lambda case: valid(case, function.rsplit(".", maxsplit=1)[-1]))
+    )
+
+
+AT = np.array([0.3, 1.0, 2.0])
 for _name in ("spline_value", "spline_derivative"):
-    CALLS.append(
-        Right(
-            "_kernel",
-            _name,
-            lambda case, name=_name: (
-                getattr(_kernel, name),
-                {"x": X, "y": Y, "at": np.array([0.3, 1.0, 2.0])},
-            ),
-        )
-    )
+    of_name(_name, lambda _, name: (getattr(_kernel, name), {"x": X, "y": Y, "at": AT}))
 for _name in ("spline_table", "tendon_table"):
-    CALLS.append(
-        Right(
-            "_kernel",
-            _name,
-            lambda case, name=_name: (getattr(_kernel, name), {"x": X - 0.4, "y": Y}),
-        )
-    )
+    of_name(_name, lambda _, name: (getattr(_kernel, name), {"x": X - 0.4, "y": Y}))
 kernel("table_value")(lambda case: (_kernel.table_value, {"table": case.tables[0], "at": X}))
 kernel("Trial")(lambda case: (_kernel.Trial, trial_arrays(case.trials[0])))
 kernel("LinearTerm")(
@@ -353,13 +346,7 @@ def _(case: Case) -> Any:
 
 
 for _name in ("evaluate", "gradient", "residuals", "normal_equations"):
-    CALLS.append(
-        Right(
-            "_kernel",
-            f"Problem.{_name}",
-            lambda case, name=_name: (getattr(case.problem(), name), {"x": case.x}),
-        )
-    )
+    of_name(f"Problem.{_name}", lambda case, name: (getattr(case.problem(), name), {"x": case.x}))
 
 
 @kernel("minimise_levenberg_marquardt")

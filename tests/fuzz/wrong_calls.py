@@ -12,6 +12,7 @@ again, in this process.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import random
@@ -37,7 +38,7 @@ from ceinms_torch.errors import CeinmsTorchError, CeinmsTorchWarning
 
 # Long searches are asked to stop after this much CPU time, and killed after that [s].
 STOP_AFTER, HANG_AFTER = 1.0, 6.0
-# A child that waits for something uses no CPU time [s]: as long as many calls take on a busy machine.
+# A child that waits for something uses no CPU time [s]: as long as many calls take.
 WAIT_FOR = 300.0
 MEMORY = 8 << 30  # [bytes] of address space: what is beyond must be refused, not tried
 OUTCOMES = ("returned", "refused", "interrupted", "foreign", "crash", "hang")
@@ -47,7 +48,21 @@ FLOATS = (
     *(math.nan, math.inf, -math.inf, 0.0, -0.0, -1.0, 1e308, -1e308, 5e-324, 1e17, 1e-17),
     *(10**400, "1", None, 1j, True, [1.0], object()),
 )
-INTEGERS = (0, -1, 2, 1 << 20, 2**31 - 1, 2**31, 2**63 - 1, 2**63, 2**64 - 1, 10**400, 1.5, "1", None)
+INTEGERS = (
+    0,
+    -1,
+    2,
+    1 << 20,
+    2**31 - 1,
+    2**31,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+    10**400,
+    1.5,
+    "1",
+    None,
+)
 TEXTS = ("", "auto", "no such word", "a" * 100_000, "\0", "\udc80", "é", b"bytes", 3, None)
 OTHERS = (None, 0, "text", [], {}, (), object(), int, math.nan)
 
@@ -56,20 +71,9 @@ def wrong(value: Any, rng: random.Random) -> Any:
     """Return something else than a value, of its type more often than not."""
     if rng.random() < 0.1:
         return rng.choice(OTHERS)
-    if isinstance(value, np.ndarray):
-        return wrong_array(value, rng)
-    if isinstance(value, torch.Tensor):
-        return wrong_tensor(value, rng)
-    if isinstance(value, bool):
-        return rng.choice((not value, None, 2, "x"))
-    if isinstance(value, float):
-        return rng.choice((*FLOATS, -value, value * 1e6))
-    if isinstance(value, int):
-        return rng.choice(INTEGERS)
-    if isinstance(value, str):
-        return rng.choice(TEXTS)
-    if isinstance(value, (list, tuple)):
-        return wrong_list(list(value), rng)
+    for kind, make in WRONG:
+        if isinstance(value, kind):
+            return make(value, rng)
     return rng.choice(OTHERS)
 
 
@@ -86,6 +90,11 @@ def wrong_list(value: list[Any], rng: random.Random) -> Any:
     return [*value[:at], wrong(value[at], rng), *value[at + 1 :]]
 
 
+def cast(value: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return the same in another type; times of whole numbers only."""
+    return value.astype("i8").astype(dtype) if dtype == "M8[s]" else value.astype(dtype)
+
+
 def wrong_array(value: np.ndarray, rng: random.Random) -> Any:
     """Return an array of another shape, type or content."""
     edited = np.array(value, copy=True)
@@ -100,59 +109,73 @@ def wrong_array(value: np.ndarray, rng: random.Random) -> Any:
             numbers = [False, True]
         edited[tuple(rng.randrange(n) for n in edited.shape)] = rng.choice(numbers)
         return edited
-    changes: tuple[Callable[[], Any], ...] = (
-        lambda: edited[:0],
-        lambda: edited[..., :0],
-        lambda: edited[:-1],
-        lambda: edited[..., :-1],
-        lambda: edited.ravel(),
-        lambda: edited[None],
-        lambda: np.concatenate([edited, edited]),
-        lambda: edited.T,
-        lambda: edited[::-1],
-        lambda: edited.astype(complex),
-        lambda: edited.astype(str),
-        lambda: edited.astype(object),
-        lambda: np.full_like(edited, rng.choice((-1, 0, 1))),
-        lambda: np.zeros((1 << 40, 0)),
-        lambda: np.float64(1.0),
-        lambda: edited.astype("f4"),
-        lambda: edited.astype("M8[s]") if edited.dtype.kind in "iu" else np.array("x"),
-        lambda: edited.astype("i4"),
+    changes: tuple[Callable[[np.ndarray], Any], ...] = (
+        lambda a: a[:0],
+        lambda a: a[..., :0],
+        lambda a: a[:-1],
+        lambda a: a[..., :-1],
+        lambda a: a[None],
+        lambda a: a[::-1],
+        lambda a: a.T,
+        np.ravel,
+        lambda a: np.concatenate([a, a]),
+        *(
+            functools.partial(cast, dtype=one)
+            for one in (complex, str, object, "f4", "i4", "M8[s]")
+        ),
+        lambda a: np.full_like(a, rng.choice((-1, 0, 1))),
+        lambda _: np.zeros((1 << 40, 0)),
+        lambda _: np.float64(1.0),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return rng.choice(changes)()
+        return rng.choice(changes)(edited)
 
 
 def wrong_tensor(value: torch.Tensor, rng: random.Random) -> Any:
     """Return a tensor of another shape, type, place or content."""
     edited = value.detach().clone()
     if rng.random() < 0.3 and edited.numel():
-        numbers = [math.nan, math.inf, -math.inf, 0.0, -1.0, 1e308] if edited.is_floating_point() else [0, -1, 10**9]
+        numbers = (
+            [math.nan, math.inf, -math.inf, 0.0, -1.0, 1e308]
+            if edited.is_floating_point()
+            else [0, -1, 10**9]
+        )
         edited.view(-1)[rng.randrange(edited.numel())] = rng.choice(numbers)
         return edited
-    changes: tuple[Callable[[], Any], ...] = (
-        lambda: edited[:0],
-        lambda: edited[..., :0],
-        lambda: edited[:-1],
-        lambda: edited[..., :-1],
-        lambda: edited.flatten(),
-        lambda: edited[None],
-        lambda: torch.cat([edited, edited]),
-        lambda: edited.float(),
-        lambda: edited.long(),
-        lambda: edited.to(torch.complex128),
-        lambda: edited.to("meta"),
-        lambda: edited.to_sparse(),
-        lambda: edited.double().requires_grad_(),
-        lambda: edited.numpy(),
-        lambda: torch.empty(0),
-        lambda: torch.tensor(1.0),
-        lambda: edited.expand(2, *edited.shape),
-        lambda: edited.flip(0),
+    changes: tuple[Callable[[torch.Tensor], Any], ...] = (
+        lambda t: t[:0],
+        lambda t: t[..., :0],
+        lambda t: t[:-1],
+        lambda t: t[..., :-1],
+        lambda t: t[None],
+        lambda t: t.flip(0),
+        lambda t: t.expand(2, *t.shape),
+        lambda t: torch.cat([t, t]),
+        lambda t: t.to("meta"),
+        lambda t: t.to(torch.complex128),
+        lambda t: t.double().requires_grad_(),
+        torch.flatten,
+        torch.Tensor.float,
+        torch.Tensor.long,
+        torch.Tensor.to_sparse,
+        torch.Tensor.numpy,
+        lambda _: torch.empty(0),
+        lambda _: torch.tensor(1.0),
     )
-    return rng.choice(changes)()
+    return rng.choice(changes)(edited)
+
+
+# By type, the first that fits.
+WRONG: tuple[tuple[Any, Callable[[Any, random.Random], Any]], ...] = (
+    (np.ndarray, wrong_array),
+    (torch.Tensor, wrong_tensor),
+    (bool, lambda value, rng: rng.choice((not value, None, 2, "x"))),
+    (float, lambda value, rng: rng.choice((*FLOATS, -value, value * 1e6))),
+    (int, lambda _, rng: rng.choice(INTEGERS)),
+    (str, lambda _, rng: rng.choice(TEXTS)),
+    ((list, tuple), lambda value, rng: wrong_list(list(value), rng)),
+)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 #include "ceinms_torch/engine/simulation.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -100,8 +101,9 @@ ThreadPool::ThreadPool(std::size_t n_thread) : state_(std::make_unique<State>())
       state.threads.emplace_back([&state, i] { state.loop(i); });
   } catch (const std::exception&) {
     // There is no room for another, and none to compute in: a thread's stack and its memory are
-    // address space, which batch systems limit. Half of them leave theirs.
-    state.keep(state.threads.size() / 2);
+    // address space, which batch systems limit. No more stay than can compute at a time.
+    const std::size_t most = std::max(std::thread::hardware_concurrency(), 1U) - 1;
+    state.keep(std::min(state.threads.size() / 2, most));
   }
 }
 

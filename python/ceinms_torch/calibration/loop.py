@@ -15,8 +15,8 @@ from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import (
     StartCallback,
     StartResult,
+    affordable_threads,
     go_on,
-    startable_threads,
     minimise_from_all,
 )
 from ceinms_torch.calibration.optimisers.levenberg_marquardt import least_squares_core
@@ -224,9 +224,8 @@ class Calibration:
         text = "step %d: %d parameters, %d starts, %r"
         log("info", text, number + 1, len(space.components), self.starts, self.options)
         n = min(self.threads, self.starts) if self.searches_in_parallel else 1
-        if n > 1:
-            n = startable_threads(n)
-        problems = [self.problem(step, space, self.threads if n == 1 else 1) for _ in range(n)]
+        of_each = self.threads if n == 1 else 1
+        problems = [self.problem(step, space, of_each) for _ in range(affordable_threads(n))]
         problem = problems[0]
         if self.polish:
             least_squares_core(problem)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ceinms_torch.calibration.optimisers.minimise import minimise
@@ -21,6 +23,8 @@ StartCallback = Callable[[int, Iterate], None]
 # the start that wins in the end, and the time goes to that quarter.
 _FIRST_ITERATIONS = 40
 _KEPT_SHARE = 0.25
+# Address space of a thread [bytes]: its stack, and what glibc sets aside where it allocates.
+_PER_THREAD = (8 + 128) << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +49,8 @@ class StartResult:
     finished: bool
 
 
-def startable_threads(wanted: int) -> int:
-    """Find out how many threads can search side by side.
+def affordable_threads(wanted: int) -> int:
+    """Find out how many threads may search side by side where address space is limited.
 
     Parameters
     ----------
@@ -56,31 +60,24 @@ def startable_threads(wanted: int) -> int:
     Returns
     -------
     int
-        Fewer where the system lets fewer start, as batch systems do that limit address space.
+        Fewer where a limit, such as that of a batch system, would leave too little to compute in.
 
     Warns
     -----
     CeinmsTorchWarning
         If it is fewer.
     """
-    release = threading.Event()
-    started: list[threading.Thread] = []
-    try:
-        for _ in range(wanted):
-            thread = threading.Thread(target=release.wait)
-            thread.start()
-            started.append(thread)
-    except (RuntimeError, MemoryError):
-        pass  # what is told below
-    finally:
-        release.set()
-        for thread in started:
-            thread.join()
-    if len(started) == wanted:
+    if wanted == 1 or sys.platform != "linux":
         return wanted
-    # Those that just fit would leave no memory to compute in.
-    possible = max(1, len(started) // 2)
-    warn_of_threads(wanted, possible)
+    import resource  # noqa: PLC0415  not everywhere
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    possible = max(1, min(wanted, (limit - used) // (2 * _PER_THREAD)))
+    if possible < wanted:
+        warn_of_threads(wanted, possible, has_work=True)
     return possible
 
 
@@ -236,7 +233,14 @@ def _parallel(
     """Search from all starts, each thread with a problem of its own."""
     searches = _Searches(numbers, callback)
     with ThreadPoolExecutor(len(problems)) as executor:
-        futures = [executor.submit(searches.work, problem, search) for problem in problems]
+        futures: list[Future[None]] = []
+        try:
+            for problem in problems:
+                futures += [executor.submit(searches.work, problem, search)]
+        except RuntimeError:  # no more threads; without any, this one searches
+            warn_of_threads(len(problems), max(1, len(futures)), has_work=True)
+            if not futures:
+                searches.work(problems[0], search)
         try:
             for future in futures:
                 future.result()

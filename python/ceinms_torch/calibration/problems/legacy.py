@@ -47,6 +47,6 @@ class LegacyProblem(InOwnUnits):
             measured=[measured_moments(trial) for trial in trials],
             dofs=np.array([subject.dof_names.index(name) for name in step.dofs], dtype=np.int64),
             map=space.map(),
-            threads=min(threads, len(trials)),
+            threads=threads,
         )
         self.term_names = tuple(self.core.term_names)

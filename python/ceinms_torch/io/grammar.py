@@ -144,7 +144,7 @@ def load_grammar(name: str) -> Grammar:
     )
 
 
-_PARTICLES = (f"{_XS}sequence", f"{_XS}choice")
+_PARTICLES = (f"{_XS}sequence", f"{_XS}choice", f"{_XS}all")
 
 
 def _names_in(particle: Element) -> list[str]:
@@ -159,8 +159,8 @@ def _names_in(particle: Element) -> list[str]:
 
 def _sentence(tag: str, particle: Element) -> str:
     words = _words(particle)
-    if particle.tag == f"{_XS}choice":
-        any_order = particle.get("maxOccurs") == "unbounded"
+    if particle.tag != f"{_XS}sequence":
+        any_order = particle.tag == f"{_XS}all" or particle.get("maxOccurs") == "unbounded"
         return f"Inside <{tag}>, in any order: {words}" if any_order else f"Inside <{tag}>: {words}"
     return f"The order inside <{tag}> is {words}"
 

@@ -88,6 +88,39 @@ def _restored(path: Path, schema: str, sha256: str, text: bytes, lines: list[int
     return XmlDocument(path, schema, XmlNode(root, path), sha256)
 
 
+def open_document(path: str | os.PathLike[str], *schemas: str) -> XmlDocument:
+    """Read an XML file, whatever is in it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    *schemas : str
+        As in `read_document`.
+
+    Returns
+    -------
+    XmlDocument
+        Not yet checked against its grammar.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing or not well-formed.
+    """
+    path = Path(path)
+    root, source = _parse(path)
+    # Subjects of CEINMS and of CEINMS-RT have the same root: what is in it tells them apart.
+    inside = {str(child.tag) for child in root if is_element(child)}
+
+    def fit(schema: str) -> tuple[bool, int]:
+        grammar = load_grammar(schema)
+        is_root = grammar.root == root.tag
+        return is_root, len(inside & set(grammar.content[grammar.root])) if is_root else 0
+
+    return XmlDocument(path, max(schemas, key=fit), XmlNode(root, path), source.sha256)
+
+
 def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = False) -> XmlDocument:
     """Read an XML file and check it against its grammar.
 
@@ -97,7 +130,7 @@ def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = Fa
         The file.
     *schemas : str
         Name of the grammar, a file stem in ``schemas/``. Of several, the one with the file's root
-        element is taken, or else the first.
+        element and most of what is in it is taken, or else the first.
     strict : bool
         Whether elements that occur nowhere in the grammar are errors, too.
 
@@ -115,11 +148,12 @@ def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = Fa
     CeinmsTorchWarning
         Once per file, if it has elements that occur nowhere in the grammar.
     """
-    path = Path(path)
-    root, source = _parse(path)
-    matching = (name for name in schemas if load_grammar(name).root == root.tag)
-    schema = next(matching, schemas[0])
-    grammar = load_grammar(schema)
+    return checked(open_document(path, *schemas), strict=strict)
+
+
+def checked(document: XmlDocument, *, strict: bool = False) -> XmlDocument:
+    """Check a document against its grammar and return it; see `read_document`."""
+    path, root, grammar = document.path, document.root.element, load_grammar(document.schema)
     if strict:
         validate(root, grammar, path, [])
     unknown = _validate_known(root, grammar, path)
@@ -128,8 +162,8 @@ def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = Fa
         hints = (did_you_mean(str(node.tag), grammar.names) for node in unknown)
         advice = next(filter(None, hints), "They are kept on writing.")
         text = f"elements that CEINMS does not know are ignored: {named}. {advice}"
-        warnings.warn(CeinmsTorchWarning(text, "unknown-element", path), stacklevel=3)
-    return XmlDocument(path, schema, XmlNode(root, path), source.sha256)
+        warnings.warn(CeinmsTorchWarning(text, "unknown-element", path), stacklevel=4)
+    return document
 
 
 def root_name(path: str | os.PathLike[str]) -> str:

@@ -17,9 +17,10 @@ void bind_minimiser(py::module_& module) {
          double learning_rate_decay, double min_learning_rate, int max_iterations,
          double min_improvement, int patience, double weight_decay, const std::string& improvement,
          const py::object& callback) {
-        const calibration::AdamWOptions options{
-            learning_rate, learning_rate_decay, min_learning_rate, max_iterations, min_improvement,
-            patience,      weight_decay,        is_absolute(improvement)};
+        const calibration::AdamWOptions options{learning_rate,     learning_rate_decay,
+                                                min_learning_rate, max_iterations,
+                                                min_improvement,   patience,
+                                                weight_decay,      is_absolute(improvement)};
         const calibration::Progress progress = progress_through(callback);
         // The autograd engine must not be called while holding the GIL.
         const py::gil_scoped_release release;

@@ -123,6 +123,7 @@ class XmlNode:
             wanted = " or ".join(f"<{name}>" for name in names)
             given = [str(child.tag) for child in self.element if is_element(child)]
             hint = next(filter(None, (did_you_mean(name, given) for name in names)), None)
+            hint = hint or f"There are {', '.join(f'<{tag}>' for tag in given) or 'none'}"
             raise self.error(f"{wanted} inside <{self.tag}>", "no such element", hint)
         return found
 

@@ -201,19 +201,7 @@ def moment_columns(torques: Storage, dof_names: Iterable[str]) -> list[str]:
     FileFormatError
         At the first DOF without a column.
     """
-    columns = []
-    for dof in dof_names:
-        labels = [name for name in (f"{dof}_moment", dof) if name in torques.columns]
-        if not labels:
-            raise FileFormatError(
-                where=Place(torques.path, torques.label_line, f"{dof}_moment"),
-                expected=f"a column with the label '{dof}_moment' or '{dof}'",
-                got=f"the labels {', '.join(torques.columns)}",
-                hint=did_you_mean(f"{dof}_moment", torques.columns),
-                code="column-missing",
-            )
-        columns.append(labels[0])
-    return columns
+    return [torques.label(f"{dof}_moment", dof) for dof in dof_names]
 
 
 def read_lengths(data: InputData, read: Callable[[Path], Storage] = read_storage) -> Storage:

@@ -13,12 +13,12 @@ A storage file is a header, a line ``endheader``, a line of labels and rows of n
     0.01    0.2979      0.3097
 
 Accepted dialects: ``nRows=``/``nColumns=``, ``datarows``/``datacolumns`` and ``nr``/``nc`` in any
-spelling and indentation, headers without counts (OpenSim 4), two headers, ``endheader`` in any case,
-tabs, blanks or commas between the values, quotes around them, what spreadsheets leave behind lines,
-any line ending, a column of frame numbers before the times, and ``.csv`` files that start with the
-labels. UTF-8, UTF-16 and code page 1252. Labels that are paths of OpenSim 4 are known by the name in
-them. What would silently change numbers is refused with the line it is in: not-a-number entries,
-short and long rows, times that do not increase, counts that contradict the header.
+spelling and indentation, headers without counts (OpenSim 4), two headers, ``endheader`` in any
+case, tabs, blanks or commas between the values, quotes around them, what spreadsheets leave behind
+lines, any line ending, a column of frame numbers before the times, ``.csv`` files that start with
+the labels; UTF-8, UTF-16 and code page 1252. Labels that are paths of OpenSim 4 are known by the
+name in them. What would silently change numbers is refused with the line it is in: not-a-number
+entries, short and long rows, times that do not increase, counts that contradict the header.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -256,15 +255,17 @@ def _divided(label_line: str, first_row: str) -> Columns:
     by_comma = [" ".join(cell.split()) for cell in next(csv.reader([label_line]), [])]
     by_tab = [" ".join(cell.split()) for cell in label_line.replace('"', "").split("\t")]
     by_blank = label_line.replace('"', "").split()
-    ways = [by_comma] * ("," in label_line) + [by_blank, by_tab]
-    for delimiter, labels in itertools.product((",", None), ways):
-        if delimiter and (delimiter not in first_row or labels is by_blank and ways[0] is by_comma):
-            continue
+    ways: list[tuple[list[str], str | None]] = [(by_blank, None), (by_tab, None)]
+    if "," in first_row:
+        ways += [(by_blank, ","), (by_tab, ",")]
+    if "," in label_line:
+        ways = [(by_comma, ","), *ways, (by_comma, None)]
+    for labels, delimiter in ways:
         columns = _columns(labels, delimiter)
         if len(columns.cells(first_row)) == len(columns.labels):
             return columns
     # The rows do not fit, whatever divides them: the line says what they should be like.
-    return _columns(ways[0], "," if "," in label_line else None)
+    return _columns(*ways[0])
 
 
 def _columns(cells: list[str], delimiter: str | None) -> Columns:

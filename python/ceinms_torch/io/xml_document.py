@@ -69,6 +69,46 @@ class XmlDocument:
         declaration = b'<?xml version="1.0" encoding="UTF-8"?>\n'
         write_atomically(path, declaration + body.getvalue().rstrip(b"\n") + b"\n")
 
+    def since(self, version: str) -> tuple[str, ...]:
+        """Return the names of its elements that a version brought.
+
+        Parameters
+        ----------
+        version : str
+            "0.10" for CEINMS 0.10, or "ceinms-torch" for this package.
+
+        Returns
+        -------
+        tuple of str
+            In the order of the file, each once.
+        """
+        brought = load_grammar(self.schema).since
+        tags = (str(node.tag) for node in self.root.element.iter() if is_element(node))
+        return tuple(dict.fromkeys(tag for tag in tags if brought.get(tag) == version))
+
+    def remove(self, *versions: str) -> tuple[str, ...]:
+        """Remove the elements that versions brought, and unknown ones.
+
+        Parameters
+        ----------
+        *versions : str
+            As in `since`.
+
+        Returns
+        -------
+        tuple of str
+            Names of what was removed, each once.
+        """
+        grammar = load_grammar(self.schema)
+        names: dict[str, None] = {}
+        unknown = _unknown_elements(self.root.element, grammar)
+        for node in [*unknown, *self.root.element.iter()]:
+            known = grammar.since.get(str(node.tag)) in versions if is_element(node) else False
+            if node in unknown or (known and node.getparent() is not None):
+                names[str(node.tag)] = None
+                _remove(node)
+        return tuple(names)
+
     def indent(self) -> None:
         """Lay the whole document out, two blanks a level."""
         etree.indent(self.root.element, space="  ")
@@ -88,6 +128,39 @@ def _restored(path: Path, schema: str, sha256: str, text: bytes, lines: list[int
     return XmlDocument(path, schema, XmlNode(root, path), sha256)
 
 
+def open_document(path: str | os.PathLike[str], *schemas: str) -> XmlDocument:
+    """Read an XML file, whatever is in it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    *schemas : str
+        As in `read_document`.
+
+    Returns
+    -------
+    XmlDocument
+        Not yet checked against its grammar.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing or not well-formed.
+    """
+    path = Path(path)
+    root, source = _parse(path)
+    # Subjects of CEINMS and of CEINMS-RT have the same root: what is in it tells them apart.
+    inside = {str(child.tag) for child in root if is_element(child)}
+
+    def fit(schema: str) -> tuple[bool, int]:
+        grammar = load_grammar(schema)
+        is_root = grammar.root == root.tag
+        return is_root, len(inside & set(grammar.content[grammar.root])) if is_root else 0
+
+    return XmlDocument(path, max(schemas, key=fit), XmlNode(root, path), source.sha256)
+
+
 def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = False) -> XmlDocument:
     """Read an XML file and check it against its grammar.
 
@@ -97,7 +170,7 @@ def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = Fa
         The file.
     *schemas : str
         Name of the grammar, a file stem in ``schemas/``. Of several, the one with the file's root
-        element is taken, or else the first.
+        element and most of what is in it is taken, or else the first.
     strict : bool
         Whether elements that occur nowhere in the grammar are errors, too.
 
@@ -115,11 +188,12 @@ def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = Fa
     CeinmsTorchWarning
         Once per file, if it has elements that occur nowhere in the grammar.
     """
-    path = Path(path)
-    root, source = _parse(path)
-    matching = (name for name in schemas if load_grammar(name).root == root.tag)
-    schema = next(matching, schemas[0])
-    grammar = load_grammar(schema)
+    return checked(open_document(path, *schemas), strict=strict)
+
+
+def checked(document: XmlDocument, *, strict: bool = False) -> XmlDocument:
+    """Check a document against its grammar and return it; see `read_document`."""
+    path, root, grammar = document.path, document.root.element, load_grammar(document.schema)
     if strict:
         validate(root, grammar, path, {})
     unknown = _validate_known(root, grammar, path)
@@ -128,8 +202,8 @@ def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = Fa
         hints = (did_you_mean(str(node.tag), grammar.names) for node in unknown)
         advice = next(filter(None, hints), "They are kept on writing.")
         text = f"elements that CEINMS does not know are ignored: {named}. {advice}"
-        warnings.warn(CeinmsTorchWarning(text, "unknown-element", path), stacklevel=3)
-    return XmlDocument(path, schema, XmlNode(root, path), source.sha256)
+        warnings.warn(CeinmsTorchWarning(text, "unknown-element", path), stacklevel=4)
+    return document
 
 
 def root_name(path: str | os.PathLike[str]) -> str:

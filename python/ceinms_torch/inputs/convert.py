@@ -316,6 +316,9 @@ class _Reader:
         path = generator.path or Path("excitationGenerator.xml")
         if left_out:
             self._lose(path, f"signals that no EMG file has: {', '.join(left_out)}")
+        renamed = [f"{old} is {name} now" for old, name in new.items() if old != name]
+        if renamed:
+            self._lose(path, f"names with blanks: {', '.join(renamed)}")
         by_id = {one.id: one for one in generator.excitations}
         excitations = []
         for mtu in subject.mtu_names:

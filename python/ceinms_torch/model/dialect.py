@@ -10,7 +10,6 @@ from ceinms_torch.io.grammar import load_grammar
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.io.xml_node import XmlNode
 
-
 # Versions of CEINMS that files are written for.
 Version = Literal["0.9", "0.21"]
 

@@ -213,20 +213,26 @@ class ExcitationGenerator:
 def _read_signals(listing: XmlNode, mapping: list[XmlNode]) -> tuple[str, ...]:
     """Return the signals; one whose name has blanks is known by the inputs that name it."""
     words = listing.names()
-    inputs = {child.text() for node in mapping for child in node.children("input")}
-    blanks = sorted((name.split() for name in inputs if " " in name), key=len, reverse=True)
-    signals: list[str] = []
-    while words:
-        whole = next((name for name in blanks if words[: len(name)] == tuple(name)), words[:1])
-        signals.append(" ".join(whole))
-        words = words[len(whole) :]
-    for i, name in enumerate(signals):
-        # Beside names with blanks, a repeated word is a piece of one that drives nothing.
-        if name in signals[:i] and (not blanks or name in inputs):
-            raise listing.error(
-                "every signal once", f"'{name}' twice", "Name every signal once in this list"
-            )
-    return tuple(dict.fromkeys(signals))
+    inputs = dict.fromkeys(child.text() for node in mapping for child in node.children("input"))
+    blanks = [tuple(name.split()) for name in inputs if " " in name]
+    if not blanks:
+        for i, name in enumerate(words):
+            if name in words[:i]:
+                hint = "Name every signal once in this list"
+                raise listing.error("every signal once", f"'{name}' twice", hint)
+        return words
+    blanks.sort(key=len, reverse=True)
+    signals: dict[str, None] = {}
+    i = 0
+    while i < len(words):
+        whole = next(
+            (name for name in blanks if words[i : i + len(name)] == name), words[i : i + 1]
+        )
+        signals[" ".join(whole)] = None
+        i += len(whole)
+    # Words of one name may also be others: what is listed for an input is always a signal.
+    listed = f" {' '.join(words)} "
+    return tuple(signals | {name: None for name in inputs if f" {name} " in listed})
 
 
 def _read_excitation(node: XmlNode, signals: tuple[str, ...]) -> Excitation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from ceinms_torch.io.xml_document import XmlDocument, open_document
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.dialect import Dialect, Version, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.execution import Execution
+from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
 from ceinms_torch.model.objective import Objective
@@ -213,15 +213,22 @@ class _Reader:
             self._lose(path, "the smooth standard curves, of which the file has no points")
         return subject
 
-    def _execution(self, path: Path) -> Execution:
+    def _execution(self, path: Path, dof_names: Sequence[str] = ()) -> Execution:
         execution: Execution = self._known(Execution.read(path))
-        hybrid, online = execution.hybrid, None
-        if self.to == "0.9":
-            online = execution.is_online
-            if hybrid is not None and hybrid.dof_set:
-                self._lose(path, "<dofSet>: in CEINMS 0.9 the moments of all DOFs count")
+        online = execution.is_online if self.to == "0.9" else None
         tendon = self._tendon(path, execution.tendon)
-        return dataclasses.replace(execution, online=online, tendon=tendon)
+        hybrid = execution.hybrid
+        if hybrid is not None:
+            hybrid = dataclasses.replace(hybrid, dof_set=self._dof_set(path, hybrid, dof_names))
+        return dataclasses.replace(execution, online=online, tendon=tendon, hybrid=hybrid)
+
+    def _dof_set(self, path: Path, hybrid: Hybrid, dof_names: Sequence[str]) -> tuple[str, ...]:
+        """Return the DOFs to write: CEINMS 0.9 always takes all, later versions name them."""
+        if self.to != "0.9":
+            return hybrid.dof_set or tuple(dof_names)
+        if hybrid.dof_set and set(hybrid.dof_set) != set(dof_names):
+            self._lose(path, "<dofSet>: in CEINMS 0.9 the moments of all DOFs count")
+        return ()
 
     def _tendon(self, path: Path, tendon: Tendon) -> Tendon:
         if tendon.kind in _TENDONS:
@@ -276,8 +283,8 @@ class _Reader:
         self._add(setup.path.name if setup.path else "setup.xml", new)
 
     def _run_setup(self, setup: RunSetup) -> None:
-        execution = self._execution(setup.execution_file)
         subject, trials = self._trials(setup, [setup.input_data_file])
+        execution = self._execution(setup.execution_file, subject.dof_names)
         new = dataclasses.replace(
             setup,
             subject_file=self._add("subject.xml", subject),

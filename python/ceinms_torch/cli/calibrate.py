@@ -19,6 +19,7 @@ from ceinms_torch.cli.display import (
     fit_table,
     identifiability_table,
     note,
+    note_dialect,
     shown_warnings,
     stdout,
     terms_table,
@@ -150,6 +151,7 @@ def command(
         raise typer.Exit(1)
     with shown_warnings(already=findings.reader_warnings) as warnings:
         folder = inputs.folder()
+        note_dialect(folder.dialect)
         subject_file = folder.setup.output_subject_file
         if out is not None:
             subject_file = out / subject_file.name

@@ -19,7 +19,7 @@ from lxml import etree
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, Place, did_you_mean
 from ceinms_torch.io.grammar import Element, Grammar, is_element, line_of, load_grammar, validate
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.io.source import Source, read_source
+from ceinms_torch.io.source import Source, decode, read_source
 from ceinms_torch.io.xml_node import XmlNode
 
 
@@ -68,6 +68,46 @@ class XmlDocument:
         tree.write(body, xml_declaration=False, encoding="UTF-8")
         declaration = b'<?xml version="1.0" encoding="UTF-8"?>\n'
         write_atomically(path, declaration + body.getvalue().rstrip(b"\n") + b"\n")
+
+    def since(self, version: str) -> tuple[str, ...]:
+        """Return the names of its elements that a version brought.
+
+        Parameters
+        ----------
+        version : str
+            "0.10" for CEINMS 0.10, or "ceinms-torch" for this package.
+
+        Returns
+        -------
+        tuple of str
+            In the order of the file, each once.
+        """
+        brought = load_grammar(self.schema).since
+        tags = (str(node.tag) for node in self.root.element.iter() if is_element(node))
+        return tuple(dict.fromkeys(tag for tag in tags if brought.get(tag) == version))
+
+    def remove(self, *versions: str) -> tuple[str, ...]:
+        """Remove the elements that versions brought, and unknown ones.
+
+        Parameters
+        ----------
+        *versions : str
+            As in `since`.
+
+        Returns
+        -------
+        tuple of str
+            Names of what was removed, each once.
+        """
+        grammar = load_grammar(self.schema)
+        names: dict[str, None] = {}
+        unknown = _unknown_elements(self.root.element, grammar)
+        for node in [*unknown, *self.root.element.iter()]:
+            known = grammar.since.get(str(node.tag)) in versions if is_element(node) else False
+            if node in unknown or (known and node.getparent() is not None):
+                names[str(node.tag)] = None
+                _remove(node)
+        return tuple(names)
 
     def indent(self) -> None:
         """Lay the whole document out, two blanks a level."""
@@ -155,7 +195,7 @@ def checked(document: XmlDocument, *, strict: bool = False) -> XmlDocument:
     """Check a document against its grammar and return it; see `read_document`."""
     path, root, grammar = document.path, document.root.element, load_grammar(document.schema)
     if strict:
-        validate(root, grammar, path, [])
+        validate(root, grammar, path, {})
     unknown = _validate_known(root, grammar, path)
     if unknown:
         named = ", ".join(f"<{node.tag}> (line {node.sourceline})" for node in unknown)
@@ -192,12 +232,14 @@ def _parse(path: Path) -> tuple[Element, Source]:
     try:
         root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
-        raise FileFormatError(
-            where=Place(path, error.lineno, "XML"),
-            expected="a well-formed XML document",
-            got=f"'{error.msg}'",
-            hint="Check the tags around this line",
-        ) from error
+        root = _parse_otherwise_encoded(data)
+        if root is None:
+            raise FileFormatError(
+                where=Place(path, error.lineno, "XML"),
+                expected="a well-formed XML document",
+                got=f"'{error.msg}'",
+                hint="Check the tags around this line",
+            ) from error
     for entity in root.iter(etree.Entity):
         raise FileFormatError(
             where=Place(path, line_of(entity), "XML"), expected="plain text", got=f"'{entity.text}'"
@@ -205,18 +247,29 @@ def _parse(path: Path) -> tuple[Element, Source]:
     return root, source
 
 
-def _parser() -> etree.XMLParser:
+def _parse_otherwise_encoded(data: bytes) -> Element | None:
+    """Parse a document that is in another encoding than it says, as editors on Windows leave it."""
+    try:
+        return etree.fromstring(decode(data).encode(), _parser(encoding="utf-8"))
+    except (UnicodeDecodeError, etree.XMLSyntaxError):
+        return None
+
+
+def _parser(encoding: str | None = None) -> etree.XMLParser:
     # Files come from other people: no entity of theirs may read from disk or network.
-    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    return etree.XMLParser(
+        encoding=encoding, resolve_entities=False, no_network=True, load_dtd=False
+    )
 
 
 def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element]:
     """Validate without the unknown elements; return them."""
     unknown = _unknown_elements(root, grammar)
     stripped = copy.deepcopy(root)
-    for node in _unknown_elements(stripped, grammar):
-        _remove(node)
-    validate(stripped, grammar, path, unknown)
+    passed_over: dict[Element, list[Element]] = {}
+    for node, original in zip(_unknown_elements(stripped, grammar), unknown, strict=True):
+        passed_over.setdefault(_remove(node), []).append(original)
+    validate(stripped, grammar, path, passed_over)
     return unknown
 
 
@@ -233,8 +286,8 @@ def _unknown_elements(root: Element, grammar: Grammar) -> list[Element]:
     return found
 
 
-def _remove(node: Element) -> None:
-    """Remove an element but not the text behind it."""
+def _remove(node: Element) -> Element:
+    """Remove an element but not the text behind it, and return what it was in."""
     parent = node.getparent()
     assert parent is not None  # noqa: S101  roots are never unknown here
     previous = node.getprevious()
@@ -243,6 +296,7 @@ def _remove(node: Element) -> None:
     elif node.tail:
         parent.text = (parent.text or "") + node.tail
     parent.remove(node)
+    return parent
 
 
 def new_document(schema: str, path: str | os.PathLike[str]) -> XmlDocument:

@@ -123,6 +123,7 @@ class XmlNode:
             wanted = " or ".join(f"<{name}>" for name in names)
             given = [str(child.tag) for child in self.element if is_element(child)]
             hint = next(filter(None, (did_you_mean(name, given) for name in names)), None)
+            hint = hint or f"There are {', '.join(f'<{tag}>' for tag in given) or 'none'}"
             raise self.error(f"{wanted} inside <{self.tag}>", "no such element", hint)
         return found
 
@@ -284,6 +285,59 @@ class XmlNode:
             got = f"'{path}', which is a folder" if path.is_dir() else f"'{path}', which is missing"
             raise self.error("the name of a file that exists", got, missing_file_hint(path))
         return path
+
+    def named_file(self, name: str) -> Path | None:
+        """Return a file that is only named, not used, so that it need not exist.
+
+        Parameters
+        ----------
+        name : str
+            Name of the child element with its name.
+
+        Returns
+        -------
+        Path or None
+            None without the element, and where it is empty.
+        """
+        node = self.find(name)
+        return None if node is None or not node.text() else node.file(must_exist=False)
+
+    def files(self, *, must_exist: bool = True) -> tuple[Path, ...]:
+        """Return the files of a list that is separated by blanks.
+
+        A name with blanks is in pieces then: they are taken together where they name a file, and
+        else up to the next that ends with ``.xml``.
+
+        Parameters
+        ----------
+        must_exist : bool
+            Whether a missing file is an error.
+
+        Returns
+        -------
+        tuple of Path
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing and must exist.
+        """
+        words, files = list(self.names()), []
+        while words:
+            n_word = self._words_of_file(words)
+            files.append(self.file(" ".join(words[:n_word]), must_exist=must_exist))
+            del words[:n_word]
+        return tuple(files)
+
+    def _words_of_file(self, words: list[str]) -> int:
+        """Return how many words at the beginning of a list are one name."""
+        lengths = range(1, len(words) + 1)
+        names = [" ".join(words[:n]) for n in lengths]
+        for n, name in zip(lengths, names, strict=True):
+            if name.strip('" ') and resolve_path(name, self.path).is_file():
+                return n
+        ends = (n for n in lengths if words[n - 1].strip('"').casefold().endswith(".xml"))
+        return next(ends, 1)
 
     def set_text(self, text: str) -> None:
         """Replace the text; child elements and comments stay.

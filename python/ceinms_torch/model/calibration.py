@@ -224,7 +224,7 @@ class CalibrationPlan:
             steps=tuple(
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
-            trial_files=tuple(trials.file(name, must_exist=must_exist) for name in trials.names()),
+            trial_files=trials.files(must_exist=must_exist),
             hybrid=_read_hybrid(model),
             path=document.path,
             document=document,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, get_args
 
 from ceinms_torch.errors import OptionError, Place
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.composites import Composite, RangePenalty, TorqueError
+from ceinms_torch.model.dialect import Version
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, check_choice
 from ceinms_torch.model.objective import Normalisation, Objective
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
-
-Version = Literal["0.9", "0.21"]
 
 # The calibration example of CEINMS's manual.
 MANUAL_ANNEALING = SimulatedAnnealing(
@@ -48,7 +47,7 @@ def convert_calibration(
     OptionError
         If the version has no such objective: another one would give another subject.
     """
-    check_choice("version", version, ("0.9", "0.21"))
+    check_choice("version", version, get_args(Version))
     plan = plan if subject is None else plan.of_subject(subject)
     lost: list[str] = []
     algorithm = plan.algorithm

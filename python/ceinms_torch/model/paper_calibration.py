@@ -89,7 +89,7 @@ def read_paper_calibration(document: XmlDocument, *, must_exist: bool) -> Calibr
         algorithm=algorithm,
         tendon=tendon,
         steps=(step,),
-        trial_files=tuple(trials.file(name, must_exist=must_exist) for name in trials.names()),
+        trial_files=trials.files(must_exist=must_exist),
         hybrid=hybrid,
         path=document.path,
         document=document,

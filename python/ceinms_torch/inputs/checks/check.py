@@ -84,7 +84,7 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
         findings += check_geometry(inputs)
         findings += check_moment_data(inputs)
         findings += check_muscles(inputs)
-    return CheckReport.of(inputs.file, findings)
+    return CheckReport.of(inputs.file, findings, inputs.dialect)
 
 
 def _has_errors(findings: Iterable[Finding]) -> bool:

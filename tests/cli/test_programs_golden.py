@@ -88,6 +88,23 @@ def test_golden_calibration(golden_dir, golden_copy, capsys, case, evaluations, 
 
 
 @pytest.mark.parametrize(
+    ("range_", "other", "objective"),
+    [
+        ("0.5 2.5", "0 2.5", "0.307967"),  # no muscle has a strength of zero
+        ("-0.95 -0.05", "-1.2 -0.05", "0.557349"),  # beyond -1 the filter is unstable
+        ("-2.999 -0.001", "-2.999 -1.5", ""),  # the start, -1, is outside
+    ],
+)
+def test_ranges_that_ceinms_takes_are_taken(golden_copy, capsys, range_, other, objective):
+    path = golden_copy / "calibration_stiff_short.xml"
+    path.write_text(path.read_text().replace(f"<range>{range_}<", f"<range>{other}<"))
+    assert CEINMS_CALIBRATE.main(["-S", str(golden_copy / "calibrate_stiff_short.xml")]) == 0
+    said = capsys.readouterr()
+    assert f"\nfOpt_ = {objective}" in said.out
+    assert said.err == ""  # nothing is moved
+
+
+@pytest.mark.parametrize(
     "case", sorted(path.stem.removeprefix("run_") for path in COMMITTED.glob("run_*.xml"))
 )
 def test_committed_run(tmp_path, case):

@@ -151,7 +151,7 @@ class ParameterSpace:
         width = self.upper - self.lower
         start = np.array([component.start for component in self.components])
         start = np.clip(start, self.lower, self.upper)
-        x = (start - self.lower) / np.where(width > 0.0, width, 1.0)
+        x: FloatArray = (start - self.lower) / np.where(width > 0.0, width, 1.0)
         index = {
             (component.kind, name): i
             for i, component in enumerate(self.components)

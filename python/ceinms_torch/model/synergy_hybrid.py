@@ -71,11 +71,12 @@ class SynergyHybrid(Settings):
         check_number("smoothnessWeight", self.smoothness_weight, least=0.0)
         check_choice("weightings", self.weightings, ("shared", "trial"))
         check_number("primitiveRate", self.primitive_rate, above=0.0)
-        if isinstance(self.synthesise, str):
+        names: object = self.synthesise
+        if isinstance(names, str):
             expected = "a tuple of names of MTUs, or None for all"
-            raise OptionError(where="synthesise", expected=expected, got=repr(self.synthesise))
-        if self.synthesise is not None:  # result.json has a list
-            object.__setattr__(self, "synthesise", tuple(self.synthesise))
+            raise OptionError(where="synthesise", expected=expected, got=repr(names))
+        if isinstance(names, list):  # as result.json has it
+            object.__setattr__(self, "synthesise", tuple(names))
 
 
 def read_synergy_hybrid(node: XmlNode) -> SynergyHybrid:

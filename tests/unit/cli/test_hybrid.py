@@ -36,7 +36,7 @@ def test_what_the_options_ask_for(planned, asked_for, number, expected):
 def test_options_that_contradict_each_other():
     with pytest.raises(ct.OptionError, match="expected no such option with --no-hybrid, got 4"):
         with_hybrid(make_plan(), False, 4)
-    with pytest.raises(ct.OptionError, match="--synthesise: .* with --no-hybrid, got psoas"):
+    with pytest.raises(ct.OptionError, match=r"--synthesise: .* with --no-hybrid, got psoas"):
         with_hybrid(make_plan(), False, None, "psoas")
 
 

@@ -198,8 +198,8 @@ def _check_dofs(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
             where=Place(file=subject.path, element="<dofSet>", column=listed(idle)),
             what=f"{listed(idle)}: on none of the DOFs.",
             why="Their forces are computed but count for no moment, so nothing calibrates them.",
-            to_do="Nothing, if they are of a limb that is not calibrated; otherwise add them to the "
-            "<mtuNameSet> of the DOFs they cross.",
+            to_do="Nothing, if they are of a limb that is not calibrated; otherwise add them to "
+            "the <mtuNameSet> of the DOFs they cross.",
         )
 
 

@@ -58,6 +58,17 @@ def test_golden_run(golden_dir, golden_copy, case):
     name = Path("expected") / f"run_{case}"
     also = (COMPONENTS,) if case in SEARCHED else ()
     assert_files_agree(golden_copy / name, golden_dir / name, also)
+    moments, parts = (
+        read_storage(golden_copy / name / f"{file}.sto")
+        for file in ("Torques", "MusclesContribution")
+    )
+    for dof in moments.columns:
+        columns = [column for column in parts.columns if column.endswith(f"_{dof}")]
+        values = parts.select(columns)
+        total = moments.select((dof,))[:, 0]
+        # Six digits of every part and of the sum.
+        rounding = RTOL * (np.abs(values).sum(axis=1) + np.abs(total))
+        assert np.all(np.abs(values.sum(axis=1) - total) <= rounding)
 
 
 @pytest.mark.parametrize("trial", RECORDED)

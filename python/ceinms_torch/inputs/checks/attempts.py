@@ -38,6 +38,8 @@ _WHY = {
     "column-ambiguous": "Columns are matched by the names in their labels; one name, one column.",
     "column-other-quantity": "Numbers of another quantity would give a result that means nothing.",
     "subject-of-rt": "CEINMS-RT has other elements, angles in degrees, and its EMG map inside.",
+    "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
+    "converters write; otherwise widen it, or change the values in the subject.",
     "stop-beyond-data": "Behind the last row of a file there is nothing to compute with.",
     "time-digits": "Rows at the same time have no order; evenly spaced rows explain the digits.",
     "emg-too-short": "Without EMG, delay included, nothing drives the muscles there.",
@@ -56,7 +58,7 @@ _WHY = {
     "test-not-unseen": "How well it fits is not how well the model predicts.",
     "unknown-name": "Nobody knows what is meant.",
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
-    "start-outside-range": "The search starts at the subject's values, which must be within.",
+    "start-outside-range": "The search does not begin where the subject is.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
     "trial-name-repeated": "Their results would overwrite each other.",
 }
@@ -74,6 +76,8 @@ _TO_DO = {
     "parameter-doubtful": "Correct these values, or go on if they are meant.",
     "parameter-repeated": "Take one of the two out.",
     "moment-arm-file-repeated": "Take one of the two out, or correct its dofName.",
+    "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
+    "converters write; otherwise widen it, or change the values in the subject.",
     "stop-beyond-data": "Nothing, if so much may be missing at the end; otherwise export all files "
     "up to the stop.",
     "time-digits": "Nothing, or export times with more digits.",

@@ -38,8 +38,6 @@ _WHY = {
     "column-ambiguous": "Columns are matched by the names in their labels; one name, one column.",
     "column-other-quantity": "Numbers of another quantity would give a result that means nothing.",
     "subject-of-rt": "CEINMS-RT has other elements, angles in degrees, and its EMG map inside.",
-    "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
-    "converters write; otherwise widen it, or change the values in the subject.",
     "stop-beyond-data": "Behind the last row of a file there is nothing to compute with.",
     "time-digits": "Rows at the same time have no order; evenly spaced rows explain the digits.",
     "emg-too-short": "Without EMG, delay included, nothing drives the muscles there.",
@@ -76,11 +74,11 @@ _TO_DO = {
     "parameter-doubtful": "Correct these values, or go on if they are meant.",
     "parameter-repeated": "Take one of the two out.",
     "moment-arm-file-repeated": "Take one of the two out, or correct its dofName.",
-    "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
-    "converters write; otherwise widen it, or change the values in the subject.",
     "stop-beyond-data": "Nothing, if so much may be missing at the end; otherwise export all files "
     "up to the stop.",
     "time-digits": "Nothing, or export times with more digits.",
+    "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
+    "converters write; otherwise widen it, or change the values in the subject.",
     "tendon-slack": "Shorten the tendonSlackLength of these MTUs, or use an elastic tendon.",
     "test-not-unseen": "Test on trials that are not calibrated on.",
 }

@@ -64,8 +64,8 @@ struct Case {
                      .dofs = {0},
                      .objective = {},
                      .simulation = {tendon, kernel::FilterStart::ceinms}};
-    std::get<terms::FibreLength>(data.objective.list) = {{100.0}, {0.5, 1.5}};
-    std::get<terms::TendonStrain>(data.objective.list) = {{100.0}, {0.0, 0.5}};
+    std::get<terms::FibreLength>(data.objective.list).penalties = {{{0.5, 1.5}, 100.0}};
+    std::get<terms::TendonStrain>(data.objective.list).penalties = {{{0.0, 0.5}, 100.0}};
     std::get<terms::PeakForce>(data.objective.list).weight = 0.4;
     for (const ParameterKind kind :
          {ParameterKind::shape_factor, ParameterKind::optimal_fibre_length})

@@ -143,7 +143,8 @@ class WindowedCalibrator:
         self.dof_names = check_dofs(subject, dofs)
         self.rate = float(rate)
         self._step = plan.steps[step]
-        for name in self._step.dofs:
+        self._counted = self._step.moment_dofs(subject.dof_names)
+        for name in self._counted:
             if name not in self.dof_names:
                 raise OptionError(
                     where="dofs", expected=f"{name}, which counts in the plan", got="others"
@@ -160,7 +161,7 @@ class WindowedCalibrator:
             tendon=calibrated_tendon(plan.tendon) if tendon is None else tendon,
             filter_start=filter_start,
         )
-        self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._step.dofs])
+        self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._counted])
         self._n_window = round(window * rate)
         self._history = WindowHistory(
             n_mtu=len(subject.mtus),
@@ -253,7 +254,7 @@ class WindowedCalibrator:
                 objective=minimum.objective,
                 rmse={
                     name: rmse / math.sqrt(share)
-                    for name, rmse in zip(self._step.dofs, best.rmse, strict=True)
+                    for name, rmse in zip(self._counted, best.rmse, strict=True)
                 },
                 iterations=minimum.history[-1].iteration,
                 seconds=time.perf_counter() - begin,

@@ -250,6 +250,8 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
     """Say where the calibration departs from what the files ask for."""
     from ceinms_torch.model.nms_model import SimulatedAnnealing  # noqa: PLC0415
 
+    for difference in folder.plan.differences:
+        note(difference)
     if isinstance(folder.plan.algorithm, SimulatedAnnealing):
         note(f"the calibration file asks for simulatedAnnealing; calibrating with {method}")
     if folder.plan.tendon.kind == "equilibriumElastic":

@@ -57,7 +57,7 @@ def note_dialect(dialect: Dialect) -> None:
     dialect : Dialect
         What was found.
     """
-    if dialect.later:
+    if not dialect.is_plain:
         note(f"files of {dialect}")
 
 

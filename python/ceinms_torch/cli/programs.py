@@ -147,7 +147,7 @@ def _run(setup: Path) -> int:
 
 
 def _say_dialect(folder: RunFolder | CalibrationFolder) -> None:
-    if folder.dialect.later:
+    if not folder.dialect.is_plain:
         say(f"Files of {folder.dialect}")
 
 

@@ -17,12 +17,12 @@ from ceinms_torch.io.grammar import SCHEMAS, load_grammar
 from ceinms_torch.io.storage import Storage, StorageReader, write_storage
 from ceinms_torch.io.xml_document import XmlDocument, open_document
 from ceinms_torch.model.calibration import CalibrationPlan
+from ceinms_torch.model.calibration_conversion import convert_calibration
 from ceinms_torch.model.dialect import Dialect, Version, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.input_data import InputData
-from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.model.objective import Objective
+from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.rt_subject import DEFAULT_DELAY, Angles, read_rt_subject
 from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
@@ -34,10 +34,6 @@ _UNKNOWN_TO: dict[Version, tuple[str, ...]] = {
     "0.9": ("0.10", "ceinms-torch"),
     "0.21": ("ceinms-torch",),
 }
-# The annealing of the example in CEINMS's manual, where a file asks for another search.
-_ANNEALING = SimulatedAnnealing(
-    no_epsilon=4, rt=0.1, temperature=200000.0, ns=30, nt=20, epsilon=1e-5, max_no_eval=200000
-)
 _TENDONS = ("stiff", "equilibriumElastic", "integrationElastic")
 _NO_NAME = re.compile(r"[\s,]+")
 
@@ -177,8 +173,9 @@ class _Reader:
                     self._lose(path, f"names with blanks ({', '.join(blank)}), which CEINMS splits")
             case "execution":
                 self._add(path.name, self._execution(path))
-            case "calibration":
-                self._add(path.name, self._plan(path))
+            case "calibration" | "paperCalibration":
+                plan = self._known(CalibrationPlan.read(path, must_exist=False))
+                self._add(path.name, self._plan(path, plan))
             case "inputData":
                 data = self._known(InputData.read(path, must_exist=False))
                 self._add(path.name, data)
@@ -236,43 +233,20 @@ class _Reader:
         self._lose(path, f"<{tendon.kind}/>, which is <equilibriumElastic/> now")
         return Tendon(kind="equilibriumElastic")
 
-    def _plan(self, path: Path) -> CalibrationPlan:
-        plan: CalibrationPlan = self._known(CalibrationPlan.read(path, must_exist=False))
-        algorithm = plan.algorithm
-        if not isinstance(algorithm, SimulatedAnnealing):
-            self._lose(
-                path,
-                f"settings of {algorithm.method}; those of <simulatedAnnealing> are of the example "
-                "in CEINMS's manual",
-            )
-            algorithm = _ANNEALING
-        if plan.hybrid is not None:
-            self._lose(path, "<synergyHybrid>: MTUs without a recording are not driven")
-        steps = tuple(
-            dataclasses.replace(step, objective=self._objective(path, step.objective))
-            for step in plan.steps
-        )
-        return dataclasses.replace(
-            plan,
-            algorithm=algorithm,
-            tendon=self._tendon(path, plan.tendon),
-            hybrid=None,
-            steps=steps,
-        )
-
-    def _objective(self, path: Path, objective: Objective) -> Objective:
-        if objective != Objective():
-            self._lose(
-                path, f"the objective; <minimizeTorqueError/> stands for that of CEINMS {self.to}"
-            )
-        return Objective()
+    def _plan(
+        self, path: Path, plan: CalibrationPlan, subject: Subject | None = None
+    ) -> CalibrationPlan:
+        converted, lost = convert_calibration(plan, self.to, subject)
+        self.lost += [f"{path.name}: {one}" for one in lost]
+        return converted
 
     # ---- Folders --------------------------------------------------------------------------
 
     def _calibration_setup(self, setup: CalibrationSetup) -> None:
-        plan = self._plan(setup.calibration_file)
+        path = setup.calibration_file
+        plan: CalibrationPlan = self._known(CalibrationPlan.read(path, must_exist=False))
         subject, trials = self._trials(setup, plan.trial_files)
-        plan = dataclasses.replace(plan, trial_files=tuple(trials))
+        plan = dataclasses.replace(self._plan(path, plan, subject), trial_files=tuple(trials))
         new = dataclasses.replace(
             setup,
             subject_file=self._add("subject.xml", subject),

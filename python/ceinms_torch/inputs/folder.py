@@ -82,6 +82,7 @@ class CalibrationFolder:
             check_model(plan)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
+        plan = plan.of_subject(subject)
         plan.check_names(subject)
         read = StorageReader()
         data = [InputData.read(file) for file in plan.trial_files]

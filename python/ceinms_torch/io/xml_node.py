@@ -141,6 +141,29 @@ class XmlNode:
         """
         return [XmlNode(child, self.path) for child in self.element if child.tag == name]
 
+    def elements(self) -> list[XmlNode]:
+        """Return all child elements, in document order.
+
+        Returns
+        -------
+        list of XmlNode
+        """
+        return [XmlNode(child, self.path) for child in self.element if is_element(child)]
+
+    def descendants(self, name: str) -> list[XmlNode]:
+        """Return all elements of one name inside this one, in document order.
+
+        Parameters
+        ----------
+        name : str
+            Element name.
+
+        Returns
+        -------
+        list of XmlNode
+        """
+        return [XmlNode(found, self.path) for found in self.element.iter(name)]
+
     def text(self) -> str:
         """Return the text with white space collapsed, comments and child elements left out."""
         parts = [self.element.text or "", *(child.tail or "" for child in self.element)]

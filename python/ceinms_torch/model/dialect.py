@@ -26,17 +26,26 @@ class Dialect:
         What this package brought.
     is_rt : bool
         Whether they are of CEINMS-RT.
+    is_paper : bool
+        Whether the calibration file is one of the paper's calibrator.
     """
 
     later: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     is_rt: bool = False
+    is_paper: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether they are of CEINMS 0.9, but for what this package brought."""
+        return not (self.later or self.is_rt or self.is_paper)
 
     def __str__(self) -> str:
         """Return the dialect in one line."""
         if self.is_rt:
             return "CEINMS-RT"
         version = f"CEINMS 0.10 or later ({', '.join(self.later)})" if self.later else "CEINMS 0.9"
+        version += ", with a calibration file of the paper's calibrator" if self.is_paper else ""
         return version + (f", with {', '.join(self.own)} of ceinms-torch" if self.own else "")
 
 
@@ -61,7 +70,8 @@ def dialect_of(documents: Iterable[XmlDocument | None]) -> Dialect:
         if document.schema == "execution":
             later += _of_execution(document.root)
     is_rt = any(document.schema == "NMSmodel" for document in known)
-    return Dialect(tuple(dict.fromkeys(later)), tuple(dict.fromkeys(own)), is_rt)
+    is_paper = any(document.schema == "paperCalibration" for document in known)
+    return Dialect(tuple(dict.fromkeys(later)), tuple(dict.fromkeys(own)), is_rt, is_paper)
 
 
 def _of_execution(root: XmlNode) -> list[str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ceinms_torch.inputs.checks.differences import check_differences
 from ceinms_torch.inputs.checks.emg import check_emg
 from ceinms_torch.inputs.checks.files import Inputs, read_inputs
 from ceinms_torch.inputs.checks.findings import CheckReport, Finding
@@ -72,6 +73,7 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
     matched = match_trials(inputs)
     units = check_units(inputs)
     findings += [*check_mapping(inputs), *units, *matched, *names]
+    findings += check_differences(inputs)
     findings += check_timing(inputs)
     findings += check_emg(inputs)
     if not _has_errors(names):

@@ -200,7 +200,7 @@ def _read_documents(
     )
     if plan is None:
         return ()
-    inputs.plan = plan
+    inputs.plan = plan if inputs.subject is None else plan.of_subject(inputs.subject)
     if not inputs.legacy:
         attempt("model-not-supported", None, check_model, plan)
     return plan.trial_files

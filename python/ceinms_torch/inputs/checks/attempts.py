@@ -56,7 +56,7 @@ _WHY = {
     "test-not-unseen": "How well it fits is not how well the model predicts.",
     "unknown-name": "Nobody knows what is meant.",
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
-    "start-outside-range": "The search starts at the subject's values, which must be within.",
+    "start-outside-range": "The search does not begin where the subject is.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
     "trial-name-repeated": "Their results would overwrite each other.",
 }
@@ -77,6 +77,8 @@ _TO_DO = {
     "stop-beyond-data": "Nothing, if so much may be missing at the end; otherwise export all files "
     "up to the stop.",
     "time-digits": "Nothing, or export times with more digits.",
+    "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
+    "converters write; otherwise widen it, or change the values in the subject.",
     "tendon-slack": "Shorten the tendonSlackLength of these MTUs, or use an elastic tendon.",
     "test-not-unseen": "Test on trials that are not calibrated on.",
 }

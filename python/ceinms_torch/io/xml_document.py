@@ -269,8 +269,26 @@ def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element
     passed_over: dict[Element, list[Element]] = {}
     for node, original in zip(_unknown_elements(stripped, grammar), unknown, strict=True):
         passed_over.setdefault(_remove(node), []).append(original)
+    _put_in_place(stripped, grammar)
     validate(stripped, grammar, path, passed_over)
     return unknown
+
+
+def _put_in_place(root: Element, grammar: Grammar) -> None:
+    """Move what later versions of CEINMS brought to the place that the grammar has for it."""
+
+    # Nobody has their grammars: files show these elements in one place or another.
+    def has_place(node: Element) -> bool:
+        parent = node.getparent()
+        known = parent is not None and node.tag in grammar.content.get(str(parent.tag), [])
+        return known and grammar.since.get(str(node.tag)) == "0.10"
+
+    nodes = [node for node in root.iter() if has_place(node)]
+    for node, parent in [(node, _remove(node)) for node in nodes]:
+        order = grammar.content[str(parent.tag)]
+        behind = order[order.index(str(node.tag)) + 1 :]
+        place = next((i for i, child in enumerate(parent) if child.tag in behind), len(parent))
+        parent.insert(place, node)
 
 
 def _unknown_elements(root: Element, grammar: Grammar) -> list[Element]:

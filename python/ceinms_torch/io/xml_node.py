@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -385,31 +385,29 @@ class XmlNode:
             etree.indent(self.element, space="  ", level=level)
             self.element.tail = "\n" + "  " * (level - 1)
 
-    def insert_after(self, names: Iterable[str], name: str, text: str) -> XmlNode:
-        """Insert a child behind the last child that has one of the given names.
+    def insert(self, name: str, text: str, order: Sequence[str]) -> XmlNode:
+        """Insert a child in front of those that come behind it in the grammar.
 
         Parameters
         ----------
-        names : iterable of str
-            Names of elements that come before it in the grammar.
         name : str
             Name of the new element.
         text : str
             Its text.
+        order : sequence of str
+            Names of all elements that may be in this one, in order; `name` among them.
 
         Returns
         -------
         XmlNode
             The new child.
         """
-        before = set(names)
-        after = [child for child in self.element if child.tag in before]
+        behind = order[order.index(name) + 1 :]
+        place = next((i for i, child in enumerate(self.element) if child.tag in behind), None)
         child = etree.Element(name)
         child.text = text
-        if after:
-            child.tail = after[-1].tail
-            self.element.insert(self.element.index(after[-1]) + 1, child)
-        else:
-            child.tail = self.element.text
-            self.element.insert(0, child)
+        if place is None:
+            place = len(self.element)
+        child.tail = self.element[place - 1].tail if place else self.element.text
+        self.element.insert(place, child)
         return XmlNode(child, self.path)

@@ -21,10 +21,10 @@ from ceinms_torch.model.subject import Subject
 # What a path of OpenSim 4 leads to where it is none of these quantities.
 _OTHER_THAN = {
     "MTU length": re.compile(
-        r"^(fib|tendon|norm|pennation|activ|excit|value)|force|speed|veloc|pow"
+        r"^(fib|tendon|norm|pennation|activat|excit|value)|force|speed|veloc|pow"
     ),
-    "moment arm": re.compile(r"force|speed|veloc|power|value|activ|excit|fib|tendon"),
-    "joint moment": re.compile(r"^value|speed|accel|length|activ|excit"),
+    "moment arm": re.compile(r"force|speed|veloc|power|value|activat|excit|fib|tendon"),
+    "joint moment": re.compile(r"^value|speed|accel|length|activat|excit"),
 }
 # Times closer than this [s] are the same time, as in CEINMS.
 TIME_TOLERANCE = 1e-4

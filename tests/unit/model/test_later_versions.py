@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError
 from ceinms_torch.inputs.folder import CalibrationFolder
@@ -188,6 +189,35 @@ def test_factor_on_activations_must_be_one(tiny_folder):
     edit(path, "<activationScale>1.0<", "<activationScale>0.7<")
     with pytest.raises(FileFormatError, match=r"got 0\.7\. What later versions .* not published"):
         Subject.read(path)
+
+
+@given(place=st.integers(0, 9), data=st.data())
+def test_place_of_later_elements_is_free(tmp_path_factory, place, data):
+    """Nobody has the later grammars: what they brought may stand anywhere in its parent."""
+    folder = write_tiny_folder(tmp_path_factory.mktemp("places") / "tiny")
+    path = folder / "subject.xml"
+    plain = Subject.read(path)
+    tree = etree.parse(path)
+    mtu = tree.find("mtuSet/mtu")
+    scale = etree.Element("activationScale")
+    scale.text = "1"
+    mtu.insert(min(place, len(mtu)), scale)
+    for name in ("opensimModelFile", "contactModelFile"):
+        node = etree.Element(name)
+        node.text = "x"
+        tree.getroot().insert(data.draw(st.integers(0, 5)), node)
+    tree.write(path)
+    subject = Subject.read(path)
+    assert (subject.mtus, subject.dofs) == (plain.mtus, plain.dofs)
+    assert subject.opensim_model_file == folder / "x"
+    # Written with an element that was not there, which has its own place.
+    changed = subject.replace_mtu("soleus_r", max_contraction_velocity=8.0)
+    changed.write(folder / "again.xml")
+    again = Subject.read(folder / "again.xml")
+    assert again.mtus == changed.mtus
+    kept = etree.parse(folder / "again.xml").find("mtuSet/mtu")
+    names = [child.tag for child in kept if child.tag != "activationScale"]
+    assert names.index("maxContractionVelocity") == names.index("maxIsometricForce") - 1
 
 
 def test_history_with_windows_paths_is_kept(tiny_folder, tmp_path):

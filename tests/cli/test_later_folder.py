@@ -53,11 +53,13 @@ def test_objective_is_that_of_the_equivalent(folders, tmp_path):
         out = tmp_path / folder.name
         result, done = calibrated(folder / "calibrate.xml", out)
         assert (f"note: files of {DIALECT}" in done.stderr) == (folder is folders[0])
-        history = np.loadtxt(out / "loss_history.csv", delimiter=",", skiprows=1, ndmin=2)
+        history = np.genfromtxt(out / "loss_history.csv", delimiter=",", names=True)
         results.append((result["objective"], history))
     later, equivalent = results
     assert later[0] == pytest.approx(equivalent[0], rel=1e-9)
-    np.testing.assert_allclose(later[1][:, :5], equivalent[1][:, :5], rtol=1e-9)
+    objectives = [history["objective"] for history in (later[1], equivalent[1])]
+    assert len(objectives[0]) > 2  # from the start on, every point that was accepted
+    np.testing.assert_allclose(*objectives, rtol=1e-9)
 
 
 def test_programs_write_the_same_bytes(folders):

@@ -252,13 +252,13 @@ def read_labels(path: Path, layout: Layout, lines: list[str]) -> Columns:
 
 def _divided(label_line: str, first_row: str) -> Columns:
     """Divide labels and rows by what gives both the same number of cells."""
-    by_comma = [" ".join(cell.split()) for cell in next(csv.reader([label_line]), [])]
     by_tab = [" ".join(cell.split()) for cell in label_line.replace('"', "").split("\t")]
     by_blank = label_line.replace('"', "").split()
     ways: list[tuple[list[str], str | None]] = [(by_blank, None), (by_tab, None)]
     if "," in first_row:
         ways += [(by_blank, ","), (by_tab, ",")]
     if "," in label_line:
+        by_comma = [" ".join(cell.split()) for cell in next(csv.reader([label_line]))]
         ways = [(by_comma, ","), *ways, (by_comma, None)]
     for labels, delimiter in ways:
         columns = _columns(labels, delimiter)

@@ -101,12 +101,12 @@ class XmlDocument:
         """
         grammar = load_grammar(self.schema)
         names: dict[str, None] = {}
-        unknown = _unknown_elements(self.root.element, grammar)
-        for node in [*unknown, *self.root.element.iter()]:
-            known = grammar.since.get(str(node.tag)) in versions if is_element(node) else False
-            if node in unknown or (known and node.getparent() is not None):
-                names[str(node.tag)] = None
-                _remove(node)
+        root = self.root.element
+        nodes = _unknown_elements(root, grammar)
+        nodes += [node for node in root.iter() if grammar.since.get(str(node.tag)) in versions]
+        for node in nodes:
+            names[str(node.tag)] = None
+            _remove(node)
         return tuple(names)
 
     def indent(self) -> None:

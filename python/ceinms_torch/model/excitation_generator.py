@@ -15,6 +15,9 @@ from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 
+# What people put between names, or around them, beside blanks.
+_BETWEEN = '",;'
+
 
 @dataclass(frozen=True, kw_only=True)
 class Excitation:
@@ -213,15 +216,19 @@ class ExcitationGenerator:
 def _read_signals(listing: XmlNode, mapping: list[XmlNode]) -> tuple[str, ...]:
     """Return the signals; one whose name has blanks is known by the inputs that name it."""
     words = listing.names()
+    bare = tuple(word.strip(_BETWEEN) for word in words)
     inputs = dict.fromkeys(child.text() for node in mapping for child in node.children("input"))
     blanks = [tuple(name.split()) for name in inputs if " " in name]
     if not blanks:
+        if set(inputs) <= set(bare):
+            words = bare
         for i, name in enumerate(words):
             if name in words[:i]:
                 hint = "Name every signal once in this list"
                 raise listing.error("every signal once", f"'{name}' twice", hint)
         return words
     blanks.sort(key=len, reverse=True)
+    words = tuple(filter(None, bare))
     signals: dict[str, None] = {}
     i = 0
     while i < len(words):
@@ -230,9 +237,11 @@ def _read_signals(listing: XmlNode, mapping: list[XmlNode]) -> tuple[str, ...]:
         )
         signals[" ".join(whole)] = None
         i += len(whole)
-    # Words of one name may also be others: what is listed for an input is always a signal.
+    # Words of one name may also be others; and a name with blanks is looked for in the EMG file,
+    # since no list that is separated by blanks can have it for certain.
     listed = f" {' '.join(words)} "
-    return tuple(signals | {name: None for name in inputs if f" {name} " in listed})
+    found = (name for name in inputs if " " in name or f" {name} " in listed)
+    return tuple(signals | dict.fromkeys(found))
 
 
 def _read_excitation(node: XmlNode, signals: tuple[str, ...]) -> Excitation:

@@ -21,11 +21,13 @@ from ceinms_torch.model.subject import Subject
 # What a path of OpenSim 4 leads to where it is none of these quantities.
 _OTHER_THAN = {
     "MTU length": re.compile(
-        r"^(fib|tendon|norm|pennation|activat|excit|value)|force|speed|veloc|pow"
+        r"^(fib|tendon|norm|pennation|activat|excit|value)|force|speed|veloc|power"
     ),
     "moment arm": re.compile(r"force|speed|veloc|power|value|activat|excit|fib|tendon"),
-    "joint moment": re.compile(r"^value|speed|accel|length|activat|excit"),
+    "joint moment": re.compile(r"^value|speed|accel|power|length|activat|excit"),
 }
+# Share of a trial that may be left out at its end before more is said than by how much.
+_MOST_LEFT_OUT = 0.1
 # Times closer than this [s] are the same time, as in CEINMS.
 TIME_TOLERANCE = 1e-4
 
@@ -366,8 +368,8 @@ def read_lengths(
             f"the stop, {stop:g} s, is {stop - end:.4g} s beyond the last row that all files have; "
             f"the trial ends there, at {end:g} s, with '{min(last, key=lambda file: last[file])}'."
         )
-        warnings.warn(
-            CeinmsTorchWarning(text, "stop-beyond-data", data.place("<startStopTime>")),
-            stacklevel=3,
-        )
+        is_cut = rows.sum() < (1.0 - _MOST_LEFT_OUT) * asked.sum()
+        code = "trial-cut" if is_cut else "stop-beyond-data"
+        where = data.place("<startStopTime>")
+        warnings.warn(CeinmsTorchWarning(text, code, where), stacklevel=3)
     return dataclasses.replace(lengths, time=time[rows], values=lengths.values[rows])

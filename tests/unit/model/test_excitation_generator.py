@@ -129,10 +129,22 @@ def test_any_names_that_are_driven_are_found(tmp_path_factory, names, data):
     assert driven == inputs
 
 
+@pytest.mark.parametrize("signals", ["eb, Med Gas, ef", '"eb" "Med Gas" "ef"', "eb;Med Gas; ef"])
+def test_names_with_something_between_them(tmp_path, signals):
+    path = write_mapping(tmp_path / "map.xml", signals.replace(";M", "; M"), ["ef", "Med Gas"])
+    assert ExcitationGenerator.read(path).input_signals == ("eb", "Med Gas", "ef")
+    path = write_mapping(tmp_path / "map.xml", "eb, ef", ["ef", "eb"])
+    assert ExcitationGenerator.read(path).input_signals == ("eb", "ef")
+
+
 def test_name_with_blanks_that_is_not_listed(tmp_path):
-    path = write_mapping(tmp_path / "map.xml", "Med Gas Tib", ["Med Gas", "Lat Gas"])
-    with pytest.raises(FileFormatError, match=r"inputSignals, got 'Lat Gas'.*Med Gas"):
-        ExcitationGenerator.read(path)
+    path = write_mapping(tmp_path / "map.xml", "Med_Gas Tib", ["Med Gas", "Tib"])
+    generator = ExcitationGenerator.read(path)
+    np.testing.assert_array_equal(
+        generator.weights(("m0", "m1"), ("Tib", "Med Gas")), [[0.0, 1.0], [1.0, 0.0]]
+    )
+    with pytest.raises(DataError, match=r"the signal 'Med Gas' among .*, got Tib, Med_Gas"):
+        generator.weights(("m0", "m1"), ("Tib", "Med_Gas"))
 
 
 def test_round_trip(path, tmp_path):

@@ -248,6 +248,37 @@ def test_emg_on_another_clock_is_not_too_short(tiny_folder, shift):
     assert "short" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "is_right"),
+    [
+        ("lmt.sto", "/forceset/{}|length", True),
+        ("lmt.sto", "/forceset/{}|fiber_length", False),
+        ("lmt.sto", "/forceset/{}/normalized_tendon_force", False),
+        ("id.sto", "/jointset/joint/{}|generalized_force", True),
+        ("id.sto", "/jointset/joint/{}/value", False),
+        ("id.sto", "/jointset/joint/{}|speed", False),
+        ("ma_ankle_angle_r.sto", "/forceset/{}|moment_arm", True),
+        ("ma_ankle_angle_r.sto", "/forceset/{}|tendon_force", False),
+    ],
+)
+def test_path_says_whether_it_is_what_is_needed(tiny_folder, name, path, is_right):
+    file = tiny_folder / FOLDER / name
+    before = read(tiny_folder)
+    lines = file.read_text().split("\n")
+    row = lines.index("endheader") + 1
+    labels = [one.removesuffix("_moment") for one in lines[row].split("\t")]
+    lines[row] = "\t".join(["time", *(path.format(label) for label in labels[1:])])
+    file.write_text("\n".join(lines))
+    if is_right:
+        after = read(tiny_folder)
+        for array in ("mtu_length", "moment_arm", "measured_moment"):
+            np.testing.assert_array_equal(getattr(after, array), getattr(before, array))
+        return
+    with pytest.raises(FileFormatError, match=r"expected a \w+ \w+ of '\w+', got '/") as caught:
+        read(tiny_folder)
+    assert caught.value.code == "column-other-quantity"
+
+
 def test_moments_may_be_required(tiny_folder):
     path = tiny_folder / FOLDER / "inputData.xml"
     edit(path, "<externalTorquesFile>id.sto</externalTorquesFile>", "")

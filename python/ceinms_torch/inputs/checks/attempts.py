@@ -39,6 +39,7 @@ _WHY = {
     "column-other-quantity": "Numbers of another quantity would give a result that means nothing.",
     "subject-of-rt": "CEINMS-RT has other elements, angles in degrees, and its EMG map inside.",
     "stop-beyond-data": "Behind the last row of a file there is nothing to compute with.",
+    "trial-cut": "More than a tenth of the trial is left out.",
     "time-digits": "Rows at the same time have no order; evenly spaced rows explain the digits.",
     "emg-too-short": "Without EMG, delay included, nothing drives the muscles there.",
     "emg-uneven": "The activation filter steps from sample to sample; gaps are guessed.",
@@ -76,6 +77,7 @@ _TO_DO = {
     "moment-arm-file-repeated": "Take one of the two out, or correct its dofName.",
     "stop-beyond-data": "Nothing, if so much may be missing at the end; otherwise export all files "
     "up to the stop.",
+    "trial-cut": "Export all files of the trial up to its stop.",
     "time-digits": "Nothing, or export times with more digits.",
     "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
     "converters write; otherwise widen it, or change the values in the subject.",

@@ -163,7 +163,7 @@ _KINDS = (
         "length from which on the tendon pulls",
         "m",
         _POSITIVE,
-        sensible=Interval(low=0.0, high=1.0, without_low=True),
+        sensible=Interval(low=0.0, high=2.0, without_low=True),
         doubt="metres; the longest tendons are 0.5",
     ),
     ParameterKind(

@@ -24,6 +24,8 @@ FloatArray = NDArray[np.float64]
 
 # A share of frames beyond what MTUs can make that is more than outliers.
 _MANY_FRAMES = 0.1
+# A muscle that is stretched makes up to so many times its isometric force (CEINMS's own curve).
+_LENGTHENING = 1.75
 # Moments that change less than this [N m] are noise.
 _NOISE = 0.5
 # A DOF whose moment changes by less than this share of the largest has almost none.
@@ -55,7 +57,8 @@ def check_moment_data(inputs: Inputs) -> list[Finding]:
             attempt("moment-constant", trial.name, check_moments, trial, wanted)
     dofs = [i for i, dof in enumerate(subject.dof_names) if plan is None or dof in wanted]
     spread = _spread(trials)
-    counted = [i for i in dofs if spread[i] > _ALMOST_NONE * spread[dofs].max()]
+    largest = max(spread[dofs], default=0.0)
+    counted = [i for i in dofs if spread[i] > _ALMOST_NONE * largest]
     sizes = list(check_sizes(trials))
     findings += sizes
     reach = Reach.of(inputs, subject, trials)
@@ -81,20 +84,21 @@ def _check_capacity(
     subject: Subject, trials: list[Trial], i: int, strength: FloatArray, rank: Severity
 ) -> Iterator[Finding]:
     measured = np.concatenate([measured_moments(trial)[:, i] for trial in trials])
-    bounds = [capacity(subject, trial.moment_arm[:, [i]], strength)[:, :, 0] for trial in trials]
+    factor = _LENGTHENING * strength
+    bounds = [capacity(subject, trial.moment_arm[:, [i]], factor)[:, :, 0] for trial in trials]
     low, high = np.concatenate(bounds, axis=1)
     share = float(np.mean((measured > high + _NOISE) | (measured < low - _NOISE)))
     dof = subject.dof_names[i]
     if share > 0.0:
         most = float(strength.max())
-        times = f" and {most:.3g} times as strong" if most > 1.0 else ""
+        times = f", {most:.3g} times as strong" if most > 1.0 else ""
         yield Finding(
             severity=rank if share > _MANY_FRAMES else "note",
             code="moment-capacity",
             where=_place(trials, dof),
             what=f"In {100 * share:.3g} % of the rows, the measured moment of {dof} is beyond what "
             f"its MTUs can make ({low.min():.4g} to {high.max():.4g} N m, all of one direction "
-            f"fully active{times}).",
+            f"fully active and stretched{times}).",
             why="No parameters within their ranges can fit these rows.",
             to_do="Check moments, forces and moment arms; add the MTUs that are missing, or raise "
             "the range of strengthCoefficient.",

@@ -39,6 +39,8 @@ def check_served(inputs: Inputs, reach: Reach, dof: int) -> Iterator[Finding]:
     ------
     Finding
     """
+    if not len(reach.forces[0]):
+        return
     driven = _driven(inputs)
     measured = reach.measured(dof)
     largest = max(float(np.abs(moment).max()) for moment in measured)
@@ -94,14 +96,16 @@ def _finding(
         if not driven and arms[mtu] > _LEAST_ARM
     ]
     direction = f"{'positive' if sign > 0.0 else 'negative'}{f' ({known[0]})' if known else ''}"
-    helpers = [f"synthesise {listed(silent)} (--hybrid), or give them a signal"] if silent else []
-    if known:
-        helpers.append(f"add muscles such as {known[1]} to the subject")
-    elif not silent:
-        helpers.append(f"add muscles that make a {direction} moment to the subject")
+    if silent:
+        to_do = f"Synthesise {listed(silent)} (--hybrid), or give them a signal."
+    elif known:
+        to_do = f"Add muscles such as {known[1]} to the subject."
+    else:
+        to_do = f"Add muscles to the subject that make a {direction} moment."
     file = next(one for one in reach.trials if one.name == trial).sources.torques.path
     return Finding(
-        severity="warning" if share >= _MUCH else "note",
+        # Without a calibration, strength is what it is: that is no fault of the input.
+        severity="warning" if share >= _MUCH and inputs.plan else "note",
         code="moment-unserved",
         where=Place(
             file=file, column=name, trial=listed([t for t, s in shares.items() if s >= _SOME])
@@ -109,9 +113,5 @@ def _finding(
         what=f"{name}: in {100 * share:.2g} % of trial {trial}, no MTU that has EMG can make the "
         f"{direction} moment that was measured, at any strength within its range.",
         why="These rows cannot be fitted, and other parameters are bent to come near them.",
-        to_do=_sentence("; or ".join(helpers)),
+        to_do=to_do,
     )
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

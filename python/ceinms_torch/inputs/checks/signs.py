@@ -32,6 +32,8 @@ _LEAST_GAIN = 0.25
 _FEW_TRIALS = 4
 # A DOF counts as if its moment changed by at least this share of that of the largest.
 _LEAST_SPREAD = 0.2
+# MTUs whose moment is less than this share of the measured one are left out.
+_NEGLIGIBLE = 0.01
 # The fit goes on until no factor changes by more than this (-), or for so many rounds.
 _SMALL_CHANGE, _MOST_ROUNDS = 2e-3, 150
 
@@ -197,27 +199,26 @@ class _Problem:
 
     @classmethod
     def of(cls, reach: Reach, dofs: Sequence[int]) -> _Problem:
-        moving = np.any(
-            [np.abs(trial.moment_arm[:, dofs]).max(axis=(0, 1)) for trial in reach.trials], axis=0
-        )
         square, mixed, measured = [], [], []
         for dof in dofs:
-            columns = np.concatenate(reach.moments(dof), axis=1)[:, :, moving]
-            moment = np.concatenate(reach.measured(dof))
-            across = columns.transpose(0, 2, 1)
-            square.append(across @ columns)
-            starts = np.cumsum([len(one) for one in reach.measured(dof)])[:-1]
-            parts = zip(np.split(across, starts, axis=2), np.split(moment, starts), strict=True)
+            moments = reach.measured(dof)
+            across = np.concatenate(reach.moments(dof), axis=1).transpose(0, 2, 1)
+            square.append(across @ across.transpose(0, 2, 1))
+            starts = np.cumsum([len(one) for one in moments])[:-1]
+            parts = zip(np.split(across, starts, axis=2), moments, strict=True)
             mixed.append([part @ own for part, own in parts])
-            measured.append(moment)
-        spread = np.array([np.sum((moment - moment.mean()) ** 2) for moment in measured])
+            measured.append(np.concatenate(moments))
+        power = np.array([moment @ moment for moment in measured])
+        every, low, high = np.stack(square), *reach.strength
+        size = high**2 * every.diagonal(axis1=2, axis2=3).max(axis=1) / power[:, np.newaxis]
+        acting = size.max(axis=0) > _NEGLIGIBLE**2
         return cls(
-            square=np.stack(square),
-            mixed=np.stack(mixed, axis=1),
-            power=np.array([moment @ moment for moment in measured]),
-            spread=spread,
-            low=reach.strength[0, moving],
-            high=reach.strength[1, moving],
+            square=every[:, :, acting][:, :, :, acting],
+            mixed=np.stack(mixed, axis=1)[..., acting],
+            power=power,
+            spread=np.array([np.sum((moment - moment.mean()) ** 2) for moment in measured]),
+            low=low[acting],
+            high=high[acting],
         )
 
     def solve(self, signs: FloatArray) -> tuple[FloatArray, FloatArray]:

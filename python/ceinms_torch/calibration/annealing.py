@@ -57,8 +57,8 @@ class Annealing(Calibration):
 
     The same files give the same parameters as the original program, on every platform: the start
     is not evaluated, start values may be outside their ranges, and of an MTU in two groups the
-    later one counts. The modern variant evaluates the start, which must be within its ranges, and
-    never ends above it.
+    later one counts. The modern variant evaluates the start, moved into its ranges, and never ends
+    above it.
 
     Its tendon is "stiff" or "equilibriumElastic", its objective the one that CEINMS has. It cannot
     be polished, because its model has no derivatives. And there is one start, at the subject's

@@ -112,10 +112,13 @@ class WindowedCalibrator:
 
     Raises
     ------
-    DataError
-        If a value of the subject is outside its range.
     OptionError
         If an option is not one of these, or the step's DOFs are not among `dofs`.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If values of the subject are outside their ranges: re-fits begin inside.
     """
 
     def __init__(

@@ -26,6 +26,7 @@ from ceinms_torch.cli.display import (
 from ceinms_torch.cli.hybrid import (
     synergies_line,
     synergies_table,
+    undriven_notes,
     with_hybrid,
 )
 from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
@@ -64,6 +65,9 @@ The paper's method, on the paper's formulation:
 
 Muscles without an electrode driven by four synergies of the others, the best of eight starts:
   ceinms-torch calibrate calibrate.xml --hybrid --synergies 4 --starts 8 --threads 2
+
+Only the hip flexors without an electrode driven so, the others without one by nothing:
+  ceinms-torch calibrate calibrate.xml --synergies 4 --synthesise psoas_r,iliacus_r
 """
 
 
@@ -120,10 +124,11 @@ def command(
             "--hybrid/--no-hybrid",
             help="Let synergies of the recorded excitations drive MTUs without a recording "
             "(eq. 5; lbfgs or adamw), or not; by default what the calibration file asks for. "
-            "--synergies implies it.",
+            "--synergies and --synthesise imply it.",
         ),
     ] = None,
     synergies: opt.Synergies = None,
+    synthesise: opt.Synthesise = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
@@ -154,7 +159,7 @@ def command(
         if out is not None:
             subject_file = out / subject_file.name
         directory = results_folder(setup, out)
-        plan = with_hybrid(folder.plan, hybrid, opt.synergy_number(synergies))
+        plan = with_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
@@ -178,6 +183,8 @@ def command(
                 seed=seed,
                 callback=None if quiet else progress,
             )
+        for line in undriven_notes(result, folder.generator):
+            note(line)
         result = with_provenance(
             result.with_tests(inputs.tests),
             folder,

@@ -173,6 +173,7 @@ def _hybrid_dict(result: HybridResult) -> dict[str, Any]:
         "options": result.hybrid.to_dict(),
         **_named(result, "n_synergy", "synthesised"),
         "recorded": [name for name, origin in origins if origin == "recorded"],
+        "undriven": result.undriven,
         "vaf": {name: one.vaf for name, one in result.synergies.items()},
         "test_vaf": {name: one.vaf for name, one in result.test_synergies.items()},
     }

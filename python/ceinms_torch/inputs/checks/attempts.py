@@ -41,9 +41,13 @@ _WHY = {
     "test-not-unseen": "How well it fits is not how well the model predicts.",
     "unknown-name": "Nobody knows what is meant.",
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
-    "start-outside-range": "The search starts at the subject's values, which must be within.",
+    "start-outside-range": "The search does not begin where the subject is.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
     "trial-name-repeated": "Their results would overwrite each other.",
+}
+_TO_DO = {
+    "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
+    "converters write; otherwise widen it, or change the values in the subject.",
 }
 _WHY_OTHERWISE = "The calculation stops here, or goes on without this."
 _TO_DO_OTHERWISE = "Correct the file and check again."
@@ -119,6 +123,6 @@ def _of_warning(warning: CeinmsTorchWarning, trial: str | None) -> Finding:
         where=replace(warning.where, trial=trial or warning.where.trial),
         what=warning.what,
         why=_WHY.get(warning.code, _WHY_OTHERWISE),
-        to_do="Change the file if this is not meant.",
+        to_do=_TO_DO.get(warning.code, "Change the file if this is not meant."),
         source=str(warning),
     )

@@ -151,10 +151,10 @@ Minimum run_levenberg_marquardt(Problem& problem, const Array& start, int max_it
 Minimum run_adamw(SmoothProblem& problem, const Array& start, double learning_rate,
                   double learning_rate_decay, double min_learning_rate, int max_iterations,
                   double min_improvement, int patience, double weight_decay,
-                  const py::object& callback) {
-  const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
-                             max_iterations, min_improvement,     patience,
-                             weight_decay};
+                  const std::string& improvement, const py::object& callback) {
+  const AdamWOptions options{learning_rate,  learning_rate_decay,     min_learning_rate,
+                             max_iterations, min_improvement,         patience,
+                             weight_decay,   is_absolute(improvement)};
   const std::vector<double> x = point(problem, start);
   const calibration::Progress progress = progress_through(callback);
   const auto use = problem.lock().begin("problem");
@@ -172,7 +172,8 @@ void bind_optimisers(py::module_& module) {
   module.def("minimise_adamw", &run_adamw, py::arg("problem"), py::arg("start"), py::kw_only(),
              py::arg("learning_rate"), py::arg("learning_rate_decay"), py::arg("min_learning_rate"),
              py::arg("max_iterations"), py::arg("min_improvement"), py::arg("patience"),
-             py::arg("weight_decay"), py::arg("callback") = py::none(),
+             py::arg("weight_decay"), py::arg("improvement") = "relative",
+             py::arg("callback") = py::none(),
              "Minimise from start (n) in [0, 1] by AdamW; callback(Iteration). Ctrl-C stops and "
              "keeps the best point.");
 }
@@ -216,10 +217,27 @@ void set(double& option, const std::string& name, const py::object& options) {
   option = attribute<double>(options, name);
   check_number(name.c_str(), option);
 }
-void set(terms::Range& option, const std::string& name, const py::object& options) {
-  std::tie(option.lowest, option.highest) = attribute<std::pair<double, double>>(options, name);
-  if (std::isnan(option.lowest) || std::isnan(option.highest))
-    throw InputError(name, "two numbers", "NaN");
+void set(std::vector<terms::Penalty>& option, const std::string& name, const py::object& options) {
+  using Row = std::tuple<std::pair<double, double>, double, double, std::vector<std::size_t>>;
+  option.clear();
+  for (const auto& [range, weight, exponent, mtus] : attribute<std::vector<Row>>(options, name)) {
+    if (std::isnan(range.first) || std::isnan(range.second))
+      throw InputError(name, "ranges of numbers", "NaN");
+    check_number(name.c_str(), weight);
+    check_number(name.c_str(), exponent);
+    option.push_back({{range.first, range.second}, weight, exponent, mtus});
+  }
+}
+void set(std::vector<terms::Power>& option, const std::string& name, const py::object& options) {
+  using Row = std::tuple<double, double, bool, std::vector<std::size_t>>;
+  option.clear();
+  for (const auto& [weight, exponent, is_of_sum, dofs] :
+       attribute<std::vector<Row>>(options, name)) {
+    check_number(name.c_str(), weight);
+    check_number(name.c_str(), exponent);
+    option.push_back({weight, exponent, is_of_sum, dofs});
+  }
+  if (option.empty()) throw InputError(name, "at least one", "none");
 }
 
 /// An objective whose terms have their options from the attributes of a Python object.
@@ -242,7 +260,10 @@ void bind_objectives(py::module_& module) {
              return with_options_of<terms::Objective>(options,
                                                       {named("normalisation", word, words), {}});
            }),
-           py::arg("options"), "options: an object with the attributes of model.Objective.");
+           py::arg("options"),
+           "options: normalisation, peak_force_weight, moment_powers (weight, exponent, is_of_sum, "
+           "dofs) and TERM_penalties (range, weight, exponent, mtus), DOFs by their place among "
+           "those that count, MTUs by their index; none for all.");
   py::class_<terms::SynergyObjective>(module, "SynergyObjective", "What eq. 5 adds.")
       .def(py::init([](const py::object& options) {
              return with_options_of<terms::SynergyObjective>(options);

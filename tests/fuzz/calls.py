@@ -14,6 +14,7 @@ import torch
 import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
+from ceinms_torch.calibration.problems.objective import engine_objective
 from ceinms_torch.simulation.batch import trial_batch
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.trial_input import trial_arrays
@@ -71,7 +72,7 @@ class Case:
             "variance": np.full((2, 2), 100.0),
             "map": self.space.map(),
             "dofs": np.array([0, 1]),
-            "objective": _kernel.Objective(self.step.objective),
+            "objective": engine_objective(self.step, self.subject),
             "threads": 2,
             "instruction_set": "auto",
             "linear_terms": [self.linear_term()],
@@ -139,6 +140,7 @@ class Case:
             "measured": list(self.measured),
             "dofs": np.array([0, 1]),
             "map": self.space.map(),
+            "objective": engine_objective(self.step, self.subject),
             "threads": 2,
         }
 
@@ -190,7 +192,7 @@ class Case:
             "batch": self.batch(),
             "target": _torch.Target(**self.target_arguments()),
             "map": self.space.map(),
-            "objective": _kernel.Objective(self.step.objective),
+            "objective": engine_objective(self.step, self.subject),
             "linear_terms": [self.linear_term()],
             **self.options,
         }
@@ -325,7 +327,15 @@ def _(case: Case) -> Any:
     def run(**options: Any) -> None:
         _kernel.Objective(options=SimpleNamespace(**options))
 
-    return run, dataclasses.asdict(case.step.objective)
+    penalty = ((0.9, 1.1), 1.0, 2.0, [0])
+    return run, {
+        "normalisation": "rmse",
+        "peak_force_weight": 0.1,
+        "moment_powers": [(1.0, 2.0, False, [0])],
+        "fibre_length_penalties": [penalty],
+        "fibre_velocity_penalties": [penalty, penalty],
+        "tendon_strain_penalties": [],
+    }
 
 
 @kernel("SynergyObjective")
@@ -374,6 +384,7 @@ def adamw_settings() -> dict[str, Any]:
         "min_improvement": 1e-5,
         "patience": 50,
         "weight_decay": 0.0,
+        "improvement": "relative",
         "callback": stop_soon(),
     }
 

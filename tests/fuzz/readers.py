@@ -61,7 +61,7 @@ def read_storage(data: bytes) -> None:
 def read_xml(data: bytes) -> None:
     """Read a subject, a calibration, a generator, a setup or an inputData."""
     import ceinms_torch as ct
-    from ceinms_torch.io.xml_document import root_name
+    from ceinms_torch.io.xml_document import read_root
 
     path = _folder() / "one.xml"
     path.write_bytes(data)
@@ -73,7 +73,7 @@ def read_xml(data: bytes) -> None:
     }
 
     def read() -> object:
-        return readers.get(root_name(path), ct.Subject.read)(path)
+        return readers.get(read_root(path).tag, ct.Subject.read)(path)
 
     _accepted(read)
 

@@ -93,11 +93,11 @@ class WindowedCalibrator:
         The DOFs of moment arms and measured moments, in their order; all of the subject's, unless
         given.
     rate : float
-        Instants per second [Hz], > 0.
+        Instants per second [Hz], 0.001 to 1e6.
     window : float
-        Length of the window [s]; at least ten instants.
+        Length of the window [s]; ten instants to a million.
     run_in : float
-        How long the activation filter runs before the fibres start [s], >= 0.
+        How long the activation filter runs before the fibres start [s], 0 to a million instants.
     step : int
         Which step of the plan.
     tendon : str, optional
@@ -112,10 +112,13 @@ class WindowedCalibrator:
 
     Raises
     ------
-    DataError
-        If a value of the subject is outside its range.
     OptionError
         If an option is not one of these, or the step's DOFs are not among `dofs`.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If values of the subject are outside their ranges: re-fits begin inside.
     """
 
     def __init__(
@@ -133,17 +136,19 @@ class WindowedCalibrator:
         quiet: float = 1.0,
         options: LevenbergMarquardt = _FEW_ITERATIONS,
     ) -> None:
-        check_number("rate", rate, above=0.0)
-        check_number("window", window, least=10.0 / rate)
-        check_number("run_in", run_in, least=0.0)
+        check_number("rate", rate, least=1e-3, most=1e6)
+        check_number("window", window, least=10.0 / rate, most=1e6 / rate)
+        check_number("run_in", run_in, least=0.0, most=1e6 / rate)
         check_number("quiet", quiet, above=0.0)
         if not 0 <= step < len(plan.steps):
             raise OptionError(where="step", expected=f"0 to {len(plan.steps) - 1}", got=str(step))
+        plan = plan.of_subject(subject)
         plan.check_names(subject)
         self.dof_names = check_dofs(subject, dofs)
         self.rate = float(rate)
         self._step = plan.steps[step]
-        for name in self._step.dofs:
+        self._counted = self._step.moment_dofs(subject.dof_names)
+        for name in self._counted:
             if name not in self.dof_names:
                 raise OptionError(
                     where="dofs", expected=f"{name}, which counts in the plan", got="others"
@@ -160,7 +165,7 @@ class WindowedCalibrator:
             tendon=calibrated_tendon(plan.tendon) if tendon is None else tendon,
             filter_start=filter_start,
         )
-        self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._step.dofs])
+        self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._counted])
         self._n_window = round(window * rate)
         self._history = WindowHistory(
             n_mtu=len(subject.mtus),
@@ -253,7 +258,7 @@ class WindowedCalibrator:
                 objective=minimum.objective,
                 rmse={
                     name: rmse / math.sqrt(share)
-                    for name, rmse in zip(self._step.dofs, best.rmse, strict=True)
+                    for name, rmse in zip(self._counted, best.rmse, strict=True)
                 },
                 iterations=minimum.history[-1].iteration,
                 seconds=time.perf_counter() - begin,

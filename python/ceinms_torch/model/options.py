@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from ceinms_torch.errors import OptionError, did_you_mean
+
+Improvement = Literal["relative", "absolute"]
 
 
 class Settings:
@@ -86,11 +88,13 @@ class AdamW(Optimiser):
     max_iterations : int
         Upper limit of iterations; >= 1.
     min_improvement : float
-        Relative fall of the loss that counts as progress; >= 0.
+        Fall of the loss that counts as progress, as `improvement` says; >= 0.
     patience : int
         Stop after this many iterations without progress; >= 1.
     weight_decay : float
         Decoupled pull towards the start values per unit of learning rate; >= 0.
+    improvement : {"relative", "absolute"}
+        Whether `min_improvement` is a share of the loss, or in its unit.
 
     Raises
     ------
@@ -106,6 +110,7 @@ class AdamW(Optimiser):
     min_improvement: float = 1e-4
     patience: int = 30
     weight_decay: float = 0.0
+    improvement: Improvement = "relative"
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -116,6 +121,12 @@ class AdamW(Optimiser):
         check_number("minImprovement", self.min_improvement, least=0.0)
         check_whole("patience", self.patience, least=1)
         check_number("weightDecay", self.weight_decay, least=0.0)
+        if self.improvement not in get_args(Improvement):
+            raise OptionError(
+                where="improvement",
+                expected=f"one of {', '.join(get_args(Improvement))}",
+                got=repr(self.improvement),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +248,7 @@ def check_number(
     inside = (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
-        and math.isfinite(value)
+        and abs(value) <= sys.float_info.max  # a whole number may be larger than any other
         and (above is None or value > above)
         and (least is None or value >= least)
         and (most is None or value <= most)
@@ -253,8 +264,8 @@ def check_number(
         )
 
 
-def check_whole(name: str, value: object, *, least: int) -> None:
-    """Check that an option is a whole number and large enough.
+def check_whole(name: str, value: object, *, least: int, most: int = 2**31 - 1) -> None:
+    """Check that an option is a whole number within its range.
 
     Parameters
     ----------
@@ -264,14 +275,19 @@ def check_whole(name: str, value: object, *, least: int) -> None:
         Its value.
     least : int
         Smallest allowed value.
+    most : int
+        Largest allowed value, which the compiled modules can count to.
 
     Raises
     ------
     OptionError
         If it is not.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OptionError(where=name, expected=f"a whole number >= {least}", got=repr(value))
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        expected = f"a whole number >= {least}"
+        if isinstance(value, int) and value > most:
+            expected += f" and <= {most}"
+        raise OptionError(where=name, expected=expected, got=repr(value))
 
 
 def check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...]) -> None:

@@ -41,8 +41,8 @@ class SynergyHybrid(Settings):
         the excitations.
     synthesise : tuple of str or None
         MTUs that synergies drive: None for all without a recording that act on the step's DOFs.
-        Others without a recording stay silent; a recorded MTU that is named is driven by synergies
-        instead.
+        Others without a recording stay in the model with passive force only; a recorded MTU that is
+        named is driven by synergies instead.
 
     Raises
     ------
@@ -71,6 +71,12 @@ class SynergyHybrid(Settings):
         check_number("smoothnessWeight", self.smoothness_weight, least=0.0)
         check_choice("weightings", self.weightings, ("shared", "trial"))
         check_number("primitiveRate", self.primitive_rate, above=0.0)
+        names: object = self.synthesise
+        if isinstance(names, str):
+            expected = "a tuple of names of MTUs, or None for all"
+            raise OptionError(where="synthesise", expected=expected, got=repr(names))
+        if isinstance(names, list):  # as result.json has it
+            object.__setattr__(self, "synthesise", tuple(names))
 
 
 def read_synergy_hybrid(node: XmlNode) -> SynergyHybrid:

@@ -4,6 +4,7 @@
 #include "callback.hpp"
 #include "ceinms_torch/tensor/adamw.hpp"
 #include "ceinms_torch/tensor/hybrid_problem.hpp"
+#include "names.hpp"
 
 namespace ceinms_torch::bindings {
 namespace {
@@ -14,10 +15,12 @@ void bind_minimiser(py::module_& module) {
       "minimise_adamw",
       [](const AnyProblem& problem, const at::Tensor& start, double learning_rate,
          double learning_rate_decay, double min_learning_rate, int max_iterations,
-         double min_improvement, int patience, double weight_decay, const py::object& callback) {
-        const calibration::AdamWOptions options{
-            learning_rate, learning_rate_decay, min_learning_rate, max_iterations, min_improvement,
-            patience,      weight_decay};
+         double min_improvement, int patience, double weight_decay, const std::string& improvement,
+         const py::object& callback) {
+        const calibration::AdamWOptions options{learning_rate,     learning_rate_decay,
+                                                min_learning_rate, max_iterations,
+                                                min_improvement,   patience,
+                                                weight_decay,      is_absolute(improvement)};
         const calibration::Progress progress = progress_through(callback);
         // The autograd engine must not be called while holding the GIL.
         const py::gil_scoped_release release;
@@ -28,7 +31,7 @@ void bind_minimiser(py::module_& module) {
       py::arg("problem"), py::arg("start"), py::kw_only(), py::arg("learning_rate"),
       py::arg("learning_rate_decay"), py::arg("min_learning_rate"), py::arg("max_iterations"),
       py::arg("min_improvement"), py::arg("patience"), py::arg("weight_decay"),
-      py::arg("callback") = py::none(),
+      py::arg("improvement") = "relative", py::arg("callback") = py::none(),
       "Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and "
       "keeps the best point.");
 }

@@ -148,10 +148,10 @@ Minimum run_levenberg_marquardt(Problem& problem, const Array& start, int max_it
 Minimum run_adamw(SmoothProblem& problem, const Array& start, double learning_rate,
                   double learning_rate_decay, double min_learning_rate, int max_iterations,
                   double min_improvement, int patience, double weight_decay,
-                  const py::object& callback) {
-  const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
-                             max_iterations, min_improvement,     patience,
-                             weight_decay};
+                  const std::string& improvement, const py::object& callback) {
+  const AdamWOptions options{learning_rate,  learning_rate_decay,     min_learning_rate,
+                             max_iterations, min_improvement,         patience,
+                             weight_decay,   is_absolute(improvement)};
   const std::vector<double> x = point(problem, start);
   const calibration::Progress progress = progress_through(callback);
   const py::gil_scoped_release release;
@@ -168,7 +168,8 @@ void bind_optimisers(py::module_& module) {
   module.def("minimise_adamw", &run_adamw, py::arg("problem"), py::arg("start"), py::kw_only(),
              py::arg("learning_rate"), py::arg("learning_rate_decay"), py::arg("min_learning_rate"),
              py::arg("max_iterations"), py::arg("min_improvement"), py::arg("patience"),
-             py::arg("weight_decay"), py::arg("callback") = py::none(),
+             py::arg("weight_decay"), py::arg("improvement") = "relative",
+             py::arg("callback") = py::none(),
              "Minimise from start (n) in [0, 1] by AdamW; callback(Iteration). Ctrl-C stops and "
              "keeps the best point.");
 }
@@ -199,8 +200,18 @@ void bind_smooth_problem(py::module_& module) {
 void set(double& option, const py::object& value) {
   option = value.cast<double>();
 }
-void set(terms::Range& option, const py::object& value) {
-  std::tie(option.lowest, option.highest) = value.cast<std::pair<double, double>>();
+void set(std::vector<terms::Penalty>& option, const py::object& value) {
+  using Row = std::tuple<std::pair<double, double>, double, double, std::vector<std::size_t>>;
+  option.clear();
+  for (const auto& [range, weight, exponent, mtus] : value.cast<std::vector<Row>>())
+    option.push_back({{range.first, range.second}, weight, exponent, mtus});
+}
+void set(std::vector<terms::Power>& option, const py::object& value) {
+  using Row = std::tuple<double, double, bool, std::vector<std::size_t>>;
+  option.clear();
+  for (const auto& [weight, exponent, is_of_sum, dofs] : value.cast<std::vector<Row>>())
+    option.push_back({weight, exponent, is_of_sum, dofs});
+  if (option.empty()) throw InputError("moment_powers", "at least one", "none");
 }
 
 /// An objective whose terms have their options from the attributes of a Python object.
@@ -224,7 +235,10 @@ void bind_objectives(py::module_& module) {
              return with_options_of<terms::Objective>(options,
                                                       {named("normalisation", word, words), {}});
            }),
-           py::arg("options"), "options: an object with the attributes of model.Objective.");
+           py::arg("options"),
+           "options: normalisation, peak_force_weight, moment_powers (weight, exponent, is_of_sum, "
+           "dofs) and TERM_penalties (range, weight, exponent, mtus), DOFs by their place among "
+           "those that count, MTUs by their index; none for all.");
   py::class_<terms::SynergyObjective>(module, "SynergyObjective", "What eq. 5 adds.")
       .def(py::init([](const py::object& options) {
              return with_options_of<terms::SynergyObjective>(options);

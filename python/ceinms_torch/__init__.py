@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
     from ceinms_torch.io.storage import Storage, read_storage, write_storage
     from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+    from ceinms_torch.model.composites import RangePenalty, TorqueError
     from ceinms_torch.model.excitation_generator import ExcitationGenerator
     from ceinms_torch.model.execution import Execution, Hybrid
     from ceinms_torch.model.input_data import InputData
@@ -99,6 +100,7 @@ _HOMES = {
     ),
     "io.storage": ("Storage", "read_storage", "write_storage"),
     "model.calibration": ("CalibrationPlan", "CalibrationStep", "ParameterSpec"),
+    "model.composites": ("RangePenalty", "TorqueError"),
     "model.excitation_generator": ("ExcitationGenerator",),
     "model.execution": ("Execution", "Hybrid"),
     "model.input_data": ("InputData",),
@@ -196,6 +198,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Place",
     "Provenance",
     "RangeFit",
+    "RangePenalty",
     "Recording",
     "RunFolder",
     "RunSetup",
@@ -210,6 +213,7 @@ __all__ = [  # noqa: PLE0604, RUF100  strings, all of them
     "Tendon",
     "TensorProblem",
     "TimeSeries",
+    "TorqueError",
     "Trial",
     "TrialResult",
     "TrialSearch",

@@ -182,6 +182,7 @@ def minimise_adamw(
     min_improvement: typing.SupportsFloat | typing.SupportsIndex,
     patience: typing.SupportsInt | typing.SupportsIndex,
     weight_decay: typing.SupportsFloat | typing.SupportsIndex,
+    improvement: str = "relative",
     callback: typing.Any = None,
 ) -> ceinms_torch._kernel.Minimum:
     """
@@ -200,6 +201,7 @@ def minimise_adamw(
     min_improvement: typing.SupportsFloat | typing.SupportsIndex,
     patience: typing.SupportsInt | typing.SupportsIndex,
     weight_decay: typing.SupportsFloat | typing.SupportsIndex,
+    improvement: str = "relative",
     callback: typing.Any = None,
 ) -> ceinms_torch._kernel.Minimum:
     """

@@ -7,6 +7,8 @@ import pytest
 from command_line import listing, run_command
 from helpers import edit
 
+NOTHING = "Files of CEINMS 0.9.\nNothing to report.\n"
+
 
 def blunt(folder):
     """Make a folder doubtful, not wrong: the MTUs of a parameter are in two groups."""
@@ -29,7 +31,7 @@ def test_good_folder(tiny_folder, setup):
     result = check(tiny_folder, "--strict", setup=setup)
     assert (result.returncode, result.stderr) == (0, "")
     is_calibration = setup == "calibrationSetup.xml"  # its ranges of c1 and c2 are the usual ones
-    assert result.stdout.endswith("1 note.\n" if is_calibration else "Nothing to report.\n")
+    assert result.stdout.endswith("1 note.\n" if is_calibration else NOTHING)
     assert listing(tiny_folder) == before
 
 

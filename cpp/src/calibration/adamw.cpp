@@ -30,7 +30,7 @@ Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
   constexpr double epsilon = 1e-8;
   const std::size_t n = start.size();
   OptimiserRun run(progress);
-  EarlyStopping early_stopping(options.min_improvement, options.patience);
+  EarlyStopping early_stopping(options.min_improvement, options.patience, options.is_absolute);
   std::vector<double> x = start;
   std::vector<double> gradient(n);
   std::vector<double> first(n);

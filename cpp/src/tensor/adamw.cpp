@@ -41,7 +41,8 @@ calibration::Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_bo
   auto& learning_rate =
       static_cast<torch::optim::AdamWOptions&>(optimiser.param_groups().front().options());
   calibration::OptimiserRun run(progress);
-  calibration::EarlyStopping early_stopping(options.min_improvement, options.patience);
+  calibration::EarlyStopping early_stopping(options.min_improvement, options.patience,
+                                            options.is_absolute);
   for (int iteration = 0;; ++iteration) {
     const at::Tensor x = start + shift;
     const Evaluation graph = evaluate(x);

@@ -19,6 +19,7 @@ from ceinms_torch.cli.display import (
     fit_table,
     identifiability_table,
     note,
+    note_dialect,
     shown_warnings,
     stdout,
     terms_table,
@@ -155,6 +156,7 @@ def command(
         raise typer.Exit(1)
     with shown_warnings(already=findings.reader_warnings) as warnings:
         folder = inputs.folder()
+        note_dialect(folder.dialect)
         subject_file = folder.setup.output_subject_file
         if out is not None:
             subject_file = out / subject_file.name
@@ -255,6 +257,8 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
     """Say where the calibration departs from what the files ask for."""
     from ceinms_torch.model.nms_model import SimulatedAnnealing  # noqa: PLC0415
 
+    for difference in folder.plan.differences:
+        note(difference)
     if isinstance(folder.plan.algorithm, SimulatedAnnealing):
         note(f"the calibration file asks for simulatedAnnealing; calibrating with {method}")
     if folder.plan.tendon.kind == "equilibriumElastic":

@@ -60,6 +60,7 @@ def command(
     else:
         for finding in report.findings:
             stdout.print(_block(finding), soft_wrap=True)
+        stdout.print(f"Files of {escape(str(report.dialect))}.", soft_wrap=True)
         stdout.print(summary(report))
     if report.has_errors or (strict and report.of_severity("warning")):
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import fit_table, note, shown_warnings, stdout
+from ceinms_torch.cli.display import fit_table, note, note_dialect, shown_warnings, stdout
 from ceinms_torch.cli.excitations import search_excitations
 from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
@@ -102,6 +102,7 @@ def command(
 
     with shown_warnings():
         folder = RunFolder.read(setup, legacy=legacy)
+        note_dialect(folder.dialect)
         directory = results_folder(setup, out or folder.setup.output_directory)
         _refuse(folder, legacy, tendon, solver, weights, weightings, refine)
         kind = "" if legacy else _engine_kind(folder, tendon)

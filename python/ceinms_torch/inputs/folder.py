@@ -14,6 +14,7 @@ from ceinms_torch.io.display import one_line
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
+from ceinms_torch.model.dialect import Dialect, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.input_data import InputData
@@ -40,6 +41,8 @@ class CalibrationFolder:
         What to calibrate.
     trials : tuple of Trial
         The trials to calibrate on.
+    dialect : Dialect
+        Which versions of CEINMS the files are of.
     """
 
     setup: CalibrationSetup
@@ -47,6 +50,7 @@ class CalibrationFolder:
     generator: ExcitationGenerator
     plan: CalibrationPlan
     trials: tuple[Trial, ...]
+    dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     __repr__ = one_line
 
@@ -78,16 +82,23 @@ class CalibrationFolder:
             check_model(plan)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
+        plan = plan.of_subject(subject)
         plan.check_names(subject)
         read = StorageReader()
-        files = (
-            TrialFiles.read(InputData.read(file), subject.dof_names, read)
-            for file in plan.trial_files
-        )
+        data = [InputData.read(file) for file in plan.trial_files]
+        files = (TrialFiles.read(one, subject, read) for one in data)
         trials = tuple(Trial.of(one, subject, generator, require_moments=True) for one in files)
         check_trial_names(trials)
         check_delays(subject, plan, trials)
-        return cls(setup=setup, subject=subject, generator=generator, plan=plan, trials=trials)
+        documents = [one.document for one in data]
+        return cls(
+            setup=setup,
+            subject=subject,
+            generator=generator,
+            plan=plan,
+            trials=trials,
+            dialect=dialect_of([subject.document, generator.document, plan.document, *documents]),
+        )
 
     def read_trial(self, path: str | os.PathLike[str]) -> Trial:
         """Read another trial of the same subject, with measured moments.
@@ -238,6 +249,8 @@ class RunFolder:
         Which signals drive which MTU.
     trial : Trial
         The trial to run it on.
+    dialect : Dialect
+        Which versions of CEINMS the files are of.
     """
 
     setup: RunSetup
@@ -245,6 +258,7 @@ class RunFolder:
     execution: Execution
     generator: ExcitationGenerator
     trial: Trial
+    dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     __repr__ = one_line
 
@@ -276,9 +290,15 @@ class RunFolder:
             check_execution(execution)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
-        trial = Trial.read(setup.input_data_file, subject, generator)
+        data = InputData.read(setup.input_data_file)
+        documents = (subject.document, execution.document, generator.document, data.document)
         return cls(
-            setup=setup, subject=subject, execution=execution, generator=generator, trial=trial
+            setup=setup,
+            subject=subject,
+            execution=execution,
+            generator=generator,
+            trial=Trial.read(data, subject, generator),
+            dialect=dialect_of(documents),
         )
 
 

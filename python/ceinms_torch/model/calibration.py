@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -20,6 +21,7 @@ from ceinms_torch.io.xml_document import (
     write_new,
 )
 from ceinms_torch.io.xml_node import XmlNode, number_text
+from ceinms_torch.model.composites import ALL, RangePenalty, read_range
 from ceinms_torch.model.nms_model import (
     ACTIVATIONS,
     Activation,
@@ -32,7 +34,7 @@ from ceinms_torch.model.nms_model import (
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.objective import Objective, read_objective, read_range, write_objective
+from ceinms_torch.model.objective import Objective, read_objective, write_objective
 from ceinms_torch.model.options import OPTIMISERS, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject
@@ -106,9 +108,9 @@ class CalibrationStep:
     Parameters
     ----------
     dofs : tuple of str
-        DOFs whose moment errors count.
+        DOFs whose moment errors count, and whose MTUs are calibrated.
     objective : Objective
-        What is minimised.
+        What is minimised; composites may name other DOFs, see `moment_dofs`.
     parameters : tuple of ParameterSpec
         What is calibrated; every kind at most once.
     line : int, optional
@@ -121,6 +123,24 @@ class CalibrationStep:
     line: int | None = field(default=None, compare=False)
 
     __repr__ = one_line
+
+    def moment_dofs(self, dof_names: Sequence[str]) -> tuple[str, ...]:
+        """Return the DOFs whose moment errors count.
+
+        Parameters
+        ----------
+        dof_names : sequence of str
+            All of the subject.
+
+        Returns
+        -------
+        tuple of str
+            Those of the step; with composites, which have targets of their own, theirs.
+        """
+        targets = [one.targets or tuple(dof_names) for one in self.objective.torque_errors]
+        if not targets:
+            return self.dofs
+        return tuple(name for name in dof_names if any(name in some for some in targets))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +165,8 @@ class CalibrationPlan:
         The file it was read from.
     document : XmlDocument, optional
         What was read, kept to write unknown elements back.
+    differences : tuple of str
+        Where the plan departs from what a file of the paper's calibrator says, or may.
     """
 
     algorithm: SimulatedAnnealing | Optimiser
@@ -155,6 +177,7 @@ class CalibrationPlan:
     hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+    differences: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     __repr__ = one_line
 
@@ -164,7 +187,7 @@ class CalibrationPlan:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> CalibrationPlan:
-        """Read a ``calibration.xml``.
+        """Read a ``calibration.xml``, of CEINMS or of the paper's calibrator.
 
         Parameters
         ----------
@@ -188,7 +211,13 @@ class CalibrationPlan:
         CeinmsTorchWarning
             If a step names a parameter twice: as in CEINMS, the first one counts.
         """
-        document = read_document(path, "calibration")
+        from ceinms_torch.model.paper_calibration import (  # noqa: PLC0415  which makes plans
+            read_paper_calibration,
+        )
+
+        document = read_document(path, "calibration", "paperCalibration")
+        if document.schema == "paperCalibration":
+            return read_paper_calibration(document, must_exist=must_exist)
         root = document.root
         model = root.child("NMSmodel")
         return cls(
@@ -224,7 +253,7 @@ class CalibrationPlan:
             tag = next(tag for tag, kind in OPTIMISERS.items() if type(self.algorithm) is kind)
             node = document.root.add("algorithm").add(tag)
             for name, value in self.algorithm.to_dict().items():
-                node.add(name, number_text(value))
+                node.add(name, value if isinstance(value, str) else number_text(value))
         kind = write_model(document.root, self.tendon, self.activation)
         if self.hybrid is None:
             kind.add("openLoop")
@@ -240,7 +269,8 @@ class CalibrationPlan:
                     where="trialSet", expected="file names without blanks", got=f"'{trial}'"
                 )
         document.root.add("trialSet", " ".join(trials))
-        write_new(document, self.document)
+        is_ceinms = self.document is not None and self.document.schema == document.schema
+        write_new(document, self.document if is_ceinms else None)
 
     def with_settings(
         self, algorithm: SimulatedAnnealing | Optimiser, objective: Objective | None = None
@@ -263,6 +293,26 @@ class CalibrationPlan:
             steps = tuple(replace(step, objective=objective) for step in steps)
         return replace(self, algorithm=algorithm, steps=steps)
 
+    def of_subject(self, subject: Subject) -> CalibrationPlan:
+        """Return the plan with the subject's DOFs in steps that say "all".
+
+        Parameters
+        ----------
+        subject : Subject
+            The subject to be calibrated.
+
+        Returns
+        -------
+        CalibrationPlan
+        """
+        if all(step.dofs != (ALL,) for step in self.steps):
+            return self
+        steps = (
+            replace(step, dofs=subject.dof_names) if step.dofs == (ALL,) else step
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
+
     def check_names(self, subject: Subject) -> None:
         """Check that every DOF and MTU of the plan is one of the subject.
 
@@ -283,6 +333,11 @@ class CalibrationPlan:
                     self._check("MTUs", group, subject.mtu_names, spec.line, "<parameter>")
             for group in step.objective.group_coherence_muscles:
                 self._check("MTUs", group, subject.mtu_names, step.line, "<groupCoherence>")
+            for one in step.objective.composites:
+                what, known = "DOFs", subject.dof_names
+                if isinstance(one, RangePenalty):
+                    what, known = "MTUs", subject.mtu_names
+                self._check(what, one.targets, known, step.line, f"<targets> of <{one.tag}>")
 
     def _check(
         self,
@@ -327,7 +382,7 @@ def _read_trial_files(root: XmlNode, *, must_exist: bool) -> tuple[Path, ...]:
     trials = root.child("trialSet")
     if not trials.names():
         raise trials.error("at least one inputData file", "none")
-    return tuple(trials.file(name, must_exist=must_exist) for name in trials.names())
+    return trials.files(must_exist=must_exist)
 
 
 def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
@@ -339,7 +394,8 @@ def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
     for name, value in optimiser().to_dict().items():
         child = node.find(name)
         if child is not None:
-            values[name] = child.integer() if isinstance(value, int) else child.number()
+            read = {int: child.integer, str: child.text}.get(type(value), child.number)
+            values[name] = read()
     try:
         return optimiser.from_dict(values)
     except OptionError as error:
@@ -367,7 +423,7 @@ def _read_step(node: XmlNode) -> CalibrationStep:
             warnings.warn(CeinmsTorchWarning(text, "parameter-repeated", child.place), stacklevel=4)
     return CalibrationStep(
         dofs=dofs.names(),
-        objective=read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),
+        objective=read_objective(node.child("objectiveFunction")),
         parameters=tuple(parameters.values()),
         line=node.line,
     )

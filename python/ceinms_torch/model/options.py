@@ -6,9 +6,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from ceinms_torch.errors import OptionError, did_you_mean
+
+Improvement = Literal["relative", "absolute"]
 
 
 class Settings:
@@ -86,11 +88,13 @@ class AdamW(Optimiser):
     max_iterations : int
         Upper limit of iterations; >= 1.
     min_improvement : float
-        Relative fall of the loss that counts as progress; >= 0.
+        Fall of the loss that counts as progress, as `improvement` says; >= 0.
     patience : int
         Stop after this many iterations without progress; >= 1.
     weight_decay : float
         Decoupled pull towards the start values per unit of learning rate; >= 0.
+    improvement : {"relative", "absolute"}
+        Whether `min_improvement` is a share of the loss, or in its unit.
 
     Raises
     ------
@@ -106,6 +110,7 @@ class AdamW(Optimiser):
     min_improvement: float = 1e-4
     patience: int = 30
     weight_decay: float = 0.0
+    improvement: Improvement = "relative"
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -116,6 +121,12 @@ class AdamW(Optimiser):
         check_number("minImprovement", self.min_improvement, least=0.0)
         check_whole("patience", self.patience, least=1)
         check_number("weightDecay", self.weight_decay, least=0.0)
+        if self.improvement not in get_args(Improvement):
+            raise OptionError(
+                where="improvement",
+                expected=f"one of {', '.join(get_args(Improvement))}",
+                got=repr(self.improvement),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -292,9 +292,13 @@ def identifiability_points(result: CalibrationResult) -> Iterator[Point]:
     )
 
 
+# Terms of fibres and tendons; the annealing has one for all.
+_PENALTIES = ("fibre_length", "fibre_velocity", "tendon_strain", "penalty")
+
+
 def _penalty_points(result: CalibrationResult) -> Iterator[Point]:
     objective = result.objective
-    for name in ("fibre_length", "tendon_strain"):  # other terms than moments may be large
+    for name in _PENALTIES:  # other terms than moments may be large
         value = result.terms.get(name, 0.0)
         if objective > 0.0 and value > LARGE_PENALTY * objective:
             yield Point(

@@ -45,15 +45,17 @@ class OptimiserRun {
   Minimum best_;
 };
 
-/// Stops when the best objective has improved by less than a share for too long. It may be
-/// negative (a loss of the user's): less is then farther from zero.
+/// Stops when the best objective has improved by less than a share, or a number in its own unit,
+/// for too long. It may be negative (a loss of the user's): less is then farther from zero.
 class EarlyStopping {
  public:
-  EarlyStopping(double min_improvement, int patience)
-      : min_improvement_(min_improvement), patience_(patience) {}
+  EarlyStopping(double min_improvement, int patience, bool is_absolute = false)
+      : min_improvement_(min_improvement), patience_(patience), is_absolute_(is_absolute) {}
 
   bool stops(int iteration, double best) {
-    const double enough = reference_ * (1.0 - std::copysign(min_improvement_, reference_));
+    const double enough = is_absolute_
+                              ? reference_ - min_improvement_
+                              : reference_ * (1.0 - std::copysign(min_improvement_, reference_));
     if (iteration == 0 || best < enough) {
       reference_ = best;
       since_ = iteration;
@@ -64,6 +66,7 @@ class EarlyStopping {
  private:
   double min_improvement_;
   int patience_;
+  bool is_absolute_;
   double reference_ = 0.0;
   int since_ = 0;
 };

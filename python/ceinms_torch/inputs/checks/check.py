@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ceinms_torch.inputs.checks.among import check_rates
 from ceinms_torch.inputs.checks.coverage import check_coverage
+from ceinms_torch.inputs.checks.differences import check_differences
 from ceinms_torch.inputs.checks.emg import check_emg
 from ceinms_torch.inputs.checks.files import Inputs, read_inputs
 from ceinms_torch.inputs.checks.findings import CheckReport, Finding
@@ -74,6 +75,7 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
     matched = match_trials(inputs)
     units = check_units(inputs)
     findings += [*check_mapping(inputs), *units, *matched, *names]
+    findings += check_differences(inputs)
     findings += check_timing(inputs)
     findings += check_rates((*inputs.aligned, *inputs.tests))
     findings += check_emg(inputs)
@@ -86,7 +88,7 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
         findings += check_moment_data(inputs)
         findings += check_muscles(inputs)
         findings += check_coverage(inputs.aligned, inputs.tests)
-    return CheckReport.of(inputs.file, findings)
+    return CheckReport.of(inputs.file, findings, inputs.dialect)
 
 
 def _has_errors(findings: Iterable[Finding]) -> bool:

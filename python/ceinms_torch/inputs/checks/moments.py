@@ -18,7 +18,7 @@ from ceinms_torch.inputs.checks.signs import check_signs
 from ceinms_torch.inputs.checks.units import capacity
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.moments import check_moments, measured_moments
+from ceinms_torch.simulation.moments import check_moments, measured_moments, varying_dofs
 
 FloatArray = NDArray[np.float64]
 
@@ -51,10 +51,12 @@ def check_moment_data(inputs: Inputs) -> list[Finding]:
     if subject is None or not trials:
         return findings
     attempt = Attempts(findings)
-    wanted = tuple(dict.fromkeys(dof for step in plan.steps for dof in step.dofs)) if plan else ()
+    steps = plan.steps if plan else ()
+    wanted = tuple(dict.fromkeys(dof for step in steps for dof in step.dofs))
+    varying = {dof for step in steps for dof in varying_dofs(step)}
     for trial in inputs.aligned:
         if trial.measured_moment is not None:
-            attempt("moment-constant", trial.name, check_moments, trial, wanted)
+            attempt("moment-constant", trial.name, check_moments, trial, varying)
     dofs = [i for i, dof in enumerate(subject.dof_names) if plan is None or dof in wanted]
     spread = _spread(trials)
     largest = max(spread[dofs], default=0.0)

@@ -318,9 +318,9 @@ def run_legacy(
             trial,
             tendon=execution.tendon,
             activation=execution.activation,
-            online=execution.online,
+            online=execution.is_online,
         )
-    if not execution.online:
+    if not execution.is_online:
         raise OptionError(
             where=Place(execution.path, element="<hybrid>"), expected="<online/>", got="<offline/>"
         )

@@ -20,7 +20,7 @@ _FASTER, _SLOWER = 1.4, 1.5
 _LARGER = 1.5
 # MTU lengths count as new beyond the calibration trials' by this share of their range, and as many
 # of them make another movement.
-_BEYOND, _MANY = 0.1, 0.1
+_BEYOND, _MANY = 0.1, 0.3
 # An MTU whose length changes by less than this hardly moves [m/s].
 _LEAST_RATE = 5e-3
 # A DOF whose moment reaches less than this share of the largest tells nothing.

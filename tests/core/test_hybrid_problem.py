@@ -12,7 +12,7 @@ from ceinms_torch._backend import _torch
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.model.options import AdamW, Lbfgs
 from ceinms_torch.synergies.hybrid import hybrid_setting
-from ceinms_torch.synergies.problem import build_hybrid_problem
+from ceinms_torch.synergies.problem import HybridProblem
 from ceinms_torch.synergies.start import start_points
 from engine_cases import make_subject, make_trial
 from problem_cases import NARROW, make_step, space_of
@@ -63,7 +63,7 @@ def hybrid_problem(engine, *, kinds=KINDS, exact=False, tendon="rosenbrockElasti
     hybrid = ct.SynergyHybrid(**{"n_synergy": 2, "primitive_rate": 60.0, **choices})
     setting = hybrid_setting(TRIALS, GENERATOR, hybrid, step)
     recorded_only = ct.build_problem(SUBJECT, TRIALS, step, space, tendon=tendon, engine=engine)
-    problem = build_hybrid_problem(recorded_only, setting, exact_bounds=exact)
+    problem = HybridProblem(recorded_only, setting, exact_bounds=exact)
     layout = setting.space(len(space.components))
     random = np.random.default_rng(5)
     n = layout.first_primitive + layout.n_synergy * sum(layout.n_node)
@@ -96,7 +96,7 @@ def test_engines_agree_on_the_shipped_subject(gait_folder):
     setting = hybrid_setting(folder.trials, folder.generator, folder.plan.hybrid, step)
     (x,) = start_points(setting, space.start()[np.newaxis], seed=3)
     (got, gradient), (expected, slope) = (
-        build_hybrid_problem(
+        HybridProblem(
             ct.build_problem(
                 folder.subject,
                 folder.trials,
@@ -206,7 +206,7 @@ def test_results_do_not_depend_on_threads():
         recorded_only = ct.FusedProblem(
             SUBJECT, TRIALS, step, space, tendon="rosenbrockElastic", threads=threads
         )
-        problem = build_hybrid_problem(recorded_only, setting, exact_bounds=True)
+        problem = HybridProblem(recorded_only, setting, exact_bounds=True)
         x = np.full(problem.core.n_component, 0.4)
         results.append(problem.gradient(x))
     assert results[0][0] == results[1][0]

@@ -22,12 +22,7 @@ from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.channels import Channels
-from ceinms_torch.synergies.problem import (
-    FusedHybridProblem,
-    HybridSetting,
-    TensorHybridProblem,
-    build_hybrid_problem,
-)
+from ceinms_torch.synergies.problem import HybridProblem, HybridSetting
 from ceinms_torch.synergies.result import HybridResult, TrialSynergies, trial_synergies
 from ceinms_torch.synergies.start import choose_number, start_points
 
@@ -71,13 +66,11 @@ class HybridCalibration(Calibration):
         self.setting = hybrid_setting(self.trials, self.generator, self.hybrid, step)
         return super().lay_out(subject, step)
 
-    def problem(
-        self, step: CalibrationStep, space: ParameterSpace, threads: int
-    ) -> FusedHybridProblem | TensorHybridProblem:
+    def problem(self, step: CalibrationStep, space: ParameterSpace, threads: int) -> HybridProblem:
         """Return a step with synergies. All but the paper's AdamW keep exact bounds."""
         recorded_only = self.recorded_only(step, space, threads)
         exact_bounds = not isinstance(self.options, AdamW)
-        return build_hybrid_problem(recorded_only, self.setting, exact_bounds=exact_bounds)
+        return HybridProblem(recorded_only, self.setting, exact_bounds=exact_bounds)
 
     def points(self, number: int, space: ParameterSpace) -> FloatArray:
         """Return starts with different random weightings of MTUs that were not recorded."""

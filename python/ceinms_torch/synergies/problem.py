@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.problems.fused import FusedProblem, OnFusedEngine
-from ceinms_torch.calibration.problems.tensor import OnTensorEngine, TensorProblem
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.calibration.problems.fused import FusedProblem
+from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
 
 FloatArray = NDArray[np.float64]
-_WHY_NO_RESIDUALS = "primitives are searched, too, too many numbers for the matrix of lm"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,12 +86,12 @@ class HybridSetting:
         )
 
 
-class FusedHybridProblem(OnFusedEngine):
-    """A synergy-hybrid calibration step on the fused engine.
+class HybridProblem(Differentiable):
+    """A synergy-hybrid calibration step, on the engine of the step without synergies.
 
     Parameters
     ----------
-    recorded_only : FusedProblem
+    recorded_only : FusedProblem or TensorProblem
         The step without synergies.
     setting : HybridSetting
         What synergies reconstruct and synthesise.
@@ -100,59 +100,22 @@ class FusedHybridProblem(OnFusedEngine):
     """
 
     is_uneven = True
-    why_no_residuals = _WHY_NO_RESIDUALS
+    why_no_residuals = "primitives are searched, too, too many numbers for the matrix of lm"
 
     def __init__(
-        self, recorded_only: FusedProblem, setting: HybridSetting, *, exact_bounds: bool = True
+        self,
+        recorded_only: FusedProblem | TensorProblem,
+        setting: HybridSetting,
+        *,
+        exact_bounds: bool = True,
     ) -> None:
-        self.core = _kernel.HybridProblem(
-            problem=recorded_only.core, synergies=setting.core(exact_bounds=exact_bounds)
-        )
-        self.term_names = tuple(self.core.term_names)
-
-
-class TensorHybridProblem(OnTensorEngine):
-    """The same on the tensor engine (LibTorch autograd).
-
-    Parameters
-    ----------
-    recorded_only : TensorProblem
-        The step without synergies.
-    setting, exact_bounds
-        As for `FusedHybridProblem`.
-    """
-
-    is_uneven = True
-    why_no_residuals = _WHY_NO_RESIDUALS
-
-    def __init__(
-        self, recorded_only: TensorProblem, setting: HybridSetting, *, exact_bounds: bool = True
-    ) -> None:
-        from ceinms_torch._backend import _torch  # noqa: PLC0415  slow to load
-
+        self._recorded_only = recorded_only
         self.device = recorded_only.device
-        self.core = _torch.HybridProblem(
+        self.core = recorded_only.module.HybridProblem(
             problem=recorded_only.core, synergies=setting.core(exact_bounds=exact_bounds)
         )
         self.term_names = tuple(self.core.term_names)
 
-
-def build_hybrid_problem(
-    recorded_only: FusedProblem | TensorProblem, setting: HybridSetting, *, exact_bounds: bool
-) -> FusedHybridProblem | TensorHybridProblem:
-    """Return a synergy-hybrid step on the engine of the step without synergies.
-
-    Parameters
-    ----------
-    recorded_only : FusedProblem or TensorProblem
-        The step without synergies.
-    setting, exact_bounds
-        As for `FusedHybridProblem`.
-
-    Returns
-    -------
-    FusedHybridProblem or TensorHybridProblem
-    """
-    if isinstance(recorded_only, FusedProblem):
-        return FusedHybridProblem(recorded_only, setting, exact_bounds=exact_bounds)
-    return TensorHybridProblem(recorded_only, setting, exact_bounds=exact_bounds)
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        return self._recorded_only.gradient_of(self.core, x)

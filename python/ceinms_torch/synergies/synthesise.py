@@ -25,7 +25,7 @@ from ceinms_torch.simulation.moments import check_moments
 from ceinms_torch.simulation.simulate import calibrated_tendon
 from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.synergies.channels import Channels
-from ceinms_torch.synergies.problem import FusedHybridProblem, HybridSetting
+from ceinms_torch.synergies.problem import HybridProblem, HybridSetting
 from ceinms_torch.synergies.result import TrialSynergies, synthesised_trial
 from ceinms_torch.synergies.space import SynergySpace
 from ceinms_torch.synergies.weightings import Weightings
@@ -101,7 +101,7 @@ def synthesise_excitations(
         space = ParameterSpace(subject=subject, components=())
         name = calibrated_tendon(tendon)
         recorded_only = FusedProblem(subject, [trial], step, space, tendon=name)
-        problem = FusedHybridProblem(recorded_only, setting, exact_bounds=False)
+        problem = HybridProblem(recorded_only, setting, exact_bounds=False)
         primitives = _refined(problem, setting.space(0), own, primitives, options or Lbfgs())
     return synthesised_trial(trial, weightings, setting.nodes[0].to_rows(primitives))
 
@@ -129,7 +129,7 @@ def least_squares_primitives(weightings: FloatArray, recorded: FloatArray) -> Fl
 class _PrimitivesOnly(Differentiable):
     """A hybrid problem of which only the primitives change."""
 
-    def __init__(self, problem: FusedHybridProblem, fixed: FloatArray) -> None:
+    def __init__(self, problem: HybridProblem, fixed: FloatArray) -> None:
         self.problem = problem
         self.fixed = fixed
 
@@ -140,7 +140,7 @@ class _PrimitivesOnly(Differentiable):
 
 
 def _refined(
-    problem: FusedHybridProblem,
+    problem: HybridProblem,
     space: SynergySpace,
     weightings: FloatArray,
     primitives: FloatArray,

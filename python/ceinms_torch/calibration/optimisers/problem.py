@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,12 @@ class Evaluation:
     objective: float
     terms: tuple[float, ...]
     rmse: tuple[float, ...]
+
+    @classmethod
+    def of(cls, item: Any, **besides: Any) -> Self:
+        """Return what a compiled evaluation or iteration says."""
+        values = {"objective": item.objective, "terms": tuple(item.terms), "rmse": tuple(item.rmse)}
+        return cls(**values, **besides)
 
 
 class Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,21 +20,7 @@ from ceinms_torch.simulation.simulate import engine_tendon
 from ceinms_torch.simulation.trial_input import kernel_trial
 
 
-class OnFusedEngine(Differentiable):
-    """A problem whose `core` is a compiled objective with a gradient."""
-
-    core: _kernel.SmoothProblem
-
-    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
-        """Return the objective and its gradient (n,) at x (n,)."""
-        item, gradient = self.core.gradient(x)
-        evaluation = Evaluation(
-            objective=item.objective, terms=tuple(item.terms), rmse=tuple(item.rmse)
-        )
-        return evaluation, gradient
-
-
-class FusedProblem(OnFusedEngine):
+class FusedProblem(Differentiable):
     """A calibration step on the fused engine.
 
     Not for several threads at a time: give each its own.
@@ -65,6 +51,7 @@ class FusedProblem(OnFusedEngine):
     """
 
     core: _kernel.Problem
+    module: ClassVar[Any] = _kernel
 
     def __init__(
         self,
@@ -98,6 +85,17 @@ class FusedProblem(OnFusedEngine):
             ),
         )
         self.term_names = tuple(self.core.term_names)
+
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        return self.gradient_of(self.core, x)
+
+    def gradient_of(
+        self, core: _kernel.SmoothProblem, x: FloatArray
+    ) -> tuple[Evaluation, FloatArray]:
+        """Return the same of any compiled objective."""
+        item, gradient = core.gradient(x)
+        return Evaluation.of(item), gradient
 
     def residuals(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return all residuals and their derivatives.

@@ -33,7 +33,7 @@ class LinearProblem:
 
 
 def linear_space(n, *, kind="optimalFibreLength", width=2.0):
-    subject = make_subject([{}])
+    subject = make_subject([{}] * n)
     components = tuple(
         Component(kind=kind, mtu_names=(f"mtu{i}",), lower=1.0, upper=1.0 + width, start=1.0)
         for i in range(n)

@@ -7,7 +7,7 @@ import os
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.io.display import one_line
@@ -19,22 +19,16 @@ from ceinms_torch.model.nms_model import (
     Activation,
     SimulatedAnnealing,
     Tendon,
-    check_choice,
     read_activation,
-    read_annealing,
     read_tendon,
     write_annealing,
     write_model,
 )
 from ceinms_torch.model.objective import Objective, read_objective, read_range, write_objective
-from ceinms_torch.model.options import OPTIMISERS, Optimiser
+from ceinms_torch.model.options import OPTIMISERS, Optimiser, check_choice
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.synergy_hybrid import (
-    SynergyHybrid,
-    read_synergy_hybrid,
-    write_synergy_hybrid,
-)
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
 RangeType = Literal["absolute", "relativeToSubjectValue"]
@@ -219,14 +213,12 @@ class CalibrationPlan:
             write_annealing(document.root, self.algorithm)
         else:
             tag = next(tag for tag, kind in OPTIMISERS.items() if type(self.algorithm) is kind)
-            node = document.root.add("algorithm").add(tag)
-            for name, value in self.algorithm.to_dict().items():
-                node.add(name, number_text(value))
+            self.algorithm.write_to(document.root.add("algorithm").add(tag))
         kind = write_model(document.root, self.tendon, self.activation)
         if self.hybrid is None:
             kind.add("openLoop")
         else:
-            write_synergy_hybrid(kind, self.hybrid)
+            self.hybrid.write_to(kind.add("synergyHybrid"))
         steps = document.root.add("calibrationSteps")
         for step in self.steps:
             _write_step(steps.add("step"), step)
@@ -302,22 +294,13 @@ class CalibrationPlan:
 def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
     node = parent.child("simulatedAnnealing", *OPTIMISERS)
     if node.tag == "simulatedAnnealing":
-        return read_annealing(node)
-    optimiser = OPTIMISERS[node.tag]
-    values: dict[str, Any] = {}
-    for name, value in optimiser().to_dict().items():
-        child = node.find(name)
-        if child is not None:
-            values[name] = child.integer() if isinstance(value, int) else child.number()
-    try:
-        return optimiser.from_dict(values)
-    except OptionError as error:
-        raise node.error("settings within their ranges", f"'{error}'") from error
+        return SimulatedAnnealing.read_from(node)
+    return OPTIMISERS[node.tag].read_from(node)
 
 
 def _read_hybrid(model: XmlNode) -> SynergyHybrid | None:
     node = model.child("type").find("synergyHybrid")
-    return None if node is None else read_synergy_hybrid(node)
+    return None if node is None else SynergyHybrid.read_from(node)
 
 
 def _read_step(node: XmlNode) -> CalibrationStep:

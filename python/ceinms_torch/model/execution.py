@@ -15,14 +15,12 @@ from ceinms_torch.model.nms_model import (
     Activation,
     SimulatedAnnealing,
     Tendon,
-    check_choice,
     read_activation,
-    read_annealing,
     read_tendon,
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.options import check_number
+from ceinms_torch.model.options import check_choice, check_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,5 +175,5 @@ def _read_hybrid(node: XmlNode) -> Hybrid:
         dof_set=() if dof_set is None else dof_set.names(),
         synth_mtus=node.child("synthMTUs").names(),
         adjust_mtus=node.child("adjustMTUs").names(),
-        algorithm=read_annealing(node.child("algorithm").child("simulatedAnnealing")),
+        algorithm=SimulatedAnnealing.read_from(node.child("algorithm").child("simulatedAnnealing")),
     )

@@ -2,43 +2,81 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Mapping
+import types
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Self
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from ceinms_torch.errors import OptionError, did_you_mean
+from ceinms_torch.io.xml_node import XmlNode, number_text
+from ceinms_torch.model.parameters import Interval
+
+# What a setting may be is said by its type.
+Finite = Annotated[float, Interval()]
+Positive = Annotated[float, Interval(low=0.0, without_low=True)]
+NotNegative = Annotated[float, Interval(low=0.0)]
+Count = Annotated[int, Interval(low=1)]
 
 
 class Settings:
-    """What all settings of a calibration file have in common: their names there.
+    """What all settings of a file have in common: their names there, and checks of their values.
 
-    An XML name is the Python name in camel case, ``max_iterations`` being ``maxIterations``.
+    An XML name is the Python name in camel case, ``max_iterations`` being ``maxIterations``, unless
+    `xml_names` has another one. A value is checked by the type of its field.
     """
 
+    xml_names: ClassVar[Mapping[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        types_of = self._types()
+        for name, attribute in self._attributes().items():
+            check_setting(name, getattr(self, attribute), types_of[attribute])
+
     @classmethod
+    @functools.cache
+    def _types(cls) -> dict[str, Any]:
+        return get_type_hints(cls, include_extras=True)
+
+    @classmethod
+    @functools.cache
     def _attributes(cls) -> dict[str, str]:
         """Return the Python name of every setting by its XML name."""
         names = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # a dataclass below
-        return {re.sub(r"_(.)", lambda match: match[1].upper(), name): name for name in names}
+        return {
+            cls.xml_names.get(name, re.sub(r"_(.)", lambda match: match[1].upper(), name)): name
+            for name in names
+        }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the options under the names the calibration XML uses.
+        """Return the settings under their XML names.
 
         Returns
         -------
-        dict of str to float or int
+        dict of str to float, int, str or tuple of str
         """
         return {name: getattr(self, attribute) for name, attribute in self._attributes().items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make the options from names the calibration XML uses; others keep their default.
+        """Make the settings from their XML names; others keep their default.
 
         Parameters
         ----------
-        values : mapping of str to number
+        values : mapping of str to object
             Any of the XML names.
 
         Returns
@@ -54,6 +92,57 @@ class Settings:
         attributes = cls._attributes()
         check_names(values, attributes)
         return cls(**{attributes[name]: value for name, value in values.items()})
+
+    @classmethod
+    def read_from(cls, node: XmlNode) -> Self:
+        """Read an element that holds the settings; one without a default must be there.
+
+        Parameters
+        ----------
+        node : XmlNode
+            The element.
+
+        Returns
+        -------
+        Settings
+            Of the same type.
+
+        Raises
+        ------
+        FileFormatError
+            If a setting is missing or outside its range.
+        """
+        values: dict[str, Any] = {}
+        for name, attribute in cls._attributes().items():
+            # A dataclass leaves a default, and nothing else, as an attribute of the class.
+            child = node.find(name) if hasattr(cls, attribute) else node.child(name)
+            if child is not None:
+                values[attribute] = _read_setting(child, cls._types()[attribute])
+        try:
+            return cls(**values)
+        except OptionError as error:
+            raise node.error("settings within their ranges", f"'{error}'") from error
+
+    def write_to(self, node: XmlNode, *, with_defaults: bool = True) -> None:
+        """Write the settings into an element.
+
+        Parameters
+        ----------
+        node : XmlNode
+            The element.
+        with_defaults : bool
+            Whether to write those, too, that are at a default.
+        """
+        for name, attribute in self._attributes().items():
+            value = getattr(self, attribute)
+            if value is None or (
+                not with_defaults and value == getattr(type(self), attribute, None)
+            ):
+                continue
+            texts = value if isinstance(value, tuple) else (value,)
+            node.add(
+                name, " ".join(one if isinstance(one, str) else number_text(one) for one in texts)
+            )
 
 
 class Optimiser(Settings):
@@ -99,23 +188,13 @@ class AdamW(Optimiser):
     """
 
     method: ClassVar[str] = "adamw"
-    learning_rate: float = 0.05
-    learning_rate_decay: float = 0.99
-    min_learning_rate: float = 1e-4
-    max_iterations: int = 300
-    min_improvement: float = 1e-4
-    patience: int = 30
-    weight_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        check_number("learningRate", self.learning_rate, above=0.0)
-        check_number("learningRateDecay", self.learning_rate_decay, above=0.0, most=1.0)
-        check_number("minLearningRate", self.min_learning_rate, least=0.0)
-        check_whole("maxIterations", self.max_iterations, least=1)
-        check_number("minImprovement", self.min_improvement, least=0.0)
-        check_whole("patience", self.patience, least=1)
-        check_number("weightDecay", self.weight_decay, least=0.0)
+    learning_rate: Positive = 0.05
+    learning_rate_decay: Annotated[float, Interval(low=0.0, high=1.0, without_low=True)] = 0.99
+    min_learning_rate: NotNegative = 1e-4
+    max_iterations: Count = 300
+    min_improvement: NotNegative = 1e-4
+    patience: Count = 30
+    weight_decay: NotNegative = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,21 +223,12 @@ class LevenbergMarquardt(Optimiser):
     """
 
     method: ClassVar[str] = "lm"
-    max_iterations: int = 400
-    min_improvement: float = 1e-5
-    patience: int = 5
-    min_gradient: float = 1e-10
-    min_step: float = 1e-9
-    damping: float = 1e-2
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        check_whole("maxIterations", self.max_iterations, least=1)
-        check_number("minImprovement", self.min_improvement, least=0.0)
-        check_whole("patience", self.patience, least=1)
-        check_number("minGradient", self.min_gradient, least=0.0)
-        check_number("minStep", self.min_step, least=0.0)
-        check_number("damping", self.damping, above=0.0)
+    max_iterations: Count = 400
+    min_improvement: NotNegative = 1e-5
+    patience: Count = 5
+    min_gradient: NotNegative = 1e-10
+    min_step: NotNegative = 1e-9
+    damping: Positive = 1e-2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,17 +255,10 @@ class Lbfgs(Optimiser):
     """
 
     method: ClassVar[str] = "lbfgs"
-    max_iterations: int = 1000
-    min_improvement: float = 1e-7
-    min_gradient: float = 1e-6
-    memory: int = 20
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        check_whole("maxIterations", self.max_iterations, least=1)
-        check_number("minImprovement", self.min_improvement, least=0.0)
-        check_number("minGradient", self.min_gradient, least=0.0)
-        check_whole("memory", self.memory, least=1)
+    max_iterations: Count = 1000
+    min_improvement: NotNegative = 1e-7
+    min_gradient: NotNegative = 1e-6
+    memory: Count = 20
 
 
 # Also "annealing", that of CEINMS.
@@ -208,13 +271,64 @@ OPTIMISERS: dict[str, type[Optimiser]] = {
 }
 
 
+def check_setting(name: str, value: object, kind: Any) -> None:
+    """Check that a setting is what its type says.
+
+    Parameters
+    ----------
+    name : str
+        Name of the setting, for the message.
+    value : object
+        Its value.
+    kind : type
+        A number ``Annotated`` with an `Interval`, a ``Literal`` of words, or a union of both; all
+        else is taken as it is.
+
+    Raises
+    ------
+    OptionError
+        If it is not.
+    """
+    for one in _alternatives(kind):
+        if get_origin(one) is Literal:
+            if one is kind:
+                check_choice(name, value, get_args(one))
+            elif value in get_args(one):
+                return
+    for one in _alternatives(kind):
+        if get_origin(one) is Annotated:
+            number, limits = get_args(one)
+            _check_within(name, value, limits, whole=number is int)
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+
+
+def _read_setting(node: XmlNode, kind: Any) -> Any:
+    for one in _alternatives(kind):
+        if get_origin(one) is Literal and (one is kind or node.text() in get_args(one)):
+            return node.text()
+    first = _alternatives(kind)[0]
+    if get_origin(first) is tuple:
+        return node.names()
+    return node.integer() if get_args(first)[0] is int else node.number()
+
+
+def _check_within(name: str, value: object, limits: Interval, *, whole: bool = False) -> None:
+    kinds = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or value not in limits:
+        expected = str(limits).replace("a number", "a whole number") if whole else str(limits)
+        raise OptionError(where=name, expected=expected, got=repr(value))
+
+
 def check_number(
     name: str,
     value: object,
     *,
     above: float | None = None,
-    least: float | None = None,
-    most: float | None = None,
+    least: float = -math.inf,
+    most: float = math.inf,
 ) -> None:
     """Check that an option is a finite number within its range.
 
@@ -226,7 +340,7 @@ def check_number(
         Its value.
     above : float, optional
         The value must be greater than this.
-    least, most : float, optional
+    least, most : float
         The value must not be below, or above, this.
 
     Raises
@@ -234,23 +348,8 @@ def check_number(
     OptionError
         If it is not.
     """
-    inside = (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and (above is None or value > above)
-        and (least is None or value >= least)
-        and (most is None or value <= most)
-    )
-    if not inside:
-        limits = [
-            f"{sign} {limit:g}"
-            for sign, limit in ((">", above), (">=", least), ("<=", most))
-            if limit is not None
-        ]
-        raise OptionError(
-            where=name, expected=f"a number {' and '.join(limits)}".strip(), got=repr(value)
-        )
+    low, without_low = (least, False) if above is None else (above, True)
+    _check_within(name, value, Interval(low=low, high=most, without_low=without_low))
 
 
 def check_whole(name: str, value: object, *, least: int) -> None:
@@ -270,19 +369,43 @@ def check_whole(name: str, value: object, *, least: int) -> None:
     OptionError
         If it is not.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OptionError(where=name, expected=f"a whole number >= {least}", got=repr(value))
+    _check_within(name, value, Interval(low=least), whole=True)
 
 
-def check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, allowed: Iterable[str]) -> None:
+    """Check that an option is one of the allowed words.
+
+    Parameters
+    ----------
+    name : str
+        Name of the option, for the message.
+    value : str
+        Its value.
+    allowed : iterable of str
+        The words.
+
+    Raises
+    ------
+    OptionError
+        If it is not.
+    """
+    words = tuple(allowed)
+    if value not in words:
+        hint = did_you_mean(str(value), words)
+        raise OptionError(
+            where=name, expected=f"one of {', '.join(words)}", got=repr(value), hint=hint
+        )
+
+
+def check_names(values: Iterable[str], known: Iterable[str]) -> None:
     """Check that there are no options but those known.
 
     Parameters
     ----------
-    values : mapping of str to object
-        Options by their XML names.
-    known : mapping or tuple of str
-        All XML names that there are.
+    values : iterable of str
+        XML names of options.
+    known : iterable of str
+        All that there are.
 
     Raises
     ------
@@ -290,11 +413,4 @@ def check_names(values: Mapping[str, Any], known: Mapping[str, Any] | tuple[str,
         At the first that is not.
     """
     for name in values:
-        if name not in known:
-            listing = ", ".join(known)
-            raise OptionError(
-                where="option",
-                expected=f"one of {listing}",
-                got=repr(name),
-                hint=did_you_mean(name, known),
-            )
+        check_choice("option", name, known)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ceinms_torch import _kernel
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.execution import Execution, Hybrid
-from ceinms_torch.model.nms_model import Activation, Tendon, check_choice
+from ceinms_torch.model.nms_model import Activation, Tendon
+from ceinms_torch.model.options import check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets, counted_dofs

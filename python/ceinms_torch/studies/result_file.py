@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain, read_json, revived
 from ceinms_torch.results.provenance import versions
+from ceinms_torch.studies.statistics import deviation
 
 RESULT_FILE = "result.json"
 # Raised when a file of today could not be read by the code of yesterday.
@@ -41,6 +42,13 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @classmethod
+    def of(cls, title: str, rows: Iterable[Mapping[str, Cell]]) -> Table:
+        """Return the table of rows that are mappings of headers, in the same order, to values."""
+        listed = list(rows)
+        columns = tuple(listed[0]) if listed else ()
+        return cls(title=title, columns=columns, rows=tuple(tuple(row.values()) for row in listed))
+
 
 def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
     """Return mean ± standard deviation in words, as tables have it.
@@ -59,8 +67,7 @@ def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
     """
     if not values or not np.isfinite(values).all():
         return None
-    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-    return f"{np.mean(values):.{digits}g} ± {spread:.2g}"
+    return f"{np.mean(values):.{digits}g} ± {deviation(values):.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,37 +45,36 @@ def tables_of(study: SynergyStudy) -> tuple[Table, ...]:
     tuple of Table
     """
     choice = study.choice
-    numbers = Table(
-        title="numbers of synergies",
-        columns=(
-            "synergies",
-            "VAF [%]",
-            "least VAF of a channel [%]",
-            "VAF, held-out trials [%]",
-            "error, unrecorded channels [%]",
-            "moment RMSE, held-out trials [N m]",
-            "rules",
-        ),
-        rows=tuple(
-            (
-                row.n_synergy,
-                100.0 * row.vaf,
-                100.0 * float(row.vaf_by_channel.min()),
-                None if row.held_out_vaf is None else 100.0 * row.held_out_vaf,
-                None if row.channel_error is None else 100.0 * float(np.mean(row.channel_error)),
-                None if row.score is None else float(np.mean(row.score)),
-                ", ".join(
+    numbers = Table.of(
+        "numbers of synergies",
+        (
+            {
+                "synergies": row.n_synergy,
+                "VAF [%]": 100.0 * row.vaf,
+                "least VAF of a channel [%]": 100.0 * float(row.vaf_by_channel.min()),
+                "VAF, held-out trials [%]": None
+                if row.held_out_vaf is None
+                else 100.0 * row.held_out_vaf,
+                "error, unrecorded channels [%]": None
+                if row.channel_error is None
+                else 100.0 * float(np.mean(row.channel_error)),
+                "moment RMSE, held-out trials [N m]": None
+                if row.score is None
+                else float(np.mean(row.score)),
+                "rules": ", ".join(
                     RULE_NAMES[name] for name, n in choice.choices.items() if n == row.n_synergy
                 ),
-            )
+            }
             for row in choice.rows
         ),
     )
-    by_channel = Table(
-        title="VAF of each channel by number of synergies [%]",
-        columns=("channel", *(str(row.n_synergy) for row in choice.rows)),
-        rows=tuple(
-            (name, *(100.0 * float(row.vaf_by_channel[i]) for row in choice.rows))
+    by_channel = Table.of(
+        "VAF of each channel by number of synergies [%]",
+        (
+            {
+                "channel": name,
+                **{str(row.n_synergy): 100.0 * float(row.vaf_by_channel[i]) for row in choice.rows},
+            }
             for i, name in enumerate(choice.channels)
         ),
     )

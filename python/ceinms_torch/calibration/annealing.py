@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ceinms_torch.calibration.loop import Calibration, FloatArray, check_trials
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.loop import Calibration, check_trials
 from ceinms_torch.calibration.multi_start import StartCallback, StartResult, minimise_from_all
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.identifiability import Identifiability, identifiability
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import (
@@ -30,7 +28,8 @@ from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import LevenbergMarquardt, check_whole
+from ceinms_torch.model.options import LevenbergMarquardt
+from ceinms_torch.model.settings import check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
@@ -38,8 +37,6 @@ from ceinms_torch.simulation.moments import check_moments
 from ceinms_torch.simulation.simulate import Simulation, calibrated_tendon, simulate
 from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.simulation.trial_result import TrialResult
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(kw_only=True, eq=False)

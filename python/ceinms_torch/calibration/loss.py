@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ceinms_torch.calibration.loop import Calibration, FloatArray, check_inputs
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.loop import Calibration, check_inputs
 from ceinms_torch.calibration.methods import choose_method
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace

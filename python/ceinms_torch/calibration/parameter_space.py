@@ -6,16 +6,14 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.io.display import one_line
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
-
-FloatArray = NDArray[np.float64]
 
 # A start value may miss its bound by this share of the range: printed values are rounded.
 _ROUNDING = 1e-9
@@ -202,7 +200,7 @@ class ParameterSpace:
             points[0] = self.start()
         return points
 
-    def slots(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def slots(self) -> tuple[IndexArray, IndexArray]:
         """Return which entries of the parameter matrix are set, and by which component.
 
         An MTU in two groups takes its value from the later one, as in CEINMS.

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.identifiability import Identifiability, ParameterCertainty
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
@@ -28,7 +28,6 @@ from ceinms_torch.simulation.trial_result import TrialResult, fit_of
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 Start = Literal["subject", "random"]
 
 STATUS_SENTENCES = {

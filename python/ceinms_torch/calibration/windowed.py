@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -20,12 +20,11 @@ from ceinms_torch.calibration.window_history import WindowHistory
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.io.display import one_line
 from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.options import LevenbergMarquardt, check_number
+from ceinms_torch.model.options import LevenbergMarquardt
+from ceinms_torch.model.settings import check_number
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.simulation.simulate import calibrated_tendon
 from ceinms_torch.simulation.stream import acting_mtus, check_dofs
-
-FloatArray = NDArray[np.float64]
 
 # A warm start is close to where it will end: it is there when steps stop paying.
 _FEW_ITERATIONS = LevenbergMarquardt(max_iterations=10, min_improvement=1e-3, patience=2)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
@@ -27,7 +27,6 @@ from ceinms_torch.simulation.simulate import Simulation, engine_tendon, simulati
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
 
-FloatArray = NDArray[np.float64]
 TERM_NAMES = ("moment", "effort", "tracking")
 # Ends about 0.1 % above the minimum (compared with 1e-8, which takes two to three times as long),
 # far less than a change of the weights makes. The size of the gradient says little: scales differ.

@@ -25,8 +25,9 @@ from ceinms_torch.model.nms_model import (
     write_model,
 )
 from ceinms_torch.model.objective import Objective, read_objective, read_range, write_objective
-from ceinms_torch.model.options import OPTIMISERS, Optimiser, check_choice
+from ceinms_torch.model.options import OPTIMISERS, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
+from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place, did_you_mean
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
@@ -129,7 +129,7 @@ class ExcitationGenerator:
                 node.add("input", signal, weight=number_text(weight))
         write_new(document, self.document)
 
-    def weights(self, mtu_names: Sequence[str], signal_names: Sequence[str]) -> NDArray[np.float64]:
+    def weights(self, mtu_names: Sequence[str], signal_names: Sequence[str]) -> FloatArray:
         """Return the matrix that turns signals into excitations.
 
         Parameters

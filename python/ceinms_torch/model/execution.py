@@ -20,7 +20,7 @@ from ceinms_torch.model.nms_model import (
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.options import check_choice, check_number
+from ceinms_torch.model.settings import check_choice, check_number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, cast, get_args
 
 from ceinms_torch.io.xml_node import XmlNode, number_text
-from ceinms_torch.model.options import (
+from ceinms_torch.model.settings import (
     Count,
     Finite,
     Positive,

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from ceinms_torch.errors import OptionError, did_you_mean
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.xml_node import XmlNode, number_text
-from ceinms_torch.model.options import check_names, check_number
+from ceinms_torch.model.settings import check_names, check_number
 
 Normalisation = Literal["variance", "meanSquare", "rmse"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ceinms_torch.io.display import one_line
-from ceinms_torch.model.options import Count, NotNegative, Positive, Settings
+from ceinms_torch.model.settings import Count, NotNegative, Positive, Settings
 
 
 @dataclass(frozen=True, kw_only=True)

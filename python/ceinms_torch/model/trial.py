@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.storage import Storage
@@ -25,8 +25,6 @@ from ceinms_torch.model.trial_files import (
     check_signals,
     moment_columns,
 )
-
-FloatArray = NDArray[np.float64]
 
 # Rows are evenly spaced if they are off an even grid by at most this share of a step.
 _JITTER = 0.05

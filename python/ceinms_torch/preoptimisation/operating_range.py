@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.storage import read_storage
@@ -24,8 +25,6 @@ from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial_files import TIME_TOLERANCE
 from ceinms_torch.preoptimisation.equilibrium import Equilibria, equilibria
-
-FloatArray = NDArray[np.float64]
 
 # Of normalised fibre lengths, where a muscle is active (Modenese et al., step 2).
 FIBRE_RANGE = (0.5, 1.5)
@@ -251,7 +250,7 @@ def _check_sizes(subject: Subject, before: FloatArray, after: FloatArray) -> Non
         )
 
 
-def _usable(subject: Subject, found: Equilibria) -> NDArray[np.bool_]:
+def _usable(subject: Subject, found: Equilibria) -> BoolArray:
     """Return which poses tell where a muscle works (n_pose, n_mtu); an MTU without any is fatal."""
     slack = found.tendon_strain <= 0.0
     short = found.norm_fibre_length <= FIBRE_RANGE[0]

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import IndexArray
 from ceinms_torch.errors import DataError, did_you_mean
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.subject import Subject
-
-IndexArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,13 +6,11 @@ import math
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.io.display import one_line
 from ceinms_torch.model.nms_model import Tendon
@@ -20,8 +20,6 @@ from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.stability import warn_if_unstable
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
-
-FloatArray = NDArray[np.float64]
 
 # Tendons by their XML names, and what the engines call them. The equilibrium of an elastic tendon
 # is followed by the Rosenbrock step: the same muscle and tendon, integrated another way.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import unknown_name
 from ceinms_torch.io.display import html_table, optional
 from ceinms_torch.io.storage import write_storage
@@ -17,8 +17,6 @@ from ceinms_torch.model.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.source import Source
 from ceinms_torch.model.trial import Trial
@@ -18,7 +18,6 @@ from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries, excitation_series, measured_series
 
-FloatArray = NDArray[np.float64]
 Role = Literal["calibration", "test"]
 
 

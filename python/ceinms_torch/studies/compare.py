@@ -18,8 +18,9 @@ from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
-from ceinms_torch.model.options import Optimiser, check_choice
+from ceinms_torch.model.options import Optimiser
 from ceinms_torch.model.parameters import PARAMETERS
+from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import moment_fit

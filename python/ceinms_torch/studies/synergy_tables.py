@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.results.trials import SYNERGY_FILES, WEIGHTINGS_FILE
 from ceinms_torch.simulation.time_series import TimeSeries
@@ -19,8 +19,6 @@ from ceinms_torch.synergies.extraction import Synergies
 from ceinms_torch.synergies.number import RULE_NAMES
 from ceinms_torch.synergies.recording import Recording
 from ceinms_torch.synergies.reliability import Reliability
-
-FloatArray = NDArray[np.float64]
 
 _RULES = {
     "vaf": "the smallest number that accounts for more than {threshold:g} % of the variance",

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import DataError, OptionError, Place, did_you_mean
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,7 +118,7 @@ class Channels:
         return result
 
 
-def _acting(trials: Sequence[Trial], dofs: Sequence[str]) -> NDArray[np.bool_]:
+def _acting(trials: Sequence[Trial], dofs: Sequence[str]) -> BoolArray:
     """Return which MTUs have a moment arm about one of the DOFs, (n_mtu,)."""
     columns = [trials[0].dof_names.index(dof) for dof in dofs]
     acts = [np.any(trial.moment_arm[:, columns], axis=(0, 1)) for trial in trials]
@@ -130,7 +128,7 @@ def _acting(trials: Sequence[Trial], dofs: Sequence[str]) -> NDArray[np.bool_]:
 def _chosen(
     trials: Sequence[Trial],
     dofs: Sequence[str],
-    is_recorded: NDArray[np.bool_],
+    is_recorded: BoolArray,
     generator: ExcitationGenerator,
     hybrid: SynergyHybrid,
 ) -> tuple[int, ...]:
@@ -158,7 +156,7 @@ def _chosen(
     return tuple(int(i) for i in wanted)
 
 
-def _check_idle(names: tuple[str, ...], is_idle: NDArray[np.bool_]) -> None:
+def _check_idle(names: tuple[str, ...], is_idle: BoolArray) -> None:
     """Refuse MTUs that no moment depends on: nothing tells what their excitation is."""
     idle = [name for name, one in zip(names, is_idle, strict=True) if one]
     if idle:
@@ -174,7 +172,7 @@ def _check_idle(names: tuple[str, ...], is_idle: NDArray[np.bool_]) -> None:
 def _check_signals(
     trials: Sequence[Trial],
     names: tuple[str, ...],
-    is_recorded: NDArray[np.bool_],
+    is_recorded: BoolArray,
     generator: ExcitationGenerator,
 ) -> None:
     for trial in trials:

@@ -10,17 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.io.display import one_line
-from ceinms_torch.model.options import check_whole
+from ceinms_torch.model.settings import check_whole
 from ceinms_torch.synergies.recording import (
     Recording,
     check_same_channels,
     check_values,
 )
 from ceinms_torch.synergies.vaf import vaf, vaf_by_channel
-
-FloatArray = NDArray[np.float64]
 
 REPLICATES = 20
 # Iterations stop at a limit, or where the root of the squared error falls, in ten iterations, by

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.loop import Calibration
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -25,8 +25,6 @@ from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.problem import HybridProblem, HybridSetting
 from ceinms_torch.synergies.result import HybridResult, TrialSynergies, trial_synergies
 from ceinms_torch.synergies.start import choose_number, start_points
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(kw_only=True, eq=False)

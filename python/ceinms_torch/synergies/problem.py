@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
@@ -16,8 +16,6 @@ from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.source import IN_MEMORY, Source
@@ -18,8 +18,6 @@ from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.trial_files import TIME_TOLERANCE
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

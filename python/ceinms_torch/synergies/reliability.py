@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError
 from ceinms_torch.synergies.extraction import Synergies
-
-FloatArray = NDArray[np.float64]
 
 _N_POINT = 101  # of a primitive on normalised time: 0 to 100 %
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.io.display import one_line
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -20,8 +20,6 @@ from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.problem import HybridSetting
 from ceinms_torch.synergies.space import SynergySpace
 from ceinms_torch.synergies.weightings import Weightings
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.trial_input import excitation_rate
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +39,7 @@ class Nodes:
         return cls(n_row=n_row, rows_per_node=step, row_interval=1.0 / own)
 
     @property
-    def rows(self) -> NDArray[np.int64]:
+    def rows(self) -> IndexArray:
         """The row of every node, (n_node,)."""
         return np.append(np.arange(0, self.n_row - 1, self.rows_per_node), self.n_row - 1)
 

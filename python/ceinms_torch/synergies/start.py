@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.extraction import Synergies, extract_synergies
 from ceinms_torch.synergies.problem import HybridSetting
 from ceinms_torch.synergies.vaf import ENOUGH_VAF
-
-FloatArray = NDArray[np.float64]
 
 # The search goes on from what is extracted, so that more starts than this would only cost time.
 _REPLICATES = 5

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -29,8 +29,6 @@ from ceinms_torch.synergies.problem import HybridProblem, HybridSetting
 from ceinms_torch.synergies.result import TrialSynergies, synthesised_trial
 from ceinms_torch.synergies.space import SynergySpace
 from ceinms_torch.synergies.weightings import Weightings
-
-FloatArray = NDArray[np.float64]
 
 
 def synthesise_excitations(

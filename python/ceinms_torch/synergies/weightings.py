@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import FileFormatError, Place, did_you_mean
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import read_text
 from ceinms_torch.synergies.channels import Channels
 
-FloatArray = NDArray[np.float64]
 Origin = Literal["recorded", "synthesised", "silent"]
 
 _HEADER = ["muscle", "origin"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.compiled import run_compiled
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
+from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import LevenbergMarquardt
 

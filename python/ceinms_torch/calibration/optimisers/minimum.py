@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ceinms_torch.calibration.optimisers.problem import Evaluation, FloatArray
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.problem import Evaluation
 from ceinms_torch.io.display import one_line
 
 

@@ -6,15 +6,11 @@ import abc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation, FloatArray
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.model.calibration import CalibrationStep

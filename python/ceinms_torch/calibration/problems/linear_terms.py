@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
-
-FloatArray = NDArray[np.float64]
 
 
 def linear_terms(

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.nms_model import Activation, Tendon
-from ceinms_torch.model.options import check_choice
+from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets, counted_dofs
@@ -31,7 +32,6 @@ from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation, labelled_simulation, warn_if_slack
 from ceinms_torch.simulation.time_series import TimeSeries
 
-FloatArray = NDArray[np.float64]
 Solver = Literal["annealing", "gradient"]
 SOLVERS: tuple[str, ...] = get_args(Solver)
 

@@ -48,7 +48,7 @@ def test_engines_agree(name, normalisation, tendon):
     point = check_against_tensor(SMOOTH_SUBJECT, SMOOTH_TRIALS, step, tendon, "ceinms", x)
     assert min(point.terms) > 0.0
     penalties = 2 if tendon == "stiff" else 3
-    assert len(point.terms) == penalties + (3 if name == "all" else 1)
+    assert len(point.terms) == penalties + (len(PREFERENCES) if name == "all" else 1)
 
 
 @pytest.mark.parametrize("tendon", TENDONS)

@@ -3,7 +3,7 @@
 #include "bind_torch.hpp"
 #include "callback.hpp"
 #include "ceinms_torch/tensor/adamw.hpp"
-#include "ceinms_torch/tensor/hybrid_problem.hpp"
+#include "ceinms_torch/tensor/synergy_problem.hpp"
 
 namespace ceinms_torch::bindings {
 namespace {
@@ -39,7 +39,7 @@ void bind_adamw(py::module_& module) {
   // Iteration and Minimum are those of the other module, which makes them known to Python.
   py::module_::import("ceinms_torch._kernel");
   bind_minimiser<tensor::Problem>(module);
-  bind_minimiser<tensor::HybridProblem>(module);
+  bind_minimiser<tensor::SynergyProblem>(module);
 }
 
 }  // namespace ceinms_torch::bindings

@@ -1,7 +1,7 @@
 /// Calibration for Python: the problems and their terms.
 
 #include "bind_torch.hpp"
-#include "ceinms_torch/tensor/hybrid_problem.hpp"
+#include "ceinms_torch/tensor/synergy_problem.hpp"
 #include "names.hpp"
 
 #include <string>
@@ -13,8 +13,8 @@ namespace {
 using calibration::LinearTerm;
 using kernel::ParameterMap;
 using tensor::Evaluation;
-using tensor::HybridProblem;
 using tensor::Problem;
+using tensor::SynergyProblem;
 using tensor::Target;
 using tensor::Term;
 
@@ -78,17 +78,17 @@ void bind_problem(py::module_& module) {
           py::arg("x"), "x (n) in [0, 1] -> (12, n_mtu); differentiable.");
 }
 
-void bind_hybrid_problem(py::module_& module) {
-  py::class_<HybridProblem>(module, "HybridProblem",
-                            "A calibration step whose unrecorded excitations are sums of "
-                            "synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.")
+void bind_synergy_problem(py::module_& module) {
+  py::class_<SynergyProblem>(module, "SynergyProblem",
+                             "A calibration step whose unrecorded excitations are sums of "
+                             "synergies (eq. 5). A point is laid out as in _kernel.SynergyProblem.")
       .def(py::init<Problem, calibration::SynergyData>(), py::kw_only(), py::arg("problem"),
            py::arg("synergies"))
-      .def_property_readonly("n_component", &HybridProblem::n_component)
-      .def_property_readonly("term_names", &HybridProblem::term_names)
+      .def_property_readonly("n_component", &SynergyProblem::n_component)
+      .def_property_readonly("term_names", &SynergyProblem::term_names)
       .def(
           "evaluate",
-          [](const HybridProblem& problem, const at::Tensor& x) {
+          [](const SynergyProblem& problem, const at::Tensor& x) {
             problem.check_point(x);
             return problem.evaluate(x);
           },
@@ -101,7 +101,7 @@ void bind_hybrid_problem(py::module_& module) {
 void bind_calibration(py::module_& module) {
   bind_parts(module);
   bind_problem(module);
-  bind_hybrid_problem(module);
+  bind_synergy_problem(module);
 }
 
 }  // namespace ceinms_torch::bindings

@@ -12,7 +12,6 @@ __all__: list[str] = [
     "AnnealingOptions",
     "Evaluation",
     "ExcitationProblem",
-    "HybridProblem",
     "Iteration",
     "LegacyModel",
     "LegacyProblem",
@@ -26,6 +25,7 @@ __all__: list[str] = [
     "Stream",
     "Synergies",
     "SynergyObjective",
+    "SynergyProblem",
     "Trial",
     "default_tables",
     "instruction_sets",
@@ -303,7 +303,7 @@ class Synergies:
         objective: SynergyObjective,
     ) -> None: ...
 
-class HybridProblem(SmoothProblem):
+class SynergyProblem(SmoothProblem):
     """
     A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then primitives (n_synergy, n_node) of every trial. Takes over the problem.
     """

@@ -11,9 +11,9 @@ import typing
 __all__: list[str] = [
     "Curves",
     "Evaluation",
-    "HybridProblem",
     "Problem",
     "Simulation",
+    "SynergyProblem",
     "Target",
     "Term",
     "TrialBatch",
@@ -156,9 +156,9 @@ class Problem:
     @property
     def term_names(self) -> list[str]: ...
 
-class HybridProblem:
+class SynergyProblem:
     """
-    A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.
+    A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is laid out as in _kernel.SynergyProblem.
     """
     def __init__(self, *, problem: Problem, synergies: ceinms_torch._kernel.Synergies) -> None: ...
     def evaluate(self, x: torch.Tensor) -> Evaluation:
@@ -190,7 +190,7 @@ def minimise_adamw(
 
 @typing.overload
 def minimise_adamw(
-    problem: HybridProblem,
+    problem: SynergyProblem,
     start: torch.Tensor,
     *,
     learning_rate: typing.SupportsFloat | typing.SupportsIndex,

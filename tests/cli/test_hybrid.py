@@ -203,7 +203,7 @@ def test_ctrl_c_keeps_the_best(tmp_path):
         "def stop(iteration):\n"
         "    if iteration.iteration == 3:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2))\n"
+        "plan = dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=2))\n"
         "result = ct.calibrate(folder, plan=plan, callback=stop)\n"
         "print(result.status, result.objective < result.history[0].objective)\n"
     )

@@ -50,7 +50,7 @@ Problem::Problem(Curves curves, Model model, std::vector<Trial> trials,
       map_(std::move(map)),
       parallel_(std::move(parallel)),
       parameters_(map_.start),
-      peak_force_(map_.start.size() / kernel::n_parameter_kind) {
+      isometric_force_(map_.start.size() / kernel::n_parameter_kind) {
   for (std::size_t t = 0; t < trials.size(); ++t) {
     TrialState state{.trial = std::move(trials[t]), .measured = std::move(measured[t])};
     const std::size_t n_step = state.trial.n_step();
@@ -66,9 +66,9 @@ Problem::Problem(Curves curves, Model model, std::vector<Trial> trials,
 
 void Problem::set_parameters(std::span<const double> x) {
   map_.place(x.data(), parameters_.data());
-  const std::size_t n_mtu = peak_force_.size();
+  const std::size_t n_mtu = isometric_force_.size();
   for (std::size_t m = 0; m < n_mtu; ++m)
-    peak_force_[m] = Mtu(parameters_of(parameters_.data(), n_mtu, m)).peak_force;
+    isometric_force_[m] = Mtu(parameters_of(parameters_.data(), n_mtu, m)).isometric_force;
 }
 
 double Problem::objective(std::span<const double> x) {
@@ -101,7 +101,7 @@ Evaluation Problem::evaluate(std::span<const double> x) {
 }
 
 std::vector<std::size_t> Problem::failures() const {
-  std::vector<std::size_t> result(peak_force_.size(), 0);
+  std::vector<std::size_t> result(isometric_force_.size(), 0);
   for (const TrialState& state : trials_)
     for (std::size_t m = 0; m < result.size(); ++m)
       result[m] += state.mtus[m].traces[state.mtus[m].last_trace].result.fibre.failed.size();
@@ -160,8 +160,8 @@ void Problem::add_errors(TrialState& state) const {
       const MtuState& mtu = state.mtus[m];
       const double* force = mtu.traces[mtu.last_trace].result.norm_force.data();
       const double* arm = state.trial.moment_arm(dof, m);
-      const double peak_force = peak_force_[m];
-      for (std::size_t k = 0; k < n_step; ++k) moment[k] += peak_force * force[k] * arm[k];
+      const double isometric_force = isometric_force_[m];
+      for (std::size_t k = 0; k < n_step; ++k) moment[k] += isometric_force * force[k] * arm[k];
     }
     const double* measured = state.measured.data() + dof * n_step;
     double square_sum = 0.0;

@@ -91,7 +91,7 @@ class Annealing(Calibration):
             "starts": self.starts != 1,
             "begin_at": self.begin_at is not None,
             "seed": self.seed != 0 and self._settings.variant == "ceinms",
-            "hybrid": self.plan.hybrid is not None,
+            "synergy_hybrid": self.plan.synergy_hybrid is not None,
         }
         for name, is_asked_for in asked_for.items():
             if is_asked_for:

@@ -172,7 +172,7 @@ class _LossCalibration(Calibration):
 
     def check(self) -> None:
         """Refuse what `calibrate` refuses, and trials that both fit and judge."""
-        if self.plan.hybrid is not None:
+        if self.plan.synergy_hybrid is not None:
             hint = "replace the plan's hybrid by None"
             raise OptionError(
                 where="plan", expected="recorded excitations only", got="<synergyHybrid>", hint=hint

@@ -128,7 +128,7 @@ class CalibrationPlan:
         Done one after the other, each from the result of the one before.
     trial_files : tuple of Path
         The ``inputData.xml`` of every trial.
-    hybrid : SynergyHybrid, optional
+    synergy_hybrid : SynergyHybrid, optional
         How synergies make excitations that were not recorded; None for recorded ones only.
     path : Path, optional
         The file it was read from.
@@ -141,7 +141,7 @@ class CalibrationPlan:
     activation: Activation = "exponential"
     steps: tuple[CalibrationStep, ...]
     trial_files: tuple[Path, ...] = ()
-    hybrid: SynergyHybrid | None = None
+    synergy_hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
@@ -191,7 +191,7 @@ class CalibrationPlan:
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
             trial_files=tuple(trials.file(name, must_exist=must_exist) for name in trials.names()),
-            hybrid=_read_hybrid(model),
+            synergy_hybrid=_read_synergy_hybrid(model),
             path=document.path,
             document=document,
         )
@@ -216,10 +216,10 @@ class CalibrationPlan:
             tag = next(tag for tag, kind in OPTIMISERS.items() if type(self.algorithm) is kind)
             self.algorithm.write_to(document.root.add("algorithm").add(tag))
         kind = write_model(document.root, self.tendon, self.activation)
-        if self.hybrid is None:
+        if self.synergy_hybrid is None:
             kind.add("openLoop")
         else:
-            self.hybrid.write_to(kind.add("synergyHybrid"))
+            self.synergy_hybrid.write_to(kind.add("synergyHybrid"))
         steps = document.root.add("calibrationSteps")
         for step in self.steps:
             _write_step(steps.add("step"), step)
@@ -299,7 +299,7 @@ def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
     return OPTIMISERS[node.tag].read_from(node)
 
 
-def _read_hybrid(model: XmlNode) -> SynergyHybrid | None:
+def _read_synergy_hybrid(model: XmlNode) -> SynergyHybrid | None:
     node = model.child("type").find("synergyHybrid")
     return None if node is None else SynergyHybrid.read_from(node)
 

@@ -14,7 +14,7 @@ from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
 from ceinms_torch.io.plain import revived
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.studies.calibration_cells import CalibrationCell, compute_cell
+from ceinms_torch.studies.calibration_cells import CalibrationCell
 from ceinms_torch.studies.cells import CellRunner, Progress
 from ceinms_torch.studies.compare import candidates_of, usual_methods
 from ceinms_torch.studies.comparison import (
@@ -320,7 +320,7 @@ def study_calibration(
         If nothing is.
     """
     is_complete = True
-    with CellRunner(compute_cell, directory, inputs, jobs, progress) as run:
+    with CellRunner[CalibrationCell](directory, inputs, jobs, progress) as run:
         try:
             run.all([one.cell for one in plan])
         except KeyboardInterrupt:

@@ -12,7 +12,7 @@ import numpy as np
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.studies.cells import CellRunner, Progress
-from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell, compute_cell
+from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell
 from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 from ceinms_torch.synergies.electrodes import with_electrodes
 from ceinms_torch.synergies.recording import recorded_channels
@@ -58,7 +58,7 @@ class ElectrodeStudy:
     recorded : dict of int to tuple of str
         MTUs that are still recorded, by number of electrodes.
     cells : tuple of dict
-        Every calibration, see `compute_cell`.
+        Every calibration, see `Cell.compute`.
     """
 
     electrodes: tuple[str, ...]
@@ -170,7 +170,7 @@ def study_electrodes(
         for electrode in electrodes
     }
     first = [one for cells in dropped.values() for one in cells]
-    with CellRunner(compute_cell, directory, inputs, options.jobs, progress) as run:
+    with CellRunner[Cell](directory, inputs, options.jobs, progress) as run:
         found = run.all(first)
         ranking = sorted(
             (
@@ -201,7 +201,7 @@ def mean_error(cell: dict[str, Any], key: str = "rmse") -> float:
     Parameters
     ----------
     cell : dict
-        A calibration, see `compute_cell`.
+        A calibration, see `Cell.compute`.
     key : {"rmse", "r2"}
         Which [N m] or [-].
 

@@ -15,9 +15,7 @@ from ceinms_torch.results.trials import SYNERGY_FILES, WEIGHTINGS_FILE
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.studies.result_file import Table
 from ceinms_torch.studies.synergies import SynergyStudy
-from ceinms_torch.synergies.extraction import Synergies
 from ceinms_torch.synergies.number import RULE_NAMES
-from ceinms_torch.synergies.recording import Recording
 from ceinms_torch.synergies.reliability import Reliability
 
 _RULES = {
@@ -150,17 +148,7 @@ def data_of(study: SynergyStudy) -> dict[str, Any]:
         "choices": choice.choices,
         "threshold": choice.threshold,
         "recorded_moment_error": study.recorded_moment_error,
-        "rows": [
-            {
-                "n_synergy": row.n_synergy,
-                "vaf": row.vaf,
-                "vaf_by_channel": row.vaf_by_channel,
-                "held_out_vaf": row.held_out_vaf,
-                "channel_error": row.channel_error,
-                "score": row.score,
-            }
-            for row in choice.rows
-        ],
+        "rows": choice.rows,
         "trials": {
             one.name: {
                 "time": one.time,
@@ -197,8 +185,11 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
         labels = tuple(f"synergy_{i + 1}" for i in range(found.n_synergy))
         primitives = _series("primitives", one.time, labels, found.primitives.T)
         primitives.to_sto(folder / SYNERGY_FILES["primitives"])
-        recorded_series(one).to_sto(folder / "RecordedExcitations.sto")
-        rebuilt_series(one, found).to_sto(folder / SYNERGY_FILES["reconstruction"])
+        recorded = _series("recorded excitation", one.time, one.channels, one.excitation)
+        recorded.to_sto(folder / "RecordedExcitations.sto")
+        name = "excitation from synergies"
+        rebuilt = _series(name, one.time, found.names, found.reconstruction)
+        rebuilt.to_sto(folder / SYNERGY_FILES["reconstruction"])
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("channel", *labels))
@@ -206,40 +197,6 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
             (name, *row) for name, row in zip(found.names, found.weightings.tolist(), strict=True)
         )
         write_atomically(folder / WEIGHTINGS_FILE, text.getvalue().encode())
-
-
-def recorded_series(recording: Recording) -> TimeSeries:
-    """Return recorded excitations as a labelled series.
-
-    Parameters
-    ----------
-    recording : Recording
-        The trial.
-
-    Returns
-    -------
-    TimeSeries
-    """
-    return _series("recorded excitation", recording.time, recording.channels, recording.excitation)
-
-
-def rebuilt_series(recording: Recording, synergies: Synergies) -> TimeSeries:
-    """Return the excitations that synergies give as a labelled series.
-
-    Parameters
-    ----------
-    recording : Recording
-        The trial.
-    synergies : Synergies
-        Extracted from it.
-
-    Returns
-    -------
-    TimeSeries
-    """
-    return _series(
-        "excitation from synergies", recording.time, synergies.names, synergies.reconstruction
-    )
 
 
 def _series(

@@ -44,7 +44,7 @@ class Channels:
         cls,
         trials: Sequence[Trial],
         generator: ExcitationGenerator,
-        hybrid: SynergyHybrid,
+        synergy_hybrid: SynergyHybrid,
         dofs: Sequence[str],
     ) -> Channels:
         """Tell recorded excitations from those to synthesise.
@@ -55,7 +55,7 @@ class Channels:
             All of one subject.
         generator : ExcitationGenerator
             Which signals drive which MTU.
-        hybrid : SynergyHybrid
+        synergy_hybrid : SynergyHybrid
             What to synthesise.
         dofs : sequence of str
             DOFs whose moments count.
@@ -74,7 +74,7 @@ class Channels:
         """
         names = trials[0].mtu_names
         is_recorded = np.array(generator.recorded(names))
-        synthesised = _chosen(trials, dofs, is_recorded, generator, hybrid)
+        synthesised = _chosen(trials, dofs, is_recorded, generator, synergy_hybrid)
         is_recorded[list(synthesised)] = False
         if not is_recorded.any():
             raise DataError(
@@ -130,21 +130,21 @@ def _chosen(
     dofs: Sequence[str],
     is_recorded: BoolArray,
     generator: ExcitationGenerator,
-    hybrid: SynergyHybrid,
+    synergy_hybrid: SynergyHybrid,
 ) -> tuple[int, ...]:
     names = trials[0].mtu_names
     acts = _acting(trials, dofs)
-    if hybrid.synthesise is None:
+    if synergy_hybrid.synthesise is None:
         _check_idle(names, ~is_recorded & ~_acting(trials, trials[0].dof_names))
         wanted = np.flatnonzero(~is_recorded & acts)
     else:
-        for name in hybrid.synthesise:
+        for name in synergy_hybrid.synthesise:
             if name not in names:
                 hint = did_you_mean(name, names)
                 raise OptionError(
                     where="synthesise", expected="names of MTUs", got=f"'{name}'", hint=hint
                 )
-        wanted = np.flatnonzero([name in hybrid.synthesise for name in names])
+        wanted = np.flatnonzero([name in synergy_hybrid.synthesise for name in names])
         _check_idle(names, np.isin(np.arange(len(names)), wanted) & ~acts)
     if not len(wanted):
         raise DataError(

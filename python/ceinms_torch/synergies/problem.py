@@ -19,14 +19,14 @@ from ceinms_torch.synergies.space import Nodes, SynergySpace
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class HybridSetting:
+class SynergySetting:
     """What a hybrid problem needs beside a calibration step.
 
     Parameters
     ----------
     channels : Channels
         Recorded and synthesised excitations.
-    hybrid : SynergyHybrid
+    synergy_hybrid : SynergyHybrid
         Weights.
     n_synergy : int
         Number of synergies.
@@ -37,20 +37,24 @@ class HybridSetting:
     """
 
     channels: Channels
-    hybrid: SynergyHybrid
+    synergy_hybrid: SynergyHybrid
     n_synergy: int
     nodes: tuple[Nodes, ...]
     recorded: tuple[FloatArray, ...]
 
     @classmethod
     def of(
-        cls, trials: Sequence[Trial], channels: Channels, hybrid: SynergyHybrid, n_synergy: int
-    ) -> HybridSetting:
+        cls,
+        trials: Sequence[Trial],
+        channels: Channels,
+        synergy_hybrid: SynergyHybrid,
+        n_synergy: int,
+    ) -> SynergySetting:
         """Lay out the primitives of trials."""
-        nodes = tuple(Nodes.of(trial, hybrid.primitive_rate) for trial in trials)
+        nodes = tuple(Nodes.of(trial, synergy_hybrid.primitive_rate) for trial in trials)
         return cls(
             channels=channels,
-            hybrid=hybrid,
+            synergy_hybrid=synergy_hybrid,
             n_synergy=n_synergy,
             nodes=nodes,
             recorded=tuple(
@@ -65,7 +69,7 @@ class HybridSetting:
             n_parameter=n_parameter,
             n_synergy=self.n_synergy,
             n_weighted=self.channels.n_channel + len(self.channels.synthesised),
-            n_set=1 if self.hybrid.weightings == "shared" else len(self.nodes),
+            n_set=1 if self.synergy_hybrid.weightings == "shared" else len(self.nodes),
             n_node=tuple(len(one) for one in self.nodes),
         )
 
@@ -78,20 +82,20 @@ class HybridSetting:
             n_row=[one.n_row for one in self.nodes],
             rows_per_node=[one.rows_per_node for one in self.nodes],
             row_interval=[one.row_interval for one in self.nodes],
-            shared_weightings=self.hybrid.weightings == "shared",
+            shared_weightings=self.synergy_hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
-            objective=_kernel.SynergyObjective(self.hybrid),
+            objective=_kernel.SynergyObjective(self.synergy_hybrid),
         )
 
 
-class HybridProblem(Differentiable):
+class SynergyProblem(Differentiable):
     """A synergy-hybrid calibration step, on the engine of the step without synergies.
 
     Parameters
     ----------
     recorded_only : FusedProblem or TensorProblem
         The step without synergies.
-    setting : HybridSetting
+    setting : SynergySetting
         What synergies reconstruct and synthesise.
     exact_bounds : bool
         Whether weightings and primitives stay in 0 to 1, or only a penalty keeps them there.
@@ -103,13 +107,13 @@ class HybridProblem(Differentiable):
     def __init__(
         self,
         recorded_only: FusedProblem | TensorProblem,
-        setting: HybridSetting,
+        setting: SynergySetting,
         *,
         exact_bounds: bool = True,
     ) -> None:
         self._recorded_only = recorded_only
         self.device = recorded_only.device
-        self.core = recorded_only.module.HybridProblem(
+        self.core = recorded_only.module.SynergyProblem(
             problem=recorded_only.core, synergies=setting.core(exact_bounds=exact_bounds)
         )
         self.term_names = tuple(self.core.term_names)

@@ -17,7 +17,7 @@ from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import TrialResult
-from ceinms_torch.synergies.problem import HybridSetting
+from ceinms_torch.synergies.problem import SynergySetting
 from ceinms_torch.synergies.space import SynergySpace
 from ceinms_torch.synergies.weightings import Weightings
 
@@ -103,9 +103,9 @@ class HybridResult(CalibrationResult):
     test_synergies: dict[str, TrialSynergies] = field(default_factory=dict)
 
     @property
-    def hybrid(self) -> SynergyHybrid:
+    def synergy_hybrid(self) -> SynergyHybrid:
         """What was asked of the synergies."""
-        return self.plan.hybrid or SynergyHybrid()
+        return self.plan.synergy_hybrid or SynergyHybrid()
 
     @property
     def weightings(self) -> Weightings:
@@ -125,7 +125,7 @@ class HybridResult(CalibrationResult):
                 trial,
                 self.generator,
                 self.weightings,
-                hybrid=self.hybrid,
+                synergy_hybrid=self.synergy_hybrid,
                 dofs=self.steps[-1].step.dofs,
             )
             driven, synergies[trial.name] = found.drive(trial), found
@@ -138,7 +138,7 @@ class HybridResult(CalibrationResult):
 
 
 def trial_synergies(
-    trials: Sequence[Trial], setting: HybridSetting, space: SynergySpace, point: FloatArray
+    trials: Sequence[Trial], setting: SynergySetting, space: SynergySpace, point: FloatArray
 ) -> dict[str, TrialSynergies]:
     """Return the synergies at a point, trial by trial.
 
@@ -146,7 +146,7 @@ def trial_synergies(
     ----------
     trials : sequence of Trial
         As recorded.
-    setting : HybridSetting
+    setting : SynergySetting
         What synergies reconstruct and synthesise.
     space : SynergySpace
         How the point is made.

@@ -26,6 +26,7 @@ from ceinms_torch.studies.calibration import (
     plan_study,
     study_calibration,
 )
+from ceinms_torch.studies.calibration_cells import CalibrationCell
 from ceinms_torch.studies.calibration_tables import all_notes, tables_of
 from ceinms_torch.studies.comparison import parameter_spread
 from ceinms_torch.studies.folds import condition_folds, conditions_of, drawn_folds, trial_folds
@@ -213,9 +214,9 @@ def test_only_what_is_missing_is_computed(folder, tmp_path, monkeypatch):
     assert len(part.parts) == 1
     assert calibration_figure(part)
     computed = []
-    compute = calibration.compute_cell
+    compute = CalibrationCell.run
     monkeypatch.setattr(
-        calibration, "compute_cell", lambda cell, file: computed.append(cell) or compute(cell, file)
+        CalibrationCell, "run", lambda cell, file: computed.append(cell) or compute(cell, file)
     )
     whole = run(plan, tmp_path)
     assert whole.comparison.is_complete

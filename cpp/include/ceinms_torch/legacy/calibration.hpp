@@ -90,7 +90,7 @@ class Problem {
   kernel::ParameterMap map_;
   ParallelFor parallel_;
   std::vector<double> parameters_;
-  std::vector<double> peak_force_;
+  std::vector<double> isometric_force_;
   std::vector<TrialState> trials_;
 };
 

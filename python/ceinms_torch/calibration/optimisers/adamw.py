@@ -33,7 +33,7 @@ def minimise_adamw(
 
     from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-    if isinstance(problem.core, (_torch.Problem, _torch.HybridProblem)):
+    if isinstance(problem.core, (_torch.Problem, _torch.SynergyProblem)):
         begin = torch.from_numpy(start).to(problem.device)
         return run_compiled(_torch.minimise_adamw, problem.core, begin, callback, **settings)
     raise OptionError(where="method", expected="another one for this problem", got="adamw")

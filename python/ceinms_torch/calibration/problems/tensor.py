@@ -85,7 +85,7 @@ class TensorProblem(Differentiable):
         return self.gradient_of(self.core, x)
 
     def gradient_of(
-        self, core: _torch.Problem | _torch.HybridProblem, x: FloatArray
+        self, core: _torch.Problem | _torch.SynergyProblem, x: FloatArray
     ) -> tuple[Evaluation, FloatArray]:
         """Return the same of any graph of LibTorch."""
         import torch  # noqa: PLC0415  slow to load

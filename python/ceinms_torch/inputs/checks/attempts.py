@@ -38,7 +38,7 @@ _WHY = {
     "model-not-supported": "The calculation stops before it begins.",
     "delays-differ": "CEINMS 0.9 gives all MTUs the delay of the first, so its results differ.",
     "tendon-slack": "A stiff tendon has no length when it is slack: the fibre is made up.",
-    "test-not-unseen": "How well it fits is not how well the model predicts.",
+    "test-is-calibrated-on": "How well it fits is not how well the model predicts.",
     "unknown-name": "Nobody knows what is meant.",
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
     "start-outside-range": "The search starts at the subject's values, which must be within.",

@@ -4,7 +4,7 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.calibration.methods import choose_method
-from ceinms_torch.cli.hybrid import with_hybrid
+from ceinms_torch.cli.synergy_hybrid import with_synergy_hybrid
 
 HYBRID = ct.SynergyHybrid(n_synergy=4, weightings="trial")
 
@@ -14,7 +14,7 @@ def make_plan(hybrid=None, algorithm=None):
         algorithm=algorithm or ct.LevenbergMarquardt(),
         tendon=ct.Tendon(kind="stiff"),
         steps=(),
-        hybrid=hybrid,
+        synergy_hybrid=hybrid,
     )
 
 
@@ -30,12 +30,12 @@ def make_plan(hybrid=None, algorithm=None):
     ],
 )
 def test_what_the_options_ask_for(planned, asked_for, number, expected):
-    assert with_hybrid(make_plan(planned), asked_for, number).hybrid == expected
+    assert with_synergy_hybrid(make_plan(planned), asked_for, number).synergy_hybrid == expected
 
 
 def test_options_that_contradict_each_other():
     with pytest.raises(ct.OptionError, match="expected no such option with --no-hybrid, got 4"):
-        with_hybrid(make_plan(), False, 4)
+        with_synergy_hybrid(make_plan(), False, 4)
 
 
 def test_methods():

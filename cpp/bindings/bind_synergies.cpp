@@ -74,9 +74,9 @@ void check_synergies(const SynergyData& data, const engine::LaneLayout& layout) 
 void bind_synergies(py::module_& module) {
   py::class_<SynergyData>(module, "Synergies",
                           "How synergies make excitations, and what these are compared with.")
-      .def(py::init(&make_synergies), py::kw_only(), py::arg("n_synergy"), py::arg("synthesised"),
-           py::arg("recorded"), py::arg("n_row"), py::arg("rows_per_node"), py::arg("row_interval"),
-           py::arg("shared_weightings"), py::arg("exact_bounds"), py::arg("objective"));
+      .def(py::init(&make_synergies), py::kw_only(), "n_synergy"_a, "synthesised"_a, "recorded"_a,
+           "n_row"_a, "rows_per_node"_a, "row_interval"_a, "shared_weightings"_a, "exact_bounds"_a,
+           "objective"_a);
   py::class_<SynergyProblem, calibration::SmoothProblem, std::shared_ptr<SynergyProblem>>(
       module, "SynergyProblem",
       "A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is "
@@ -86,7 +86,7 @@ void bind_synergies(py::module_& module) {
              check_synergies(synergies, problem->layout());
              return std::make_shared<SynergyProblem>(std::move(problem), synergies);
            }),
-           py::kw_only(), py::arg("problem"), py::arg("synergies"));
+           py::kw_only(), "problem"_a, "synergies"_a);
 }
 
 }  // namespace ceinms_torch::bindings

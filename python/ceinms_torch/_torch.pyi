@@ -172,17 +172,7 @@ class SynergyProblem:
 
 @typing.overload
 def minimise_adamw(
-    problem: Problem,
-    start: torch.Tensor,
-    *,
-    learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    learning_rate_decay: typing.SupportsFloat | typing.SupportsIndex,
-    min_learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    max_iterations: typing.SupportsInt | typing.SupportsIndex,
-    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
-    patience: typing.SupportsInt | typing.SupportsIndex,
-    weight_decay: typing.SupportsFloat | typing.SupportsIndex,
-    callback: typing.Any = None,
+    problem: Problem, start: torch.Tensor, *, options: typing.Any, callback: typing.Any = None
 ) -> ceinms_torch._kernel.Minimum:
     """
     Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
@@ -193,13 +183,7 @@ def minimise_adamw(
     problem: SynergyProblem,
     start: torch.Tensor,
     *,
-    learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    learning_rate_decay: typing.SupportsFloat | typing.SupportsIndex,
-    min_learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    max_iterations: typing.SupportsInt | typing.SupportsIndex,
-    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
-    patience: typing.SupportsInt | typing.SupportsIndex,
-    weight_decay: typing.SupportsFloat | typing.SupportsIndex,
+    options: typing.Any,
     callback: typing.Any = None,
 ) -> ceinms_torch._kernel.Minimum:
     """

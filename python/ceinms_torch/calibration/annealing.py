@@ -145,8 +145,7 @@ class Annealing(Calibration):
         slot, taken = space.slots()
         matrix = space.subject.parameters()
         matrix.flat[slot] = minimum.x[taken]
-        width = np.where(space.upper > space.lower, space.upper - space.lower, 1.0)
-        return (minimum.x - space.lower) / width, space.subject.with_parameters(matrix)
+        return space.shares(minimum.x), space.subject.with_parameters(matrix)
 
     def simulate(self, subject: Subject, trial: Trial) -> Simulation:
         """Simulate a trial on the model of CEINMS."""

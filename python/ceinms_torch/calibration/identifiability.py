@@ -17,7 +17,7 @@ from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.calibration.optimisers.problem import LeastSquares
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.spread import Spread, parameter_spread, student_quantile
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 
 # A parameter is identifiable when half its 95 % interval is less than this share of its range: half
 # of what 95 % of an even spread over the range covers. Coverage hardly depends on it (measured on
@@ -53,7 +53,7 @@ class LinearisedProblem(LeastSquares, Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterCertainty:
+class ParameterCertainty(OneLine):
     """What the data say about one calibrated parameter.
 
     Parameters
@@ -82,8 +82,6 @@ class ParameterCertainty:
     interval: tuple[float, float] | None
     share_of_range: float | None
     reason: str
-
-    __repr__ = one_line
 
     @property
     def identifiable(self) -> bool:
@@ -132,7 +130,7 @@ class OpenDirection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identifiability:
+class Identifiability(OneLine):
     """Which parameters of a calibration step the data identify.
 
     Parameters
@@ -151,8 +149,6 @@ class Identifiability:
     singular_values: tuple[float, ...]
     directions: tuple[OpenDirection, ...]
     observations: float
-
-    __repr__ = one_line
 
     @property
     def identifiable(self) -> tuple[ParameterCertainty, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.errors import DataError, OptionError, Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -47,7 +49,7 @@ class Component:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterSpace:
+class ParameterSpace(OneLine):
     """The unit box in which a calibration step searches.
 
     Parameters
@@ -61,8 +63,6 @@ class ParameterSpace:
     subject: Subject
     components: tuple[Component, ...]
 
-    __repr__ = one_line
-
     @classmethod
     def of(
         cls,
@@ -71,7 +71,7 @@ class ParameterSpace:
         plan: CalibrationPlan,
         *,
         check_start: bool = True,
-    ) -> ParameterSpace:
+    ) -> Self:
         """Lay out the parameters of a step.
 
         Parameters
@@ -120,6 +120,11 @@ class ParameterSpace:
         """Upper bounds (n,), in the unit of each parameter."""
         return np.array([component.upper for component in self.components])
 
+    def shares(self, values: ArrayLike) -> FloatArray:
+        """Return where values (n,) are in their ranges, 0 to 1 within; from `lower` without one."""
+        width = self.upper - self.lower
+        return (np.asarray(values) - self.lower) / np.where(width > 0.0, width, 1.0)
+
     def start(self) -> FloatArray:
         """Return the subject's own values in the unit box, C1 and C2 moved apart.
 
@@ -131,9 +136,7 @@ class ParameterSpace:
         ndarray (n,)
             0 to 1.
         """
-        width = self.upper - self.lower
-        start = np.array([component.start for component in self.components])
-        x = np.clip((start - self.lower) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
+        x = np.clip(self.shares([one.start for one in self.components]), 0.0, 1.0)
         index = {
             (component.kind, name): i
             for i, component in enumerate(self.components)
@@ -163,13 +166,13 @@ class ParameterSpace:
         ndarray (n,)
             0 to 1; a value outside its range is at its bound.
         """
-        matrix = subject.parameters()
+        return np.clip(self.shares(self.values_of(subject)), 0.0, 1.0)
+
+    def values_of(self, subject: Subject) -> FloatArray:
+        """Return the values (n,) of another subject with the same MTUs, in their units."""
         rows = [PARAMETER_KINDS.index(one.kind) for one in self.components]
         columns = [subject.mtu_index(one.mtu_names[0]) for one in self.components]
-        values: FloatArray = matrix[rows, columns]
-        width = self.upper - self.lower
-        x: FloatArray = np.clip((values - self.lower) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
-        return x
+        return subject.parameters()[rows, columns]
 
     def starts(self, n: int, seed: int, *, random: bool = False) -> FloatArray:
         """Return start points for several searches.

@@ -15,7 +15,7 @@ from ceinms_torch.calibration.identifiability import Identifiability, ParameterC
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.io.display import html_table, one_line, optional
+from ceinms_torch.io.display import OneLine, html_table, optional
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
@@ -80,7 +80,7 @@ class Iteration:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class StepResult:
+class StepResult(OneLine):
     """Outcome of one calibration step.
 
     Parameters
@@ -116,11 +116,9 @@ class StepResult:
     status: str
     starts: tuple[StartResult, ...]
 
-    __repr__ = one_line
-
 
 @dataclass(frozen=True, kw_only=True)
-class CalibratedParameter:
+class CalibratedParameter(OneLine):
     """A calibrated value.
 
     Parameters
@@ -150,8 +148,6 @@ class CalibratedParameter:
     at_bound: str
     certainty: ParameterCertainty | None = field(repr=False)
 
-    __repr__ = one_line
-
     @property
     def unit(self) -> str:
         """Unit of the values."""
@@ -175,7 +171,7 @@ class CalibratedParameter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provenance:
+class Provenance(OneLine):
     """Where a result comes from, as far as the numbers do not say it.
 
     Parameters
@@ -197,8 +193,6 @@ class Provenance:
     warnings: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-
-    __repr__ = one_line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

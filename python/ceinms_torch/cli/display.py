@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -85,7 +86,7 @@ class CalibrationProgress:
         self._best: dict[int, Iteration] = {}
         self._progress = progress_bar(quiet=quiet)
 
-    def __enter__(self) -> CalibrationProgress:
+    def __enter__(self) -> Self:
         """Start the display."""
         self._progress.start()
         return self

@@ -14,7 +14,7 @@ from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.errors import OptionError
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import Lbfgs
@@ -62,7 +62,7 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ExcitationResult:
+class ExcitationResult(OneLine):
     """Excitations that were found, and what the model does with them.
 
     Parameters
@@ -96,8 +96,6 @@ class ExcitationResult:
     evaluations: int
     seconds: float
     status: str
-
-    __repr__ = one_line
 
     @property
     def objective(self) -> float:
@@ -201,11 +199,7 @@ class TrialSearch:
         return ExcitationResult(
             simulation=simulation_of(self.subject, self.trial, self.core.simulate(searched)),
             adjusted_excitation=TimeSeries(
-                name="adjusted excitation",
-                units="-",
-                time=self.trial.time,
-                columns=self.subject.mtu_names,
-                array=excitation,
+                "adjusted excitation", "-", self.trial.time, self.subject.mtu_names, excitation
             ),
             hybrid=hybrid,
             dofs=tuple(self.subject.dof_names[i] for i in self.searched.dofs),

@@ -14,7 +14,7 @@ import numpy as np
 
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.simulation.moments import measured_moments
 
 WeightName = Literal["beta", "gamma"]
@@ -51,7 +51,7 @@ class WeightOutcome:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WeightChoice:
+class WeightChoice(OneLine):
     """The weights that were chosen, with what others would have given.
 
     Parameters
@@ -73,8 +73,6 @@ class WeightChoice:
     best_rmse: float
     largest_rmse: float
     sensitivity: tuple[WeightOutcome, ...]
-
-    __repr__ = one_line
 
     def to_csv(self) -> str:
         """Return the sensitivity as a table with units in its header."""

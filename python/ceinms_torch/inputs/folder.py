@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from ceinms_torch.calibration.delays import check_delays
 from ceinms_torch.calibration.loop import check_model
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
@@ -25,7 +26,7 @@ from ceinms_torch.model.trial_files import TrialFiles
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CalibrationFolder:
+class CalibrationFolder(OneLine):
     """What ``ceinms-torch calibrate SETUP.xml`` works on.
 
     Parameters
@@ -48,10 +49,8 @@ class CalibrationFolder:
     plan: CalibrationPlan
     trials: tuple[Trial, ...]
 
-    __repr__ = one_line
-
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
         """Read a calibration setup file and all it points at.
 
         Parameters
@@ -197,7 +196,7 @@ def _data_files(trial: Trial) -> frozenset[Path]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RunFolder:
+class RunFolder(OneLine):
     """What ``ceinms-torch run SETUP.xml`` works on.
 
     Parameters
@@ -220,10 +219,8 @@ class RunFolder:
     generator: ExcitationGenerator
     trial: Trial
 
-    __repr__ = one_line
-
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
         """Read an execution setup file and all it points at.
 
         Parameters

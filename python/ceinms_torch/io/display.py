@@ -21,6 +21,15 @@ def one_line(self: Any) -> str:
     return f"{type(self).__name__}({', '.join(shown)})"
 
 
+class OneLine:
+    """A dataclass that shows itself as one line, as `one_line` has it."""
+
+    def __init_subclass__(cls) -> None:
+        """Set what a dataclass leaves as it is, as if the class itself had it."""
+        super().__init_subclass__()
+        cls.__repr__ = one_line  # type: ignore[method-assign]
+
+
 def _brief(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<array {value.shape}>"

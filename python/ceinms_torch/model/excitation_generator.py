@@ -11,7 +11,7 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 
@@ -33,7 +33,7 @@ class Excitation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExcitationGenerator:
+class ExcitationGenerator(OneLine):
     """Mapping from signals to the excitations of MTUs.
 
     Signals and MTUs are matched by name; CEINMS 0.9 itself needs both in the order of their files.
@@ -54,8 +54,6 @@ class ExcitationGenerator:
     excitations: tuple[Excitation, ...]
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ExcitationGenerator:

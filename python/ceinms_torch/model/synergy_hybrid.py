@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.settings import Count, NotNegative, Positive, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynergyHybrid(Settings):
+class SynergyHybrid(OneLine, Settings):
     """How synergies make the excitations that were not recorded (paper, III-C).
 
     Parameters
@@ -53,5 +53,3 @@ class SynergyHybrid(Settings):
     weightings: Literal["shared", "trial"] = "shared"
     primitive_rate: Positive = 50.0
     synthesise: tuple[str, ...] | None = None
-
-    __repr__ = one_line

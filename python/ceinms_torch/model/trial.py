@@ -12,7 +12,7 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -33,7 +33,7 @@ _SAME_RATE = 1.01
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trial:
+class Trial(OneLine):
     """One recording, ready to be simulated.
 
     Parameters
@@ -70,8 +70,6 @@ class Trial:
     excitation: FloatArray
     measured_moment: FloatArray | None = None
     sources: Sources = field(default_factory=Sources)
-
-    __repr__ = one_line
 
     @classmethod
     def read(

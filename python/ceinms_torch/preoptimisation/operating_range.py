@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -100,7 +100,7 @@ class RangeFit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatingRange:
+class OperatingRange(OneLine):
     """A subject with the operating ranges of a generic model.
 
     Parameters
@@ -116,8 +116,6 @@ class OperatingRange:
     subject: Subject
     fits: tuple[RangeFit, ...]
     n_pose: int
-
-    __repr__ = one_line
 
 
 def read_pose_lengths(

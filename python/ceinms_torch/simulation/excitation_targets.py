@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class ExcitationTargets:
     dofs: IndexArray
 
     @classmethod
-    def of(cls, subject: Subject, hybrid: Hybrid, dofs: Sequence[str] = ()) -> ExcitationTargets:
+    def of(cls, subject: Subject, hybrid: Hybrid, dofs: Sequence[str] = ()) -> Self:
         """Look the names of a search up.
 
         Parameters

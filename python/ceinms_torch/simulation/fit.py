@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class MomentFit:
     r2_correlation: float
 
     @classmethod
-    def of(cls, measured: FloatArray, predicted: FloatArray) -> MomentFit:
+    def of(cls, measured: FloatArray, predicted: FloatArray) -> Self:
         """Compare two moments.
 
         Parameters

@@ -11,7 +11,7 @@ import numpy as np
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -33,7 +33,7 @@ DAMPED_EQUILIBRIUM = "dampedEquilibrium"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Simulation:
+class Simulation(OneLine):
     """What every MTU did in a trial, and the joint moments; each (n_step, n_mtu or n_dof).
 
     Parameters
@@ -67,8 +67,6 @@ class Simulation:
     tendon_strain: TimeSeries
     mtu_force: TimeSeries
     joint_moment: TimeSeries
-
-    __repr__ = one_line
 
     def series(self) -> Iterator[tuple[str, TimeSeries]]:
         """Iterate over all quantities with their attribute names."""
@@ -292,15 +290,10 @@ def labelled_simulation(
     -------
     Simulation
     """
+    columns = {"joint_moment": subject.dof_names}
     return Simulation(
         **{
-            key: TimeSeries(
-                name=name,
-                units=units,
-                time=time,
-                columns=subject.dof_names if key == "joint_moment" else subject.mtu_names,
-                array=arrays[key],
-            )
-            for key, (name, units) in _LABELS.items()
+            key: TimeSeries(*label, time, columns.get(key, subject.mtu_names), arrays[key])
+            for key, label in _LABELS.items()
         }
     )

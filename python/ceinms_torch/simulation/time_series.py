@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class TimeSeries(Mapping[str, FloatArray]):
     """A quantity of several MTUs or DOFs over time, a mapping of their names to its values.
 
@@ -150,21 +150,10 @@ def excitation_series(trial: Trial) -> TimeSeries:
     TimeSeries
         (n_row, n_mtu) [-].
     """
-    return TimeSeries(
-        name="excitation",
-        units="-",
-        time=trial.excitation_time,
-        columns=trial.mtu_names,
-        array=trial.excitation,
-    )
+    names, time = trial.mtu_names, trial.excitation_time
+    return TimeSeries("excitation", "-", time, names, trial.excitation)
 
 
 def measured_series(trial: Trial, array: FloatArray) -> TimeSeries:
     """Return measured moments (n_step, n_dof) [N m] of a trial with names and times."""
-    return TimeSeries(
-        name="measured joint moment",
-        units="N m",
-        time=trial.time,
-        columns=trial.dof_names,
-        array=array,
-    )
+    return TimeSeries("measured joint moment", "N m", trial.time, trial.dof_names, array)

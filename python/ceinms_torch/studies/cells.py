@@ -13,7 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.inputs.folder import CalibrationFolder
@@ -164,7 +164,7 @@ class CellRunner(Generic[C]):
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_process)
 
-    def __enter__(self) -> CellRunner[C]:
+    def __enter__(self) -> Self:
         """Begin."""
         return self
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
     @classmethod
-    def of(cls, title: str, rows: Iterable[Mapping[str, Cell]]) -> Table:
+    def of(cls, title: str, rows: Iterable[Mapping[str, Cell]]) -> Self:
         """Return the table of rows that are mappings of headers, in the same order, to values."""
         listed = list(rows)
         columns = tuple(listed[0]) if listed else ()
@@ -125,7 +125,7 @@ class StudyResult:
         return path
 
     @classmethod
-    def read(cls, directory: str | os.PathLike[str], study: str) -> StudyResult:
+    def read(cls, directory: str | os.PathLike[str], study: str) -> Self:
         """Read what `write` wrote.
 
         Parameters
@@ -160,7 +160,7 @@ class StudyResult:
                 hint="Run the study again, or read it with the version that wrote it",
             )
         try:
-            result: StudyResult = revived(cls, content)
+            result: Self = revived(cls, content)
         except (KeyError, TypeError) as error:
             raise FileFormatError(
                 where=path, expected=f"all of a result of '{study}'", got=f"none of {error}"

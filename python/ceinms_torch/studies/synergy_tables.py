@@ -183,12 +183,12 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
         found = study.synergies[one.name]
         folder = directory / "trials" / one.name
         labels = tuple(f"synergy_{i + 1}" for i in range(found.n_synergy))
-        primitives = _series("primitives", one.time, labels, found.primitives.T)
+        primitives = TimeSeries("primitives", "-", one.time, labels, found.primitives.T)
         primitives.to_sto(folder / SYNERGY_FILES["primitives"])
-        recorded = _series("recorded excitation", one.time, one.channels, one.excitation)
+        recorded = TimeSeries("recorded excitation", "-", one.time, one.channels, one.excitation)
         recorded.to_sto(folder / "RecordedExcitations.sto")
         name = "excitation from synergies"
-        rebuilt = _series(name, one.time, found.names, found.reconstruction)
+        rebuilt = TimeSeries(name, "-", one.time, found.names, found.reconstruction)
         rebuilt.to_sto(folder / SYNERGY_FILES["reconstruction"])
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -197,9 +197,3 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
             (name, *row) for name, row in zip(found.names, found.weightings.tolist(), strict=True)
         )
         write_atomically(folder / WEIGHTINGS_FILE, text.getvalue().encode())
-
-
-def _series(
-    name: str, time: FloatArray, columns: tuple[str, ...], values: FloatArray
-) -> TimeSeries:
-    return TimeSeries(name=name, units="-", time=time, columns=columns, array=values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Channels:
         generator: ExcitationGenerator,
         synergy_hybrid: SynergyHybrid,
         dofs: Sequence[str],
-    ) -> Channels:
+    ) -> Self:
         """Tell recorded excitations from those to synthesise.
 
         Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class SynergySetting:
         channels: Channels,
         synergy_hybrid: SynergyHybrid,
         n_synergy: int,
-    ) -> SynergySetting:
+    ) -> Self:
         """Lay out the primitives of trials."""
         nodes = tuple(Nodes.of(trial, synergy_hybrid.primitive_rate) for trial in trials)
         return cls(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
@@ -23,7 +23,7 @@ from ceinms_torch.synergies.weightings import Weightings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TrialSynergies:
+class TrialSynergies(OneLine):
     """The synergies of one trial, and the excitations they gave.
 
     Parameters
@@ -44,8 +44,6 @@ class TrialSynergies:
     weightings: Weightings
     primitives: TimeSeries
     reconstruction: TimeSeries
-
-    __repr__ = one_line
 
     def drive(self, trial: Trial) -> Trial:
         """Return the trial with these excitations, ready for `simulate`.
@@ -191,9 +189,7 @@ def synthesised_trial(
     excitation = np.where(is_made, np.clip(reconstruction, 0.0, 1.0), trial.excitation)
 
     def series(name: str, columns: tuple[str, ...], values: FloatArray) -> TimeSeries:
-        return TimeSeries(
-            name=name, units="-", time=trial.excitation_time, columns=columns, array=values
-        )
+        return TimeSeries(name, "-", trial.excitation_time, columns, values)
 
     return TrialSynergies(
         excitations=series("excitation", trial.mtu_names, np.ascontiguousarray(excitation)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Nodes:
     row_interval: float
 
     @classmethod
-    def of(cls, trial: Trial, rate: float) -> Nodes:
+    def of(cls, trial: Trial, rate: float) -> Self:
         """Return the nodes of a trial at a rate [Hz], as nearly as its rows allow."""
         n_row = len(trial.excitation_time)
         own = excitation_rate(trial)

@@ -63,9 +63,7 @@ def linear_terms(
 
 def _start(space: ParameterSpace) -> FloatArray:
     """Return where the subject's own values are in the unit box, (n,); C1 and C2 as they are."""
-    start = np.array([one.start for one in space.components])
-    width = space.upper - space.lower
-    return (start - space.lower) / np.where(width > 0.0, width, 1.0)
+    return space.shares([one.start for one in space.components])
 
 
 def _prior(space: ParameterSpace, weight: float) -> _kernel.LinearTerm:

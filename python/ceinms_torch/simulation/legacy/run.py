@@ -204,13 +204,9 @@ def optimise_legacy(
     _, rows = _kernel.legacy_rows(trial.time, trial.excitation_time, delay)
     time = trial.excitation_time[rows] + delay
     terms = arrays["terms"] * (hybrid.alpha, hybrid.beta, hybrid.gamma)
-    objective = TimeSeries(
-        name="objective",
-        units="-",
-        time=time,
-        columns=("objective", "moment", "effort", "tracking"),
-        array=np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1),
-    )
+    names = ("objective", "moment", "effort", "tracking")
+    values = np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1)
+    objective = TimeSeries("objective", "-", time, names, values)
     return dataclasses.replace(_labelled(subject, trial.name, time, arrays), objective=objective)
 
 
@@ -221,40 +217,20 @@ def _labelled(
     check_finite(subject, trial, time, arrays)
     counts = zip(subject.mtu_names, arrays["n_failed"].tolist(), strict=True)
     failed = {name: n for name, n in counts if n}
-    warn_of_failures(trial, len(time), failed)
-    adjusted = arrays.get("adjusted_excitation")
+    _warn_of_failures(trial, len(time), failed)
+    adjusted = None
+    if "adjusted_excitation" in arrays:
+        values = arrays["adjusted_excitation"]
+        adjusted = TimeSeries("adjusted excitation", "-", time, subject.mtu_names, values)
     return LegacyRun(
         simulation=labelled_simulation(subject, time, arrays),
-        adjusted_excitation=None
-        if adjusted is None
-        else TimeSeries(
-            name="adjusted excitation",
-            units="-",
-            time=time,
-            columns=subject.mtu_names,
-            array=adjusted,
-        ),
+        adjusted_excitation=adjusted,
         failed=failed,
     )
 
 
-def warn_of_failures(trial: str, n_step: int, failed: dict[str, int]) -> None:
-    """Say where a stiff tendon had to take the place of the elastic one.
-
-    Parameters
-    ----------
-    trial : str
-        Name of the trial.
-    n_step : int
-        Its number of frames.
-    failed : dict of str to int
-        Frames without equilibrium, by MTU.
-
-    Warns
-    -----
-    CeinmsTorchWarning
-        If there are any.
-    """
+def _warn_of_failures(trial: str, n_step: int, failed: dict[str, int]) -> None:
+    """Say where a stiff tendon had to take the place of the elastic one, at how many frames."""
     if not failed:
         return
     counts = ", ".join(f"{name} ({n})" for name, n in failed.items())

@@ -8,6 +8,7 @@
 #include "legacy_arrays.hpp"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -30,6 +31,7 @@ std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy
                                               const std::vector<LegacyTrial>& arrays,
                                               const std::vector<Array>& measured,
                                               const Indices& dofs, const kernel::ParameterMap& map,
+                                              const std::optional<terms::Objective>& objective,
                                               std::size_t threads) {
   if (arrays.empty() || measured.size() != arrays.size())
     throw InputError("measured", "one array per trial, of at least one trial",
@@ -49,7 +51,7 @@ std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy
   const auto n_dof = static_cast<py::ssize_t>(trials.front().n_dof);
   return std::make_unique<legacy::Problem>(to_curves(tables), model, std::move(trials),
                                            std::move(moments), to_indices("dofs", dofs, n_dof), map,
-                                           parallel_on(threads));
+                                           objective, parallel_on(threads));
 }
 
 calibration::Evaluation evaluate(legacy::Problem& problem, std::span<const double> x) {
@@ -111,8 +113,11 @@ calibration::Minimum anneal_problem(legacy::Problem& problem, const Array& start
 void bind_annealing(py::module_& module) {
   py::class_<legacy::Problem>(module, "LegacyProblem",
                               "A calibration step of CEINMS. Use it from one thread at a time.")
-      .def(py::init(&make_problem), py::kw_only(), "tables"_a, "model"_a, "trials"_a, "measured"_a,
-           "dofs"_a, "map"_a, "threads"_a = 1)
+      .def(
+          py::init(&make_problem), py::kw_only(), "tables"_a, "model"_a, "trials"_a, "measured"_a,
+          "dofs"_a, "map"_a, "objective"_a = py::none(), "threads"_a = 1,
+          "objective: moment errors, and penalties on fibre lengths and velocities; None for those "
+          "of CEINMS 0.9.")
       .def(
           "evaluate",
           [](legacy::Problem& problem, const Array& x) {
@@ -120,10 +125,6 @@ void bind_annealing(py::module_& module) {
             return evaluate(problem, span_of(x));
           },
           "x"_a, "Objective at parameter values x (n_component).")
-      .def_property_readonly("term_names",
-                             [](const legacy::Problem&) {
-                               return std::array{terms::Moment::name, terms::FibreLength::name};
-                             })
       .def_property_readonly("failures", &legacy::Problem::failures,
                              "Frames without equilibrium at the last point (n_mtu).");
   module.def("legacy_anneal", &anneal_problem, "problem"_a, py::kw_only(), "start"_a, "lower"_a,

@@ -199,8 +199,18 @@ void bind_smooth_problem(py::module_& module) {
 void set(double& option, const py::object& value) {
   option = value.cast<double>();
 }
-void set(terms::Range& option, const py::object& value) {
-  std::tie(option.lowest, option.highest) = value.cast<std::pair<double, double>>();
+void set(std::vector<terms::Penalty>& option, const py::object& value) {
+  using Row = std::tuple<std::pair<double, double>, double, double, std::vector<std::size_t>>;
+  option.clear();
+  for (const auto& [range, weight, exponent, mtus] : value.cast<std::vector<Row>>())
+    option.push_back({{range.first, range.second}, weight, exponent, mtus});
+}
+void set(std::vector<terms::Power>& option, const py::object& value) {
+  using Row = std::tuple<double, double, bool, std::vector<std::size_t>>;
+  option.clear();
+  for (const auto& [weight, exponent, is_of_sum, dofs] : value.cast<std::vector<Row>>())
+    option.push_back({weight, exponent, is_of_sum, dofs});
+  if (option.empty()) throw InputError("moment_powers", "at least one", "none");
 }
 
 /// An objective whose terms have their options from the attributes of a Python object.
@@ -224,7 +234,10 @@ void bind_objectives(py::module_& module) {
              return with_options_of<terms::Objective>(options,
                                                       {named("normalisation", word, words), {}});
            }),
-           "options"_a, "options: an object with the attributes of model.Objective.");
+           "options"_a,
+           "options: normalisation, peak_force_weight, moment_powers (weight, exponent, is_of_sum, "
+           "dofs) and TERM_penalties (range, weight, exponent, mtus), DOFs by their place among "
+           "those that count, MTUs by their index; none for all.");
   py::class_<terms::SynergyObjective>(module, "SynergyObjective", "What eq. 5 adds.")
       .def(py::init([](const py::object& options) {
              return with_options_of<terms::SynergyObjective>(options);

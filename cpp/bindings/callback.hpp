@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ceinms_torch/calibration/optimisers.hpp"
+#include "names.hpp"
 #include "pybind.hpp"
 
 namespace ceinms_torch::bindings {
@@ -37,9 +38,10 @@ inline auto attributes_of(const py::object& source) {
 
 inline calibration::AdamWOptions adamw_options(const py::object& source) {
   const auto of = attributes_of(source);
-  return {of("learning_rate"),  of("learning_rate_decay"), of("min_learning_rate"),
-          of("max_iterations"), of("min_improvement"),     of("patience"),
-          of("weight_decay")};
+  return {of("learning_rate"),     of("learning_rate_decay"),
+          of("min_learning_rate"), of("max_iterations"),
+          of("min_improvement"),   of("patience"),
+          of("weight_decay"),      is_absolute(source.attr("improvement").cast<std::string>())};
 }
 
 /// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C

@@ -60,6 +60,7 @@ from ceinms_torch.model.calibration import (
     CalibrationStep as CalibrationStep,
     ParameterSpec as ParameterSpec,
 )
+from ceinms_torch.model.composites import RangePenalty as RangePenalty, TorqueError as TorqueError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator as ExcitationGenerator
 from ceinms_torch.model.execution import Execution as Execution, Hybrid as Hybrid
 from ceinms_torch.model.input_data import InputData as InputData

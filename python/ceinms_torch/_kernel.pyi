@@ -138,7 +138,7 @@ class Objective:
     """
     def __init__(self, options: typing.Any) -> None:
         """
-        options: an object with the attributes of model.Objective.
+        options: normalisation, peak_force_weight, moment_powers (weight, exponent, is_of_sum, dofs) and TERM_penalties (range, weight, exponent, mtus), DOFs by their place among those that count, MTUs by their index; none for all.
         """
 
 class SynergyObjective:
@@ -443,8 +443,12 @@ class LegacyProblem:
         measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         map: ParameterMap,
+        objective: Objective | None = None,
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
-    ) -> None: ...
+    ) -> None:
+        """
+        objective: moment errors, and penalties on fibre lengths and velocities; None for those of CEINMS 0.9.
+        """
     def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
         Objective at parameter values x (n_component).
@@ -454,8 +458,6 @@ class LegacyProblem:
         """
         Frames without equilibrium at the last point (n_mtu).
         """
-    @property
-    def term_names(self) -> typing.Annotated[list[str], "FixedSize(2)"]: ...
 
 def default_tables() -> list[
     tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]

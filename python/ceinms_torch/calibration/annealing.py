@@ -58,13 +58,13 @@ class Annealing(Calibration):
 
     The same files give the same parameters as the original program, on every platform: the start
     is not evaluated, start values may be outside their ranges, and of an MTU in two groups the
-    later one counts. The modern variant evaluates the start, which must be within its ranges, and
-    never ends above it.
+    later one counts. The modern variant evaluates the start, moved into its ranges, and never ends
+    above it.
 
-    Its tendon is "stiff" or "equilibriumElastic", its objective the one that CEINMS has. It cannot
-    be polished, because its model has no derivatives. And there is one start, at the subject's
-    values: at the first temperatures the search is all over the ranges, wherever it began, and its
-    numbers come from a seed of its own.
+    Its tendon is "stiff" or "equilibriumElastic", its objective the one that CEINMS 0.9 has, or
+    composites of later versions on the same model. It cannot be polished, because its model has no
+    derivatives. And there is one start, at the subject's values: at the first temperatures the
+    search is all over the ranges, wherever it began, and its numbers come from a seed of its own.
     """
 
     is_least_squares: ClassVar[bool] = False  # it has no derivatives
@@ -161,7 +161,10 @@ class Annealing(Calibration):
 def _check_plan(plan: CalibrationPlan) -> None:
     check_tendon(plan.tendon, plan.path)
     for step in plan.steps:
-        if step.objective != Objective():
+        objective = step.objective
+        if objective.composites:
+            _check_composites(objective, plan, step)
+        elif objective != Objective():
             raise OptionError(
                 where="objective",
                 expected="<minimizeTorqueError/> as CEINMS has it",
@@ -176,6 +179,17 @@ def _check_plan(plan: CalibrationPlan) -> None:
                     got=spec.kind,
                     hint="other methods than annealing calibrate it",
                 )
+
+
+def _check_composites(objective: Objective, plan: CalibrationPlan, step: CalibrationStep) -> None:
+    strains = any(one.quantity == "tendonStrain" for one in objective.penalties)
+    if strains or objective != objective.without_preferences():
+        raise OptionError(
+            where=Place(plan.path, step.line, "<objectiveFunction>"),
+            expected="moment errors, and penalties on fibre lengths and velocities",
+            got="a penalty on tendon strain" if strains else "preferences",
+            hint="other methods than annealing take it",
+        )
 
 
 def _warn_of_failures(subject: Subject, failures: Sequence[int]) -> None:

@@ -33,7 +33,7 @@ from ceinms_torch.model.settings import check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.moments import check_moments
+from ceinms_torch.simulation.moments import check_moments, varying_dofs
 from ceinms_torch.simulation.simulate import (
     Simulation,
     calibrated_tendon,
@@ -190,6 +190,7 @@ class Calibration:
         check_whole("seed", self.seed, least=0)
         if self.begin_at is not None and self.start == "random":
             raise OptionError(where="start", expected="subject, with begin_at", got="random")
+        self.plan = self.plan.of_subject(self.subject)
         self.check()
         self.plan = self.plan.with_settings(self.options, self.objective)
         subject = self.subject
@@ -199,7 +200,7 @@ class Calibration:
             space = self.lay_out(subject, step)
             problem, minimum, result, subject = self._run_step(number, step, space)
             steps.append(result)
-            history += [_named(number, 0, step, problem, one) for one in minimum.history]
+            history += [self._named(number, 0, step, problem, one) for one in minimum.history]
             if result.status == "interrupted":
                 break
         common: dict[str, Any] = {
@@ -232,7 +233,7 @@ class Calibration:
 
         def report(start: int, one: Iterate) -> None:
             if self.callback is not None:
-                self.callback(_named(number, start, step, problem, one))
+                self.callback(self._named(number, start, step, problem, one))
 
         report_to = None if self.callback is None else report
         minimum, starts = self.search(number, space, problems, report_to)
@@ -273,6 +274,22 @@ class Calibration:
         )
         return problem, minimum, result, subject
 
+    def _named(
+        self, number: int, start: int, step: CalibrationStep, problem: Problem, one: Iterate
+    ) -> Iteration:
+        """Return an iterate of a search as one of the calibration."""
+        dofs = step.moment_dofs(self.subject.dof_names)
+        return Iteration(
+            step=number,
+            start=start,
+            iteration=one.iteration,
+            evaluations=one.evaluations,
+            seconds=one.seconds,
+            objective=one.objective,
+            terms=dict(zip(problem.term_names, one.terms, strict=True)),
+            rmse=dict(zip(dofs, one.rmse, strict=True)),
+        )
+
     def _identifiability(self, problem: Problem, last: StepResult) -> Identifiability | None:
         """Return which parameters are identifiable, taking excitations as given."""
         if not self.is_least_squares:
@@ -282,22 +299,6 @@ class Calibration:
                 last.space.subject, self.driven_trials(), last.step, last.space, tendon=self.tendon
             )
         return identifiability(problem, last.space, last.x)
-
-
-def _named(
-    number: int, start: int, step: CalibrationStep, problem: Problem, one: Iterate
-) -> Iteration:
-    """Return an iterate of a search as one of the calibration."""
-    return Iteration(
-        step=number,
-        start=start,
-        iteration=one.iteration,
-        evaluations=one.evaluations,
-        seconds=one.seconds,
-        objective=one.objective,
-        terms=dict(zip(problem.term_names, one.terms, strict=True)),
-        rmse=dict(zip(step.dofs, one.rmse, strict=True)),
-    )
 
 
 def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
@@ -356,4 +357,4 @@ def check_trials(subject: Subject, trials: Sequence[Trial], plan: CalibrationPla
     plan.check_names(subject)
     for trial in trials:
         check_names(subject, trial)
-        check_moments(trial, {dof for step in plan.steps for dof in step.dofs})
+        check_moments(trial, {dof for step in plan.steps for dof in varying_dofs(step)})

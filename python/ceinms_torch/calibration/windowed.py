@@ -110,10 +110,13 @@ class WindowedCalibrator:
 
     Raises
     ------
-    DataError
-        If a value of the subject is outside its range.
     OptionError
         If an option is not one of these, or the step's DOFs are not among `dofs`.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If values of the subject are outside their ranges: re-fits begin inside.
     """
 
     def __init__(
@@ -137,11 +140,13 @@ class WindowedCalibrator:
         check_number("quiet", quiet, above=0.0)
         if not 0 <= step < len(plan.steps):
             raise OptionError(where="step", expected=f"0 to {len(plan.steps) - 1}", got=str(step))
+        plan = plan.of_subject(subject)
         plan.check_names(subject)
         self.dof_names = check_dofs(subject, dofs)
         self.rate = float(rate)
         self._step = plan.steps[step]
-        for name in self._step.dofs:
+        self._counted = self._step.moment_dofs(subject.dof_names)
+        for name in self._counted:
             if name not in self.dof_names:
                 raise OptionError(
                     where="dofs", expected=f"{name}, which counts in the plan", got="others"
@@ -158,7 +163,7 @@ class WindowedCalibrator:
             tendon=calibrated_tendon(plan.tendon) if tendon is None else tendon,
             filter_start=filter_start,
         )
-        self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._step.dofs])
+        self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._counted])
         self._n_window = round(window * rate)
         self._history = WindowHistory(
             n_mtu=len(subject.mtus),
@@ -249,7 +254,7 @@ class WindowedCalibrator:
                 objective=minimum.objective,
                 rmse={
                     name: rmse / math.sqrt(share)
-                    for name, rmse in zip(self._step.dofs, best.rmse, strict=True)
+                    for name, rmse in zip(self._counted, best.rmse, strict=True)
                 },
                 iterations=minimum.history[-1].iteration,
                 seconds=time.perf_counter() - begin,

@@ -14,6 +14,7 @@ from rich.table import Table
 from ceinms_torch.calibration.identifiability import Identifiability
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import told_warnings
+from ceinms_torch.model.dialect import Dialect
 from ceinms_torch.simulation.fit import Fit, mean_fit
 
 stdout = Console(highlight=False)
@@ -47,6 +48,18 @@ def note(message: str, kind: str = "note") -> None:
         What it is.
     """
     stderr.print(f"[bold yellow]{kind}:[/] {escape(message)}", soft_wrap=True)
+
+
+def note_dialect(dialect: Dialect) -> None:
+    """Say which versions of CEINMS files are of, unless they are those of 0.9.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        What was found.
+    """
+    if not dialect.is_plain:
+        note(f"files of {dialect}")
 
 
 def progress_bar(*, quiet: bool) -> Progress:

@@ -139,10 +139,16 @@ def _run(setup: Path) -> int:
     folder = RunFolder.read(setup, legacy=True)
     directory = folder.setup.output_directory
     check_writable(directory, "name another <outputDirectory> in the setup file")
+    _say_dialect(folder)
     say(_what_is_run(folder))
     write_legacy(run_legacy(folder.subject, folder.trial, folder.execution), directory)
     say(f"Results: {directory}")
     return SUCCESS
+
+
+def _say_dialect(folder: RunFolder | CalibrationFolder) -> None:
+    if not folder.dialect.is_plain:
+        say(f"Files of {folder.dialect}")
 
 
 def _what_is_run(folder: RunFolder) -> str:
@@ -156,7 +162,7 @@ def _what_is_run(folder: RunFolder) -> str:
     return (
         f"Trial {trial.name}: {len(trial.time)} frames, {len(trial.mtu_names)} MTUs, "
         f"{len(trial.dof_names)} DOFs; {how}, {execution.tendon.kind} tendon, "
-        f"{execution.activation} activation, {'online' if execution.online else 'offline'}"
+        f"{execution.activation} activation, {'online' if execution.is_online else 'offline'}"
     )
 
 
@@ -182,6 +188,7 @@ def _calibrate(setup: Path) -> int:
     subject_file = folder.setup.output_subject_file
     check_is_no_folder(subject_file)
     check_writable(subject_file.parent, "name another <outputSubjectFile> in the setup file")
+    _say_dialect(folder)
     say(_what_is_calibrated(folder))
     begin = time.perf_counter()
     result = calibrate(

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
 
 from ceinms_torch.cli.display import new_table
+from ceinms_torch.cli.options import given, synthesised_names
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ceinms_torch.calibration.result import CalibrationResult
     from ceinms_torch.model.calibration import CalibrationPlan
+    from ceinms_torch.model.excitation_generator import ExcitationGenerator
     from ceinms_torch.synergies.result import HybridResult
 
 
 def with_synergy_hybrid(
-    plan: CalibrationPlan, asked_for: bool | None, n_synergy: int | Literal["auto"] | None
+    plan: CalibrationPlan,
+    asked_for: bool | None,
+    n_synergy: int | Literal["auto"] | None,
+    synthesise: str | None = None,
 ) -> CalibrationPlan:
     """Return the plan with or without synergies, as the options ask for.
 
@@ -30,6 +37,8 @@ def with_synergy_hybrid(
         ``--hybrid`` or ``--no-hybrid``; None for what the file says.
     n_synergy : int or "auto" or None
         ``--synergies``.
+    synthesise : str or None
+        ``--synthesise``.
 
     Returns
     -------
@@ -38,22 +47,59 @@ def with_synergy_hybrid(
     Raises
     ------
     OptionError
-        If a number comes with ``--no-hybrid``.
+        If one of the last two comes with ``--no-hybrid``, or names nothing.
     """
     from ceinms_torch.model.synergy_hybrid import SynergyHybrid  # noqa: PLC0415
 
-    if asked_for is False and n_synergy is not None:
-        raise OptionError(
-            where="--synergies", expected="no such option with --no-hybrid", got=str(n_synergy)
-        )
+    asked = given(**{"--synergies": n_synergy, "--synthesise": synthesise})
     if asked_for is False:
+        for name, value in asked.items():
+            expected = "no such option with --no-hybrid"
+            raise OptionError(where=name, expected=expected, got=str(value))
         return dataclasses.replace(plan, synergy_hybrid=None)
-    if asked_for is None and n_synergy is None:
+    if asked_for is None and not asked:
         return plan
     hybrid = plan.synergy_hybrid or SynergyHybrid()
     if n_synergy is not None:
         hybrid = dataclasses.replace(hybrid, n_synergy=n_synergy)
+    if synthesise is not None:
+        hybrid = dataclasses.replace(hybrid, synthesise=synthesised_names(synthesise))
     return dataclasses.replace(plan, synergy_hybrid=hybrid)
+
+
+def undriven_notes(result: CalibrationResult, generator: ExcitationGenerator) -> Iterator[str]:
+    """Say which MTUs nothing drives: those whose passive force counts, and those left alone.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration, with synergies or not.
+    generator : ExcitationGenerator
+        Which MTUs were recorded.
+
+    Yields
+    ------
+    str
+    """
+    from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
+
+    subject = result.subject
+    is_hybrid = isinstance(result, HybridResult)
+    made = result.synthesised if isinstance(result, HybridResult) else ()
+    recorded = zip(subject.mtu_names, generator.recorded(subject.mtu_names), strict=True)
+    undriven = [name for name, is_one in recorded if not is_one and name not in made]
+    acting = subject.mtus_on(dof for step in result.steps for dof in step.step.dofs)
+    kept = ", ".join(name for name in undriven if name in acting)
+    idle = ", ".join(name for name in undriven if name not in acting)
+    if kept and is_hybrid:
+        yield f"neither electrode nor synergy drives {kept}: kept, with passive force only"
+    elif kept:
+        yield (
+            f"no electrode drives {kept}: kept, with passive force only; --hybrid lets synergies "
+            "drive what has no electrode"
+        )
+    if idle and is_hybrid:
+        yield f"left undriven, as they act on no DOF of the calibration: {idle}"
 
 
 def synergies_line(result: HybridResult) -> str:
@@ -68,7 +114,9 @@ def synergies_line(result: HybridResult) -> str:
     -------
     str
     """
-    return f"{result.n_synergy} synergies drive {', '.join(result.synthesised)}."
+    number = result.n_synergy
+    verb = "synergy drives" if number == 1 else "synergies drive"
+    return f"{number} {verb} {', '.join(result.synthesised)}."
 
 
 def synergies_table(result: HybridResult) -> Table:

@@ -104,14 +104,19 @@ def calibrate(
     ------
     DataError
         If trials lack moments, were read with another subject, have the same name, or a moment
-        that counts is constant; if a start value is outside its range. With synergies also if
-        nothing was recorded or there is nothing to synthesise, a recording is zero throughout a
-        trial, or an MTU without a recording acts on no DOF.
+        that counts is constant. With synergies also if nothing was recorded or there is nothing to
+        synthesise, a recording is zero throughout a trial, or an MTU to synthesise acts on no DOF.
     OptionError
         If the plan asks for a model that has no gradient, there are more synergies than independent
         recordings, or options do not fit together.
     FileFormatError
         If files of the folder are missing or faulty.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        Once for each parameter with start values outside its range: the search begins at the
+        nearest ones inside.
     """
     is_annealing = method == SimulatedAnnealing.method or isinstance(options, SimulatedAnnealing)
     if isinstance(source, (str, os.PathLike)):

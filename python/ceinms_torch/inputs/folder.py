@@ -16,6 +16,7 @@ from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
+from ceinms_torch.model.dialect import Dialect, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.input_data import InputData
@@ -41,6 +42,8 @@ class CalibrationFolder(OneLine):
         What to calibrate.
     trials : tuple of Trial
         The trials to calibrate on.
+    dialect : Dialect
+        Which versions of CEINMS the files are of.
     """
 
     setup: CalibrationSetup
@@ -48,6 +51,7 @@ class CalibrationFolder(OneLine):
     generator: ExcitationGenerator
     plan: CalibrationPlan
     trials: tuple[Trial, ...]
+    dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
@@ -77,16 +81,23 @@ class CalibrationFolder(OneLine):
             check_model(plan)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
+        plan = plan.of_subject(subject)
         plan.check_names(subject)
         read = StorageReader()
-        files = (
-            TrialFiles.read(InputData.read(file), subject.dof_names, read)
-            for file in plan.trial_files
-        )
+        data = [InputData.read(file) for file in plan.trial_files]
+        files = (TrialFiles.read(one, subject, read) for one in data)
         trials = tuple(Trial.of(one, subject, generator, require_moments=True) for one in files)
         check_trial_names(trials)
         check_delays(subject, plan, trials)
-        return cls(setup=setup, subject=subject, generator=generator, plan=plan, trials=trials)
+        documents = [one.document for one in data]
+        return cls(
+            setup=setup,
+            subject=subject,
+            generator=generator,
+            plan=plan,
+            trials=trials,
+            dialect=dialect_of([subject.document, generator.document, plan.document, *documents]),
+        )
 
     def read_trial(self, path: str | os.PathLike[str]) -> Trial:
         """Read another trial of the same subject, with measured moments.
@@ -211,6 +222,8 @@ class RunFolder(OneLine):
         Which signals drive which MTU.
     trial : Trial
         The trial to run it on.
+    dialect : Dialect
+        Which versions of CEINMS the files are of.
     """
 
     setup: RunSetup
@@ -218,6 +231,7 @@ class RunFolder(OneLine):
     execution: Execution
     generator: ExcitationGenerator
     trial: Trial
+    dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
@@ -247,9 +261,15 @@ class RunFolder(OneLine):
             check_execution(execution)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
-        trial = Trial.read(setup.input_data_file, subject, generator)
+        data = InputData.read(setup.input_data_file)
+        documents = (subject.document, execution.document, generator.document, data.document)
         return cls(
-            setup=setup, subject=subject, execution=execution, generator=generator, trial=trial
+            setup=setup,
+            subject=subject,
+            execution=execution,
+            generator=generator,
+            trial=Trial.read(data, subject, generator),
+            dialect=dialect_of(documents),
         )
 
 

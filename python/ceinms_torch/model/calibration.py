@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
@@ -12,8 +13,15 @@ from typing import Literal, cast
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
-from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
+from ceinms_torch.io.xml_document import (
+    XmlDocument,
+    new_document,
+    read_document,
+    read_root,
+    write_new,
+)
 from ceinms_torch.io.xml_node import XmlNode, number_text
+from ceinms_torch.model.composites import ALL, RangePenalty, read_range
 from ceinms_torch.model.nms_model import (
     ACTIVATIONS,
     Activation,
@@ -24,7 +32,7 @@ from ceinms_torch.model.nms_model import (
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.objective import Objective, read_objective, read_range, write_objective
+from ceinms_torch.model.objective import Objective, read_objective, write_objective
 from ceinms_torch.model.options import OPTIMISERS, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.settings import check_choice
@@ -95,9 +103,9 @@ class CalibrationStep:
     Parameters
     ----------
     dofs : tuple of str
-        DOFs whose moment errors count.
+        DOFs whose moment errors count, and whose MTUs are calibrated.
     objective : Objective
-        What is minimised.
+        What is minimised; composites may name other DOFs, see `moment_dofs`.
     parameters : tuple of ParameterSpec
         What is calibrated; every kind at most once.
     line : int, optional
@@ -110,6 +118,24 @@ class CalibrationStep:
     line: int | None = field(default=None, compare=False)
 
     __repr__ = one_line
+
+    def moment_dofs(self, dof_names: Sequence[str]) -> tuple[str, ...]:
+        """Return the DOFs whose moment errors count.
+
+        Parameters
+        ----------
+        dof_names : sequence of str
+            All of the subject.
+
+        Returns
+        -------
+        tuple of str
+            Those of the step; with composites, which have targets of their own, theirs.
+        """
+        targets = [one.targets or tuple(dof_names) for one in self.objective.torque_errors]
+        if not targets:
+            return self.dofs
+        return tuple(name for name in dof_names if any(name in some for some in targets))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +160,8 @@ class CalibrationPlan:
         The file it was read from.
     document : XmlDocument, optional
         What was read, kept to write unknown elements back.
+    differences : tuple of str
+        Where the plan departs from what a file of the paper's calibrator says, or may.
     """
 
     algorithm: SimulatedAnnealing | Optimiser
@@ -144,6 +172,7 @@ class CalibrationPlan:
     synergy_hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
+    differences: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     __repr__ = one_line
 
@@ -153,7 +182,7 @@ class CalibrationPlan:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> CalibrationPlan:
-        """Read a ``calibration.xml``.
+        """Read a ``calibration.xml``, of CEINMS or of the paper's calibrator.
 
         Parameters
         ----------
@@ -177,12 +206,15 @@ class CalibrationPlan:
         CeinmsTorchWarning
             If a step names a parameter twice: as in CEINMS, the first one counts.
         """
-        document = read_document(path, "calibration")
+        from ceinms_torch.model.paper_calibration import (  # noqa: PLC0415  which makes plans
+            read_paper_calibration,
+        )
+
+        document = read_document(path, "calibration", "paperCalibration")
+        if document.schema == "paperCalibration":
+            return read_paper_calibration(document, must_exist=must_exist)
         root = document.root
         model = root.child("NMSmodel")
-        trials = root.child("trialSet")
-        if not trials.names():
-            raise trials.error("at least one inputData file", "none")
         return cls(
             algorithm=_read_algorithm(root.child("algorithm")),
             tendon=read_tendon(model),
@@ -190,7 +222,7 @@ class CalibrationPlan:
             steps=tuple(
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
-            trial_files=tuple(trials.file(name, must_exist=must_exist) for name in trials.names()),
+            trial_files=_read_trial_files(root, must_exist=must_exist),
             synergy_hybrid=_read_synergy_hybrid(model),
             path=document.path,
             document=document,
@@ -230,7 +262,8 @@ class CalibrationPlan:
                     where="trialSet", expected="file names without blanks", got=f"'{trial}'"
                 )
         document.root.add("trialSet", " ".join(trials))
-        write_new(document, self.document)
+        is_ceinms = self.document is not None and self.document.schema == document.schema
+        write_new(document, self.document if is_ceinms else None)
 
     def with_settings(
         self, algorithm: SimulatedAnnealing | Optimiser, objective: Objective | None = None
@@ -253,6 +286,26 @@ class CalibrationPlan:
             steps = tuple(replace(step, objective=objective) for step in steps)
         return replace(self, algorithm=algorithm, steps=steps)
 
+    def of_subject(self, subject: Subject) -> CalibrationPlan:
+        """Return the plan with the subject's DOFs in steps that say "all".
+
+        Parameters
+        ----------
+        subject : Subject
+            The subject to be calibrated.
+
+        Returns
+        -------
+        CalibrationPlan
+        """
+        if all(step.dofs != (ALL,) for step in self.steps):
+            return self
+        steps = (
+            replace(step, dofs=subject.dof_names) if step.dofs == (ALL,) else step
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
+
     def check_names(self, subject: Subject) -> None:
         """Check that every DOF and MTU of the plan is one of the subject.
 
@@ -273,6 +326,11 @@ class CalibrationPlan:
                     self._check("MTUs", group, subject.mtu_names, spec.line, "<parameter>")
             for group in step.objective.group_coherence_muscles:
                 self._check("MTUs", group, subject.mtu_names, step.line, "<groupCoherence>")
+            for one in step.objective.composites:
+                what, known = "DOFs", subject.dof_names
+                if isinstance(one, RangePenalty):
+                    what, known = "MTUs", subject.mtu_names
+                self._check(what, one.targets, known, step.line, f"<targets> of <{one.tag}>")
 
     def _check(
         self,
@@ -290,6 +348,34 @@ class CalibrationPlan:
                     got=f"'{name}'",
                     hint=did_you_mean(name, known) or f"The subject has {', '.join(known)}",
                 )
+
+
+def read_trial_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Read the trials of a ``calibration.xml`` alone, whatever else is wrong with it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    tuple of Path
+        The ``inputData.xml`` of every trial; they may not exist.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no XML file, or has no trials.
+    """
+    return _read_trial_files(read_root(path), must_exist=False)
+
+
+def _read_trial_files(root: XmlNode, *, must_exist: bool) -> tuple[Path, ...]:
+    trials = root.child("trialSet")
+    if not trials.names():
+        raise trials.error("at least one inputData file", "none")
+    return trials.files(must_exist=must_exist)
 
 
 def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
@@ -320,7 +406,7 @@ def _read_step(node: XmlNode) -> CalibrationStep:
             warnings.warn(CeinmsTorchWarning(text, "parameter-repeated", child.place), stacklevel=4)
     return CalibrationStep(
         dofs=dofs.names(),
-        objective=read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),
+        objective=read_objective(node.child("objectiveFunction")),
         parameters=tuple(parameters.values()),
         line=node.line,
     )

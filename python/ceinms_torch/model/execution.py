@@ -76,8 +76,9 @@ class Execution:
         The tendon model.
     activation : {"exponential", "piecewise"}
         The activation model.
-    online : bool
-        True for a causal fibre velocity, False for one from a spline through the whole trial.
+    online : bool, optional
+        True for a causal fibre velocity, False for one from a spline through the whole trial; None
+        where the file does not say, as those of versions after 0.9 (see `is_online`).
     elaborated_dofs : tuple of str
         Read and written, but without effect, as in CEINMS 0.9.
     hybrid : Hybrid, optional
@@ -96,7 +97,7 @@ class Execution:
     type: Literal["openLoop", "hybrid"] = "openLoop"
     tendon: Tendon
     activation: Activation = "exponential"
-    online: bool = False
+    online: bool | None = False
     elaborated_dofs: tuple[str, ...] = ()
     hybrid: Hybrid | None = None
     path: Path | None = None
@@ -108,6 +109,12 @@ class Execution:
         """Check every value."""
         check_choice("type", self.type, ("openLoop",) if self.hybrid is None else ("hybrid",))
         check_choice("activation", self.activation, ACTIVATIONS)
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the model of CEINMS 0.9 runs online: as the file says, else hybrid only."""
+        # CEINMS 0.9 has hybrid online only, and recommends offline for the rest.
+        return self.hybrid is not None if self.online is None else self.online
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Execution:
@@ -131,11 +138,12 @@ class Execution:
         model = document.root.child("NMSmodel")
         hybrid = model.child("type").find("hybrid")
         listing = document.root.find("elaboratedDoFs")
+        mode = document.root.find("online", "offline")
         return cls(
             type="openLoop" if hybrid is None else "hybrid",
             tendon=read_tendon(model),
             activation=read_activation(model),
-            online=document.root.child("online", "offline").tag == "online",
+            online=None if mode is None else mode.tag == "online",
             elaborated_dofs=() if listing is None else listing.names(),
             hybrid=None if hybrid is None else _read_hybrid(hybrid),
             path=document.path,
@@ -160,7 +168,8 @@ class Execution:
             kind.add("synthMTUs", " ".join(self.hybrid.synth_mtus))
             kind.add("adjustMTUs", " ".join(self.hybrid.adjust_mtus))
             write_annealing(kind, self.hybrid.algorithm)
-        document.root.add("online" if self.online else "offline")
+        if self.online is not None:
+            document.root.add("online" if self.online else "offline")
         if self.elaborated_dofs:
             document.root.add("elaboratedDoFs", " ".join(self.elaborated_dofs))
         write_new(document, self.document)

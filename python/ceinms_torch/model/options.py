@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from ceinms_torch.model.parameters import Interval
 from ceinms_torch.model.settings import Count, NotNegative, Positive, Settings
 
+Improvement = Literal["relative", "absolute"]
+
 
 class Optimiser(Settings):
     """Settings of a search from a start, see `calibration.optimisers.minimise`.
@@ -39,11 +41,13 @@ class AdamW(Optimiser):
     max_iterations : int
         Upper limit of iterations; >= 1.
     min_improvement : float
-        Relative fall of the loss that counts as progress; >= 0.
+        Fall of the loss that counts as progress, as `improvement` says; >= 0.
     patience : int
         Stop after this many iterations without progress; >= 1.
     weight_decay : float
         Decoupled pull towards the start values per unit of learning rate; >= 0.
+    improvement : {"relative", "absolute"}
+        Whether `min_improvement` is a share of the loss, or in its unit.
 
     Raises
     ------
@@ -59,6 +63,7 @@ class AdamW(Optimiser):
     min_improvement: NotNegative = 1e-4
     patience: Count = 30
     weight_decay: NotNegative = 0.0
+    improvement: Improvement = "relative"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError, Place, UnknownNameError, unknown_name
 from ceinms_torch.io.display import html_table, one_line
 from ceinms_torch.io.xml_document import XmlDocument
@@ -367,7 +368,7 @@ class Subject:
             acting.update(by_name[name].mtu_names)
         return tuple(name for name in self.mtu_names if name in acting)
 
-    def parameters(self) -> NDArray[np.float64]:
+    def parameters(self) -> FloatArray:
         """Return all parameters of all MTUs.
 
         Returns
@@ -405,7 +406,7 @@ class Subject:
         return dataclasses.replace(self, mtus=mtus)
 
 
-def _with_values(mtu: Mtu, values: NDArray[np.float64]) -> Mtu:
+def _with_values(mtu: Mtu, values: FloatArray) -> Mtu:
     names = (kind.attribute for kind in PARAMETERS.values())
     changes: dict[str, Any] = dict(zip(names, values.tolist(), strict=True))
     return dataclasses.replace(mtu, **changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.settings import Count, NotNegative, Positive, Settings
 
@@ -36,8 +37,8 @@ class SynergyHybrid(OneLine, Settings):
         the excitations.
     synthesise : tuple of str or None
         MTUs that synergies drive: None for all without a recording that act on the step's DOFs.
-        Others without a recording stay silent; a recorded MTU that is named is driven by synergies
-        instead.
+        Others without a recording stay in the model with passive force only; a recorded MTU that is
+        named is driven by synergies instead.
 
     Raises
     ------
@@ -53,3 +54,13 @@ class SynergyHybrid(OneLine, Settings):
     weightings: Literal["shared", "trial"] = "shared"
     primitive_rate: Positive = 50.0
     synthesise: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check every value, and take names as JSON has them."""
+        names: object = self.synthesise
+        if isinstance(names, str):
+            expected = "a tuple of names of MTUs, or None for all"
+            raise OptionError(where="synthesise", expected=expected, got=repr(names))
+        if isinstance(names, list):  # as result.json has it
+            object.__setattr__(self, "synthesise", tuple(names))
+        super().__post_init__()

@@ -21,7 +21,9 @@ from ceinms_torch.model.trial_files import (
     TIME_TOLERANCE,
     Sources,
     TrialFiles,
+    check_clock,
     check_coverage,
+    check_quantity,
     check_signals,
     moment_columns,
 )
@@ -112,7 +114,7 @@ class Trial(OneLine):
             MTU lengths, or moments or moment arms had to be interpolated.
         """
         data = input_data if isinstance(input_data, InputData) else InputData.read(input_data)
-        files = TrialFiles.read(data, subject.dof_names)
+        files = TrialFiles.read(data, subject)
         return cls.of(files, subject, generator, require_moments=require_moments)
 
     @classmethod
@@ -146,6 +148,7 @@ class Trial(OneLine):
             raise FileFormatError(
                 where=Place(lengths.path, element="rows"), expected="at least two rows", got="one"
             )
+        check_quantity(lengths, subject.mtu_names, "MTU length")
         check_coverage(signals, lengths, subject)
         excitation = _excitations(data.name, signals, subject.mtu_names, generator)
         excitation_time, excitation = _even(signals, excitation)
@@ -153,7 +156,8 @@ class Trial(OneLine):
         moments = None
         if files.torques is not None:
             columns = moment_columns(files.torques, subject.dof_names)
-            moments = _at_times(files.torques, files.torques.select(columns), lengths)
+            check_quantity(files.torques, columns, "joint moment")
+            moments = at_times(files.torques, files.torques.select(columns), lengths)
         elif require_moments:
             raise DataError(
                 where=data.place(),
@@ -174,12 +178,13 @@ class Trial(OneLine):
         )
 
 
-def _at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatArray:
+def at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatArray:
     """Return the rows of a file at the times of the MTU lengths, interpolated if they differ."""
     time, wanted = storage.time, lengths.time
     rows = np.minimum(np.searchsorted(time, wanted - TIME_TOLERANCE), len(time) - 1)
     if np.abs(time[rows] - wanted).max() <= TIME_TOLERANCE:
         return np.ascontiguousarray(values[rows])
+    check_clock(storage, lengths)
     if time[0] > wanted[0] + TIME_TOLERANCE or time[-1] < wanted[-1] - TIME_TOLERANCE:
         raise DataError(
             where=storage.path,
@@ -201,8 +206,9 @@ def _moment_arms(arms: Mapping[str, Storage], subject: Subject, lengths: Storage
     result = np.zeros((len(lengths.time), len(subject.dofs), len(subject.mtus)))
     for i, dof in enumerate(subject.dofs):
         storage = arms[dof.name]
+        check_quantity(storage, dof.mtu_names, "moment arm")
         columns = [subject.mtu_index(name) for name in dof.mtu_names]
-        result[:, i, columns] = _at_times(storage, storage.select(dof.mtu_names), lengths)
+        result[:, i, columns] = at_times(storage, storage.select(dof.mtu_names), lengths)
     return result
 
 

@@ -12,7 +12,7 @@ from ceinms_torch.excitations.search import ExcitationResult
 from ceinms_torch.excitations.weights import WeightChoice
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain
-from ceinms_torch.results.trials import write_simulation
+from ceinms_torch.results.trials import write_series, write_simulation
 from ceinms_torch.simulation.fit import Fit
 
 
@@ -33,7 +33,7 @@ def write_excitations(
         How the weights were chosen; adds weights.csv.
     """
     write_simulation(result.simulation, directory)
-    result.adjusted_excitation.to_sto(directory / "AdjustedEmgs.sto")
+    write_series({"AdjustedEmgs": result.adjusted_excitation, **result.later}, directory)
     text = json.dumps(plain(_result_dict(result, fit, choice)), indent=2, allow_nan=False)
     write_atomically(directory / "result.json", text.encode())
     if choice is not None:

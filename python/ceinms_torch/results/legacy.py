@@ -13,7 +13,7 @@ RESPELT = {"FiberLenghts": "FiberLengths"}
 
 
 def write_legacy(run: LegacyRun, directory: Path) -> None:
-    """Write what CEINMS writes, one file per quantity, under its names.
+    """Write what CEINMS writes, one file per quantity, under its names; those of 0.21, too.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def write_legacy(run: LegacyRun, directory: Path) -> None:
     directory : Path
         Where; made if needed, files in it are overwritten.
     """
-    for name, series in run.series().items():
+    for name, series in (run.series() | run.later).items():
         data = _text(series).encode()
         for file in {name, RESPELT.get(name, name)}:
             write_atomically(directory / f"{file}.sto", data)

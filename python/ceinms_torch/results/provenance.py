@@ -35,7 +35,7 @@ def with_provenance(
     findings : CheckReport, optional
         What a check of the folder found before.
     warnings : sequence of str
-        What was doubtful in the input.
+        What was doubtful in the input, besides start values outside their ranges.
     command : str
         The command line that did it.
 
@@ -45,6 +45,7 @@ def with_provenance(
     """
     if result.provenance.versions:
         return result
+    doubts = [doubt for step in result.steps for doubt in step.space.doubts]
     read = (result.steps[0].space.subject, result.plan)
     sources = [one.document.source for one in read if one.document is not None]
     if folder is not None:
@@ -55,7 +56,7 @@ def with_provenance(
         provenance=Provenance(
             command=command,
             findings=tuple(plain(findings.findings)) if findings else (),
-            warnings=tuple(warnings),
+            warnings=tuple(dict.fromkeys([*warnings, *doubts])),
             inputs=file_hashes(sources, None if folder is None else folder.setup.path),
             versions=versions(),
         ),

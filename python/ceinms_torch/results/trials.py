@@ -60,6 +60,12 @@ def write_simulation(simulation: Simulation, directory: Path) -> None:
     _write(simulation, STORAGE_FILES, directory)
 
 
+def write_series(series: Mapping[str, TimeSeries], directory: Path) -> None:
+    """Write storage files by their names without ``.sto``."""
+    for name, one in series.items():
+        one.to_sto(directory / f"{name}.sto")
+
+
 def write_trial(trial: TrialResult, directory: Path) -> None:
     """Write what drove a trial, was measured and was predicted into its folder."""
     write_simulation(trial.simulation, directory)

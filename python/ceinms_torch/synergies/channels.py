@@ -69,7 +69,7 @@ class Channels:
         ------
         DataError
             If nothing was recorded, a recording is zero throughout a trial, there is nothing to
-            synthesise, or what shall be synthesised acts on none of the DOFs.
+            synthesise, or an MTU that is named to be synthesised acts on none of the DOFs.
         OptionError
             If `synthesise` names an unknown MTU.
         """
@@ -136,7 +136,7 @@ def _chosen(
     names = trials[0].mtu_names
     acts = _acting(trials, dofs)
     if synergy_hybrid.synthesise is None:
-        _check_idle(names, ~is_recorded & ~_acting(trials, trials[0].dof_names))
+        # Others, such as those of the other leg, stay as silent as in an EMG-driven calibration.
         wanted = np.flatnonzero(~is_recorded & acts)
     else:
         for name in synergy_hybrid.synthesise:
@@ -146,7 +146,7 @@ def _chosen(
                     where="synthesise", expected="names of MTUs", got=f"'{name}'", hint=hint
                 )
         wanted = np.flatnonzero([name in synergy_hybrid.synthesise for name in names])
-        _check_idle(names, np.isin(np.arange(len(names)), wanted) & ~acts)
+        _check_idle([names[i] for i in wanted if not acts[i]])
     if not len(wanted):
         raise DataError(
             where=Place(generator.path, element="<mapping>"),
@@ -157,16 +157,14 @@ def _chosen(
     return tuple(int(i) for i in wanted)
 
 
-def _check_idle(names: tuple[str, ...], is_idle: BoolArray) -> None:
-    """Refuse MTUs that no moment depends on: nothing tells what their excitation is."""
-    idle = [name for name, one in zip(names, is_idle, strict=True) if one]
+def _check_idle(idle: Sequence[str]) -> None:
+    """Refuse to synthesise MTUs that no moment depends on: nothing tells their excitation."""
     if idle:
         raise DataError(
-            where=f"unrecorded excitation of {', '.join(idle)}",
-            expected="a moment arm about one of the DOFs, so that moments tell what it is",
+            where=f"excitation to synthesise of {', '.join(idle)}",
+            expected="a moment arm about one of the step's DOFs, so that moments tell what it is",
             got="none in any trial",
-            hint="add the MTU to the mtuNameSet of a DOF, or leave it out of the subject or of "
-            "<synthesise>",
+            hint="leave the MTU out of <synthesise>, or add it to the mtuNameSet of a DOF",
         )
 
 

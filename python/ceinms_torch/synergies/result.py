@@ -106,6 +106,13 @@ class HybridResult(CalibrationResult):
         return self.plan.synergy_hybrid or SynergyHybrid()
 
     @property
+    def undriven(self) -> tuple[str, ...]:
+        """MTUs that neither a recording nor a synergy drives."""
+        table = self.weightings
+        pairs = zip(table.mtu_names, table.origin, strict=True)
+        return tuple(name for name, origin in pairs if origin == "silent")
+
+    @property
     def weightings(self) -> Weightings:
         """Weightings for new trials: the shared ones, or the mean of those of all trials."""
         tables = [one.weightings for one in self.synergies.values()]

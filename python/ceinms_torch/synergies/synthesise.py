@@ -21,7 +21,7 @@ from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.moments import check_moments
+from ceinms_torch.simulation.moments import check_moments, varying_dofs
 from ceinms_torch.simulation.simulate import calibrated_tendon
 from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.synergies.channels import Channels
@@ -97,7 +97,7 @@ def synthesise_excitations(
     own = weightings.values[[*channels.tracked, *channels.synthesised]]
     primitives = least_squares_primitives(own[: channels.n_channel], setting.recorded[0])
     if refine:
-        check_moments(trial, step.dofs)
+        check_moments(trial, varying_dofs(step))
         space = ParameterSpace(subject=subject, components=())
         name = calibrated_tendon(tendon)
         recorded_only = FusedProblem(subject, [trial], step, space, tendon=name)

@@ -12,15 +12,17 @@
 
 namespace ceinms_torch::calibration {
 
-/// Stops when the best objective has improved by less than a share for too long. It may be
-/// negative (a loss of the user's): less is then farther from zero.
+/// Stops when the best objective has improved by less than a share, or a number in its own unit,
+/// for too long. It may be negative (a loss of the user's): less is then farther from zero.
 class EarlyStopping {
  public:
-  EarlyStopping(double min_improvement, int patience)
-      : min_improvement_(min_improvement), patience_(patience) {}
+  EarlyStopping(double min_improvement, int patience, bool is_absolute = false)
+      : min_improvement_(min_improvement), patience_(patience), is_absolute_(is_absolute) {}
 
   bool stops(int iteration, double best) {
-    const double enough = reference_ * (1.0 - std::copysign(min_improvement_, reference_));
+    const double enough = is_absolute_
+                              ? reference_ - min_improvement_
+                              : reference_ * (1.0 - std::copysign(min_improvement_, reference_));
     if (iteration == 0 || best < enough) {
       reference_ = best;
       since_ = iteration;
@@ -31,6 +33,7 @@ class EarlyStopping {
  private:
   double min_improvement_;
   int patience_;
+  bool is_absolute_;
   double reference_ = 0.0;
   int since_ = 0;
 };
@@ -38,11 +41,11 @@ class EarlyStopping {
 /// Clock, history and best point, and what ends every search.
 class OptimiserRun {
  public:
-  /// @param options  with min_improvement, patience and max_iterations
+  /// @param options  with min_improvement, patience, max_iterations and, maybe, is_absolute
   template <class Options>
   OptimiserRun(const Options& options, const Progress& progress)
       : progress_(progress),
-        early_stopping_(options.min_improvement, options.patience),
+        early_stopping_(options.min_improvement, options.patience, is_absolute(options)),
         max_iterations_(options.max_iterations) {}
 
   void count_evaluation() noexcept { ++best_.evaluations; }
@@ -77,6 +80,12 @@ class OptimiserRun {
  private:
   using Clock = std::chrono::steady_clock;
   double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+
+  template <class Options>
+  static bool is_absolute(const Options& options) {
+    if constexpr (requires { options.is_absolute; }) return options.is_absolute;
+    return false;
+  }
 
   const Progress& progress_;
   EarlyStopping early_stopping_;

@@ -5,10 +5,12 @@
 #include "ceinms_torch/kernel/parameter_map.hpp"
 #include "ceinms_torch/legacy/annealing.hpp"
 #include "ceinms_torch/legacy/trial.hpp"
+#include "ceinms_torch/terms/terms.hpp"
 
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,7 +28,9 @@ struct Evaluation {
 };
 
 /// A calibration step: sum over trials and DOFs of squared moment errors over their variance and
-/// of the penalties of all MTUs (reference D.3).
+/// of the penalties of all MTUs (reference D.3); or, as CEINMS after 0.9, moment errors and
+/// penalties on fibre lengths and velocities that the file names. A frame without equilibrium costs
+/// 100 in either.
 ///
 /// Results of an MTU are kept for two sets of parameters, those accepted last and those tried
 /// last, so that an evaluation computes only the MTUs a proposal changed (reference D.4), and
@@ -35,9 +39,11 @@ class Problem {
  public:
   /// @param measured  measured moments by trial, (n_dof, n_step) each [N m]
   /// @param dofs      indices of the DOFs that count
+  /// @param objective moment errors and penalties; without, those of CEINMS 0.9
   Problem(Curves curves, Model model, std::vector<Trial> trials,
           std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
-          kernel::ParameterMap map, ParallelFor parallel);
+          kernel::ParameterMap map, std::optional<terms::Objective> objective,
+          ParallelFor parallel);
 
   /// Objective at values x (n_component). Not safe for use by several threads.
   double objective(std::span<const double> x);
@@ -95,13 +101,17 @@ class Problem {
   void set_parameters(std::span<const double> x);
   void run_trial(TrialState& state) const;
   const MtuTrace& trace(TrialState& state, std::size_t mtu) const;
+  double penalty_of(const MtuTrace& trace, std::size_t mtu) const;
   void add_errors(TrialState& state) const;
-  double sum() const;
+  double moment_term(const TrialState& state, std::size_t dof) const;
+  double penalty_term(const TrialState& state) const;
 
   Curves curves_;
   Model model_;
   std::vector<std::size_t> dofs_;
   kernel::ParameterMap map_;
+  std::optional<terms::Objective> objective_;
+  terms::Balance balance_;
   ParallelFor parallel_;
   std::vector<double> parameters_;
   std::vector<double> isometric_force_;

@@ -51,7 +51,7 @@ def minimise_with_variables(
             if run.take(x.detach().cpu().numpy(), evaluation, problem.validate(x.detach())):
                 best_variables[:] = [one.detach().clone() for one in variables]
             run.record()
-            if run.stalls(options.min_improvement, options.patience):
+            if run.stalls(options.min_improvement, options.patience, options.improvement):
                 return "converged"
             if iteration == options.max_iterations:
                 break

@@ -12,11 +12,12 @@ from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
+from ceinms_torch.calibration.problems.objective import engine_objective
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables
-from ceinms_torch.simulation.moments import measured_moments, moment_variance
+from ceinms_torch.simulation.moments import measured_moments, moment_variance, varying_dofs
 from ceinms_torch.simulation.simulate import engine_tendon
 from ceinms_torch.simulation.trial_input import kernel_trial
 
@@ -66,14 +67,15 @@ class FusedProblem(Differentiable):
         threads: int = 1,
         instruction_set: str = "auto",
     ) -> None:
-        variance = moment_variance(trials, step.dofs)
+        dofs = step.moment_dofs(subject.dof_names)
+        variance = moment_variance(trials, varying_dofs(step))
         # Rows of the residuals of each DOF of each trial, in their order.
-        self.moment_rows = tuple(len(trial.time) for trial in trials for _ in step.dofs)
+        self.moment_rows = tuple(len(trial.time) for trial in trials for _ in dofs)
         self.core = _kernel.Problem(
             trials=[kernel_trial(subject, trial) for trial in trials],
             measured=[measured_moments(trial) for trial in trials],
             variance=variance.T,
-            dofs=np.array([subject.dof_names.index(name) for name in step.dofs]),
+            dofs=np.array([subject.dof_names.index(name) for name in dofs]),
             threads=threads,
             instruction_set=instruction_set,
             **problem_settings(
@@ -111,8 +113,8 @@ class FusedProblem(Differentiable):
         residual : ndarray (n_row,)
             First the moments, trial by trial, DOF by DOF, step by step; then peak forces, trial by
             trial, step by step; a row for every penalty that is not zero; priors and coherence.
-            Their squares sum to the objective; with "rmse", whose moment terms are roots, they are
-            weighted so that ``2 jacobian.T @ residual`` is its gradient.
+            Their squares sum to the objective; with "rmse", whose moment terms are roots or their
+            powers, they are weighted so that ``2 jacobian.T @ residual`` is its gradient.
         jacobian : ndarray (n_row, n)
             Derivatives by x.
         """
@@ -151,7 +153,7 @@ def problem_settings(
     return {
         "tables": curve_tables(subject),
         "map": space.map(),
-        "objective": _kernel.Objective(step.objective),
+        "objective": engine_objective(step, subject),
         "linear_terms": linear_terms(step, space, n_trial),
         "tendon": engine_tendon(tendon),
         "filter_start": filter_start,

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
+from ceinms_torch.calibration.problems.objective import engine_objective
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import side_by_side, trial_batch
 from ceinms_torch.simulation.curves import tensor_curves
 from ceinms_torch.simulation.engine import tensor_device
-from ceinms_torch.simulation.moments import measured_moments, moment_variance
+from ceinms_torch.simulation.moments import measured_moments, moment_variance, varying_dofs
 from ceinms_torch.simulation.simulate import engine_tendon
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class TensorProblem(Differentiable):
 
         from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-        dofs = [subject.dof_names.index(name) for name in step.dofs]
+        counted = step.moment_dofs(subject.dof_names)
+        dofs = [subject.dof_names.index(name) for name in counted]
         place = tensor_device(device)
         measured = side_by_side([measured_moments(trial) for trial in trials])
         self.module: Any = _torch
@@ -69,11 +70,11 @@ class TensorProblem(Differentiable):
             batch=trial_batch(trials, self.device),
             target=_torch.Target(
                 measured_moment=torch.from_numpy(measured).to(place),
-                variance=torch.from_numpy(moment_variance(trials, step.dofs)).to(place),
+                variance=torch.from_numpy(moment_variance(trials, varying_dofs(step))).to(place),
                 dofs=torch.tensor(dofs, device=place),
             ),
             map=space.map(),
-            objective=_kernel.Objective(step.objective),
+            objective=engine_objective(step, subject),
             linear_terms=linear_terms(step, space, len(trials)),
             tendon=engine_tendon(tendon),
             filter_start=filter_start,

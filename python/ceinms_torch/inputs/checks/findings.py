@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ceinms_torch.errors import Place
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.plain import plain
+from ceinms_torch.model.dialect import Dialect
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -66,15 +67,23 @@ class CheckReport:
         The setup file.
     findings : tuple of Finding
         Most severe first, and among those the most fundamental first.
+    dialect : Dialect
+        Which versions of CEINMS the files are of.
     """
 
     setup: Path
     findings: tuple[Finding, ...]
+    dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     __repr__ = one_line
 
     @classmethod
-    def of(cls, setup: str | os.PathLike[str], findings: Iterable[Finding]) -> CheckReport:
+    def of(
+        cls,
+        setup: str | os.PathLike[str],
+        findings: Iterable[Finding],
+        dialect: Dialect = Dialect(),  # noqa: B008  frozen
+    ) -> CheckReport:
         """Sort findings by severity.
 
         Parameters
@@ -83,6 +92,8 @@ class CheckReport:
             The setup file.
         findings : iterable of Finding
             The most fundamental ones first; repeated ones are left out.
+        dialect : Dialect
+            Which versions of CEINMS the files are of.
 
         Returns
         -------
@@ -90,7 +101,7 @@ class CheckReport:
         """
         unique = dict.fromkeys(findings)
         ranked = sorted(unique, key=lambda finding: SEVERITIES.index(finding.severity))
-        return cls(setup=Path(setup), findings=tuple(ranked))
+        return cls(setup=Path(setup), findings=tuple(ranked), dialect=dialect)
 
     def of_severity(self, severity: Severity) -> tuple[Finding, ...]:
         """Return the findings of one severity, in order."""
@@ -108,9 +119,10 @@ class CheckReport:
         return bool(self.of_severity("error"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything for JSON: setup, counts by severity, findings."""
+        """Return everything for JSON: setup, dialect, counts by severity, findings."""
         return {
             "setup": self.setup.as_posix(),
+            "dialect": str(self.dialect),
             "counts": {severity: len(self.of_severity(severity)) for severity in SEVERITIES},
             "findings": plain(self.findings),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,6 +20,11 @@ from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets, counted_dofs
+from ceinms_torch.simulation.later_outputs import (
+    TERM_NAMES,
+    later_outputs,
+    objective_components,
+)
 from ceinms_torch.simulation.legacy.finite import check_finite
 from ceinms_torch.simulation.legacy.inputs import (
     annealing_options,
@@ -63,15 +68,18 @@ class LegacyRun:
         stiff tendon took its place; MTUs without such frames are left out.
     objective : TimeSeries or None
         The objective of each frame and its weighted terms, where excitations were searched for.
+    later : dict of str to TimeSeries
+        What CEINMS 0.21 writes besides (`later_outputs`).
     """
 
     simulation: Simulation
     adjusted_excitation: TimeSeries | None
     failed: dict[str, int]
     objective: TimeSeries | None = None
+    later: dict[str, TimeSeries] = field(default_factory=dict)
 
     def series(self) -> dict[str, TimeSeries]:
-        """Return what CEINMS writes, by the names of its files without ``.sto``.
+        """Return what CEINMS 0.9 writes, by the names of its files without ``.sto``.
 
         Returns
         -------
@@ -130,7 +138,8 @@ def simulate_legacy(
         trial=legacy_trial(subject, trial),
         model=legacy_model(tendon, activation, online=online),
     )
-    return _labelled(subject, trial.name, trial.time, arrays)
+    run = _labelled(subject, trial.name, trial.time, arrays)
+    return dataclasses.replace(run, later=later_outputs(subject, trial, run.simulation))
 
 
 def optimise_legacy(
@@ -204,10 +213,12 @@ def optimise_legacy(
     _, rows = _kernel.legacy_rows(trial.time, trial.excitation_time, delay)
     time = trial.excitation_time[rows] + delay
     terms = arrays["terms"] * (hybrid.alpha, hybrid.beta, hybrid.gamma)
-    names = ("objective", "moment", "effort", "tracking")
     values = np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1)
-    objective = TimeSeries("objective", "-", time, names, values)
-    return dataclasses.replace(_labelled(subject, trial.name, time, arrays), objective=objective)
+    objective = TimeSeries("objective", "-", time, ("objective", *TERM_NAMES), values)
+    run = _labelled(subject, trial.name, time, arrays)
+    components = objective_components(time, arrays["terms"], hybrid)
+    later = later_outputs(subject, trial, run.simulation, dofs, components)
+    return dataclasses.replace(run, objective=objective, later=later)
 
 
 def _labelled(
@@ -283,9 +294,9 @@ def run_legacy(
             trial,
             tendon=execution.tendon,
             activation=execution.activation,
-            online=execution.online,
+            online=execution.is_online,
         )
-    if not execution.online:
+    if not execution.is_online:
         raise OptionError(
             where=Place(execution.path, element="<hybrid>"), expected="<online/>", got="<offline/>"
         )

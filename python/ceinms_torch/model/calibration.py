@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import (
     XmlDocument,
@@ -46,7 +46,7 @@ _RANGE_TYPES = ("absolute", "relativeToSubjectValue")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterSpec:
+class ParameterSpec(OneLine):
     """One kind of parameter to calibrate, shared by MTUs or not, within a range.
 
     Parameters
@@ -80,8 +80,6 @@ class ParameterSpec:
     line: int | None = field(default=None, compare=False)
     range_line: int | None = field(default=None, compare=False)
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         check_choice("parameter name", self.kind, PARAMETER_KINDS)
@@ -97,7 +95,7 @@ class ParameterSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationStep:
+class CalibrationStep(OneLine):
     """Parameters that are calibrated together, and against what.
 
     Parameters
@@ -116,8 +114,6 @@ class CalibrationStep:
     objective: Objective = field(default_factory=Objective)
     parameters: tuple[ParameterSpec, ...]
     line: int | None = field(default=None, compare=False)
-
-    __repr__ = one_line
 
     def moment_dofs(self, dof_names: Sequence[str]) -> tuple[str, ...]:
         """Return the DOFs whose moment errors count.
@@ -139,7 +135,7 @@ class CalibrationStep:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationPlan:
+class CalibrationPlan(OneLine):
     """A calibration: algorithm, model, steps and trials.
 
     Parameters
@@ -173,8 +169,6 @@ class CalibrationPlan:
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
     differences: tuple[str, ...] = field(default=(), repr=False, compare=False)
-
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

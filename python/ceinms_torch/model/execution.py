@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.nms_model import (
@@ -24,7 +24,7 @@ from ceinms_torch.model.settings import check_choice, check_number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hybrid:
+class Hybrid(OneLine):
     """How excitations are adjusted and synthesised to match measured moments.
 
     The weights are those the program of CEINMS uses; its manual has beta and gamma the other way
@@ -56,8 +56,6 @@ class Hybrid:
     adjust_mtus: tuple[str, ...] = ()
     algorithm: SimulatedAnnealing
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         for name in ("alpha", "beta", "gamma"):
@@ -65,7 +63,7 @@ class Hybrid:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(OneLine):
     """How a trial is run.
 
     Parameters
@@ -102,8 +100,6 @@ class Execution:
     hybrid: Hybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError, Place, UnknownNameError, unknown_name
-from ceinms_torch.io.display import html_table, one_line
+from ceinms_torch.io.display import OneLine, html_table
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, check_value
 
@@ -23,7 +23,7 @@ CURVE_NAMES = ("activeForceLength", "passiveForceLength", "forceVelocity", "tend
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class Curve(OneLine):
     """Points of a normalised force curve, between which CEINMS puts a cubic spline.
 
     Parameters
@@ -46,8 +46,6 @@ class Curve:
     x: tuple[float, ...]
     y: tuple[float, ...]
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check the points."""
         if len(self.x) < 2:
@@ -67,7 +65,7 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mtu:
+class Mtu(OneLine):
     """A muscle-tendon unit with all its parameters, defaults filled in.
 
     Parameters
@@ -120,8 +118,6 @@ class Mtu:
     percentage_change: float
     tendon_stiffness: float = 1.0
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         for kind in PARAMETERS.values():
@@ -129,7 +125,7 @@ class Mtu:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dof:
+class Dof(OneLine):
     """A degree of freedom and the MTUs that act on it.
 
     Parameters
@@ -143,11 +139,9 @@ class Dof:
     name: str
     mtu_names: tuple[str, ...]
 
-    __repr__ = one_line
-
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class Subject(OneLine):
     """A subject, calibrated or not.
 
     Parameters
@@ -181,8 +175,6 @@ class Subject:
     contact_model_file: Path | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check the names; those of files are checked when they are read, with their lines."""

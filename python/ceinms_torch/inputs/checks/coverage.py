@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 # So many times as fast as the fastest calibration trial, or as slow as the slowest, is another
 # movement: walking at 3.6 and at 4.5 km/h differ by 1.2, walking and running by 1.7 to 2.

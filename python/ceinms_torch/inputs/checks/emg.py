@@ -6,12 +6,10 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
 from ceinms_torch.inputs.checks.findings import Finding, Severity, listed
-
-FloatArray = NDArray[np.float64]
 
 # An envelope is low-pass filtered at 3 to 10 Hz: hardly any of its power is above this [Hz].
 _ENVELOPE_BAND = 15.0

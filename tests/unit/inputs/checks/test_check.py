@@ -114,7 +114,7 @@ def test_test_trials_are_checked(copy, gait_folder):
     assert above_note(copy / "calibrate.xml", tests=tests) == []
     tests = [copy / "trials" / "walk_105" / "inputData.xml"]
     seen = ct.check_folder(copy / "calibrate.xml", tests=tests).findings[0]
-    assert (seen.severity, seen.code) == ("warning", "test-not-unseen")
+    assert (seen.severity, seen.code) == ("warning", "test-is-calibrated-on")
 
 
 def test_errors_come_before_warnings_and_those_before_notes(copy):

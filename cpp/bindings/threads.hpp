@@ -19,7 +19,7 @@ inline void tell_threads(std::size_t asked, std::size_t n_task, std::size_t star
   const bool is_idle = asked > n_task && asked > std::thread::hardware_concurrency();
   if (started >= wanted && !is_idle) return;
   py::module_::import("ceinms_torch.errors")
-      .attr("warn_of_threads")(asked, started, py::arg("has_work") = started < wanted);
+      .attr("warn_of_threads")(asked, started, "has_work"_a = started < wanted);
 }
 
 }  // namespace ceinms_torch::bindings

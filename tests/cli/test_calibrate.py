@@ -39,7 +39,7 @@ RESULT_KEYS = {
     "subject",
     "start_parameters",
     "activation",
-        "activation_delays",
+    "activation_delays",
     "start",
     "polish",
     "method",

@@ -195,7 +195,7 @@ def uses(case):
     searched = {"x": np.full((12, 2), 0.4)}
     excitation = _kernel.ExcitationProblem(**case.excitation_arguments())
     fused, legacy = case.problem(), _kernel.LegacyProblem(**case.legacy_arguments())
-    synergies = _kernel.HybridProblem(problem=fused, synergies=case.synergies())
+    synergies = _kernel.SynergyProblem(problem=fused, synergies=case.synergies())
     point = np.full(synergies.n_component, 0.5)
     return {
         "fused": (lambda: fused.gradient(case.x), lambda: fused.residuals(case.x)),
@@ -253,10 +253,10 @@ def test_problem_is_free_again_after_an_error(case):
     def fail(_):
         raise LookupError("enough")
 
-    settings = {"max_iterations": 5, "min_improvement": 1e-9, "patience": 5}
-    settings |= {"min_gradient": 0.0, "min_step": 0.0, "damping": 0.01, "callback": fail}
     with pytest.raises(LookupError):
-        _kernel.minimise_levenberg_marquardt(problem, case.x, **settings)
+        _kernel.minimise_levenberg_marquardt(
+            problem, case.x, options=ct.LevenbergMarquardt(), callback=fail
+        )
     problem.evaluate(case.x)
 
 

@@ -359,40 +359,26 @@ for _name in ("evaluate", "gradient", "residuals", "normal_equations"):
     of_name(f"Problem.{_name}", lambda case, name: (getattr(case.problem(), name), {"x": case.x}))
 
 
+def searching(function: Any, problem: Any, start: Any, settings: Any) -> Any:
+    """Return a search and its arguments, the settings among them."""
+
+    def run(problem: Any, start: Any, callback: Any, **options: Any) -> None:
+        function(problem, start, options=SimpleNamespace(**options), callback=callback)
+
+    arguments = {"problem": problem, "start": start, "callback": stop_soon()}
+    return run, {**arguments, **dataclasses.asdict(settings)}
+
+
 @kernel("minimise_levenberg_marquardt")
 def _(case: Case) -> Any:
-    return _kernel.minimise_levenberg_marquardt, {
-        "problem": case.problem(),
-        "start": case.x,
-        "max_iterations": 5,
-        "min_improvement": 1e-5,
-        "patience": 5,
-        "min_gradient": 1e-10,
-        "min_step": 1e-9,
-        "damping": 1e-2,
-        "callback": stop_soon(),
-    }
-
-
-def adamw_settings() -> dict[str, Any]:
-    """Return the settings of AdamW."""
-    return {
-        "learning_rate": 0.05,
-        "learning_rate_decay": 0.99,
-        "min_learning_rate": 0.005,
-        "max_iterations": 5,
-        "min_improvement": 1e-5,
-        "patience": 50,
-        "weight_decay": 0.0,
-        "improvement": "relative",
-        "callback": stop_soon(),
-    }
+    settings = ct.LevenbergMarquardt(max_iterations=5)
+    return searching(_kernel.minimise_levenberg_marquardt, case.problem(), case.x, settings)
 
 
 @kernel("minimise_adamw")
 def _(case: Case) -> Any:
-    settings = adamw_settings()
-    return _kernel.minimise_adamw, {"problem": case.problem(), "start": case.x, **settings}
+    settings = ct.AdamW(max_iterations=5)
+    return searching(_kernel.minimise_adamw, case.problem(), case.x, settings)
 
 
 @kernel("ExcitationProblem")
@@ -415,7 +401,7 @@ def _(case: Case) -> Any:
 @kernel("Synergies")
 def _(case: Case) -> Any:
     def run(**arguments: Any) -> None:
-        made = synergy_problem(_kernel)(
+        made = _kernel.SynergyProblem(
             problem=case.problem(), synergies=_kernel.Synergies(**arguments)
         )
         made.gradient(x=np.full(made.n_component, 0.5))
@@ -423,19 +409,14 @@ def _(case: Case) -> Any:
     return run, case.synergy_arguments()
 
 
-def synergy_problem(module: Any) -> Any:
-    """Return the class of problems with synergies."""
-    return module.HybridProblem
-
-
-@kernel("HybridProblem")
+@kernel("SynergyProblem")
 def _(case: Case) -> Any:
-    return synergy_problem(_kernel), {"problem": case.problem(), "synergies": case.synergies()}
+    return _kernel.SynergyProblem, {"problem": case.problem(), "synergies": case.synergies()}
 
 
-@kernel("HybridProblem.gradient")
+@kernel("SynergyProblem.gradient")
 def _(case: Case) -> Any:
-    problem = synergy_problem(_kernel)(problem=case.problem(), synergies=case.synergies())
+    problem = _kernel.SynergyProblem(problem=case.problem(), synergies=case.synergies())
     return problem.gradient, {"x": np.full(problem.n_component, 0.5)}
 
 
@@ -663,10 +644,10 @@ def _(case: Case) -> Any:
     return problem.measure, {"x": case.tensor_point(), "simulation": simulation}
 
 
-@tensor("HybridProblem")
+@tensor("SynergyProblem")
 def _(case: Case) -> Any:
     def run(**arguments: Any) -> None:
-        made = synergy_problem(_torch)(
+        made = _torch.SynergyProblem(
             problem=case.tensor_problem(), synergies=_kernel.Synergies(**arguments)
         )
         made.evaluate(x=torch.full((made.n_component,), 0.5, dtype=torch.float64))
@@ -676,6 +657,6 @@ def _(case: Case) -> Any:
 
 @tensor("minimise_adamw")
 def _(case: Case) -> Any:
-    settings = adamw_settings()
-    start = case.tensor_point()
-    return _torch.minimise_adamw, {"problem": case.tensor_problem(), "start": start, **settings}
+    settings = ct.AdamW(max_iterations=5)
+    problem, start = case.tensor_problem(), case.tensor_point()
+    return searching(_torch.minimise_adamw, problem, start, settings)

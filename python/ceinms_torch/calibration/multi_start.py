@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
+from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import warn_of_threads
 
 StartCallback = Callable[[int, Iterate], None]

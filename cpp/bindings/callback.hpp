@@ -5,6 +5,9 @@
 #include "names.hpp"
 #include "pybind.hpp"
 
+#include <cmath>
+#include <string>
+
 namespace ceinms_torch::bindings {
 
 /// Hand `value` to `callback` (None for no report) while holding the GIL. False if the run shall
@@ -50,6 +53,11 @@ inline auto attributes_of(const py::object& source) {
 
 inline calibration::AdamWOptions adamw_options(const py::object& source) {
   const auto of = attributes_of(source);
+  for (const char* name : {"learning_rate", "min_learning_rate", "weight_decay"}) {
+    const double value = of(name);
+    if (!(value >= 0.0) || !std::isfinite(value))
+      throw kernel::InputError(name, "a number >= 0", kernel::number_text(value));
+  }
   return {of("learning_rate"),     of("learning_rate_decay"),
           of("min_learning_rate"), of("max_iterations"),
           of("min_improvement"),   of("patience"),

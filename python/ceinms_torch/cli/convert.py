@@ -11,7 +11,7 @@ from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import note, shown_warnings, stdout
 from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.dialect import Version
+from ceinms_torch.inputs.dialect import Version
 from ceinms_torch.model.rt_subject import DEFAULT_DELAY, Angles
 
 EXAMPLES = """

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ceinms_torch.errors import FileFormatError, Place
+from ceinms_torch.inputs.calibration_conversion import convert_calibration
+from ceinms_torch.inputs.dialect import Dialect, Version, dialect_of
 from ceinms_torch.inputs.folder import check_trial_names
 from ceinms_torch.io.grammar import SCHEMAS, load_grammar
 from ceinms_torch.io.storage import Storage, StorageReader, write_storage
 from ceinms_torch.io.xml_document import XmlDocument, open_document
 from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.calibration_conversion import convert_calibration
-from ceinms_torch.model.dialect import Dialect, Version, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.input_data import InputData

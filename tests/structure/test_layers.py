@@ -24,6 +24,7 @@ ROOMS = (
     ("calibration",),
     ("preoptimisation", "synergies", "excitations"),
     ("inputs",),
+    ("conversion",),
     ("results",),
     ("studies",),
     ("plots",),

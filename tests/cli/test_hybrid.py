@@ -210,7 +210,7 @@ def test_the_user_chooses_what_synergies_drive(two_legs):
     assert "neither electrode nor synergy drives deep: kept, with passive force only" in said
     read = ct.load_result(two_legs)
     assert read.undriven == ("deep", "otherside")
-    assert read.hybrid.synthesise == ("front",)
+    assert read.synergy_hybrid.synthesise == ("front",)
     refused = run_command("calibrate", two_legs / "calibrate.xml", "--synthesise", "deep,otherside")
     assert refused.returncode == 1
     assert "excitation to synthesise of otherside: expected a moment arm" in refused.stderr
@@ -262,7 +262,7 @@ def test_ctrl_c_keeps_the_best(tmp_path):
         "def stop(iteration):\n"
         "    if iteration.iteration == 3:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2))\n"
+        "plan = dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=2))\n"
         "result = ct.calibrate(folder, plan=plan, callback=stop)\n"
         "print(result.status, result.objective < result.history[0].objective)\n"
     )

@@ -126,11 +126,11 @@ def test_what_is_not_carried_is_said():
         normalisation="rmse",
     )
     converted, lost = convert_calibration(
-        dataclasses.replace(plan, hybrid=ct.SynergyHybrid()), "0.9"
+        dataclasses.replace(plan, synergy_hybrid=ct.SynergyHybrid()), "0.9"
     )
     assert converted.tendon.kind == "equilibriumElastic"
     assert converted.algorithm.method == "annealing"
-    assert converted.hybrid is None
+    assert converted.synergy_hybrid is None
     assert [spec.kind for spec in converted.steps[0].parameters] == KINDS
     said = " ".join(lost)
     for words in ("adamw", "rosenbrockElastic", "tendonStiffness", "synergyHybrid", "0.9 itself"):

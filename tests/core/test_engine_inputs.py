@@ -270,17 +270,8 @@ def test_problem_refuses_a_map_of_other_mtus():
 
 
 def minimise(start):
-    return _torch.minimise_adamw(
-        problem(),
-        start,
-        learning_rate=0.1,
-        learning_rate_decay=1.0,
-        min_learning_rate=0.0,
-        max_iterations=1,
-        min_improvement=0.0,
-        patience=1,
-        weight_decay=0.0,
-    )
+    options = ct.AdamW(learning_rate=0.1, max_iterations=1, patience=1)
+    return _torch.minimise_adamw(problem(), start, options=options)
 
 
 def faulty_cases():

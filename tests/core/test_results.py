@@ -53,7 +53,7 @@ def annealed(folder):
 
 
 def hybrid(folder):
-    plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2))
+    plan = dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=2))
     return ct.calibrate(folder, folder.trials[:2], plan, options=QUICK["lbfgs"])
 
 

@@ -1,6 +1,6 @@
 /// The synergy-hybrid problem: its gradient is the derivative of its objective.
 
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/synergy_problem.hpp"
 #include "helpers.hpp"
 
 #include <algorithm>
@@ -98,7 +98,7 @@ struct Case {
                                      std::move(data), n_thread);
   }
 
-  HybridProblem hybrid(TendonModel tendon, bool shared, std::size_t n_thread = 1) const {
+  SynergyProblem hybrid(TendonModel tendon, bool shared, std::size_t n_thread = 1) const {
     SynergyData data{.n_synergy = n_synergy,
                      .n_channel = 1,
                      .synthesised = {1, 2},
@@ -124,7 +124,7 @@ TEST_CASE("hybrid: the gradient is the derivative by parameters, weightings and 
   const Case data;
   for (const TendonModel tendon : {TendonModel::stiff, TendonModel::rosenbrock})
     for (const bool shared : {true, false}) {
-      HybridProblem problem = data.hybrid(tendon, shared);
+      SynergyProblem problem = data.hybrid(tendon, shared);
       const std::size_t n = problem.n_component();
       REQUIRE(problem.n_boxed() == 2 * n_mtu);
       REQUIRE(n == 2 * n_mtu + (shared ? 1 : 2) * 3 * n_synergy + 2 * n_synergy * n_node);
@@ -159,8 +159,8 @@ TEST_CASE("hybrid: the gradient is the derivative by parameters, weightings and 
 
 TEST_CASE("hybrid: results do not depend on the number of threads") {
   const Case data;
-  HybridProblem one = data.hybrid(TendonModel::rosenbrock, true);
-  HybridProblem two = data.hybrid(TendonModel::rosenbrock, true, 2);
+  SynergyProblem one = data.hybrid(TendonModel::rosenbrock, true);
+  SynergyProblem two = data.hybrid(TendonModel::rosenbrock, true, 2);
   const Vector x(one.n_component(), 0.4);
   Vector gradient(x.size());
   Vector same(x.size());

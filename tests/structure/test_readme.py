@@ -164,7 +164,7 @@ def test_synergies_spell_out_their_defaults(elsewhere):
     whole, _, _, fragment, *_ = blocks(CALIBRATION, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     path.write_text(whole.replace("<openLoop/>", fragment), encoding="utf-8")
-    hybrid = ct.CalibrationPlan.read(path).hybrid
+    hybrid = ct.CalibrationPlan.read(path).synergy_hybrid
     assert dataclasses.replace(hybrid, synthesise=None) == ct.SynergyHybrid()
     assert all(f"<{name}>" in fragment for name in hybrid.to_dict())
 

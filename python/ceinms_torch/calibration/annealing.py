@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ceinms_torch.calibration.loop import Calibration, FloatArray, check_trials
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.loop import Calibration, check_trials
 from ceinms_torch.calibration.multi_start import StartCallback, StartResult, minimise_from_all
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem
@@ -90,7 +91,7 @@ class Annealing(Calibration):
             "starts": self.starts != 1,
             "begin_at": self.begin_at is not None,
             "seed": self.seed != 0 and self._settings.variant == "ceinms",
-            "hybrid": self.plan.hybrid is not None,
+            "synergy_hybrid": self.plan.synergy_hybrid is not None,
         }
         for name, is_asked_for in asked_for.items():
             if is_asked_for:
@@ -144,8 +145,7 @@ class Annealing(Calibration):
         slot, taken = space.slots()
         matrix = space.subject.parameters()
         matrix.flat[slot] = minimum.x[taken]
-        width = np.where(space.upper > space.lower, space.upper - space.lower, 1.0)
-        return (minimum.x - space.lower) / width, space.subject.with_parameters(matrix)
+        return space.shares(minimum.x), space.subject.with_parameters(matrix)
 
     def simulate(self, subject: Subject, trial: Trial) -> Simulation:
         """Simulate a trial on the model of CEINMS."""

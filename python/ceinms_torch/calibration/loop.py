@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.identifiability import Identifiability, identifiability
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import (
@@ -30,16 +28,20 @@ from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import LevenbergMarquardt, check_whole
+from ceinms_torch.model.options import LevenbergMarquardt
+from ceinms_torch.model.settings import check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.simulation.moments import check_moments, varying_dofs
-from ceinms_torch.simulation.simulate import Simulation, calibrated_tendon, simulate
+from ceinms_torch.simulation.simulate import (
+    Simulation,
+    calibrated_tendon,
+    engine_tendon,
+    simulate,
+)
 from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.simulation.trial_result import TrialResult
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -300,26 +302,35 @@ class Calibration:
 
 
 def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
-    """Refuse data or a plan that cannot be calibrated by gradient.
+    """Refuse data or a plan that cannot be calibrated by gradient; as `check_trials` otherwise."""
+    check_model(plan)
+    check_trials(subject, trials, plan)
+
+
+def check_model(plan: CalibrationPlan) -> None:
+    """Refuse a tendon or an activation that cannot be calibrated by gradient.
 
     Parameters
     ----------
-    subject, trials, plan
-        As for `calibrate`.
+    plan : CalibrationPlan
+        What shall be calibrated.
 
     Raises
     ------
-    DataError
-        As `check_trials`.
     OptionError
-        If the plan asks for an activation that is not smooth.
+        If the tendon is not one of the engines, or the activation has no derivative.
     """
+    try:
+        engine_tendon(plan.tendon)
+    except OptionError as error:
+        raise error.within(file=plan.path) from error
     if plan.activation != "exponential":
-        hint = "calibration by gradient needs an activation that is smooth"
         raise OptionError(
-            where="activation", expected="exponential", got=plan.activation, hint=hint
+            where=Place(plan.path, element="activation"),
+            expected="<exponential/>",
+            got=f"<{plan.activation}/>",
+            hint="calibration by gradient needs an activation that is smooth",
         )
-    check_trials(subject, trials, plan)
 
 
 def check_trials(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
-
-FloatArray = NDArray[np.float64]
 
 # A start value may miss its bound by this share of the range: printed values are rounded.
 _ROUNDING = 1e-9
@@ -50,7 +50,7 @@ class Component:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterSpace:
+class ParameterSpace(OneLine):
     """The unit box in which a calibration step searches.
 
     Parameters
@@ -67,8 +67,6 @@ class ParameterSpace:
     components: tuple[Component, ...]
     doubts: tuple[str, ...] = field(default=(), compare=False)
 
-    __repr__ = one_line
-
     @classmethod
     def of(
         cls,
@@ -77,7 +75,7 @@ class ParameterSpace:
         plan: CalibrationPlan,
         *,
         check_start: bool = True,
-    ) -> ParameterSpace:
+    ) -> Self:
         """Lay out the parameters of a step.
 
         Parameters
@@ -137,6 +135,11 @@ class ParameterSpace:
         """Upper bounds (n,), in the unit of each parameter."""
         return np.array([component.upper for component in self.components])
 
+    def shares(self, values: ArrayLike) -> FloatArray:
+        """Return where values (n,) are in their ranges, 0 to 1 within; from `lower` without one."""
+        width = self.upper - self.lower
+        return (np.asarray(values) - self.lower) / np.where(width > 0.0, width, 1.0)
+
     def start(self) -> FloatArray:
         """Return the subject's own values in the unit box, C1 and C2 moved apart.
 
@@ -148,10 +151,8 @@ class ParameterSpace:
         ndarray (n,)
             0 to 1.
         """
-        width = self.upper - self.lower
         start = np.array([component.start for component in self.components])
-        start = np.clip(start, self.lower, self.upper)
-        x: FloatArray = (start - self.lower) / np.where(width > 0.0, width, 1.0)
+        x = self.shares(np.clip(start, self.lower, self.upper))
         index = {
             (component.kind, name): i
             for i, component in enumerate(self.components)
@@ -182,13 +183,13 @@ class ParameterSpace:
         ndarray (n,)
             0 to 1; a value outside its range is at its bound.
         """
-        matrix = subject.parameters()
+        return np.clip(self.shares(self.values_of(subject)), 0.0, 1.0)
+
+    def values_of(self, subject: Subject) -> FloatArray:
+        """Return the values (n,) of another subject with the same MTUs, in their units."""
         rows = [PARAMETER_KINDS.index(one.kind) for one in self.components]
         columns = [subject.mtu_index(one.mtu_names[0]) for one in self.components]
-        values: FloatArray = matrix[rows, columns]
-        width = self.upper - self.lower
-        x: FloatArray = np.clip((values - self.lower) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
-        return x
+        return subject.parameters()[rows, columns]
 
     def starts(self, n: int, seed: int, *, random: bool = False) -> FloatArray:
         """Return start points for several searches.
@@ -219,7 +220,7 @@ class ParameterSpace:
             points[0] = self.start()
         return points
 
-    def slots(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def slots(self) -> tuple[IndexArray, IndexArray]:
         """Return which entries of the parameter matrix are set, and by which component.
 
         An MTU in two groups takes its value from the later one, as in CEINMS.

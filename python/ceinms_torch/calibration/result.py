@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.identifiability import Identifiability, ParameterCertainty
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.io.display import html_table, one_line, optional
+from ceinms_torch.io.display import OneLine, html_table, optional
 from ceinms_torch.model.activation_delay import activation_delay
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.parameters import PARAMETERS
@@ -29,7 +29,6 @@ from ceinms_torch.simulation.trial_result import TrialResult, fit_of
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 Start = Literal["subject", "random"]
 
 STATUS_SENTENCES = {
@@ -82,7 +81,7 @@ class Iteration:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class StepResult:
+class StepResult(OneLine):
     """Outcome of one calibration step.
 
     Parameters
@@ -118,11 +117,9 @@ class StepResult:
     status: str
     starts: tuple[StartResult, ...]
 
-    __repr__ = one_line
-
 
 @dataclass(frozen=True, kw_only=True)
-class CalibratedParameter:
+class CalibratedParameter(OneLine):
     """A calibrated value.
 
     Parameters
@@ -152,8 +149,6 @@ class CalibratedParameter:
     at_bound: str
     certainty: ParameterCertainty | None = field(repr=False)
 
-    __repr__ = one_line
-
     @property
     def unit(self) -> str:
         """Unit of the values."""
@@ -177,7 +172,7 @@ class CalibratedParameter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provenance:
+class Provenance(OneLine):
     """Where a result comes from, as far as the numbers do not say it.
 
     Parameters
@@ -199,8 +194,6 @@ class Provenance:
     warnings: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-
-    __repr__ = one_line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -24,13 +24,13 @@ from ceinms_torch.cli.display import (
     stdout,
     terms_table,
 )
-from ceinms_torch.cli.hybrid import (
+from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
+from ceinms_torch.cli.synergy_hybrid import (
     synergies_line,
     synergies_table,
     undriven_notes,
-    with_hybrid,
+    with_synergy_hybrid,
 )
-from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 from ceinms_torch.model.objective import Normalisation
@@ -161,7 +161,7 @@ def command(
         if out is not None:
             subject_file = out / subject_file.name
         directory = results_folder(setup, out)
-        plan = with_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)
+        plan = with_synergy_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])

@@ -9,9 +9,10 @@ from ceinms_torch.errors import OptionError, Place
 from ceinms_torch.inputs.dialect import Version
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.composites import Composite, RangePenalty, TorqueError
-from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, check_choice
+from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
 from ceinms_torch.model.objective import Normalisation, Objective
 from ceinms_torch.model.parameters import PARAMETERS
+from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
 
 # The calibration example of CEINMS's manual.
@@ -61,11 +62,11 @@ def convert_calibration(
     if tendon.kind in ("rosenbrockElastic", "dampedEquilibrium"):
         lost.append(f"the tendon {tendon.kind}: equilibriumElastic is written")
         tendon = Tendon(kind="equilibriumElastic", tolerance=tendon.tolerance)
-    if plan.hybrid is not None:
+    if plan.synergy_hybrid is not None:
         lost.append("synergyHybrid: in CEINMS nothing drives MTUs without a recording")
     steps = tuple(_step(plan, step, version, subject, lost) for step in plan.steps)
     converted = replace(
-        plan, algorithm=algorithm, tendon=tendon, hybrid=None, steps=steps, differences=()
+        plan, algorithm=algorithm, tendon=tendon, synergy_hybrid=None, steps=steps, differences=()
     )
     return converted, tuple(dict.fromkeys(lost))
 

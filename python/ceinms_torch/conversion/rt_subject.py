@@ -11,8 +11,8 @@ from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean
 from ceinms_torch.io.xml_document import read_document
 from ceinms_torch.io.xml_node import XmlNode
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
-from ceinms_torch.model.options import check_number
 from ceinms_torch.model.parameters import PARAMETERS
+from ceinms_torch.model.settings import check_number
 from ceinms_torch.model.subject import CURVE_NAMES, Curve, Dof, Mtu, Subject
 from ceinms_torch.model.subject_reading import (
     angles_in_radians,

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.errors import OptionError
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import Lbfgs
@@ -32,7 +32,6 @@ from ceinms_torch.simulation.simulate import Simulation, engine_tendon, simulati
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
 
-FloatArray = NDArray[np.float64]
 # Ends about 0.1 % above the minimum (compared with 1e-8, which takes two to three times as long),
 # far less than a change of the weights makes. The size of the gradient says little: scales differ.
 SOLVER = Lbfgs(max_iterations=5000, min_improvement=1e-7, min_gradient=0.0, memory=20)
@@ -67,7 +66,7 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ExcitationResult:
+class ExcitationResult(OneLine):
     """Excitations that were found, and what the model does with them.
 
     Parameters
@@ -104,8 +103,6 @@ class ExcitationResult:
     evaluations: int
     seconds: float
     status: str
-
-    __repr__ = one_line
 
     @property
     def objective(self) -> float:
@@ -214,11 +211,7 @@ class TrialSearch:
         return ExcitationResult(
             simulation=simulation,
             adjusted_excitation=TimeSeries(
-                name="adjusted excitation",
-                units="-",
-                time=self.trial.time,
-                columns=self.subject.mtu_names,
-                array=excitation,
+                "adjusted excitation", "-", self.trial.time, self.subject.mtu_names, excitation
             ),
             hybrid=hybrid,
             dofs=dofs,

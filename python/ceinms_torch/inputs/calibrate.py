@@ -20,7 +20,7 @@ from ceinms_torch.model.options import MethodName
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.synergies.hybrid import HybridCalibration
+from ceinms_torch.synergies.calibration import SynergyCalibration
 
 
 def calibrate(
@@ -58,7 +58,7 @@ def calibrate(
     plan : CalibrationPlan, optional
         Steps, parameters and ranges; that of the folder. An elastic tendon is the Rosenbrock tendon
         (that of CEINMS with the annealing). With its `hybrid`, sums of synergies drive the MTUs
-        that were not recorded, and are calibrated with the subject (`HybridCalibration`).
+        that were not recorded, and are calibrated with the subject (`SynergyCalibration`).
     generator : ExcitationGenerator, optional
         Which MTUs were recorded, and by which electrodes, for synergies; that of the folder.
     method : {"lm", "adamw", "lbfgs", "annealing"}, optional
@@ -148,11 +148,11 @@ def calibrate(
     }
     if is_annealing:
         return Annealing(**asked_for).run()
-    if plan.hybrid is None:
+    if plan.synergy_hybrid is None:
         return Calibration(**asked_for).run()
     if generator is None:
         hint = "give the folder, or generator="
         raise OptionError(
             where="generator", expected="one, with <synergyHybrid>", got="none", hint=hint
         )
-    return HybridCalibration(**asked_for, generator=generator).run()
+    return SynergyCalibration(**asked_for, generator=generator).run()

@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from ceinms_torch.calibration.delays import check_delays
+from ceinms_torch.calibration.loop import check_model
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.inputs.dialect import Dialect, dialect_of
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
@@ -22,11 +24,10 @@ from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles
-from ceinms_torch.simulation.simulate import engine_tendon
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CalibrationFolder:
+class CalibrationFolder(OneLine):
     """What ``ceinms-torch calibrate SETUP.xml`` works on.
 
     Parameters
@@ -52,10 +53,8 @@ class CalibrationFolder:
     trials: tuple[Trial, ...]
     dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
-    __repr__ = one_line
-
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
         """Read a calibration setup file and all it points at.
 
         Parameters
@@ -141,7 +140,7 @@ class CalibrationFolder:
         tests = [self.read_trial(path) for path in paths]
         check_trial_names(tests)
         check_delays(self.subject, self.plan, tests)
-        warn_if_seen(tests, self.trials)
+        warn_if_calibrated_on(tests, self.trials)
         return {trial.name: trial for trial in tests}
 
     def sources(self, tests: Iterable[Trial] = ()) -> list[Source]:
@@ -150,32 +149,6 @@ class CalibrationFolder:
         documents = [one.document.source for one in read if one.document is not None]
         trials = (file for trial in (*self.trials, *tests) for file in trial.sources)
         return list(dict.fromkeys([*documents, *trials]))
-
-
-def check_model(plan: CalibrationPlan) -> None:
-    """Refuse a tendon or an activation that cannot be calibrated by gradient.
-
-    Parameters
-    ----------
-    plan : CalibrationPlan
-        The plan.
-
-    Raises
-    ------
-    OptionError
-        If it asks for one.
-    """
-    try:
-        engine_tendon(plan.tendon)
-    except OptionError as error:
-        raise error.within(file=plan.path) from error
-    if plan.activation != "exponential":
-        raise OptionError(
-            where=Place(plan.path, element="activation"),
-            expected="<exponential/>",
-            got=f"<{plan.activation}/>",
-            hint="calibration by gradient needs an activation that is smooth",
-        )
 
 
 def check_trial_names(trials: Iterable[Trial]) -> None:
@@ -205,7 +178,7 @@ def check_trial_names(trials: Iterable[Trial]) -> None:
         files[trial.name] = file
 
 
-def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
+def warn_if_calibrated_on(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
     """Warn about trials to test on that are calibrated on, whatever they are called.
 
     Parameters
@@ -225,7 +198,7 @@ def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
                 f"Test trial '{trial.name}' is calibration trial '{seen[_data_files(trial)]}': how "
                 "well it fits says nothing about other trials."
             )
-            warnings.warn(CeinmsTorchWarning(text, "test-not-unseen"), stacklevel=3)
+            warnings.warn(CeinmsTorchWarning(text, "test-is-calibrated-on"), stacklevel=3)
 
 
 def _data_files(trial: Trial) -> frozenset[Path]:
@@ -234,7 +207,7 @@ def _data_files(trial: Trial) -> frozenset[Path]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RunFolder:
+class RunFolder(OneLine):
     """What ``ceinms-torch run SETUP.xml`` works on.
 
     Parameters
@@ -260,10 +233,8 @@ class RunFolder:
     trial: Trial
     dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
-    __repr__ = one_line
-
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
         """Read an execution setup file and all it points at.
 
         Parameters

@@ -34,12 +34,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage_text import (
-    FloatArray,
     check_rows,
     parse_by_line,
     parse_fast,
@@ -54,7 +54,7 @@ _SETS = {"forceset": 1, "jointset": 2}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Storage:
+class Storage(OneLine):
     """Content of a storage file.
 
     Parameters
@@ -100,8 +100,6 @@ class Storage:
     def source(self) -> Source:
         """The file as it was read."""
         return Source(self.path, self.sha256)
-
-    __repr__ = one_line
 
     def column(self, name: str) -> FloatArray:
         """Return one column by its label.

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.source import Source, read_text
-
-FloatArray = NDArray[np.float64]
 
 _KEY_VALUE = re.compile(r"^\s*([A-Za-z][\w .-]*?)\s*=\s*(.*?)\s*$")
 _COUNT = re.compile(r"^(nrows|datarows|nr|ncolumns|datacolumns|nc)(?:\s*=\s*|\s+)(\S*)$", re.I)

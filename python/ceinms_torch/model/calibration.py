@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import (
     XmlDocument,
@@ -27,9 +27,7 @@ from ceinms_torch.model.nms_model import (
     Activation,
     SimulatedAnnealing,
     Tendon,
-    check_choice,
     read_activation,
-    read_annealing,
     read_tendon,
     write_annealing,
     write_model,
@@ -37,12 +35,9 @@ from ceinms_torch.model.nms_model import (
 from ceinms_torch.model.objective import Objective, read_objective, write_objective
 from ceinms_torch.model.options import OPTIMISERS, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
+from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.synergy_hybrid import (
-    SynergyHybrid,
-    read_synergy_hybrid,
-    write_synergy_hybrid,
-)
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
 RangeType = Literal["absolute", "relativeToSubjectValue"]
@@ -51,7 +46,7 @@ _RANGE_TYPES = ("absolute", "relativeToSubjectValue")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterSpec:
+class ParameterSpec(OneLine):
     """One kind of parameter to calibrate, shared by MTUs or not, within a range.
 
     Parameters
@@ -85,8 +80,6 @@ class ParameterSpec:
     line: int | None = field(default=None, compare=False)
     range_line: int | None = field(default=None, compare=False)
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         check_choice("parameter name", self.kind, PARAMETER_KINDS)
@@ -102,7 +95,7 @@ class ParameterSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationStep:
+class CalibrationStep(OneLine):
     """Parameters that are calibrated together, and against what.
 
     Parameters
@@ -121,8 +114,6 @@ class CalibrationStep:
     objective: Objective = field(default_factory=Objective)
     parameters: tuple[ParameterSpec, ...]
     line: int | None = field(default=None, compare=False)
-
-    __repr__ = one_line
 
     def moment_dofs(self, dof_names: Sequence[str]) -> tuple[str, ...]:
         """Return the DOFs whose moment errors count.
@@ -144,7 +135,7 @@ class CalibrationStep:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationPlan:
+class CalibrationPlan(OneLine):
     """A calibration: algorithm, model, steps and trials.
 
     Parameters
@@ -159,7 +150,7 @@ class CalibrationPlan:
         Done one after the other, each from the result of the one before.
     trial_files : tuple of Path
         The ``inputData.xml`` of every trial.
-    hybrid : SynergyHybrid, optional
+    synergy_hybrid : SynergyHybrid, optional
         How synergies make excitations that were not recorded; None for recorded ones only.
     path : Path, optional
         The file it was read from.
@@ -174,12 +165,10 @@ class CalibrationPlan:
     activation: Activation = "exponential"
     steps: tuple[CalibrationStep, ...]
     trial_files: tuple[Path, ...] = ()
-    hybrid: SynergyHybrid | None = None
+    synergy_hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
     differences: tuple[str, ...] = field(default=(), repr=False, compare=False)
-
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -228,7 +217,7 @@ class CalibrationPlan:
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
             trial_files=trial_files_in(root, must_exist=must_exist),
-            hybrid=_read_hybrid(model),
+            synergy_hybrid=_read_synergy_hybrid(model),
             path=document.path,
             document=document,
         )
@@ -251,14 +240,12 @@ class CalibrationPlan:
             write_annealing(document.root, self.algorithm)
         else:
             tag = next(tag for tag, kind in OPTIMISERS.items() if type(self.algorithm) is kind)
-            node = document.root.add("algorithm").add(tag)
-            for name, value in self.algorithm.to_dict().items():
-                node.add(name, value if isinstance(value, str) else number_text(value))
+            self.algorithm.write_to(document.root.add("algorithm").add(tag))
         kind = write_model(document.root, self.tendon, self.activation)
-        if self.hybrid is None:
+        if self.synergy_hybrid is None:
             kind.add("openLoop")
         else:
-            write_synergy_hybrid(kind, self.hybrid)
+            self.synergy_hybrid.write_to(kind.add("synergyHybrid"))
         steps = document.root.add("calibrationSteps")
         for step in self.steps:
             _write_step(steps.add("step"), step)
@@ -389,23 +376,13 @@ def trial_files_in(root: XmlNode, *, must_exist: bool) -> tuple[Path, ...]:
 def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
     node = parent.child("simulatedAnnealing", *OPTIMISERS)
     if node.tag == "simulatedAnnealing":
-        return read_annealing(node)
-    optimiser = OPTIMISERS[node.tag]
-    values: dict[str, Any] = {}
-    for name, value in optimiser().to_dict().items():
-        child = node.find(name)
-        if child is not None:
-            read = {int: child.integer, str: child.text}.get(type(value), child.number)
-            values[name] = read()
-    try:
-        return optimiser.from_dict(values)
-    except OptionError as error:
-        raise node.error("settings within their ranges", f"'{error}'") from error
+        return SimulatedAnnealing.read_from(node)
+    return OPTIMISERS[node.tag].read_from(node)
 
 
-def _read_hybrid(model: XmlNode) -> SynergyHybrid | None:
+def _read_synergy_hybrid(model: XmlNode) -> SynergyHybrid | None:
     node = model.child("type").find("synergyHybrid")
-    return None if node is None else read_synergy_hybrid(node)
+    return None if node is None else SynergyHybrid.read_from(node)
 
 
 def _read_step(node: XmlNode) -> CalibrationStep:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast, get_args
 
 from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_node import XmlNode, number_text
-from ceinms_torch.model.nms_model import check_choice
-from ceinms_torch.model.options import check_names, check_number
+from ceinms_torch.model.settings import check_choice, check_names, check_number
 
 Quantity = Literal["normalisedFibreLength", "normalisedFibreVelocity", "tendonStrain"]
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
@@ -35,7 +34,7 @@ _REFUSED_TYPES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class TorqueError:
+class TorqueError(OneLine):
     """Moment errors (``torqueErrorNormalised``, ``torqueError``).
 
     Weight times the sum over DOFs of the root mean square error, to the power of the exponent,
@@ -65,7 +64,6 @@ class TorqueError:
     normalised: bool = True
 
     parts: ClassVar[tuple[str, ...]] = ("targets", "weight", "exponent")
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -78,7 +76,7 @@ class TorqueError:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RangePenalty:
+class RangePenalty(OneLine):
     """Penalty on a quantity of MTUs outside a range (``penalty``).
 
     Weight times the sum over MTUs of the mean over frames of the distance outside the range, to the
@@ -112,7 +110,6 @@ class RangePenalty:
 
     tag: ClassVar[str] = "penalty"
     parts: ClassVar[tuple[str, ...]] = ("targets", "targetsType", "weight", "exponent", "range")
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 
@@ -36,7 +36,7 @@ class Excitation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExcitationGenerator:
+class ExcitationGenerator(OneLine):
     """Mapping from signals to the excitations of MTUs.
 
     Signals and MTUs are matched by name; CEINMS 0.9 itself needs both in the order of their files,
@@ -58,8 +58,6 @@ class ExcitationGenerator:
     excitations: tuple[Excitation, ...]
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ExcitationGenerator:
@@ -131,7 +129,7 @@ class ExcitationGenerator:
                 node.add("input", signal, weight=number_text(weight))
         write_new(document, self.document)
 
-    def weights(self, mtu_names: Sequence[str], signal_names: Sequence[str]) -> NDArray[np.float64]:
+    def weights(self, mtu_names: Sequence[str], signal_names: Sequence[str]) -> FloatArray:
         """Return the matrix that turns signals into excitations.
 
         Parameters

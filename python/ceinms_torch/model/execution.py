@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.nms_model import (
@@ -15,18 +15,16 @@ from ceinms_torch.model.nms_model import (
     Activation,
     SimulatedAnnealing,
     Tendon,
-    check_choice,
     read_activation,
-    read_annealing,
     read_tendon,
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.options import check_number
+from ceinms_torch.model.settings import check_choice, check_number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hybrid:
+class Hybrid(OneLine):
     """How excitations are adjusted and synthesised to match measured moments.
 
     The weights are those the program of CEINMS uses; its manual has beta and gamma the other way
@@ -58,8 +56,6 @@ class Hybrid:
     adjust_mtus: tuple[str, ...] = ()
     algorithm: SimulatedAnnealing
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         for name in ("alpha", "beta", "gamma"):
@@ -67,7 +63,7 @@ class Hybrid:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(OneLine):
     """How a trial is run.
 
     Parameters
@@ -104,8 +100,6 @@ class Execution:
     hybrid: Hybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -186,5 +180,5 @@ def _read_hybrid(node: XmlNode) -> Hybrid:
         dof_set=() if dof_set is None else dof_set.names(),
         synth_mtus=node.child("synthMTUs").names(),
         adjust_mtus=node.child("adjustMTUs").names(),
-        algorithm=read_annealing(node.child("algorithm").child("simulatedAnnealing")),
+        algorithm=SimulatedAnnealing.read_from(node.child("algorithm").child("simulatedAnnealing")),
     )

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputData:
+class InputData(OneLine):
     """Where the data of a trial are.
 
     Parameters
@@ -52,8 +52,6 @@ class InputData:
     external_loads_file: Path | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> InputData:

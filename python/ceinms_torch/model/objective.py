@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ceinms_torch.errors import OptionError, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.composites import (
     Composite,
@@ -21,7 +21,7 @@ from ceinms_torch.model.composites import (
     read_range,
     write_composites,
 )
-from ceinms_torch.model.options import check_names, check_number
+from ceinms_torch.model.settings import check_names, check_number
 
 Normalisation = Literal["variance", "meanSquare", "rmse"]
 
@@ -44,7 +44,7 @@ _ELEMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Objective:
+class Objective(OneLine):
     """What a calibration minimises: moment errors, penalties, and preferences among good fits.
 
     Preferences are off by default. Their weights are on one scale: with "variance", a weight of 1
@@ -98,8 +98,6 @@ class Objective:
     group_coherence_weight: float = 0.0
     group_coherence_muscles: tuple[tuple[str, ...], ...] = ()
     composites: tuple[Composite, ...] = ()
-
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check every value."""

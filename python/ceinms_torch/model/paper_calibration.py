@@ -88,7 +88,7 @@ def read_paper_calibration(document: XmlDocument, *, must_exist: bool) -> Calibr
         tendon=tendon,
         steps=(step,),
         trial_files=trial_files_in(document.root, must_exist=must_exist),
-        hybrid=hybrid,
+        synergy_hybrid=hybrid,
         path=document.path,
         document=document,
         differences=tuple(reader.differences),

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -28,8 +28,6 @@ from ceinms_torch.model.trial_files import (
     moment_columns,
 )
 
-FloatArray = NDArray[np.float64]
-
 # Rows are evenly spaced if they are off an even grid by at most this share of a step.
 _JITTER = 0.05
 # Printed times make one rate look like two that differ by less than this.
@@ -37,7 +35,7 @@ _SAME_RATE = 1.01
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trial:
+class Trial(OneLine):
     """One recording, ready to be simulated.
 
     Parameters
@@ -74,8 +72,6 @@ class Trial:
     excitation: FloatArray
     measured_moment: FloatArray | None = None
     sources: Sources = field(default_factory=Sources)
-
-    __repr__ = one_line
 
     @classmethod
     def read(

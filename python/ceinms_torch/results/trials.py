@@ -133,11 +133,6 @@ def _read(
     for key, file in files.items():
         columns = others.get(key, mtu_names)
         storage = read_storage(directory / file)
-        result[key] = TimeSeries(
-            name=storage.name,
-            units=storage.units,
-            time=storage.time,
-            columns=columns,
-            array=storage.select(columns),
-        )
+        values = storage.select(columns)
+        result[key] = TimeSeries(storage.name, storage.units, storage.time, columns, values)
     return result

@@ -170,7 +170,7 @@ def _hybrid_dict(result: HybridResult) -> dict[str, Any]:
     weightings = result.weightings
     origins = zip(weightings.mtu_names, weightings.origin, strict=True)
     return {
-        "options": result.hybrid.to_dict(),
+        "options": result.synergy_hybrid.to_dict(),
         **_named(result, "n_synergy", "synthesised"),
         "recorded": [name for name, origin in origins if origin == "recorded"],
         "undriven": result.undriven,

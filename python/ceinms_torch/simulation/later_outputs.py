@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.parameters import parameter_row
 from ceinms_torch.model.subject import Subject
@@ -15,7 +15,6 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries
 
-FloatArray = NDArray[np.float64]
 # Of the objective of a search for excitations; alpha, beta and gamma weigh them in this order.
 TERM_NAMES = ("moment", "effort", "tracking")
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 
 def measured_moments(trial: Trial) -> FloatArray:

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.trial_input import check_names, trial_arrays
-
-FloatArray = NDArray[np.float64]
 
 
 def stiff_forces(

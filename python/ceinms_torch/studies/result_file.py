@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain, read_json, revived
 from ceinms_torch.results.provenance import versions
+from ceinms_torch.studies.statistics import deviation
 
 RESULT_FILE = "result.json"
 # Raised when a file of today could not be read by the code of yesterday.
@@ -41,6 +42,13 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @classmethod
+    def of(cls, title: str, rows: Iterable[Mapping[str, Cell]]) -> Self:
+        """Return the table of rows that are mappings of headers, in the same order, to values."""
+        listed = list(rows)
+        columns = tuple(listed[0]) if listed else ()
+        return cls(title=title, columns=columns, rows=tuple(tuple(row.values()) for row in listed))
+
 
 def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
     """Return mean ± standard deviation in words, as tables have it.
@@ -59,8 +67,7 @@ def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
     """
     if not values or not np.isfinite(values).all():
         return None
-    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-    return f"{np.mean(values):.{digits}g} ± {spread:.2g}"
+    return f"{np.mean(values):.{digits}g} ± {deviation(values):.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +125,7 @@ class StudyResult:
         return path
 
     @classmethod
-    def read(cls, directory: str | os.PathLike[str], study: str) -> StudyResult:
+    def read(cls, directory: str | os.PathLike[str], study: str) -> Self:
         """Read what `write` wrote.
 
         Parameters
@@ -153,7 +160,7 @@ class StudyResult:
                 hint="Run the study again, or read it with the version that wrote it",
             )
         try:
-            result: StudyResult = revived(cls, content)
+            result: Self = revived(cls, content)
         except (KeyError, TypeError) as error:
             raise FileFormatError(
                 where=path, expected=f"all of a result of '{study}'", got=f"none of {error}"

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
@@ -28,8 +27,6 @@ from ceinms_torch.synergies.number import NumberChoice, Score, choose_n_synergie
 from ceinms_torch.synergies.recording import Recording, recorded_channels
 from ceinms_torch.synergies.reliability import Reliability, match_synergies, reliability
 from ceinms_torch.synergies.vaf import ENOUGH_VAF, vaf
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

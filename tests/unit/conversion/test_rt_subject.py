@@ -102,7 +102,7 @@ def test_what_cannot_be_converted_is_an_error(path, old, new, marker, message):
 
 
 def test_delay_must_be_a_number(path):
-    with pytest.raises(OptionError, match="emDelay: expected a number"):
+    with pytest.raises(OptionError, match="emDelay: expected a finite number"):
         read_rt_subject(path, em_delay=math.nan)
 
 

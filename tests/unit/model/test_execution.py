@@ -148,7 +148,7 @@ def test_round_trip(tmp_path):
 def test_type_and_settings_belong_together():
     with pytest.raises(OptionError, match="type: expected one of openLoop, got 'hybrid'"):
         Execution(type="hybrid", tendon=Tendon(kind="stiff"))
-    with pytest.raises(OptionError, match="alpha: expected a number"):
+    with pytest.raises(OptionError, match="alpha: expected a finite number"):
         Hybrid(alpha=float("inf"), beta=0.0, gamma=0.0, algorithm=ANNEALING)
 
 

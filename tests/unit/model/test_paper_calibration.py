@@ -32,7 +32,7 @@ def test_its_settings_are_those_of_the_plan(read):
         patience=20,
     )
     assert plan.tendon == ct.Tendon(kind="rosenbrockElastic")
-    assert plan.hybrid is None
+    assert plan.synergy_hybrid is None
     assert [one.name for one in plan.trial_files[0].parents[:1]] == ["trial1"]
     (step,) = plan.steps
     assert step.objective.composites == (
@@ -101,7 +101,7 @@ def test_tendons(read, tendon, kind):
 
 def test_hybrid_calibration_is_the_synergy_hybrid(read):
     plan = read(hybrid=True, synergies=3)
-    assert plan.hybrid == ct.SynergyHybrid(
+    assert plan.synergy_hybrid == ct.SynergyHybrid(
         n_synergy=3, excitation_weight=100.0, synthesised_weight=1.0, bounds_weight=1000.0
     )
     assert any("synergies: eq. (5)" in one for one in plan.differences)

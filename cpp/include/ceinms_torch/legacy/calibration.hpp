@@ -53,25 +53,40 @@ class Problem {
   std::vector<std::size_t> failures() const;
 
  private:
-  static constexpr std::size_t n_kept = 2;
   using Key = std::array<double, kernel::n_parameter_kind>;
 
-  struct KeptActivations {
-    Key key{};
-    bool is_set = false;
-    Activations result;
-  };
-  struct KeptTrace {
-    Key key{};
-    bool is_set = false;
-    MtuTrace result;
+  /// The last two results by the parameters of their MTU.
+  template <class Result>
+  struct LastTwo {
+    struct Kept {
+      Key key{};
+      bool is_set = false;
+      Result result;
+    };
+    std::array<Kept, 2> kept;
+    std::size_t last = 0;
+
+    const Result& latest() const noexcept { return kept[last].result; }
+
+    /// A result whose key is the same, or a new one, which make(result) fills, for the older.
+    template <class Same, class Make>
+    const Result& get(const Key& key, const Same& same, const Make& make) {
+      for (std::size_t i = 0; i < kept.size(); ++i)
+        if (kept[i].is_set && same(kept[i].key, key)) {
+          last = i;
+          return latest();
+        }
+      last = 1 - last;
+      kept[last].key = key;
+      kept[last].is_set = true;
+      make(kept[last].result);
+      return latest();
+    }
   };
   /// One MTU in one trial.
   struct MtuState {
-    std::array<KeptActivations, n_kept> activations;
-    std::array<KeptTrace, n_kept> traces;
-    std::size_t last_activations = 0;
-    std::size_t last_trace = 0;
+    LastTwo<Activations> activations;
+    LastTwo<MtuTrace> traces;
   };
   struct TrialState {
     Trial trial;
@@ -86,7 +101,6 @@ class Problem {
   void set_parameters(std::span<const double> x);
   void run_trial(TrialState& state) const;
   const MtuTrace& trace(TrialState& state, std::size_t mtu) const;
-  const Activations& activations(TrialState& state, std::size_t mtu, const Key& key) const;
   double penalty_of(const MtuTrace& trace, std::size_t mtu) const;
   void add_errors(TrialState& state) const;
   double moment_term(const TrialState& state, std::size_t dof) const;
@@ -100,7 +114,7 @@ class Problem {
   terms::Balance balance_;
   ParallelFor parallel_;
   std::vector<double> parameters_;
-  std::vector<double> peak_force_;
+  std::vector<double> isometric_force_;
   std::vector<TrialState> trials_;
 };
 

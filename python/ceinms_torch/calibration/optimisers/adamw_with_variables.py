@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
 from ceinms_torch.calibration.optimisers.problem import (
-    FloatArray,
     LossWithVariables,
     independent_loss,
 )

@@ -7,8 +7,9 @@ import math
 import time
 from collections.abc import Callable
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimum import Callback, Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import Evaluation, FloatArray
+from ceinms_torch.calibration.optimisers.problem import Evaluation
 from ceinms_torch.model.options import Improvement
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation, FloatArray
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.calibration.problems.objective import engine_objective
@@ -21,21 +22,7 @@ from ceinms_torch.simulation.simulate import engine_tendon
 from ceinms_torch.simulation.trial_input import kernel_trial
 
 
-class OnFusedEngine(Differentiable):
-    """A problem whose `core` is a compiled objective with a gradient."""
-
-    core: _kernel.SmoothProblem
-
-    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
-        """Return the objective and its gradient (n,) at x (n,)."""
-        item, gradient = self.core.gradient(x)
-        evaluation = Evaluation(
-            objective=item.objective, terms=tuple(item.terms), rmse=tuple(item.rmse)
-        )
-        return evaluation, gradient
-
-
-class FusedProblem(OnFusedEngine):
+class FusedProblem(Differentiable):
     """A calibration step on the fused engine.
 
     Not for several threads at a time: give each its own.
@@ -66,6 +53,7 @@ class FusedProblem(OnFusedEngine):
     """
 
     core: _kernel.Problem
+    module: ClassVar[Any] = _kernel
 
     def __init__(
         self,
@@ -100,6 +88,17 @@ class FusedProblem(OnFusedEngine):
             ),
         )
         self.term_names = tuple(self.core.term_names)
+
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        return self.gradient_of(self.core, x)
+
+    def gradient_of(
+        self, core: _kernel.SmoothProblem, x: FloatArray
+    ) -> tuple[Evaluation, FloatArray]:
+        """Return the same of any compiled objective."""
+        item, gradient = core.gradient(x)
+        return Evaluation.of(item), gradient
 
     def residuals(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return all residuals and their derivatives.

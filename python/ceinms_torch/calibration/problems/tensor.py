@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation, FloatArray
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.calibration.problems.objective import engine_objective
@@ -22,29 +23,7 @@ if TYPE_CHECKING:
     from ceinms_torch import _torch
 
 
-class OnTensorEngine(Differentiable):
-    """A problem whose `core` is a graph of LibTorch."""
-
-    core: _torch.Problem | _torch.HybridProblem
-    why_no_residuals = "Levenberg-Marquardt needs the fused engine"
-
-    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
-        """Return the objective and its gradient (n,) at x (n,)."""
-        import torch  # noqa: PLC0415  slow to load
-
-        variable = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
-        graph = self.core.evaluate(variable)
-        objective = graph.objective()
-        (gradient,) = torch.autograd.grad(objective, variable)
-        evaluation = Evaluation(
-            objective=float(objective.detach()),
-            terms=term_values(graph),
-            rmse=tuple(graph.rmse.mean(1).tolist()),
-        )
-        return evaluation, gradient.cpu().numpy()
-
-
-class TensorProblem(OnTensorEngine):
+class TensorProblem(Differentiable):
     """A calibration step on the tensor engine.
 
     Parameters
@@ -63,6 +42,7 @@ class TensorProblem(OnTensorEngine):
     """
 
     core: _torch.Problem
+    why_no_residuals = "Levenberg-Marquardt needs the fused engine"
 
     def __init__(
         self,
@@ -83,6 +63,7 @@ class TensorProblem(OnTensorEngine):
         dofs = [subject.dof_names.index(name) for name in counted]
         place = tensor_device(device)
         measured = side_by_side([measured_moments(trial) for trial in trials])
+        self.module: Any = _torch
         self.device = str(place)
         self.core = _torch.Problem(
             curves=tensor_curves(subject, place),
@@ -99,6 +80,27 @@ class TensorProblem(OnTensorEngine):
             filter_start=filter_start,
         )
         self.term_names = tuple(self.core.term_names)
+
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        return self.gradient_of(self.core, x)
+
+    def gradient_of(
+        self, core: _torch.Problem | _torch.SynergyProblem, x: FloatArray
+    ) -> tuple[Evaluation, FloatArray]:
+        """Return the same of any graph of LibTorch."""
+        import torch  # noqa: PLC0415  slow to load
+
+        variable = torch.tensor(x, dtype=torch.float64, device=self.device, requires_grad=True)
+        graph = core.evaluate(variable)
+        objective = graph.objective()
+        (gradient,) = torch.autograd.grad(objective, variable)
+        evaluation = Evaluation(
+            objective=float(objective.detach()),
+            terms=term_values(graph),
+            rmse=tuple(graph.rmse.mean(1).tolist()),
+        )
+        return evaluation, gradient.cpu().numpy()
 
 
 def term_values(graph: _torch.Evaluation) -> tuple[float, ...]:

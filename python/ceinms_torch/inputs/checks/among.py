@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.reach import evenly, thinned
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.moments import measured_moments
-
-FloatArray = NDArray[np.float64]
 
 # Two trials are of opposite sign if they agree by less than minus this, -1 to 1: where others say
 # which of the two is turned, and where nobody does.
@@ -165,7 +163,7 @@ def _odd_ones(dof: int, trials: Sequence[Trial], agreement: FloatArray) -> Itera
             yield Turned(dof=dof, trials=names, is_known=is_known)
 
 
-def _groups(linked: NDArray[np.bool_]) -> Iterator[list[int]]:
+def _groups(linked: BoolArray) -> Iterator[list[int]]:
     """Return positions by groups that nothing links."""
     left = set(range(len(linked)))
     while left:

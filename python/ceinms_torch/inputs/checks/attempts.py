@@ -54,7 +54,7 @@ _WHY = {
     "model-not-supported": "The calculation stops before it begins.",
     "delays-differ": "CEINMS 0.9 gives all MTUs the delay of the first, so its results differ.",
     "tendon-slack": "A stiff tendon has no length when it is slack: the fibre is made up.",
-    "test-not-unseen": "How well it fits is not how well the model predicts.",
+    "test-is-calibrated-on": "How well it fits is not how well the model predicts.",
     "unknown-name": "Nobody knows what is meant.",
     "objective-unknown": "Without it, something else would be minimised.",
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
@@ -83,7 +83,7 @@ _TO_DO = {
     "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
     "converters write; otherwise widen it, or change the values in the subject.",
     "tendon-slack": "Shorten the tendonSlackLength of these MTUs, or use an elastic tendon.",
-    "test-not-unseen": "Test on trials that are not calibrated on.",
+    "test-is-calibrated-on": "Test on trials that are not calibrated on.",
 }
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 # So many times as fast as the fastest calibration trial, or as slow as the slowest, is another
 # movement: walking at 3.6 and at 4.5 km/h differ by 1.2, walking and running by 1.7 to 2.
@@ -20,7 +18,7 @@ _FASTER, _SLOWER = 1.4, 1.5
 _LARGER = 1.5
 # MTU lengths count as new beyond the calibration trials' by this share of their range, and as many
 # of them make another movement.
-_BEYOND, _MANY = 0.1, 0.1
+_BEYOND, _MANY = 0.1, 0.3
 # An MTU whose length changes by less than this hardly moves [m/s].
 _LEAST_RATE = 5e-3
 # A DOF whose moment reaches less than this share of the largest tells nothing.

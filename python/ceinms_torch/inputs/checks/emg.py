@@ -6,12 +6,10 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
 from ceinms_torch.inputs.checks.findings import Finding, Severity, listed
-
-FloatArray = NDArray[np.float64]
 
 # An envelope is low-pass filtered at 3 to 10 Hz: hardly any of its power is above this [Hz].
 _ENVELOPE_BAND = 15.0
@@ -33,7 +31,7 @@ _CEILING_ROWS = 5
 _MUCH_SMALLER, _LOST = 30.0, 200.0
 # A signal that never falls below the first share of its peak, and so many times the share of any
 # other, stands on a floor; from the third on, that is worth a note.
-_FLOOR, _HIGHER, _RATHER_HIGHER = 0.2, 3.0, 2.0
+_FLOOR, _HIGHER, _RATHER_HIGHER = 0.1, 4.0, 2.0
 # So many signals tell what floor is usual.
 _FEWEST_SIGNALS = 4
 # What printed digits leave of 1.

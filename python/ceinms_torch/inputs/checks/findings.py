@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.dialect import Dialect
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.plain import plain
 
 Severity = Literal["error", "warning", "note"]
@@ -18,7 +18,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(OneLine):
     """Something in the input that is wrong, doubtful or worth knowing.
 
     Parameters
@@ -47,8 +47,6 @@ class Finding:
     to_do: str
     source: str | None = field(default=None, repr=False, compare=False)
 
-    __repr__ = one_line
-
     def line(self) -> str:
         """Return place, what and cure in one line, as an error message has them."""
         where = str(self.where)
@@ -58,7 +56,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckReport:
+class CheckReport(OneLine):
     """All findings about a setup file and what it points at.
 
     Parameters
@@ -74,8 +72,6 @@ class CheckReport:
     setup: Path
     findings: tuple[Finding, ...]
     dialect: Dialect = Dialect()  # noqa: RUF009  frozen
-
-    __repr__ = one_line
 
     @classmethod
     def of(

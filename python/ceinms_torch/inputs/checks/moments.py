@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.among import check_sizes
 from ceinms_torch.inputs.checks.attempts import Attempts
@@ -19,8 +19,6 @@ from ceinms_torch.inputs.checks.units import capacity
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.moments import check_moments, measured_moments, varying_dofs
-
-FloatArray = NDArray[np.float64]
 
 # A share of frames beyond what MTUs can make that is more than outliers.
 _MANY_FRAMES = 0.1

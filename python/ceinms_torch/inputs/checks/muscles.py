@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.files import Inputs
@@ -14,8 +14,6 @@ from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.subject import Curve, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.simulate import warn_if_slack
-
-FloatArray = NDArray[np.float64]
 
 # Fibres make no active force beyond these optimal lengths (zeros of CEINMS's curve: 0.40 and
 # 1.62), and a tendon of usual strain does not bring them back.

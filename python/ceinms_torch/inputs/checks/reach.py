@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.inputs.checks.files import Inputs
 from ceinms_torch.model.parameters import parameter_row
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.stiff_forces import stiff_forces
-
-FloatArray = NDArray[np.float64]
 
 # The guesses: activation this late [s], these shape factors (-), tendons so many times as long.
 _DELAYS = (0.0, 0.05, 0.1, 0.15)

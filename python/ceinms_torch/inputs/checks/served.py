@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import BoolArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.anatomy import serving_muscles
 from ceinms_torch.inputs.checks.files import Inputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.reach import Reach
-
-FloatArray = NDArray[np.float64]
 
 # A moment is out of reach if it is so by this share of the DOF's largest.
 _FAR = 0.1
@@ -60,7 +58,7 @@ def check_served(inputs: Inputs, reach: Reach, dof: int) -> Iterator[Finding]:
             yield _finding(inputs, reach, dof, sign, shares)
 
 
-def _driven(inputs: Inputs) -> NDArray[np.bool_]:
+def _driven(inputs: Inputs) -> BoolArray:
     """Tell which MTUs have a signal."""
     assert inputs.subject is not None  # noqa: S101  it has been matched to trials
     assert inputs.generator is not None  # noqa: S101
@@ -70,9 +68,9 @@ def _driven(inputs: Inputs) -> NDArray[np.bool_]:
     return np.array([name in recorded for name in inputs.subject.mtu_names])
 
 
-def _synthesised(inputs: Inputs, reach: Reach) -> NDArray[np.bool_]:
+def _synthesised(inputs: Inputs, reach: Reach) -> BoolArray:
     """Tell which MTUs a hybrid calibration finds excitations for."""
-    hybrid = inputs.plan.hybrid if inputs.plan else None
+    hybrid = inputs.plan.synergy_hybrid if inputs.plan else None
     names = reach.subject.mtu_names
     if hybrid is None:
         return np.zeros(len(names), dtype=bool)

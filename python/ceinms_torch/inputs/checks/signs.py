@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.among import turned_arms, turned_finding, turned_moments
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.reach import Reach
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 # The other sign fits clearly, and this one does not: R² of at least the first where this one has
 # less than the second, and an error of at most the third, as a share of that of this sign.

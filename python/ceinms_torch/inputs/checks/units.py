@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.matching import LONGEST_DELAY
 from ceinms_torch.model.subject import Mtu, Subject
-
-FloatArray = NDArray[np.float64]
 
 # MTU length over tendon slack plus optimal fibre length is near 1; a unit is off by 100 or 1000.
 _LENGTH_RATIO = 20.0

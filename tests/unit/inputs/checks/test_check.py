@@ -52,6 +52,32 @@ def test_enough_kinds_of_damage():
     assert len({code for _, code, _ in DAMAGES}) >= 50
 
 
+def test_silent_muscles_that_would_serve_are_named(copy):
+    next(damage for damage, code, _ in DAMAGES if code == "moment-unserved")(copy)
+    finding = said(copy / "calibrate.xml")["moment-unserved"]
+    assert "positive (flexion) moment" in finding.what
+    assert finding.to_do.startswith("Synthesise iliopsoas_r, tfl_r, recfem_r")
+
+
+@pytest.mark.parametrize(
+    ("c", "severity", "text"),
+    [
+        ("-0.95 -0.05", "note", "At 100 Hz, the ranges of c1 and c2 let activation follow "),
+        ("-0.995 -0.05", "warning", "by 1.1 to 3.98e+03 ms"),
+        ("-0.833 -0.334", None, ""),
+    ],
+)
+def test_delays_that_the_ranges_allow(copy, c, severity, text):
+    edit(copy / "calibration.xml", "-0.95 -0.05", c, count=2)
+    found = said(copy / "calibrate.xml").get("activation-delay")
+    if severity is None:
+        assert found is None
+    else:
+        assert found.severity == severity
+        assert text in found.what
+        assert "<range>-0.833 -0.333</range>" in found.to_do
+
+
 def test_several_faults_are_all_found(copy):
     for damage, _, _ in DAMAGES:
         if damage.__name__ in ("missing_file", "raw_emg", "start_outside_range"):
@@ -88,7 +114,7 @@ def test_test_trials_are_checked(copy, gait_folder):
     assert above_note(copy / "calibrate.xml", tests=tests) == []
     tests = [copy / "trials" / "walk_105" / "inputData.xml"]
     seen = ct.check_folder(copy / "calibrate.xml", tests=tests).findings[0]
-    assert (seen.severity, seen.code) == ("warning", "test-not-unseen")
+    assert (seen.severity, seen.code) == ("warning", "test-is-calibrated-on")
 
 
 def test_errors_come_before_warnings_and_those_before_notes(copy):

@@ -7,19 +7,21 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
-from rich.table import Table
 
+from ceinms_torch.cli.display import new_table
 from ceinms_torch.cli.options import given, synthesised_names
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ceinms_torch.calibration.result import CalibrationResult
     from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.excitation_generator import ExcitationGenerator
     from ceinms_torch.synergies.result import HybridResult
 
 
-def with_hybrid(
+def with_synergy_hybrid(
     plan: CalibrationPlan,
     asked_for: bool | None,
     n_synergy: int | Literal["auto"] | None,
@@ -54,15 +56,15 @@ def with_hybrid(
         for name, value in asked.items():
             expected = "no such option with --no-hybrid"
             raise OptionError(where=name, expected=expected, got=str(value))
-        return dataclasses.replace(plan, hybrid=None)
+        return dataclasses.replace(plan, synergy_hybrid=None)
     if asked_for is None and not asked:
         return plan
-    hybrid = plan.hybrid or SynergyHybrid()
+    hybrid = plan.synergy_hybrid or SynergyHybrid()
     if n_synergy is not None:
         hybrid = dataclasses.replace(hybrid, n_synergy=n_synergy)
     if synthesise is not None:
         hybrid = dataclasses.replace(hybrid, synthesise=synthesised_names(synthesise))
-    return dataclasses.replace(plan, hybrid=hybrid)
+    return dataclasses.replace(plan, synergy_hybrid=hybrid)
 
 
 def undriven_notes(result: CalibrationResult, generator: ExcitationGenerator) -> Iterator[str]:
@@ -129,10 +131,8 @@ def synergies_table(result: HybridResult) -> Table:
     -------
     rich.table.Table
     """
-    table = Table(title="synergies", title_justify="left")
-    table.add_column("trial", overflow="fold")
-    table.add_column("VAF of the\nrecordings", justify="right")
-    table.add_column("mean synthesised\nexcitation [-]", justify="right")
+    numbers = ("VAF of the\nrecordings", "mean synthesised\nexcitation [-]")
+    table = new_table("synergies", ("trial",), numbers)
     for name, one in (*result.synergies.items(), *result.test_synergies.items()):
         columns = [one.excitations.columns.index(mtu) for mtu in result.synthesised]
         mean = one.excitations.array[:, columns].mean()

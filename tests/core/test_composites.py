@@ -304,3 +304,19 @@ def test_annealing_says_what_it_cannot_minimise(changes, got):
     step = make_step(KINDS, normalisation="rmse", **changes)
     with pytest.raises(ct.OptionError, match=f"fibre lengths and velocities, got {got}"):
         ct.calibrate(PLAIN_SUBJECT, SMOOTH_TRIALS, plan_of(step, SEARCH), method="annealing")
+
+
+def test_windows_minimise_it_over_all_dofs():
+    step = step_of((ct.TorqueError(), ct.TorqueError(targets=("ankle",), exponent=2.0)))
+    plan = plan_of(dataclasses.replace(step, dofs=("all",)), ct.LevenbergMarquardt())
+    calibrator = ct.WindowedCalibrator(SMOOTH_SUBJECT, plan, rate=100.0, window=0.3, run_in=0.0)
+    random = np.random.default_rng(4)
+    for i in range(40):
+        arm = np.full((len(DOFS), len(MTUS)), 0.04)
+        length = [mtu.optimal_fibre_length + mtu.tendon_slack_length for mtu in SMOOTH_SUBJECT.mtus]
+        excitation = random.uniform(size=len(MTUS))
+        moments = [20.0 * np.sin(0.2 * i), 9.0]
+        calibrator.push(excitation, np.array(length) * (1.0 + 1e-4 * i), arm, moments)
+    fit = calibrator.recalibrate()
+    assert fit.objective <= fit.start_objective
+    assert set(fit.rmse) == set(DOFS)

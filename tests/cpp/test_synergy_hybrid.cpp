@@ -76,7 +76,8 @@ struct Case {
         data.map.lower.push_back(std::min(0.9 * value, 1.1 * value));
         data.map.upper.push_back(std::max(0.9 * value, 1.1 * value));
       }
-    data.linear_terms.push_back({"parameter_prior", Vector(2 * 2 * n_mtu, 0.7), {1.3, -0.2}});
+    data.linear_terms.push_back(
+        {"parameter_prior", 2 * n_mtu, Vector(2 * 2 * n_mtu, 0.7), {1.3, -0.2}});
     std::vector<kernel::TrialInput> trials;
     for (std::size_t t = 0; t < time.size(); ++t) {
       trials.push_back({.n_step = time[t].size(),
@@ -110,7 +111,7 @@ struct Case {
     std::get<terms::Bounds>(data.objective.list).weight = 100.0;
     std::get<terms::Smoothness>(data.objective.list).weight = 0.01;
     for (const Vector& rows : excitation) {
-      RecordedChannels recorded{n_node, rows_per_node, 1.0 / 200.0, {}};
+      RecordedChannels recorded{n_row, n_node, rows_per_node, 1.0 / 200.0, {}};
       for (std::size_t node = 0; node < n_node; ++node)
         recorded.excitation.push_back(rows[std::min(node * rows_per_node, n_row - 1) * n_mtu]);
       data.trials.push_back(std::move(recorded));

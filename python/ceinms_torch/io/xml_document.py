@@ -209,8 +209,8 @@ def checked(document: XmlDocument, *, strict: bool = False) -> XmlDocument:
     return document
 
 
-def root_name(path: str | os.PathLike[str]) -> str:
-    """Return the name of an XML file's root element, whatever the document is.
+def read_root(path: str | os.PathLike[str]) -> XmlNode:
+    """Return an XML file's root element, whatever the document is and however faulty.
 
     Parameters
     ----------
@@ -219,14 +219,14 @@ def root_name(path: str | os.PathLike[str]) -> str:
 
     Returns
     -------
-    str
+    XmlNode
 
     Raises
     ------
     FileFormatError
         If the file is missing or not well-formed.
     """
-    return str(_parse(Path(path))[0].tag)
+    return XmlNode(_parse(Path(path))[0], Path(path))
 
 
 def _parse(path: Path) -> tuple[Element, Source]:

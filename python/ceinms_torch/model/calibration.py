@@ -13,7 +13,13 @@ from typing import Any, Literal, cast
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.io.display import one_line
 from ceinms_torch.io.paths import relative_text
-from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
+from ceinms_torch.io.xml_document import (
+    XmlDocument,
+    new_document,
+    read_document,
+    read_root,
+    write_new,
+)
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.composites import ALL, RangePenalty, read_range
 from ceinms_torch.model.nms_model import (
@@ -214,9 +220,6 @@ class CalibrationPlan:
             return read_paper_calibration(document, must_exist=must_exist)
         root = document.root
         model = root.child("NMSmodel")
-        trials = root.child("trialSet")
-        if not trials.names():
-            raise trials.error("at least one inputData file", "none")
         return cls(
             algorithm=_read_algorithm(root.child("algorithm")),
             tendon=read_tendon(model),
@@ -224,7 +227,7 @@ class CalibrationPlan:
             steps=tuple(
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
-            trial_files=trials.files(must_exist=must_exist),
+            trial_files=_read_trial_files(root, must_exist=must_exist),
             hybrid=_read_hybrid(model),
             path=document.path,
             document=document,
@@ -352,6 +355,34 @@ class CalibrationPlan:
                     got=f"'{name}'",
                     hint=did_you_mean(name, known) or f"The subject has {', '.join(known)}",
                 )
+
+
+def read_trial_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Read the trials of a ``calibration.xml`` alone, whatever else is wrong with it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    tuple of Path
+        The ``inputData.xml`` of every trial; they may not exist.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no XML file, or has no trials.
+    """
+    return _read_trial_files(read_root(path), must_exist=False)
+
+
+def _read_trial_files(root: XmlNode, *, must_exist: bool) -> tuple[Path, ...]:
+    trials = root.child("trialSet")
+    if not trials.names():
+        raise trials.error("at least one inputData file", "none")
+    return trials.files(must_exist=must_exist)
 
 
 def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:

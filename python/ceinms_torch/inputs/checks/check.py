@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ceinms_torch.inputs.checks.among import check_rates
+from ceinms_torch.inputs.checks.coverage import check_coverage
 from ceinms_torch.inputs.checks.differences import check_differences
 from ceinms_torch.inputs.checks.emg import check_emg
 from ceinms_torch.inputs.checks.files import Inputs, read_inputs
@@ -32,7 +34,7 @@ def check_folder(
 ) -> CheckReport:
     """Check a CEINMS folder before anything is run: files, maps, times, units, signals, ranges.
 
-    Reads all that can be read, past whatever fails, and simulates nothing. An error would stop a
+    Reads all that can be read, past whatever fails, and writes nothing. An error would stop a
     calculation or make its result meaningless; a warning may do so; a note says what limits a
     result.
 
@@ -75,6 +77,7 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
     findings += [*check_mapping(inputs), *units, *matched, *names]
     findings += check_differences(inputs)
     findings += check_timing(inputs)
+    findings += check_rates((*inputs.aligned, *inputs.tests))
     findings += check_emg(inputs)
     if not _has_errors(names):
         findings += check_delay_ranges(inputs)
@@ -84,6 +87,7 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
         findings += check_geometry(inputs)
         findings += check_moment_data(inputs)
         findings += check_muscles(inputs)
+        findings += check_coverage(inputs.aligned, inputs.tests)
     return CheckReport.of(inputs.file, findings, inputs.dialect)
 
 

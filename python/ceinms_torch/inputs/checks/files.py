@@ -12,7 +12,7 @@ from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.inputs.folder import CalibrationFolder, check_execution, check_model
 from ceinms_torch.io.storage import Storage, StorageReader
-from ceinms_torch.model.calibration import CalibrationPlan
+from ceinms_torch.model.calibration import CalibrationPlan, read_trial_files
 from ceinms_torch.model.dialect import Dialect, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
@@ -198,8 +198,8 @@ def _read_documents(
     plan = attempt(
         "calibration-file", None, CalibrationPlan.read, setup.calibration_file, must_exist=False
     )
-    if plan is None:
-        return ()
+    if plan is None:  # the trials can be looked at all the same
+        return Attempts([])("trial-set", None, read_trial_files, setup.calibration_file) or ()
     inputs.plan = plan if inputs.subject is None else plan.of_subject(inputs.subject)
     if not inputs.legacy:
         attempt("model-not-supported", None, check_model, plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
@@ -55,7 +55,7 @@ def check_units(inputs: Inputs) -> list[Finding]:
     return findings
 
 
-def capacity(subject: Subject, moment_arm: FloatArray, strength: float = 1.0) -> FloatArray:
+def capacity(subject: Subject, moment_arm: FloatArray, strength: ArrayLike = 1.0) -> FloatArray:
     """Return the moments that all MTUs make when those of one direction pull with full force.
 
     Parameters
@@ -64,7 +64,7 @@ def capacity(subject: Subject, moment_arm: FloatArray, strength: float = 1.0) ->
         The subject.
     moment_arm : ndarray (n_step, n_dof, n_mtu)
         Moment arms [m].
-    strength : float
+    strength : array_like, scalar or (n_mtu,)
         Factor on the maximum isometric forces (-).
 
     Returns
@@ -73,7 +73,7 @@ def capacity(subject: Subject, moment_arm: FloatArray, strength: float = 1.0) ->
         The lowest (<= 0) and the highest (>= 0) moment [N m].
     """
     force = [mtu.max_isometric_force * mtu.strength_coefficient for mtu in subject.mtus]
-    moments = moment_arm * (strength * np.array(force))
+    moments = moment_arm * (np.asarray(strength) * force)
     return np.stack([np.minimum(moments, 0.0).sum(axis=-1), np.maximum(moments, 0.0).sum(axis=-1)])
 
 

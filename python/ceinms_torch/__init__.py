@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Provenance,
     )
     from ceinms_torch.calibration.windowed import WindowedCalibrator, WindowFit
+    from ceinms_torch.conversion.rt_subject import read_rt_subject
     from ceinms_torch.errors import (
         CeinmsTorchError,
         CeinmsTorchWarning,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from ceinms_torch.model.objective import Objective
     from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
     from ceinms_torch.model.parameters import PARAMETER_KINDS, parameter_row
-    from ceinms_torch.model.rt_subject import read_rt_subject
     from ceinms_torch.model.setup import CalibrationSetup, RunSetup
     from ceinms_torch.model.subject import Curve, Dof, Mtu, Subject
     from ceinms_torch.model.synergy_hybrid import SynergyHybrid
@@ -108,7 +108,7 @@ _HOMES = {
     "model.objective": ("Objective",),
     "model.options": ("AdamW", "Lbfgs", "LevenbergMarquardt"),
     "model.parameters": ("PARAMETER_KINDS", "parameter_row"),
-    "model.rt_subject": ("read_rt_subject",),
+    "conversion.rt_subject": ("read_rt_subject",),
     "model.setup": ("CalibrationSetup", "RunSetup"),
     "model.subject": ("Curve", "Dof", "Mtu", "Subject"),
     "model.synergy_hybrid": ("SynergyHybrid",),

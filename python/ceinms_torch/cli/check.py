@@ -71,7 +71,7 @@ def _block(finding: Finding) -> str:
     style = _STYLES[finding.severity]
     rows = (
         ("", str(finding.where)),
-        ("", finding.what[:1].upper() + finding.what[1:]),
+        ("", finding.what),
         ("why: ", finding.why),
         ("do:  ", finding.to_do),
     )

@@ -11,19 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.conversion.calibration import convert_calibration
+from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY, Angles, read_rt_subject
 from ceinms_torch.errors import FileFormatError, Place
+from ceinms_torch.inputs.dialect import Dialect, Version, dialect_of
 from ceinms_torch.inputs.folder import check_trial_names
 from ceinms_torch.io.grammar import SCHEMAS, load_grammar
 from ceinms_torch.io.storage import Storage, StorageReader, write_storage
 from ceinms_torch.io.xml_document import XmlDocument, open_document
 from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.calibration_conversion import convert_calibration
-from ceinms_torch.model.dialect import Dialect, Version, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.rt_subject import DEFAULT_DELAY, Angles, read_rt_subject
 from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial, at_times

@@ -44,6 +44,8 @@ class Conversion:
 
     Parameters
     ----------
+    directory : Path
+        Where the new files are to be.
     to : {"0.9", "0.21"}
         The version of CEINMS that is to read them.
     dialect : Dialect
@@ -56,6 +58,7 @@ class Conversion:
         What the new files cannot hold, and what stands there instead: sentences.
     """
 
+    directory: Path
     to: Version
     dialect: Dialect
     inputs: list[Path] = field(default_factory=list)
@@ -75,7 +78,8 @@ class Conversion:
         names = document.remove(*_UNKNOWN_TO[self.to])
         if names:
             listing = ", ".join(f"<{name}>" for name in names)
-            self.lost.append(f"{path.name}: CEINMS {self.to} does not know {listing}: left out")
+            name = path.relative_to(self.directory)
+            self.lost.append(f"{name}: CEINMS {self.to} does not know {listing}: left out")
             document.indent()
             document.write(path)
 
@@ -148,6 +152,7 @@ class _Reader:
     def conversion(self, path: Path) -> Conversion:
         read = [one.path for one in self.documents if one is not None]
         return Conversion(
+            directory=self.directory,
             to=self.to,
             dialect=dialect_of(self.documents),
             inputs=[path, *read, *self.inputs],

@@ -26,6 +26,7 @@ from ceinms_torch.calibration.windowed import (
     WindowedCalibrator as WindowedCalibrator,
     WindowFit as WindowFit,
 )
+from ceinms_torch.conversion.rt_subject import read_rt_subject as read_rt_subject
 from ceinms_torch.errors import (
     CeinmsTorchError as CeinmsTorchError,
     CeinmsTorchWarning as CeinmsTorchWarning,
@@ -75,7 +76,6 @@ from ceinms_torch.model.parameters import (
     PARAMETER_KINDS as PARAMETER_KINDS,
     parameter_row as parameter_row,
 )
-from ceinms_torch.model.rt_subject import read_rt_subject as read_rt_subject
 from ceinms_torch.model.setup import CalibrationSetup as CalibrationSetup, RunSetup as RunSetup
 from ceinms_torch.model.subject import Curve as Curve, Dof as Dof, Mtu as Mtu, Subject as Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid as SynergyHybrid

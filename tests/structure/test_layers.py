@@ -24,6 +24,7 @@ ROOMS = (
     ("calibration",),
     ("preoptimisation", "synergies", "excitations"),
     ("inputs",),
+    ("conversion",),
     ("results",),
     ("studies",),
     ("plots",),
@@ -42,7 +43,7 @@ COMPILED_OF = {
 # Order inside rooms, lowest first: folders and modules that come before all others of the room.
 INSIDE = {
     "calibration": ("optimisers", "parameter_space", "problems"),
-    "inputs": ("folder", "checks"),
+    "inputs": ("dialect", "folder", "checks"),
 }
 # Their results can be saved, reported and tested on further trials, which is done in rooms above:
 # they call those through the package itself (the part of no name).

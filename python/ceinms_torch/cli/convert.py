@@ -10,9 +10,9 @@ import typer
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import note, shown_warnings, stdout
 from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY, Angles
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.dialect import Version
-from ceinms_torch.model.rt_subject import DEFAULT_DELAY, Angles
+from ceinms_torch.inputs.dialect import Version
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -64,7 +64,7 @@ def command(
     mean of its channels; c1 and c2 are kept as they are in the file, and take effect. What cannot
     be converted is an error.
     """
-    from ceinms_torch.inputs.convert import read_conversion  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.conversion.files import read_conversion  # noqa: PLC0415  keeps --help fast
 
     directory = results_folder(old, out)
     with shown_warnings():

@@ -14,7 +14,7 @@ from rich.table import Table
 from ceinms_torch.calibration.identifiability import Identifiability
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import told_warnings
-from ceinms_torch.model.dialect import Dialect
+from ceinms_torch.inputs.dialect import Dialect
 from ceinms_torch.simulation.fit import Fit, mean_fit
 
 stdout = Console(highlight=False)

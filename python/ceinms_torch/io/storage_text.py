@@ -377,8 +377,10 @@ def _number(path: Path, index: int, label: str, cell: str) -> float:
 
 # Programs that print numbers with six digits print so many.
 _DIGITS = 6
-# Steps of the true times above this share of the last printed digit hardly ever print the same.
-_SHORT_STEP = 0.85
+# Steps of the true times above this share of the last printed digit hardly ever print the same. In
+# so many rows, one row too many makes the mean step shorter by less than that.
+_SHORT_STEP = 0.95
+_ENOUGH_ROWS = 40
 
 
 def times_of_six_digits(
@@ -405,7 +407,7 @@ def times_of_six_digits(
         None where rounding does not explain every repeated time.
     """
     steps = np.diff(time)
-    if len(time) < 3 or (steps < 0.0).any() or not (steps == 0.0).any():
+    if len(time) < _ENOUGH_ROWS or (steps < 0.0).any() or not (steps == 0.0).any():
         return None
     texts = (columns.cells(line)[columns.time] for line in lines[start:] if _bare(line))
     if any(len(re.sub(r"e.*|\D", "", text.lower()).lstrip("0")) > _DIGITS for text in texts):
@@ -414,8 +416,9 @@ def times_of_six_digits(
     row = np.arange(len(time), dtype=np.float64)
     step, first = np.polyfit(row, time, 1)
     even = first + step * row
-    # The line through rounded times may itself be off by a part of their rounding.
-    is_rounding = np.abs(even - time).max() <= 0.6 * digit and step < _SHORT_STEP * digit
+    even += 0.5 * ((time - even).max() + (time - even).min())  # halves may all be rounded one way
+    # Rounding moves a time by half a digit; the rest is for the slope, which is fitted to them.
+    is_rounding = np.abs(even - time).max() <= 0.8 * digit and step < _SHORT_STEP * digit
     return even if is_rounding else None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import io
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from ceinms_torch.io.grammar import Element, Grammar, is_element, line_of, load_
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import Source, decode, read_source
 from ceinms_torch.io.xml_node import XmlNode
+
+_DECLARATION = re.compile(r"<\?xml\s[^>]*\?>")
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,9 +255,10 @@ def _parse(path: Path) -> tuple[Element, Source]:
 
 
 def _parse_otherwise_encoded(data: bytes) -> Element | None:
-    """Parse a document that is in another encoding than it says, as editors on Windows leave it."""
+    """Parse a document whose declaration is wrong: of its encoding, or behind an empty line."""
     try:
-        return etree.fromstring(decode(data).encode(), _parser(encoding="utf-8"))
+        text = _DECLARATION.sub("", decode(data), count=1)
+        return etree.fromstring(text.encode(), _parser(encoding="utf-8"))
     except (UnicodeDecodeError, etree.XMLSyntaxError):
         return None
 

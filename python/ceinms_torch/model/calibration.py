@@ -216,7 +216,7 @@ class CalibrationPlan(OneLine):
             steps=tuple(
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
-            trial_files=_read_trial_files(root, must_exist=must_exist),
+            trial_files=trial_files_in(root, must_exist=must_exist),
             synergy_hybrid=_read_synergy_hybrid(model),
             path=document.path,
             document=document,
@@ -362,10 +362,11 @@ def read_trial_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     FileFormatError
         If it is no XML file, or has no trials.
     """
-    return _read_trial_files(read_root(path), must_exist=False)
+    return trial_files_in(read_root(path), must_exist=False)
 
 
-def _read_trial_files(root: XmlNode, *, must_exist: bool) -> tuple[Path, ...]:
+def trial_files_in(root: XmlNode, *, must_exist: bool) -> tuple[Path, ...]:
+    """Return the trials that a calibration file's root element lists; see `read_trial_files`."""
     trials = root.child("trialSet")
     if not trials.names():
         raise trials.error("at least one inputData file", "none")

@@ -19,6 +19,7 @@ from ceinms_torch.model.calibration import (
     ParameterSpec,
     RangeType,
     Scope,
+    trial_files_in,
 )
 from ceinms_torch.model.composites import (
     ALL,
@@ -73,9 +74,6 @@ def read_paper_calibration(document: XmlDocument, *, must_exist: bool) -> Calibr
         If an element is missing or its content is not understood.
     """
     reader = _Reader(document.root)
-    trials = document.root.child("trialSet")
-    if not trials.names():
-        raise trials.error("at least one inputData file", "none")
     tendon = reader.tendon()
     objective, hybrid = reader.objective(tendon)
     algorithm = reader.optimiser()
@@ -89,7 +87,7 @@ def read_paper_calibration(document: XmlDocument, *, must_exist: bool) -> Calibr
         algorithm=algorithm,
         tendon=tendon,
         steps=(step,),
-        trial_files=trials.files(must_exist=must_exist),
+        trial_files=trial_files_in(document.root, must_exist=must_exist),
         synergy_hybrid=hybrid,
         path=document.path,
         document=document,

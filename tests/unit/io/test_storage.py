@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -115,6 +115,14 @@ def test_frames_without_times(tmp_path):
     assert error.got == "'Frame' and no column 'time'"
 
 
+def may_be_utf_8(raw, text):
+    """Tell whether bytes of one encoding are, by chance, another text in UTF-8."""
+    try:
+        return raw.decode("utf-8-sig") != text
+    except UnicodeDecodeError:
+        return False
+
+
 @given(
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"]),
     title=st.text("abc äöüßéè°µ\\/:", min_size=1, max_size=20),
@@ -124,6 +132,7 @@ def test_frames_without_times(tmp_path):
 def test_any_encoding_and_line_end(tmp_path_factory, encoding, title, label, end):
     text = f"{title}\nnRows=2\nendheader\ntime\t{label}1\tb\n0\t1\t2\n0.01\t3\t4\n"
     path = tmp_path_factory.mktemp("encodings") / "file.sto"
+    assume(not may_be_utf_8(text.encode(encoding), text))
     path.write_bytes(text.replace("\n", end).encode(encoding))
     storage = read_storage(path)
     assert storage.columns == (f"{label}1", "b")
@@ -180,7 +189,7 @@ def with_times(tmp_path, times):
     return write(tmp_path, f"EMG\nendheader\ntime\ta\n{rows}")
 
 
-@given(start=st.floats(110.0, 800.0), rate=st.floats(1400.0, 4000.0), n=st.integers(20, 400))
+@given(start=st.floats(110.0, 800.0), rate=st.floats(1100.0, 4000.0), n=st.integers(40, 400))
 def test_times_that_six_digits_made_equal(tmp_path_factory, start, rate, n):
     true = start + np.arange(n) / rate
     path = with_times(tmp_path_factory.mktemp("digits"), [f"{time:.6g}" for time in true])
@@ -188,7 +197,7 @@ def test_times_that_six_digits_made_equal(tmp_path_factory, start, rate, n):
         time = read_storage(path).time
     assert [one.message.code for one in caught] == ["time-digits"]
     # The sixth digit is a millisecond; a line through n such times is nearer.
-    assert np.abs(time - true).max() < 0.6e-3
+    assert np.abs(time - true).max() < 0.5e-3
     np.testing.assert_allclose(np.diff(time), time[1] - time[0], rtol=1e-6)
 
 

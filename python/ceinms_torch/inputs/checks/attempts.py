@@ -56,6 +56,7 @@ _WHY = {
     "tendon-slack": "A stiff tendon has no length when it is slack: the fibre is made up.",
     "test-is-calibrated-on": "How well it fits is not how well the model predicts.",
     "unknown-name": "Nobody knows what is meant.",
+    "objective-unknown": "Without it, something else would be minimised.",
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
     "start-outside-range": "The search does not begin where the subject is.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",

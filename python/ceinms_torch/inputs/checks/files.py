@@ -11,10 +11,10 @@ from ceinms_torch.calibration.loop import check_model
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.findings import Finding
+from ceinms_torch.inputs.dialect import Dialect, dialect_of
 from ceinms_torch.inputs.folder import CalibrationFolder, check_execution
 from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan, read_trial_files
-from ceinms_torch.model.dialect import Dialect, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.input_data import InputData

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ceinms_torch.errors import Place
+from ceinms_torch.inputs.dialect import Dialect
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.plain import plain
-from ceinms_torch.model.dialect import Dialect
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ceinms_torch as ct
-from ceinms_torch.model.calibration_conversion import convert_calibration
+from ceinms_torch.conversion.calibration import convert_calibration
 from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS
 from problem_cases import make_step, space_of
 

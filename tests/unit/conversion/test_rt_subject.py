@@ -4,9 +4,9 @@ import math
 
 import pytest
 
+from ceinms_torch.conversion.rt_subject import read_rt_subject
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.rt_subject import read_rt_subject
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
 from helpers import CURVES, edit, line_with
 from rt_files import write_rt_subject

@@ -11,19 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.conversion.calibration import convert_calibration
+from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY, Angles, read_rt_subject
 from ceinms_torch.errors import FileFormatError, Place
+from ceinms_torch.inputs.dialect import Dialect, Version, dialect_of
 from ceinms_torch.inputs.folder import check_trial_names
 from ceinms_torch.io.grammar import SCHEMAS, load_grammar
 from ceinms_torch.io.storage import Storage, StorageReader, write_storage
 from ceinms_torch.io.xml_document import XmlDocument, open_document
 from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.calibration_conversion import convert_calibration
-from ceinms_torch.model.dialect import Dialect, Version, dialect_of
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.rt_subject import DEFAULT_DELAY, Angles, read_rt_subject
 from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial, at_times
@@ -44,6 +44,8 @@ class Conversion:
 
     Parameters
     ----------
+    directory : Path
+        Where the new files are to be.
     to : {"0.9", "0.21"}
         The version of CEINMS that is to read them.
     dialect : Dialect
@@ -56,6 +58,7 @@ class Conversion:
         What the new files cannot hold, and what stands there instead: sentences.
     """
 
+    directory: Path
     to: Version
     dialect: Dialect
     inputs: list[Path] = field(default_factory=list)
@@ -75,7 +78,8 @@ class Conversion:
         names = document.remove(*_UNKNOWN_TO[self.to])
         if names:
             listing = ", ".join(f"<{name}>" for name in names)
-            self.lost.append(f"{path.name}: CEINMS {self.to} does not know {listing}: left out")
+            name = path.relative_to(self.directory)
+            self.lost.append(f"{name}: CEINMS {self.to} does not know {listing}: left out")
             document.indent()
             document.write(path)
 
@@ -148,6 +152,7 @@ class _Reader:
     def conversion(self, path: Path) -> Conversion:
         read = [one.path for one in self.documents if one is not None]
         return Conversion(
+            directory=self.directory,
             to=self.to,
             dialect=dialect_of(self.documents),
             inputs=[path, *read, *self.inputs],

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from ceinms_torch.errors import OptionError, Place
+from ceinms_torch.inputs.dialect import Version
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.composites import Composite, RangePenalty, TorqueError
-from ceinms_torch.model.dialect import Version
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
 from ceinms_torch.model.objective import Normalisation, Objective
 from ceinms_torch.model.parameters import PARAMETERS

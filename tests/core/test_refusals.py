@@ -309,3 +309,24 @@ def test_wrong_calls(capsys):
     """Every function twice or more; ``python tests/fuzz/wrong_calls.py`` makes thousands."""
     status = wrong_calls.main(["--calls", str(3 * len(wrong_calls.CALLS)), "--seed", "7"])
     assert status == 0, capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
+@pytest.mark.parametrize("starts", [1, 8])
+def test_many_threads_in_little_address_space_end_with_a_result_and_a_note(tiny_folder, starts):
+    import resource  # noqa: PLC0415
+
+    limit = 1_000_000 * 1024
+    command = [str(Path(sys.executable).with_name("ceinms-torch")), "calibrate"]
+    command += [str(tiny_folder / "calibrationSetup.xml"), "--threads", "100"]
+    command += ["--starts", str(starts), "--max-iterations", "2", "--out", str(tiny_folder / "out")]
+    result = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tiny_folder / "out" / "result.json").is_file()
+    assert " threads: " in result.stderr, result.stderr

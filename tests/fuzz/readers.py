@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import gc
+import inspect
 import json
 import random
 import shutil
@@ -228,9 +230,13 @@ def run_atheris(reader: str, options: list[str]) -> None:
     """Let atheris look for inputs that fail."""
     import atheris
 
-    with atheris.instrument_imports(include=["ceinms_torch"]):
-        import ceinms_torch.inputs.folder
-        import ceinms_torch.results.read  # noqa: F401
+    import ceinms_torch.inputs.folder
+    import ceinms_torch.results.read  # noqa: F401
+
+    # Its own hook on imports does not see packages that are installed for editing.
+    for function in {one for one in gc.get_objects() if inspect.isfunction(one)}:
+        if (function.__module__ or "").startswith("ceinms_torch"):
+            atheris.instrument_func(function)
     folder = CORPUS / reader
     folder.mkdir(parents=True, exist_ok=True)
     for i, data in enumerate(seeds(reader)):

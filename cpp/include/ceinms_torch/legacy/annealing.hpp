@@ -77,7 +77,8 @@ struct AnnealingHooks {
 /// Minimise within bounds. In the variant of CEINMS the start is never evaluated: the first
 /// proposal is always accepted. In the modern one the result is never worse than the start.
 ///
-/// @param start        (n), n >= 1, may be outside the bounds; a coordinate is checked when proposed
+/// @param start        (n), n >= 1, may be outside the bounds; a coordinate is checked when
+/// proposed
 /// @param lower,upper  (n), lower <= upper
 /// @throws InputError where these are not as described, or options are not
 AnnealingResult anneal(AnnealingKind kind, std::span<const double> start,

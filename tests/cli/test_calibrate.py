@@ -62,6 +62,7 @@ RESULT_KEYS = {
     "warnings",
     "versions",
     "inputs",
+    "files",
 }
 
 

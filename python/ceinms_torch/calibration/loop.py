@@ -27,6 +27,7 @@ from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start, StepResult
 from ceinms_torch.errors import DataError, OptionError, Place
+from ceinms_torch.io.interrupts import held
 from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
@@ -190,6 +191,11 @@ class Calibration:
             raise OptionError(where="start", expected="subject, with begin_at", got="random")
         self.check()
         self.plan = self.plan.with_settings(self.options, self.objective)
+        # From here on there is something to lose: signals wait, and searches ask for them.
+        with held():
+            return self._run()
+
+    def _run(self) -> CalibrationResult:
         subject = self.subject
         steps: list[StepResult] = []
         history: list[Iteration] = []

@@ -23,14 +23,18 @@ from ceinms_torch.cli.display import (
     stdout,
     terms_table,
 )
+from ceinms_torch.cli.failures import INTERRUPTED
 from ceinms_torch.cli.hybrid import (
     synergies_line,
     synergies_table,
     with_hybrid,
 )
-from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
+from ceinms_torch.inputs.outputs import calibration_outputs
+from ceinms_torch.io.interrupts import held
 from ceinms_torch.io.paths import check_writable
+from ceinms_torch.io.results import RESULT_FILE
 from ceinms_torch.model.objective import Normalisation
 from ceinms_torch.model.options import MethodName
 
@@ -132,15 +136,15 @@ def command(
     gradient, and writes the calibrated subject (CEINMS 0.9 XML; without --out where the setup file
     says), result.json, loss_history.csv and, for every trial, activations, fibre lengths, tendon
     strains, forces and moments as .sto; ceinms-torch report makes one page of them. One start, from
-    the subject's values, unless --starts asks for more. Ctrl-C stops and keeps the best parameters
-    found so far.
+    the subject's values, unless --starts asks for more. Ctrl-C, SIGTERM and SIGHUP stop and keep
+    the best parameters found so far.
     """
     from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.inputs.calibrate import calibrate  # noqa: PLC0415
     from ceinms_torch.inputs.checks.check import check_inputs  # noqa: PLC0415
     from ceinms_torch.inputs.checks.files import read_inputs  # noqa: PLC0415
     from ceinms_torch.results.provenance import with_provenance  # noqa: PLC0415
-    from ceinms_torch.results.write import save_result, write_subject  # noqa: PLC0415
+    from ceinms_torch.results.write import save_result  # noqa: PLC0415
 
     legacy = method == "annealing"
     inputs, faults = read_inputs(setup, test or (), legacy=legacy)
@@ -158,36 +162,48 @@ def command(
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
-        say_overwriting(subject_file, directory / "result.json")
+        say_overwriting(
+            subject_file,
+            directory / RESULT_FILE,
+            inputs=inputs.files(),
+            others=calibration_outputs(
+                directory,
+                [directory / subject_file.name],
+                inputs.roles(),
+                hybrid=plan.hybrid is not None,
+            ),
+        )
         check_writable(subject_file.parent)
+        claim(directory)
         if options.method != "annealing":
             _say_what_differs(folder, options.method)
-        with CalibrationProgress(
+        shown = CalibrationProgress(
             len(plan.steps), _most_iterations(folder, options), starts or 1, quiet=quiet
-        ) as progress:
-            result = calibrate(
-                folder,
-                plan=plan,
-                options=options,
-                engine=engine,
-                device=device,
-                polish=polish,
-                start=start,
-                starts=starts or 1,
-                threads=threads,
-                seed=seed,
-                callback=None if quiet else progress,
-            )
-        result = with_provenance(
-            result.with_tests(inputs.tests),
-            folder,
-            findings=findings,
-            warnings=warnings,
-            command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
         )
-        save_result(result, directory, subject_file=subject_file.name)
-        if out is None:
-            write_subject(result, subject_file)
+        with held():  # what is found is written, whatever signals come meanwhile
+            with shown as progress:
+                result = calibrate(
+                    folder,
+                    plan=plan,
+                    options=options,
+                    engine=engine,
+                    device=device,
+                    polish=polish,
+                    start=start,
+                    starts=starts or 1,
+                    threads=threads,
+                    seed=seed,
+                    callback=None if quiet else progress,
+                )
+            result = with_provenance(
+                result.with_tests(inputs.tests),
+                folder,
+                findings=findings,
+                warnings=warnings,
+                command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
+            )
+            copy = subject_file if out is None else None
+            save_result(result, directory, subject_file=subject_file.name, copy=copy)
     if not quiet:
         _show(result)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)

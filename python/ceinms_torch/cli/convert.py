@@ -9,7 +9,8 @@ import typer
 
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import note, shown_warnings
-from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
+from ceinms_torch.io.results import results_in
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -50,6 +51,8 @@ def command(
         if em_delay is None:
             note(f"the file has no emDelay; {delay:g} s is written, --em-delay sets another")
         say_overwriting(subject_file, generator_file, inputs=[old])
-        subject.write(subject_file)
-        generator.write(generator_file)
+        claim(directory)
+        with results_in(directory):
+            subject.write(subject_file)
+            generator.write(generator_file)
     say_where(directory)

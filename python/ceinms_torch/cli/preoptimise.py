@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import shown_warnings, stdout
-from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ def command(
             subject = _with_forces(
                 generic, subject, keep_force or (), height=height, mass=mass, **options
             )
-        say_overwriting(file, inputs=[reference])
+        lengths = filter(None, (reference_lengths, target_lengths))
+        say_overwriting(file, inputs=[reference, *lengths])
+        claim(directory)
         subject.write(file)
     if not quiet:
         stdout.print(_table(generic, subject, found, forces=volumes))

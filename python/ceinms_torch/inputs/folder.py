@@ -281,6 +281,13 @@ class RunFolder:
             setup=setup, subject=subject, execution=execution, generator=generator, trial=trial
         )
 
+    def files(self) -> list[Path]:
+        """Return every file that was read."""
+        setup = self.setup
+        documents = (setup.path, setup.subject_file, setup.execution_file)
+        trial = (file.path for file in self.trial.sources)
+        return [*filter(None, (*documents, setup.excitation_generator_file, *trial))]
+
 
 def check_execution(execution: Execution) -> None:
     """Refuse what only the model of CEINMS 0.9 runs.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ceinms_torch.io.paths import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,13 +94,13 @@ def save_figure(
     list of Path
         The files.
     """
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{name}.{ending}" for ending in endings]
+    files = [Path(directory) / f"{name}.{ending}" for ending in endings]
     with in_style():
         # Laid out once, which takes longer than to draw it.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-        for file in files:
-            figure.savefig(file, dpi=150)
+        for file, ending in zip(files, endings, strict=True):
+            drawn = io.BytesIO()
+            figure.savefig(drawn, dpi=150, format=ending)
+            write_atomically(file, drawn.getvalue())
     return files

@@ -16,6 +16,7 @@ from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
+from ceinms_torch.io.interrupts import held, raise_if_stopped
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind, check_choice
 from ceinms_torch.model.options import Optimiser
@@ -143,23 +144,25 @@ def compare(
     tendons = dict.fromkeys(candidate.tendon for candidate in candidates)
     runs = [judge.control(Candidate(method=CONTROL, tendon=name)) for name in tendons]
     is_complete = True
-    try:
-        for number, candidate in enumerate(candidates):
-            plan = _plan_of(folder.plan, candidate)
-            result = calibrate(
-                folder,
-                plan=plan,
-                options=_options_of(plan, candidate, max_evaluations),
-                threads=threads,
-                callback=None if progress is None else partial(progress, candidate, number),
-                **_start_of(candidate),
-            )
-            if result.status == "interrupted":
-                is_complete = False
-                break
-            runs.append(judge.run(candidate, result))
-    except KeyboardInterrupt:
-        is_complete = False
+    with held():  # until what is complete is judged
+        try:
+            for number, candidate in enumerate(candidates):
+                raise_if_stopped()
+                plan = _plan_of(folder.plan, candidate)
+                result = calibrate(
+                    folder,
+                    plan=plan,
+                    options=_options_of(plan, candidate, max_evaluations),
+                    threads=threads,
+                    callback=None if progress is None else partial(progress, candidate, number),
+                    **_start_of(candidate),
+                )
+                if result.status == "interrupted":
+                    is_complete = False
+                    break
+                runs.append(judge.run(candidate, result))
+        except KeyboardInterrupt:
+            is_complete = False
     return Comparison(
         runs=tuple(runs),
         dofs=judge.dofs,

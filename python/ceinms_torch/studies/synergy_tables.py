@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.inputs.outputs import SYNERGY_FILES, WEIGHTINGS_FILE, trial_folder
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.results.trials import SYNERGY_FILES, WEIGHTINGS_FILE
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.studies.result_file import Table
 from ceinms_torch.studies.synergies import SynergyStudy
@@ -21,6 +22,8 @@ from ceinms_torch.synergies.recording import Recording
 from ceinms_torch.synergies.reliability import Reliability
 
 FloatArray = NDArray[np.float64]
+_RECORDED = "RecordedExcitations.sto"
+_FILES = (SYNERGY_FILES["primitives"], SYNERGY_FILES["reconstruction"], _RECORDED, WEIGHTINGS_FILE)
 
 _RULES = {
     "vaf": "the smallest number that accounts for more than {threshold:g} % of the variance",
@@ -183,6 +186,13 @@ def data_of(study: SynergyStudy) -> dict[str, Any]:
     }
 
 
+def written_files(names: Iterable[str], directory: Path) -> Iterator[Path]:
+    """Iterate over the files that `write_synergies` writes for trials of these names."""
+    for name in names:
+        folder = trial_folder(directory, "calibration", name)
+        yield from (folder / file for file in _FILES)
+
+
 def write_synergies(study: SynergyStudy, directory: Path) -> None:
     """Write primitives, weightings and excitations, trial by trial.
 
@@ -196,11 +206,11 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
     """
     for one in study.recordings:
         found = study.synergies[one.name]
-        folder = directory / "trials" / one.name
+        folder = trial_folder(directory, "calibration", one.name)
         labels = tuple(f"synergy_{i + 1}" for i in range(found.n_synergy))
         primitives = _series("primitives", one.time, labels, found.primitives.T)
         primitives.to_sto(folder / SYNERGY_FILES["primitives"])
-        recorded_series(one).to_sto(folder / "RecordedExcitations.sto")
+        recorded_series(one).to_sto(folder / _RECORDED)
         rebuilt_series(one, found).to_sto(folder / SYNERGY_FILES["reconstruction"])
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

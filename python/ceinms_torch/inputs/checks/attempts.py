@@ -43,6 +43,7 @@ _WHY = {
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
     "start-outside-range": "The search starts at the subject's values, which must be within.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
+    "output-over-input": "It would be lost, and nothing that came from it could be repeated.",
     "trial-name-repeated": "Their results would overwrite each other.",
 }
 _WHY_OTHERWISE = "The calculation stops here, or goes on without this."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -26,7 +27,7 @@ from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start, StepResult
-from ceinms_torch.errors import DataError, OptionError, Place
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.io.interrupts import held
 from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
@@ -285,7 +286,11 @@ class Calibration:
             problem = FusedProblem(
                 last.space.subject, self.driven_trials(), last.step, last.space, tendon=self.tendon
             )
-        return identifiability(problem, last.space, last.x)
+        try:
+            return identifiability(problem, last.space, last.x)
+        except DataError as error:  # what was found is no less true
+            warnings.warn(CeinmsTorchWarning(error.what, where=error.where), stacklevel=4)
+            return None
 
 
 def _named(

@@ -72,7 +72,7 @@ def trial_folder(directory: Path, role: Role, name: str) -> Path:
     safe = re.sub(r"[/\\\x00-\x1f\x7f]", "_", name).encode("utf-8", "replace")[:_LONGEST]
     safe_name = safe.decode("utf-8", "ignore")
     if not safe_name.strip(". "):
-        safe_name = "_" * len(safe_name)
+        safe_name = "_" * max(len(safe_name), 1)
     if safe_name != name:
         safe_name += f"_{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
     return directory / _FOLDERS[role] / safe_name

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from ceinms_torch.io.log import log
-from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.io.paths import kind_of, write_atomically
 from ceinms_torch.io.plain import plain
 
 # What a cell that is done tells: how many are, and its name.
@@ -79,9 +79,15 @@ def write_cell(file: Path, result: object) -> dict[str, Any]:
     dict
     """
     text = json.dumps(plain(result), allow_nan=False)
-    write_atomically(file, text.encode())
     known: dict[str, Any] = json.loads(text)
+    whole = json.dumps({"sha256": _digest(known), "result": known})
+    write_atomically(file, whole.encode())
     return known
+
+
+def _digest(result: object) -> str:
+    text = json.dumps(result, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_cell(file: Path) -> dict[str, Any] | None:
@@ -95,12 +101,19 @@ def read_cell(file: Path) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
+        None also if the file holds anything else, which is then computed again.
     """
-    try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    if kind_of(file) != "file":
         return None
-    return found
+    try:
+        whole = json.loads(file.read_text(encoding="utf-8"))
+        found: dict[str, Any] = whole["result"]
+        is_one = isinstance(found, dict) and whole["sha256"] == _digest(found)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        is_one = False
+    if not is_one:
+        log("info", "%s is no calibration of a study, and is computed again", file)
+    return found if is_one else None
 
 
 def _begin_process() -> None:

@@ -14,7 +14,7 @@ import ceinms_torch as ct
 from ceinms_torch.cli.failures import explained, status_of
 from ceinms_torch.studies.cells import read_cell, write_cell
 from command_line import COMMAND, SCRIPTS, environment, run_command
-from helpers import edit
+from helpers import edit, write_tiny_folder
 
 SETUP = "calibrationSetup.xml"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
@@ -148,7 +148,7 @@ def test_a_pipe_is_no_input(tiny_folder, file):
 
 
 def test_another_torch(tiny_folder, tmp_path):
-    """LinuxTorch's interface changes: a module built for one does not load with another."""
+    """A module built for one does not load with another."""
     fake = tmp_path / "fake"
     (fake / "torch").mkdir(parents=True)
     (fake / "torch" / "__init__.py").write_text("__version__ = '1.0'\n")
@@ -219,8 +219,6 @@ def test_json_that_is_no_cell(tmp_path, text):
 
 @pytest.mark.parametrize("tendon", ["<stiff/>", "<rosenbrockElastic/>"])
 def test_ranges_beyond_all_numbers(tmp_path, tendon):
-    from helpers import write_tiny_folder
-
     folder = write_tiny_folder(tmp_path / "in", tendon=tendon)
     edit(folder / "calibration.xml", "0.5 2.5", "0 1e308")
     with pytest.warns(ct.CeinmsTorchWarning, match="identifiability: expected moment errors"):

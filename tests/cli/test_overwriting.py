@@ -1,7 +1,6 @@
 """No command writes over what it reads: it is refused before anything runs, and check says so."""
 
 import hashlib
-import os
 import shutil
 
 import pytest
@@ -101,7 +100,7 @@ def test_weightings_that_are_read(tiny_folder):
 @pytest.mark.parametrize("name", ["..xml", "...xml", "inputdata.xml"])
 def test_a_trial_named_by_dots(tiny_folder, name):
     folder = tiny_folder / "trial1"
-    os.rename(folder / "inputData.xml", folder / name)
+    (folder / "inputData.xml").rename(folder / name)
     edit(tiny_folder / "calibration.xml", "trial1/inputData.xml", f"trial1/{name}")
     before = hashes(tiny_folder)
     out = tiny_folder / "deep" / "out"

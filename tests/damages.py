@@ -4,12 +4,13 @@ import re
 
 import numpy as np
 
+import ceinms_torch as ct
 from ceinms_torch.io.storage import read_storage, write_storage
 from helpers import edit
 
 TRIALS = ("walk_105", "walk_130", "walk_150")
 SUBJECT, MAP, PLAN = "subjectUncalibrated.xml", "excitationGenerator.xml", "calibration.xml"
-FIRST = "trials/walk_105/"
+FIRST, SECOND, THIRD = (f"trials/{trial}/" for trial in TRIALS)
 
 
 def change(folder, name, function, trials=TRIALS):
@@ -275,6 +276,210 @@ def mixed_up_curve(folder):
     edit(folder / SUBJECT, "<name>x", "<name>passiveForceLength")
 
 
+# ---- One trial against the others ---------------------------------------------------------------
+
+
+def emg_of_one_trial_in_volts(folder):
+    change(folder, "emg.mot", scaled(1e-3), TRIALS[1:2])
+
+
+def emg_of_one_trial_in_percent(folder):
+    change(folder, "emg.mot", scaled(100.0), TRIALS[:1])
+
+
+def electrode_off_in_one_trial(folder):
+    change(folder, "emg.mot", scaled(1e-3, "soleus"), TRIALS[:1])
+
+
+def moment_of_one_trial_turned(folder):
+    change(folder, "id.sto", scaled(-1.0, "ankle_angle_r_moment"), TRIALS[1:2])
+
+
+def knee_moment_of_one_trial_turned(folder):
+    change(folder, "id.sto", scaled(-1.0, "knee_angle_r_moment"), TRIALS[:1])
+
+
+def hip_moment_of_one_trial_turned(folder):
+    change(folder, "id.sto", scaled(-1.0, "hip_flexion_r_moment"), TRIALS[2:])
+
+
+def arms_of_one_trial_turned(folder):
+    change(folder, "ma_hip_flexion_r.sto", scaled(-1.0), TRIALS[:1])
+
+
+def knee_arms_of_one_trial_turned(folder):
+    change(folder, "ma_knee_angle_r.sto", scaled(-1.0), TRIALS[2:])
+
+
+def moments_of_one_trial_per_kilogram(folder):
+    change(folder, "id.sto", scaled(1.0 / 70.0), TRIALS[:1])
+
+
+def lengths_of_one_trial_in_millimetres(folder):
+    change(folder, "lmt.sto", scaled(1000.0), TRIALS[:1])
+
+
+def arms_of_one_trial_in_centimetres(folder):
+    change(folder, "ma_hip_flexion_r.sto", scaled(100.0), TRIALS[:1])
+
+
+def one_trial_at_half_the_rate(folder):
+    for path in (folder / FIRST).glob("*.sto"):
+        change(folder, path.name, lambda t, c, v: (t[::2], c, v[::2]), TRIALS[:1])
+
+
+# ---- Signs ----------------------------------------------------------------------------------
+
+
+def hip_moment_of_other_sign(folder):
+    change(folder, "id.sto", scaled(-1.0, "hip_flexion_r_moment"))
+
+
+def knee_moment_of_other_sign(folder):
+    change(folder, "id.sto", scaled(-1.0, "knee_angle_r_moment"))
+
+
+def all_moments_of_other_sign(folder):
+    change(folder, "id.sto", scaled(-1.0))
+
+
+def hip_arms_of_other_sign(folder):
+    change(folder, "ma_hip_flexion_r.sto", scaled(-1.0))
+
+
+def knee_arms_of_other_sign(folder):
+    change(folder, "ma_knee_angle_r.sto", scaled(-1.0))
+
+
+# ---- Sizes ----------------------------------------------------------------------------------
+
+
+def moments_in_newton_millimetres(folder):
+    change(folder, "id.sto", scaled(1000.0))
+
+
+def moment_of_next_to_nothing(folder):
+    change(folder, "id.sto", scaled(0.01, "hip_flexion_r_moment"))
+
+
+def emg_in_volts(folder):
+    change(folder, "emg.mot", scaled(1e-3))
+
+
+def each_trial_normalised_by_itself(folder):
+    change(folder, "emg.mot", lambda t, c, v: (t, c, v / v.max(axis=0)))
+
+
+def one_channel_normalised_by_trial(folder):
+    change(folder, "emg.mot", one_channel("soleus", lambda x: x / x.max()))
+
+
+def channel_on_a_floor(folder):
+    change(folder, "emg.mot", one_channel("soleus", lambda x: x + 0.2))
+
+
+def ringing_channel(folder):
+    def dip(values):
+        return values - 0.4 * values.max() * np.exp(-(((np.arange(len(values)) - 200) / 15) ** 2))
+
+    change(folder, "emg.mot", one_channel("soleus", dip))
+
+
+def emg_above_one(folder):
+    change(folder, "emg.mot", scaled(5.0))
+
+
+def force_that_no_muscle_has(folder):
+    mtu_value(folder, "soleus_r", "maxIsometricForce", 1e9)
+
+
+def strength_that_no_muscle_has(folder):
+    mtu_value(folder, "soleus_r", "strengthCoefficient", 1000)
+    edit(folder / PLAN, "0.5 2.5", "0.5 1000")
+
+
+def damping_beyond_measure(folder):
+    edit(folder / SUBJECT, "<damping>0.1", "<damping>1e9")
+
+
+def range_without_end(folder):
+    edit(folder / PLAN, "0.5 2.5", "0.5 1e308")
+
+
+def fibres_on_the_descending_limb(folder):
+    mtu_value(folder, "soleus_r", "tendonSlackLength", 0.225)
+
+
+# ---- Activation, conditions, muscles that are missing ---------------------------------------
+
+
+def activation_that_is_late(folder):
+    edit(folder / PLAN, "-0.95 -0.05", "-0.995 -0.05", count=2)
+
+
+def activation_within_a_sample(folder):
+    for tag in ("c1", "c2"):
+        subject_values(folder, tag, 0.4)
+    edit(folder / PLAN, "-0.95 -0.05", "-0.3 -0.05", count=2)
+
+
+def fast_test(folder):
+    test = folder / "trials" / "fast"
+    test.mkdir()
+    for path in (folder / "trials" / TRIALS[2]).iterdir():
+        (test / path.name).write_bytes(path.read_bytes())
+    for path in (*test.glob("*.sto"), *test.glob("*.mot")):  # at the same rate
+        change(folder, path.name, lambda t, c, v: (t[::2] / 2.0, c, v[::2]), ["fast"])
+    return [test / "inputData.xml"]
+
+
+def hip_without_flexors(folder):
+    generator = ct.ExcitationGenerator.read(folder / MAP)
+    for name in ("iliopsoas", "tfl", "recfem"):
+        edit(folder / MAP, f'<input weight="1">{name}</input>', "")
+    names = [one for one in generator.input_signals if one not in ("iliopsoas", "tfl", "recfem")]
+    old = re.search(r"<inputSignals[^>]*>([^<]*)<", (folder / MAP).read_text())[1]
+    edit(folder / MAP, old, " ".join(names))
+
+
+# ---- Others ---------------------------------------------------------------------------------
+
+
+def mtu_in_two_groups(folder):
+    edit(folder / PLAN, "<muscles>tibant_r", "<muscles>tibant_r soleus_r")
+
+
+def step_without_the_dof_of_a_group(folder):
+    edit(folder / PLAN, "<dofs>hip_flexion_r knee_angle_r ankle_angle_r", "<dofs>hip_flexion_r")
+
+
+def trial_of_few_rows(folder):
+    for path in (folder / FIRST).glob("*.sto"):
+        change(folder, path.name, lambda t, c, v: (t[:8], c, v[:8]), TRIALS[:1])
+
+
+def gap_in_lengths(folder):
+    def function(time, columns, values):
+        kept = np.r_[0:40, 60 : len(time)]
+        return time[kept], columns, values[kept]
+
+    change(folder, "lmt.sto", function, TRIALS[:1])
+
+
+def gap_in_signals(folder):
+    path = folder / FIRST / "emg.mot"
+    lines = path.read_text().split("\n")
+    cells = lines[-20].split("\t")
+    lines[-20] = "\t".join([*cells[:-1], "nan"])
+    path.write_text("\n".join(lines))
+
+
+def no_moments(folder):
+    text = (folder / FIRST / "inputData.xml").read_text()
+    text = re.sub(r"<externalTorquesFile>[^<]*</externalTorquesFile>", "", text)
+    (folder / FIRST / "inputData.xml").write_text(text)
+
+
 # Damage, code of the first finding, and the file that it blames (or a part of its name).
 DAMAGES = (
     (lengths_in_millimetres, "length-unit", FIRST + "lmt.sto"),
@@ -320,4 +525,44 @@ DAMAGES = (
     (long_tendon, "tendon-too-long", SUBJECT),
     (weak_subject, "moment-capacity", FIRST + "id.sto"),
     (mixed_up_curve, "curve-shape", SUBJECT),
+    (emg_of_one_trial_in_volts, "emg-small-in-trial", SECOND + "emg.mot"),
+    (emg_of_one_trial_in_percent, "emg-not-normalised", FIRST + "emg.mot"),
+    (electrode_off_in_one_trial, "emg-lost", FIRST + "emg.mot"),
+    (moment_of_one_trial_turned, "moment-turned", SECOND + "id.sto"),
+    (knee_moment_of_one_trial_turned, "moment-turned", FIRST + "id.sto"),
+    (hip_moment_of_one_trial_turned, "moment-turned", THIRD + "id.sto"),
+    (arms_of_one_trial_turned, "arms-turned", FIRST + "ma_hip_flexion_r.sto"),
+    (knee_arms_of_one_trial_turned, "arms-turned", THIRD + "ma_knee_angle_r.sto"),
+    (moments_of_one_trial_per_kilogram, "moment-unit-of-trial", FIRST + "id.sto"),
+    (lengths_of_one_trial_in_millimetres, "length-unit", FIRST + "lmt.sto"),
+    (arms_of_one_trial_in_centimetres, "moment-arm-unit", FIRST + "ma_hip_flexion_r.sto"),
+    (one_trial_at_half_the_rate, "rates-differ", FIRST + "inputData.xml"),
+    (hip_moment_of_other_sign, "moment-sign", FIRST + "id.sto"),
+    (knee_moment_of_other_sign, "moment-sign", FIRST + "id.sto"),
+    (all_moments_of_other_sign, "moment-sign", FIRST + "id.sto"),
+    (hip_arms_of_other_sign, "moment-sign", FIRST + "id.sto"),
+    (knee_arms_of_other_sign, "moment-sign", FIRST + "id.sto"),
+    (moments_in_newton_millimetres, "moment-unit", FIRST + "id.sto"),
+    (moment_of_next_to_nothing, "moment-small", FIRST + "id.sto"),
+    (emg_in_volts, "emg-tiny", FIRST + "emg.mot"),
+    (each_trial_normalised_by_itself, "emg-normalised-by-trial", FIRST + "emg.mot"),
+    (one_channel_normalised_by_trial, "emg-normalised-by-trial", FIRST + "emg.mot"),
+    (channel_on_a_floor, "emg-floor", FIRST + "emg.mot"),
+    (ringing_channel, "emg-negative", FIRST + "emg.mot"),
+    (emg_above_one, "emg-above-one", FIRST + "emg.mot"),
+    (force_that_no_muscle_has, "parameter-doubtful", SUBJECT),
+    (strength_that_no_muscle_has, "parameter-doubtful", SUBJECT),
+    (damping_beyond_measure, "parameter-doubtful", SUBJECT),
+    (range_without_end, "range-impossible", PLAN),
+    (fibres_on_the_descending_limb, "fibre-descending", SUBJECT),
+    (activation_that_is_late, "activation-delay", PLAN),
+    (activation_within_a_sample, "activation-delay", PLAN),
+    (fast_test, "condition-not-covered", "trials/fast/inputData.xml"),
+    (hip_without_flexors, "moment-unserved", THIRD + "id.sto"),
+    (mtu_in_two_groups, "mtu-in-two-groups", PLAN),
+    (step_without_the_dof_of_a_group, "group-outside-dofs", PLAN),
+    (trial_of_few_rows, "trial-short", FIRST + "lmt.sto"),
+    (gap_in_lengths, "time-gap", FIRST + "lmt.sto"),
+    (gap_in_signals, "not-a-number", FIRST + "emg.mot"),
+    (no_moments, "moments-missing", FIRST + "inputData.xml"),
 )

@@ -102,9 +102,12 @@ inline void check_unique(const char* name, const Indices& array) {
 }
 
 inline Array to_array(const std::vector<double>& values) {
-  Array array(static_cast<py::ssize_t>(values.size()));
-  std::copy(values.begin(), values.end(), array.mutable_data());
-  return array;
+  return Array(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+/// The same as a table of so many rows.
+inline Array to_array(const std::vector<double>& values, std::size_t n_row, std::size_t n_column) {
+  return Array({n_row, n_column}, values.data());
 }
 
 /// A PiecewiseCubic as Python holds it: knots (n) and pieces (n + 1, 5).

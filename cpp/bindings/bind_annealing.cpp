@@ -8,6 +8,7 @@
 #include "legacy_arrays.hpp"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -26,17 +27,11 @@ legacy::ParallelFor parallel_on(std::size_t threads) {
   };
 }
 
-std::vector<double> columns_of(const Array& array) {
-  std::vector<double> result;
-  for (py::ssize_t column = 0; column < array.shape(1); ++column)
-    for (py::ssize_t row = 0; row < array.shape(0); ++row) result.push_back(array.at(row, column));
-  return result;
-}
-
 std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy::Model& model,
                                               const std::vector<LegacyTrial>& arrays,
                                               const std::vector<Array>& measured,
                                               const Indices& dofs, const kernel::ParameterMap& map,
+                                              const std::optional<terms::Objective>& objective,
                                               std::size_t threads) {
   if (arrays.empty() || measured.size() != arrays.size())
     throw InputError("measured", "one array per trial, of at least one trial",
@@ -50,12 +45,13 @@ std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy
     if (trials.back().n_dof != trials.front().n_dof)
       throw InputError("trials", "the same DOFs in all", "another number of them");
     arrays[i].data.check_measured(measured[i]);
-    moments.push_back(columns_of(measured[i]));
+    moments.push_back(
+        legacy::transposed(measured[i].data(), trials.back().n_step(), trials.back().n_dof));
   }
   const auto n_dof = static_cast<py::ssize_t>(trials.front().n_dof);
   return std::make_unique<legacy::Problem>(to_curves(tables), model, std::move(trials),
                                            std::move(moments), to_indices("dofs", dofs, n_dof), map,
-                                           parallel_on(threads));
+                                           objective, parallel_on(threads));
 }
 
 calibration::Evaluation evaluate(legacy::Problem& problem, std::span<const double> x) {
@@ -117,25 +113,22 @@ calibration::Minimum anneal_problem(legacy::Problem& problem, const Array& start
 void bind_annealing(py::module_& module) {
   py::class_<legacy::Problem>(module, "LegacyProblem",
                               "A calibration step of CEINMS. Use it from one thread at a time.")
-      .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("model"),
-           py::arg("trials"), py::arg("measured"), py::arg("dofs"), py::arg("map"),
-           py::arg("threads") = 1)
+      .def(
+          py::init(&make_problem), py::kw_only(), "tables"_a, "model"_a, "trials"_a, "measured"_a,
+          "dofs"_a, "map"_a, "objective"_a = py::none(), "threads"_a = 1,
+          "objective: moment errors, and penalties on fibre lengths and velocities; None for those "
+          "of CEINMS 0.9.")
       .def(
           "evaluate",
           [](legacy::Problem& problem, const Array& x) {
             const py::gil_scoped_release release;
             return evaluate(problem, span_of(x));
           },
-          py::arg("x"), "Objective at parameter values x (n_component).")
-      .def_property_readonly("term_names",
-                             [](const legacy::Problem&) {
-                               return std::array{terms::Moment::name, terms::FibreLength::name};
-                             })
+          "x"_a, "Objective at parameter values x (n_component).")
       .def_property_readonly("failures", &legacy::Problem::failures,
                              "Frames without equilibrium at the last point (n_mtu).");
-  module.def("legacy_anneal", &anneal_problem, py::arg("problem"), py::kw_only(), py::arg("start"),
-             py::arg("lower"), py::arg("upper"), py::arg("options"),
-             py::arg("callback") = py::none(),
+  module.def("legacy_anneal", &anneal_problem, "problem"_a, py::kw_only(), "start"_a, "lower"_a,
+             "upper"_a, "options"_a, "callback"_a = py::none(),
              "Minimise by CEINMS's annealing; callback(Iteration) after every temperature. Ctrl-C "
              "stops and keeps the best point.");
 }

@@ -1,7 +1,7 @@
 /// Calibration for Python: the problems and their terms.
 
 #include "bind_torch.hpp"
-#include "ceinms_torch/tensor/hybrid_problem.hpp"
+#include "ceinms_torch/tensor/synergy_problem.hpp"
 #include "names.hpp"
 
 #include <string>
@@ -13,15 +13,15 @@ namespace {
 using calibration::LinearTerm;
 using kernel::ParameterMap;
 using tensor::Evaluation;
-using tensor::HybridProblem;
 using tensor::Problem;
+using tensor::SynergyProblem;
 using tensor::Target;
 using tensor::Term;
 
 void bind_parts(py::module_& module) {
   py::class_<Target>(module, "Target", "Measured moments and which DOFs count.")
-      .def(py::init<at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(),
-           py::arg("measured_moment"), py::arg("variance"), py::arg("dofs"))
+      .def(py::init<at::Tensor, at::Tensor, at::Tensor>(), py::kw_only(), "measured_moment"_a,
+           "variance"_a, "dofs"_a)
       .def_readonly("measured_moment", &Target::measured_moment);
 }
 
@@ -45,16 +45,15 @@ void bind_problem(py::module_& module) {
              problem.check();
              return problem;
            }),
-           py::kw_only(), py::arg("curves"), py::arg("batch"), py::arg("target"), py::arg("map"),
-           py::arg("objective"), py::arg("tendon"), py::arg("filter_start"),
-           py::arg("linear_terms") = std::vector<LinearTerm>{})
+           py::kw_only(), "curves"_a, "batch"_a, "target"_a, "map"_a, "objective"_a, "tendon"_a,
+           "filter_start"_a, "linear_terms"_a = std::vector<LinearTerm>{})
       .def(
           "evaluate",
           [](const Problem& problem, const at::Tensor& x) {
             problem.check_point(x);
             return problem.evaluate(x);
           },
-          py::arg("x"), py::call_guard<py::gil_scoped_release>(),
+          "x"_a, py::call_guard<py::gil_scoped_release>(),
           "Objective and its terms at x (n) in [0, 1]; differentiable.")
       .def(
           "measure",
@@ -64,7 +63,7 @@ void bind_problem(py::module_& module) {
                                 problem.target.measured_moment.sizes());
             return problem.measure(x, simulation);
           },
-          py::arg("x"), py::arg("simulation"), py::call_guard<py::gil_scoped_release>(),
+          "x"_a, "simulation"_a, py::call_guard<py::gil_scoped_release>(),
           "The same for a simulation of batch with the parameters of x, by either engine.")
       .def_property_readonly("term_names", &Problem::term_names)
       .def_readonly("batch", &Problem::batch)
@@ -75,24 +74,23 @@ void bind_problem(py::module_& module) {
             problem.check_point(x);
             return problem.parameters(x);
           },
-          py::arg("x"), "x (n) in [0, 1] -> (12, n_mtu); differentiable.");
+          "x"_a, "x (n) in [0, 1] -> (12, n_mtu); differentiable.");
 }
 
-void bind_hybrid_problem(py::module_& module) {
-  py::class_<HybridProblem>(module, "HybridProblem",
-                            "A calibration step whose unrecorded excitations are sums of "
-                            "synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.")
-      .def(py::init<Problem, calibration::SynergyData>(), py::kw_only(), py::arg("problem"),
-           py::arg("synergies"))
-      .def_property_readonly("n_component", &HybridProblem::n_component)
-      .def_property_readonly("term_names", &HybridProblem::term_names)
+void bind_synergy_problem(py::module_& module) {
+  py::class_<SynergyProblem>(module, "SynergyProblem",
+                             "A calibration step whose unrecorded excitations are sums of "
+                             "synergies (eq. 5). A point is laid out as in _kernel.SynergyProblem.")
+      .def(py::init<Problem, calibration::SynergyData>(), py::kw_only(), "problem"_a, "synergies"_a)
+      .def_property_readonly("n_component", &SynergyProblem::n_component)
+      .def_property_readonly("term_names", &SynergyProblem::term_names)
       .def(
           "evaluate",
-          [](const HybridProblem& problem, const at::Tensor& x) {
+          [](const SynergyProblem& problem, const at::Tensor& x) {
             problem.check_point(x);
             return problem.evaluate(x);
           },
-          py::arg("x"), py::call_guard<py::gil_scoped_release>(),
+          "x"_a, py::call_guard<py::gil_scoped_release>(),
           "Objective and its terms at x (n); differentiable.");
 }
 
@@ -101,7 +99,7 @@ void bind_hybrid_problem(py::module_& module) {
 void bind_calibration(py::module_& module) {
   bind_parts(module);
   bind_problem(module);
-  bind_hybrid_problem(module);
+  bind_synergy_problem(module);
 }
 
 }  // namespace ceinms_torch::bindings

@@ -13,7 +13,7 @@ using kernel::CubicSpline;
 using kernel::Ends;
 using kernel::PiecewiseCubic;
 
-constexpr std::size_t n_column = 5;  // origin and four coefficients
+constexpr std::size_t n_column = PiecewiseCubic::n_column;
 
 CubicSpline spline_through(const Array& x, const Array& y) {
   if (x.ndim() != 1 || x.size() < 1)
@@ -34,25 +34,19 @@ Array map(const Array& at, const Function& function) {
 }  // namespace
 
 TableArrays to_arrays(const PiecewiseCubic& table) {
-  Array knots(static_cast<py::ssize_t>(table.knots.size()));
-  std::copy(table.knots.begin(), table.knots.end(), knots.mutable_data());
   Array pieces({table.pieces.size(), n_column});
   double* out = pieces.mutable_data();
   for (const kernel::CubicPiece& piece : table.pieces) {
     *out++ = piece.origin;
     out = std::copy(piece.c.begin(), piece.c.end(), out);
   }
-  return {knots, pieces};
+  return {to_array(table.knots), pieces};
 }
 
 PiecewiseCubic to_table(const TableArrays& arrays) {
   const auto& [knots, pieces] = arrays;
   check_shape("pieces", pieces, {knots.size() + 1, static_cast<py::ssize_t>(n_column)});
-  PiecewiseCubic table{{knots.data(), knots.data() + knots.size()}, {}};
-  const double* in = pieces.data();
-  for (py::ssize_t i = 0; i <= knots.size(); ++i, in += n_column)
-    table.pieces.push_back({in[0], {in[1], in[2], in[3], in[4]}});
-  return table;
+  return PiecewiseCubic::of({knots.data(), static_cast<std::size_t>(knots.size())}, pieces.data());
 }
 
 void bind_curves(py::module_& module) {
@@ -62,7 +56,7 @@ void bind_curves(py::module_& module) {
         const CubicSpline spline = spline_through(x, y);
         return map(at, [&](double position) { return spline.value(position); });
       },
-      py::arg("x"), py::arg("y"), py::arg("at"),
+      "x"_a, "y"_a, "at"_a,
       "Value of CEINMS's cubic spline through (x, y) at any positions; constant outside.");
   module.def(
       "spline_derivative",
@@ -70,14 +64,14 @@ void bind_curves(py::module_& module) {
         const CubicSpline spline = spline_through(x, y);
         return map(at, [&](double position) { return spline.derivative(position); });
       },
-      py::arg("x"), py::arg("y"), py::arg("at"),
+      "x"_a, "y"_a, "at"_a,
       "First derivative of CEINMS's cubic spline; outside the knots the slope at the end.");
   module.def(
       "spline_table",
       [](const Array& x, const Array& y) {
         return to_arrays(spline_through(x, y).table(Ends::constant));
       },
-      py::arg("x"), py::arg("y"), "The spline as (knots, pieces), constant outside.");
+      "x"_a, "y"_a, "The spline as (knots, pieces), constant outside.");
   module.def(
       "tendon_table",
       [](const Array& x, const Array& y) {
@@ -85,7 +79,7 @@ void bind_curves(py::module_& module) {
         return to_arrays(kernel::continue_below_zero(spline, spline.table(Ends::constant),
                                                      kernel::SlackTendon{}));
       },
-      py::arg("x"), py::arg("y"),
+      "x"_a, "y"_a,
       "A tendon curve as (knots, pieces), with a small positive slope below zero strain.");
   module.def(
       "default_tables",
@@ -102,7 +96,7 @@ void bind_curves(py::module_& module) {
         const PiecewiseCubic curve = to_table(table);
         return map(at, [&](double position) { return curve.value(position); });
       },
-      py::arg("table"), py::arg("at"), "Value of a (knots, pieces) table at any positions.");
+      "table"_a, "at"_a, "Value of a (knots, pieces) table at any positions.");
 }
 
 }  // namespace ceinms_torch::bindings

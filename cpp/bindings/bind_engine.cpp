@@ -27,7 +27,7 @@ tensor::Curves curves_from(const std::array<TableTensors, 4>& tables) {
 
 void bind_engine(py::module_& module) {
   py::class_<tensor::Curves>(module, "Curves", "The four MTU curves as tensors.")
-      .def(py::init(&curves_from), py::arg("tables"),
+      .def(py::init(&curves_from), "tables"_a,
            "tables: four (knots, pieces): active, passive, force-velocity, tendon.");
 
   py::class_<tensor::TrialBatch>(module, "TrialBatch",
@@ -47,9 +47,8 @@ void bind_engine(py::module_& module) {
              batch.fused = tensor::make_fused_cache();
              return batch;
            }),
-           py::kw_only(), py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"),
-           py::arg("moment_arm"), py::arg("excitation"), py::arg("excitation_start"),
-           py::arg("excitation_rate"), py::arg("is_valid"))
+           py::kw_only(), "time"_a, "mtu_length"_a, "mtu_velocity"_a, "moment_arm"_a,
+           "excitation"_a, "excitation_start"_a, "excitation_rate"_a, "is_valid"_a)
       .def_readonly("time", &tensor::TrialBatch::time)
       .def_readonly("moment_arm", &tensor::TrialBatch::moment_arm)
       .def_readonly("excitation", &tensor::TrialBatch::excitation)
@@ -63,7 +62,7 @@ void bind_engine(py::module_& module) {
             batch.excitation = std::move(excitation);
             return batch;
           },
-          py::arg("excitation"),
+          "excitation"_a,
           "The same trials with other excitations (n_row, n_mtu, n_trial), which may carry a "
           "graph.");
 
@@ -87,7 +86,7 @@ void bind_engine(py::module_& module) {
             simulation.joint_moment = std::move(joint_moment);
             return simulation;
           },
-          py::arg("joint_moment"),
+          "joint_moment"_a,
           "The same with other joint moments (n_step, n_dof, n_trial) [N m], which may carry a "
           "graph.");
 
@@ -100,8 +99,7 @@ void bind_engine(py::module_& module) {
         const py::gil_scoped_release release;
         return tensor::simulate(curves, parameters, batch, options);
       },
-      py::arg("curves"), py::arg("parameters"), py::arg("batch"), py::kw_only(), py::arg("tendon"),
-      py::arg("filter_start"),
+      "curves"_a, "parameters"_a, "batch"_a, py::kw_only(), "tendon"_a, "filter_start"_a,
       "Simulate all trials at once; differentiable. parameters: (n_kind, n_mtu) float64.");
 
   module.def(
@@ -114,8 +112,8 @@ void bind_engine(py::module_& module) {
         const py::gil_scoped_release release;
         return tensor::simulate_fused(curves, parameters, batch, options);
       },
-      py::arg("curves"), py::arg("parameters"), py::arg("batch"), py::kw_only(), py::arg("tendon"),
-      py::arg("filter_start"), py::arg("threads") = 1, py::arg("instruction_set") = "auto",
+      "curves"_a, "parameters"_a, "batch"_a, py::kw_only(), "tendon"_a, "filter_start"_a,
+      "threads"_a = 1, "instruction_set"_a = "auto",
       "What simulate gives, by the fused engine: one node of the graph, differentiable once, by "
       "parameters, excitation and moment_arm. In the padding the last step is repeated. What is "
       "laid out is kept with the batch for the next call.");

@@ -73,22 +73,18 @@ void bind_excitation(py::module_& module) {
   py::class_<ExcitationProblem>(module, "ExcitationProblem",
                                 "A trial as a function of the excitations of some MTUs, as they "
                                 "act at the steps. Use it from one thread at a time.")
-      .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("parameters"),
-           py::arg("trial"), py::arg("tendon"), py::arg("filter_start"), py::arg("measured"),
-           py::arg("searched"), py::arg("dofs"), py::arg("threads") = 1)
+      .def(py::init(&make_problem), py::kw_only(), "tables"_a, "parameters"_a, "trial"_a,
+           "tendon"_a, "filter_start"_a, "measured"_a, "searched"_a, "dofs"_a, "threads"_a = 1)
       .def_property_readonly(
           "recorded",
           [](const ExcitationProblem& problem) {
-            Array array({problem.n_step(), problem.n_mtu()});
-            std::copy(problem.recorded().begin(), problem.recorded().end(), array.mutable_data());
-            return array;
+            return to_array(problem.recorded(), problem.n_step(), problem.n_mtu());
           },
           "Excitations as recorded, as they act at the steps (n_step, n_mtu).")
-      .def("square_errors", &square_errors, py::arg("x"),
+      .def("square_errors", &square_errors, "x"_a,
            "Sums of the squared moment errors of each DOF that counts [N^2 m^2] at x (n_step, "
            "n_searched), and the gradient of their sum.")
-      .def("simulate", &simulate, py::arg("x"),
-           "What simulate returns, at x (n_step, n_searched).");
+      .def("simulate", &simulate, "x"_a, "What simulate returns, at x (n_step, n_searched).");
 }
 
 }  // namespace ceinms_torch::bindings

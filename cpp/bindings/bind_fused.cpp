@@ -13,7 +13,6 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using calibration::AdamWOptions;
 using calibration::Evaluation;
 using calibration::Iteration;
 using calibration::LevenbergMarquardtOptions;
@@ -134,43 +133,44 @@ void bind_results(py::module_& module) {
                              [](const Minimum& m) { return std::string(name_of(m.status)); });
 }
 
-Minimum run_levenberg_marquardt(Problem& problem, const Array& start, int max_iterations,
-                                double min_improvement, int patience, double min_gradient,
-                                double min_step, double damping, const py::object& callback) {
-  const LevenbergMarquardtOptions options{max_iterations, min_improvement, patience,
-                                          min_gradient,   min_step,        damping};
-  const std::vector<double> x = point(problem, start);
-  const calibration::Progress progress = progress_through(callback);
-  const py::gil_scoped_release release;
-  return calibration::minimise_levenberg_marquardt(problem, x, options, progress);
+LevenbergMarquardtOptions levenberg_marquardt_options(const py::object& source) {
+  const auto of = attributes_of(source);
+  return {of("max_iterations"), of("min_improvement"), of("patience"),
+          of("min_gradient"),   of("min_step"),        of("damping")};
 }
 
-Minimum run_adamw(SmoothProblem& problem, const Array& start, double learning_rate,
-                  double learning_rate_decay, double min_learning_rate, int max_iterations,
-                  double min_improvement, int patience, double weight_decay,
-                  const py::object& callback) {
-  const AdamWOptions options{learning_rate,  learning_rate_decay, min_learning_rate,
-                             max_iterations, min_improvement,     patience,
-                             weight_decay};
+/// Search with a callback, and without the GIL.
+template <class AnyProblem, class Options>
+Minimum run(Minimum (*search)(AnyProblem&, const std::vector<double>&, const Options&,
+                              const calibration::Progress&),
+            AnyProblem& problem, const Array& start, const Options& options,
+            const py::object& callback) {
   const std::vector<double> x = point(problem, start);
   const calibration::Progress progress = progress_through(callback);
   const py::gil_scoped_release release;
-  return calibration::minimise_adamw(problem, x, options, progress);
+  return search(problem, x, options, progress);
 }
 
 void bind_optimisers(py::module_& module) {
-  module.def("minimise_levenberg_marquardt", &run_levenberg_marquardt, py::arg("problem"),
-             py::arg("start"), py::kw_only(), py::arg("max_iterations"), py::arg("min_improvement"),
-             py::arg("patience"), py::arg("min_gradient"), py::arg("min_step"), py::arg("damping"),
-             py::arg("callback") = py::none(),
-             "Minimise from start (n) in [0, 1] by Levenberg-Marquardt; callback(Iteration). "
-             "Ctrl-C stops and keeps the best point.");
-  module.def("minimise_adamw", &run_adamw, py::arg("problem"), py::arg("start"), py::kw_only(),
-             py::arg("learning_rate"), py::arg("learning_rate_decay"), py::arg("min_learning_rate"),
-             py::arg("max_iterations"), py::arg("min_improvement"), py::arg("patience"),
-             py::arg("weight_decay"), py::arg("callback") = py::none(),
-             "Minimise from start (n) in [0, 1] by AdamW; callback(Iteration). Ctrl-C stops and "
-             "keeps the best point.");
+  module.def(
+      "minimise_levenberg_marquardt",
+      [](Problem& problem, const Array& start, const py::object& options,
+         const py::object& callback) {
+        return run(&calibration::minimise_levenberg_marquardt, problem, start,
+                   levenberg_marquardt_options(options), callback);
+      },
+      "problem"_a, "start"_a, py::kw_only(), "options"_a, "callback"_a = py::none(),
+      "Minimise from start (n) in [0, 1] by Levenberg-Marquardt; options: an object with the "
+      "attributes of model.LevenbergMarquardt; callback(Iteration). Ctrl-C stops and keeps the "
+      "best point.");
+  module.def(
+      "minimise_adamw",
+      [](SmoothProblem& problem, const Array& start, const py::object& options,
+         const py::object& callback) {
+        return run(&calibration::minimise_adamw, problem, start, adamw_options(options), callback);
+      },
+      "problem"_a, "start"_a, py::kw_only(), "options"_a, "callback"_a = py::none(),
+      "The same by AdamW; options: an object with the attributes of model.AdamW.");
 }
 
 void bind_smooth_problem(py::module_& module) {
@@ -193,14 +193,24 @@ void bind_smooth_problem(py::module_& module) {
             }
             return std::pair(evaluation, gradient);
           },
-          py::arg("x"), "Objective and its gradient (n) at x (n).");
+          "x"_a, "Objective and its gradient (n) at x (n).");
 }
 
 void set(double& option, const py::object& value) {
   option = value.cast<double>();
 }
-void set(terms::Range& option, const py::object& value) {
-  std::tie(option.lowest, option.highest) = value.cast<std::pair<double, double>>();
+void set(std::vector<terms::Penalty>& option, const py::object& value) {
+  using Row = std::tuple<std::pair<double, double>, double, double, std::vector<std::size_t>>;
+  option.clear();
+  for (const auto& [range, weight, exponent, mtus] : value.cast<std::vector<Row>>())
+    option.push_back({{range.first, range.second}, weight, exponent, mtus});
+}
+void set(std::vector<terms::Power>& option, const py::object& value) {
+  using Row = std::tuple<double, double, bool, std::vector<std::size_t>>;
+  option.clear();
+  for (const auto& [weight, exponent, is_of_sum, dofs] : value.cast<std::vector<Row>>())
+    option.push_back({weight, exponent, is_of_sum, dofs});
+  if (option.empty()) throw InputError("moment_powers", "at least one", "none");
 }
 
 /// An objective whose terms have their options from the attributes of a Python object.
@@ -224,19 +234,22 @@ void bind_objectives(py::module_& module) {
              return with_options_of<terms::Objective>(options,
                                                       {named("normalisation", word, words), {}});
            }),
-           py::arg("options"), "options: an object with the attributes of model.Objective.");
+           "options"_a,
+           "options: normalisation, peak_force_weight, moment_powers (weight, exponent, is_of_sum, "
+           "dofs) and TERM_penalties (range, weight, exponent, mtus), DOFs by their place among "
+           "those that count, MTUs by their index; none for all.");
   py::class_<terms::SynergyObjective>(module, "SynergyObjective", "What eq. 5 adds.")
       .def(py::init([](const py::object& options) {
              return with_options_of<terms::SynergyObjective>(options);
            }),
-           py::arg("options"), "options: an object with the attributes of model.SynergyHybrid.");
+           "options"_a, "options: an object with the attributes of model.SynergyHybrid.");
 }
 
 void bind_parameter_map(py::module_& module) {
   py::class_<ParameterMap>(module, "ParameterMap",
                            "From a point of the unit box to the parameters of every MTU.")
-      .def(py::init(&make_parameter_map), py::kw_only(), py::arg("start"), py::arg("lower"),
-           py::arg("upper"), py::arg("slot"), py::arg("component"))
+      .def(py::init(&make_parameter_map), py::kw_only(), "start"_a, "lower"_a, "upper"_a, "slot"_a,
+           "component"_a)
       .def(
           "values",
           [](const ParameterMap& map, const Array& x) {
@@ -245,41 +258,34 @@ void bind_parameter_map(py::module_& module) {
             map.values(x.data(), values.mutable_data());
             return values;
           },
-          py::arg("x"), "Values (n) at x (n) in [0, 1]: those that every engine takes.")
+          "x"_a, "Values (n) at x (n) in [0, 1]: those that every engine takes.")
       .def(
           "parameters",
           [](const ParameterMap& map, const Array& values) {
             check_shape("values", values, {static_cast<py::ssize_t>(map.n_component())});
-            Array parameters(
-                {kernel::n_parameter_kind, map.start.size() / kernel::n_parameter_kind});
-            std::copy(map.start.begin(), map.start.end(), parameters.mutable_data());
+            constexpr std::size_t n_kind = kernel::n_parameter_kind;
+            Array parameters = to_array(map.start, n_kind, map.start.size() / n_kind);
             map.place(values.data(), parameters.mutable_data());
             return parameters;
           },
-          py::arg("values"), "Parameters (12, n_mtu) with these values (n).");
+          "values"_a, "Parameters (12, n_mtu) with these values (n).");
 }
 
 void bind_problem(py::module_& module) {
   py::class_<LinearTerm>(module, "LinearTerm", "A term |matrix x - offset|^2 of a point x.")
-      .def(py::init(&make_linear_term), py::kw_only(), py::arg("name"), py::arg("matrix"),
-           py::arg("offset"))
+      .def(py::init(&make_linear_term), py::kw_only(), "name"_a, "matrix"_a, "offset"_a)
       .def_readonly("name", &LinearTerm::name)
-      .def_property_readonly("matrix",
-                             [](const LinearTerm& term) {
-                               Array matrix({term.offset.size(), term.n});
-                               std::copy(term.matrix.begin(), term.matrix.end(),
-                                         matrix.mutable_data());
-                               return matrix;
-                             })
+      .def_property_readonly(
+          "matrix",
+          [](const LinearTerm& term) { return to_array(term.matrix, term.offset.size(), term.n); })
       .def_property_readonly("offset",
                              [](const LinearTerm& term) { return to_array(term.offset); });
   py::class_<Problem, SmoothProblem, std::shared_ptr<Problem>>(
       module, "Problem",
       "A calibration step on the fused engine. Use it from one thread at a time.")
-      .def(py::init(&make_problem), py::kw_only(), py::arg("tables"), py::arg("trials"),
-           py::arg("measured"), py::arg("variance"), py::arg("map"), py::arg("dofs"),
-           py::arg("objective"), py::arg("tendon"), py::arg("filter_start"), py::arg("threads"),
-           py::arg("instruction_set") = "auto", py::arg("linear_terms") = std::vector<LinearTerm>{},
+      .def(py::init(&make_problem), py::kw_only(), "tables"_a, "trials"_a, "measured"_a,
+           "variance"_a, "map"_a, "dofs"_a, "objective"_a, "tendon"_a, "filter_start"_a,
+           "threads"_a, "instruction_set"_a = "auto", "linear_terms"_a = std::vector<LinearTerm>{},
            "measured: one (n_step, n_dof) [N m] per trial; variance (n_trial, n_dof) [N^2 m^2].")
       .def(
           "evaluate",
@@ -288,7 +294,7 @@ void bind_problem(py::module_& module) {
             const py::gil_scoped_release release;
             return Evaluation(problem.evaluate(at.data()));
           },
-          py::arg("x"), "Objective at x (n) in [0, 1].")
+          "x"_a, "Objective at x (n) in [0, 1].")
       .def(
           "residuals",
           [](Problem& problem, const Array& x) {
@@ -299,11 +305,10 @@ void bind_problem(py::module_& module) {
               const py::gil_scoped_release release;
               problem.residuals(at.data(), residual, jacobian);
             }
-            Array matrix({residual.size(), problem.n_component()});
-            std::copy(jacobian.begin(), jacobian.end(), matrix.mutable_data());
-            return std::pair(to_array(residual), matrix);
+            return std::pair(to_array(residual),
+                             to_array(jacobian, residual.size(), problem.n_component()));
           },
-          py::arg("x"),
+          "x"_a,
           "Residuals (n_row), whose squares sum to the objective (but for roots), and their "
           "derivatives "
           "(n_row, n); penalties have rows only where they are not zero.")
@@ -324,7 +329,7 @@ void bind_problem(py::module_& module) {
             }
             return std::pair(gradient, matrix);
           },
-          py::arg("x"),
+          "x"_a,
           "Gradient (n) and Gauss-Newton matrix (n, n): twice the products of all residuals' "
           "derivatives.");
   module.def(

@@ -9,7 +9,7 @@ void bind_annealing(py::module_& module);
 void bind_curves(py::module_& module);
 void bind_excitation(py::module_& module);
 void bind_fused(py::module_& module);
-void bind_hybrid(py::module_& module);
+void bind_synergies(py::module_& module);
 void bind_legacy(py::module_& module);
 void bind_simulation(py::module_& module);
 void bind_stream(py::module_& module);

@@ -47,23 +47,12 @@ using Results = py::typing::Dict<py::str, py::array>;
 
 /// New arrays in `result`, and where they are.
 legacy::RunOutput allocate(const legacy::Trial& trial, Results& result) {
-  const auto output = [&](const char* name, std::size_t n_column) {
-    Array array({trial.n_step(), n_column});
-    result[name] = array;
-    return array.mutable_data();
-  };
+  const std::size_t n_step = trial.n_step();
   Counts failed(static_cast<py::ssize_t>(trial.n_mtu));
   result["n_failed"] = failed;
-  return {.activation = output("activation", trial.n_mtu),
-          .fibre_length = output("fibre_length", trial.n_mtu),
-          .norm_fibre_length = output("norm_fibre_length", trial.n_mtu),
-          .fibre_velocity = output("fibre_velocity", trial.n_mtu),
-          .norm_fibre_velocity = output("norm_fibre_velocity", trial.n_mtu),
-          .pennation_angle = output("pennation_angle", trial.n_mtu),
-          .tendon_strain = output("tendon_strain", trial.n_mtu),
-          .mtu_force = output("mtu_force", trial.n_mtu),
-          .joint_moment = output("joint_moment", trial.n_dof),
-          .n_failed = failed.mutable_data()};
+  return {allocate_simulation(n_step, trial.n_mtu, trial.n_dof, result),
+          new_table(result, "norm_fibre_length", n_step, trial.n_mtu),
+          new_table(result, "norm_fibre_velocity", n_step, trial.n_mtu), failed.mutable_data()};
 }
 
 Results run(const Tables& tables, const Array& parameters, const LegacyTrial& arrays,
@@ -140,17 +129,15 @@ py::typing::Tuple<py::int_, py::array_t<std::int64_t>> rows(const Array& time,
 
 void bind_legacy(py::module_& module) {
   py::class_<Model>(module, "LegacyModel", "How the model of CEINMS 0.9 is run.")
-      .def(py::init(&make_model), py::kw_only(), py::arg("tendon"), py::arg("activation"),
-           py::arg("online"), py::arg("tolerance"));
+      .def(py::init(&make_model), py::kw_only(), "tendon"_a, "activation"_a, "online"_a,
+           "tolerance"_a);
   py::class_<LegacyTrial>(module, "LegacyTrial", "One trial's data with its EMG rows as recorded.")
-      .def(py::init<Trial, Array, double>(), py::kw_only(), py::arg("trial"),
-           py::arg("excitation_time"), py::arg("em_delay"),
-           "excitation_time (n_row) [s]; em_delay [s], of all MTUs.");
-  module.def("legacy_rows", &rows, py::arg("time"), py::arg("excitation_time"), py::arg("em_delay"),
+      .def(py::init<Trial, Array, double>(), py::kw_only(), "trial"_a, "excitation_time"_a,
+           "em_delay"_a, "excitation_time (n_row) [s]; em_delay [s], of all MTUs.");
+  module.def("legacy_rows", &rows, "time"_a, "excitation_time"_a, "em_delay"_a,
              "Run-in and the EMG row of every frame, as CEINMS takes them; ends at the first frame "
              "without a row of its own.");
-  module.def("legacy_run", &run, py::kw_only(), py::arg("tables"), py::arg("parameters"),
-             py::arg("trial"), py::arg("model"),
+  module.def("legacy_run", &run, py::kw_only(), "tables"_a, "parameters"_a, "trial"_a, "model"_a,
              R"(Run a trial, open loop, as CEINMS 0.9 does.
 
 Returns a dict of arrays (n_step, n_mtu): activation, fibre_length [m], norm_fibre_length,
@@ -159,13 +146,11 @@ fibre_velocity [m/s], norm_fibre_velocity, pennation_angle [rad], tendon_strain,
   py::class_<legacy::AnnealingOptions>(module, "AnnealingOptions",
                                        "Settings of CEINMS's annealing; variant 'ceinms' or "
                                        "'modern', which alone has a seed.")
-      .def(py::init(&annealing_options), py::kw_only(), py::arg("no_epsilon"), py::arg("rt"),
-           py::arg("temperature"), py::arg("ns"), py::arg("nt"), py::arg("epsilon"),
-           py::arg("max_no_eval"), py::arg("variant") = "ceinms", py::arg("seed") = 0);
-  module.def("legacy_run_hybrid", &run_hybrid, py::kw_only(), py::arg("tables"),
-             py::arg("parameters"), py::arg("trial"), py::arg("model"), py::arg("measured"),
-             py::arg("alpha"), py::arg("beta"), py::arg("gamma"), py::arg("adjust"),
-             py::arg("synth"), py::arg("dofs"), py::arg("annealing"),
+      .def(py::init(&annealing_options), py::kw_only(), "no_epsilon"_a, "rt"_a, "temperature"_a,
+           "ns"_a, "nt"_a, "epsilon"_a, "max_no_eval"_a, "variant"_a = "ceinms", "seed"_a = 0);
+  module.def("legacy_run_hybrid", &run_hybrid, py::kw_only(), "tables"_a, "parameters"_a, "trial"_a,
+             "model"_a, "measured"_a, "alpha"_a, "beta"_a, "gamma"_a, "adjust"_a, "synth"_a,
+             "dofs"_a, "annealing"_a,
              R"(Search the excitations of some MTUs (indices) frame by frame.
 
 Moments of `dofs` (indices) shall match those measured (n_step, n_dof) [N m]. By annealing as in

@@ -51,11 +51,11 @@ Parameters: time (n_step) [s]; mtu_length, mtu_velocity (n_step, n_mtu) [m], [m/
 (n_step, n_dof, n_mtu) [m]; excitation (n_row, n_mtu), without delay; excitation_start [s];
 excitation_rate [Hz]. Raises DataError where shapes do not fit together, a number is not finite,
 time does not increase or the rate is not positive. The arrays must not change afterwards.)")
-      .def(py::init<Array, Array, Array, Array, Array, double, double>(), py::kw_only(),
-           py::arg("time"), py::arg("mtu_length"), py::arg("mtu_velocity"), py::arg("moment_arm"),
-           py::arg("excitation"), py::arg("excitation_start"), py::arg("excitation_rate"));
-  module.def("simulate", &simulate, py::kw_only(), py::arg("tables"), py::arg("parameters"),
-             py::arg("trial"), py::arg("tendon"), py::arg("filter_start"),
+      .def(py::init<Array, Array, Array, Array, Array, double, double>(), py::kw_only(), "time"_a,
+           "mtu_length"_a, "mtu_velocity"_a, "moment_arm"_a, "excitation"_a, "excitation_start"_a,
+           "excitation_rate"_a);
+  module.def("simulate", &simulate, py::kw_only(), "tables"_a, "parameters"_a, "trial"_a,
+             "tendon"_a, "filter_start"_a,
              R"(Simulate one trial in double precision.
 
 Parameters: tables, four (knots, pieces) in the order active, passive, force-velocity, tendon;

@@ -77,13 +77,12 @@ void bind_stream(py::module_& module) {
       module, "Stream",
       "A simulation that goes on instant by instant. Allocates what it needs when it "
       "is made. For one thread at a time.")
-      .def(py::init(&make_stream), py::kw_only(), py::arg("tables"), py::arg("parameters"),
-           py::arg("acts"), py::arg("rate"), py::arg("longest_delay"), py::arg("tendon"),
-           py::arg("filter_start"), py::arg("instruction_set") = "auto",
+      .def(py::init(&make_stream), py::kw_only(), "tables"_a, "parameters"_a, "acts"_a, "rate"_a,
+           "longest_delay"_a, "tendon"_a, "filter_start"_a, "instruction_set"_a = "auto",
            "acts (n_dof, n_mtu): which MTUs act on which DOF; rate [Hz]; longest_delay [s].")
-      .def("run_in", &run_in, py::arg("excitation"),
+      .def("run_in", &run_in, "excitation"_a,
            "Let the activation filter run over excitations (n_row, n_mtu) before the first step.")
-      .def("step", &step, py::arg("excitation"), py::arg("mtu_length"), py::arg("moment_arm"),
+      .def("step", &step, "excitation"_a, "mtu_length"_a, "moment_arm"_a,
            "The next instant: excitation (n_mtu), mtu_length (n_mtu) [m], moment_arm (n_dof, "
            "n_mtu) [m] to MTU forces (n_mtu) [N] and joint moments (n_dof) [N m].")
       .def(
@@ -92,8 +91,7 @@ void bind_stream(py::module_& module) {
             check_parameters(parameters, n_mtu_of(stream));
             stream.set_parameters(parameters.data());
           },
-          py::arg("parameters"),
-          "Replace parameters (n_kind, n_mtu) and go on from the present state.")
+          "parameters"_a, "Replace parameters (n_kind, n_mtu) and go on from the present state.")
       .def("reset", &Stream::reset, "Back to rest, before the first instant.")
       .def_property_readonly("n_step", &Stream::n_step)
       .def_property_readonly("n_clamped", &Stream::n_clamped)

@@ -1,7 +1,8 @@
-/// Progress callbacks: how a long run in C++ reports to Python and lets Ctrl-C stop it.
+/// What Python gives a long run in C++: its options, and a callback to report to and be stopped by.
 #pragma once
 
 #include "ceinms_torch/calibration/optimisers.hpp"
+#include "names.hpp"
 #include "pybind.hpp"
 
 namespace ceinms_torch::bindings {
@@ -20,6 +21,24 @@ bool call_back(const py::object& callback, const Value& value) {
     return false;
   }
   return true;
+}
+
+/// A Python object's attribute of a name, as whatever number it is wanted as.
+inline auto attributes_of(const py::object& source) {
+  struct Attribute {
+    py::object value;
+    operator int() const { return value.cast<int>(); }
+    operator double() const { return value.cast<double>(); }
+  };
+  return [source](const char* name) { return Attribute{source.attr(name)}; };
+}
+
+inline calibration::AdamWOptions adamw_options(const py::object& source) {
+  const auto of = attributes_of(source);
+  return {of("learning_rate"),     of("learning_rate_decay"),
+          of("min_learning_rate"), of("max_iterations"),
+          of("min_improvement"),   of("patience"),
+          of("weight_decay"),      is_absolute(source.attr("improvement").cast<std::string>())};
 }
 
 /// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C

@@ -10,7 +10,7 @@ PYBIND11_MODULE(_kernel, module) {
   ceinms_torch::bindings::bind_simulation(module);
   ceinms_torch::bindings::bind_fused(module);
   ceinms_torch::bindings::bind_excitation(module);
-  ceinms_torch::bindings::bind_hybrid(module);
+  ceinms_torch::bindings::bind_synergies(module);
   ceinms_torch::bindings::bind_stream(module);
   ceinms_torch::bindings::bind_legacy(module);
   ceinms_torch::bindings::bind_annealing(module);

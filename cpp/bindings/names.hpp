@@ -35,6 +35,13 @@ inline kernel::SimulationOptions simulation_options(std::string_view tendon,
   return {named("tendon", tendon, tendons), named("filter_start", filter_start, starts)};
 }
 
+/// Whether an improvement is absolute.
+inline bool is_absolute(std::string_view improvement) {
+  constexpr std::array<std::pair<std::string_view, bool>, 2> words{
+      {{"relative", false}, {"absolute", true}}};
+  return named("improvement", improvement, words);
+}
+
 /// The fused engine's code for an instruction set; the best that this machine runs for "auto".
 inline const engine::Backend& backend_named(std::string_view name) {
   std::string known;

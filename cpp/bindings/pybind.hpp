@@ -7,3 +7,7 @@
 #include <pybind11/typing.h>
 
 namespace py = pybind11;
+
+namespace ceinms_torch::bindings {
+using namespace py::literals;  // "name"_a
+}

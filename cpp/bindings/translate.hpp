@@ -14,9 +14,8 @@ inline void translate_input_errors(std::exception_ptr pointer) {
     if (pointer) std::rethrow_exception(pointer);
   } catch (const kernel::InputError& error) {
     const py::object kind = py::module_::import("ceinms_torch.errors").attr("DataError");
-    const py::object made =
-        kind(py::arg("where") = error.where, py::arg("expected") = error.expected,
-             py::arg("got") = error.got, py::arg("hint") = error.hint);
+    const py::object made = kind("where"_a = error.where, "expected"_a = error.expected,
+                                 "got"_a = error.got, "hint"_a = error.hint);
     PyErr_SetObject(kind.ptr(), made.ptr());
   }
 }

@@ -75,21 +75,24 @@ class Trial {
 
 using SimulatedArrays = py::typing::Dict<py::str, Array>;
 
-/// New arrays in `result`, and where they are.
+/// A new array in `result`, and where it is.
+inline double* new_table(py::dict& result, const char* name, std::size_t n_row,
+                         std::size_t n_column) {
+  Array array({n_row, n_column});
+  result[name] = array;
+  return array.mutable_data();
+}
+
 inline kernel::TrialOutput allocate_simulation(std::size_t n_step, std::size_t n_mtu,
-                                               std::size_t n_dof, SimulatedArrays& result) {
-  const auto output = [&](const char* name, std::size_t n_column) {
-    Array array({n_step, n_column});
-    result[name] = array;
-    return array.mutable_data();
-  };
-  return {.activation = output("activation", n_mtu),
-          .fibre_length = output("fibre_length", n_mtu),
-          .fibre_velocity = output("fibre_velocity", n_mtu),
-          .pennation_angle = output("pennation_angle", n_mtu),
-          .tendon_strain = output("tendon_strain", n_mtu),
-          .mtu_force = output("mtu_force", n_mtu),
-          .joint_moment = output("joint_moment", n_dof)};
+                                               std::size_t n_dof, py::dict& result) {
+  const auto of_mtus = [&](const char* name) { return new_table(result, name, n_step, n_mtu); };
+  return {.activation = of_mtus("activation"),
+          .fibre_length = of_mtus("fibre_length"),
+          .fibre_velocity = of_mtus("fibre_velocity"),
+          .pennation_angle = of_mtus("pennation_angle"),
+          .tendon_strain = of_mtus("tendon_strain"),
+          .mtu_force = of_mtus("mtu_force"),
+          .joint_moment = new_table(result, "joint_moment", n_step, n_dof)};
 }
 
 }  // namespace ceinms_torch::bindings

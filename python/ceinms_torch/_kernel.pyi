@@ -12,7 +12,6 @@ __all__: list[str] = [
     "AnnealingOptions",
     "Evaluation",
     "ExcitationProblem",
-    "HybridProblem",
     "Iteration",
     "LegacyModel",
     "LegacyProblem",
@@ -26,6 +25,7 @@ __all__: list[str] = [
     "Stream",
     "Synergies",
     "SynergyObjective",
+    "SynergyProblem",
     "Trial",
     "default_tables",
     "instruction_sets",
@@ -138,7 +138,7 @@ class Objective:
     """
     def __init__(self, options: typing.Any) -> None:
         """
-        options: an object with the attributes of model.Objective.
+        options: normalisation, peak_force_weight, moment_powers (weight, exponent, is_of_sum, dofs) and TERM_penalties (range, weight, exponent, mtus), DOFs by their place among those that count, MTUs by their index; none for all.
         """
 
 class SynergyObjective:
@@ -303,7 +303,7 @@ class Synergies:
         objective: SynergyObjective,
     ) -> None: ...
 
-class HybridProblem(SmoothProblem):
+class SynergyProblem(SmoothProblem):
     """
     A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then primitives (n_synergy, n_node) of every trial. Takes over the problem.
     """
@@ -443,8 +443,12 @@ class LegacyProblem:
         measured: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         map: ParameterMap,
+        objective: Objective | None = None,
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
-    ) -> None: ...
+    ) -> None:
+        """
+        objective: moment errors, and penalties on fibre lengths and velocities; None for those of CEINMS 0.9.
+        """
     def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """
         Objective at parameter values x (n_component).
@@ -454,8 +458,6 @@ class LegacyProblem:
         """
         Frames without equilibrium at the last point (n_mtu).
         """
-    @property
-    def term_names(self) -> typing.Annotated[list[str], "FixedSize(2)"]: ...
 
 def default_tables() -> list[
     tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]
@@ -550,33 +552,22 @@ def minimise_adamw(
     problem: SmoothProblem,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     *,
-    learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    learning_rate_decay: typing.SupportsFloat | typing.SupportsIndex,
-    min_learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    max_iterations: typing.SupportsInt | typing.SupportsIndex,
-    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
-    patience: typing.SupportsInt | typing.SupportsIndex,
-    weight_decay: typing.SupportsFloat | typing.SupportsIndex,
+    options: typing.Any,
     callback: typing.Any = None,
 ) -> Minimum:
     """
-    Minimise from start (n) in [0, 1] by AdamW; callback(Iteration). Ctrl-C stops and keeps the best point.
+    The same by AdamW; options: an object with the attributes of model.AdamW.
     """
 
 def minimise_levenberg_marquardt(
     problem: Problem,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     *,
-    max_iterations: typing.SupportsInt | typing.SupportsIndex,
-    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
-    patience: typing.SupportsInt | typing.SupportsIndex,
-    min_gradient: typing.SupportsFloat | typing.SupportsIndex,
-    min_step: typing.SupportsFloat | typing.SupportsIndex,
-    damping: typing.SupportsFloat | typing.SupportsIndex,
+    options: typing.Any,
     callback: typing.Any = None,
 ) -> Minimum:
     """
-    Minimise from start (n) in [0, 1] by Levenberg-Marquardt; callback(Iteration). Ctrl-C stops and keeps the best point.
+    Minimise from start (n) in [0, 1] by Levenberg-Marquardt; options: an object with the attributes of model.LevenbergMarquardt; callback(Iteration). Ctrl-C stops and keeps the best point.
     """
 
 def parameter_kinds() -> list[str]:

@@ -11,9 +11,9 @@ import typing
 __all__: list[str] = [
     "Curves",
     "Evaluation",
-    "HybridProblem",
     "Problem",
     "Simulation",
+    "SynergyProblem",
     "Target",
     "Term",
     "TrialBatch",
@@ -156,9 +156,9 @@ class Problem:
     @property
     def term_names(self) -> list[str]: ...
 
-class HybridProblem:
+class SynergyProblem:
     """
-    A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is laid out as in _kernel.HybridProblem.
+    A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is laid out as in _kernel.SynergyProblem.
     """
     def __init__(self, *, problem: Problem, synergies: ceinms_torch._kernel.Synergies) -> None: ...
     def evaluate(self, x: torch.Tensor) -> Evaluation:
@@ -172,17 +172,7 @@ class HybridProblem:
 
 @typing.overload
 def minimise_adamw(
-    problem: Problem,
-    start: torch.Tensor,
-    *,
-    learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    learning_rate_decay: typing.SupportsFloat | typing.SupportsIndex,
-    min_learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    max_iterations: typing.SupportsInt | typing.SupportsIndex,
-    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
-    patience: typing.SupportsInt | typing.SupportsIndex,
-    weight_decay: typing.SupportsFloat | typing.SupportsIndex,
-    callback: typing.Any = None,
+    problem: Problem, start: torch.Tensor, *, options: typing.Any, callback: typing.Any = None
 ) -> ceinms_torch._kernel.Minimum:
     """
     Minimise from start (n); callback(Iteration) after every evaluation. Ctrl-C stops and keeps the best point.
@@ -190,16 +180,10 @@ def minimise_adamw(
 
 @typing.overload
 def minimise_adamw(
-    problem: HybridProblem,
+    problem: SynergyProblem,
     start: torch.Tensor,
     *,
-    learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    learning_rate_decay: typing.SupportsFloat | typing.SupportsIndex,
-    min_learning_rate: typing.SupportsFloat | typing.SupportsIndex,
-    max_iterations: typing.SupportsInt | typing.SupportsIndex,
-    min_improvement: typing.SupportsFloat | typing.SupportsIndex,
-    patience: typing.SupportsInt | typing.SupportsIndex,
-    weight_decay: typing.SupportsFloat | typing.SupportsIndex,
+    options: typing.Any,
     callback: typing.Any = None,
 ) -> ceinms_torch._kernel.Minimum:
     """

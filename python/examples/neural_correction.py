@@ -98,7 +98,7 @@ def condition(trial):
 
 
 def folds(trials, tests, leave_out):
-    """Yield calibration and unseen trials."""
+    """Yield calibration and test trials."""
     if leave_out is None:
         yield trials, tests
         return
@@ -112,7 +112,7 @@ def folds(trials, tests, leave_out):
 
 
 def main():
-    """Train, and print the RMSE of unseen trials by condition, mean ± SD over seeds."""
+    """Train, and print the RMSE of test trials by condition, mean ± SD over seeds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("setup", help="calibration setup file")
     parser.add_argument("--test", action="append", required=True, help="inputData.xml; repeatable")
@@ -124,9 +124,9 @@ def main():
     folder = ct.CalibrationFolder.read(options.setup)
     tests = list(folder.read_tests(options.test).values())
     settings = {"iterations": options.iterations, "weight": options.weight}
-    errors = collections.defaultdict(list)  # (n_seed or 1, n_dof) of every unseen trial
+    errors = collections.defaultdict(list)  # (n_seed or 1, n_dof) of every test trial
     longest = 0.0
-    for fitted, unseen in folds(list(folder.trials), tests, options.leave_out):
+    for fitted, left_out in folds(list(folder.trials), tests, options.leave_out):
         calibrated = ct.calibrate(folder.subject, fitted, folder.plan).subject
         models = {"calibrated": [(calibrated, None)]}
         for variant in VARIANTS:
@@ -138,10 +138,10 @@ def main():
                 )
                 longest = max(longest, time.perf_counter() - begin)
         for variant, pairs in models.items():
-            for trial in unseen:
+            for trial in left_out:
                 values = np.array([rmse(*pair, trial, folder.plan.tendon) for pair in pairs])
                 errors[condition(trial), variant].append(values)
-    print("RMSE of unseen trials [N m]: " + ", ".join(folder.subject.dof_names))
+    print("RMSE of test trials [N m]: " + ", ".join(folder.subject.dof_names))
     for (name, variant), values in sorted(errors.items()):
         mean = np.mean(values, axis=0)  # over trials
         spread = mean.std(0, ddof=1) if len(mean) > 1 else np.full(mean.shape[1], np.nan)

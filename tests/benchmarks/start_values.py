@@ -87,10 +87,10 @@ def figures(folder, start, tests):
     """Calibrate from a start; return RMSE before and after, objective, iterations and time."""
     before = mean_rmse(start, tests, folder.plan.tendon)
     result = ct.calibrate(start, folder.trials, folder.plan)
-    own = mean_rmse(result.subject, folder.trials, folder.plan.tendon)
-    unseen = mean_rmse(result.subject, tests, folder.plan.tendon)
+    calibration = mean_rmse(result.subject, folder.trials, folder.plan.tendon)
+    test = mean_rmse(result.subject, tests, folder.plan.tendon)
     step = result.steps[-1]
-    return [*before, *own, *unseen, step.objective, step.iterations, step.seconds]
+    return [*before, *calibration, *test, step.objective, step.iterations, step.seconds]
 
 
 def write(line):

@@ -125,8 +125,8 @@ class Case {
         .dofs = {},
         .objective = {},
         .simulation = {}};
-    std::get<terms::FibreLength>(data.objective.list) = {{100.0}, {0.5, 1.5}};
-    std::get<terms::TendonStrain>(data.objective.list) = {{100.0}, {0.0, 0.5}};
+    std::get<terms::FibreLength>(data.objective.list).penalties = {{{0.5, 1.5}, 100.0}};
+    std::get<terms::TendonStrain>(data.objective.list).penalties = {{{0.0, 0.5}, 100.0}};
     for (const kernel::ParameterKind kind : calibrated) {
       const std::size_t row = static_cast<std::size_t>(kind) * size_.n_mtu;
       for (std::size_t i = 0; i < size_.n_mtu; ++i) {

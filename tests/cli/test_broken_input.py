@@ -70,12 +70,6 @@ def inverted_bound(folder):
     return "calibration.xml", line_with(path, "2.5 0.5"), "inverted"
 
 
-def start_outside(folder):
-    path = folder / "calibration.xml"
-    edit(path, "0.5 2.5", "1.5 2.5")
-    return "calibration.xml", line_with(path, "1.5 2.5"), "soleus_r"
-
-
 def unknown_dof(folder):
     path = folder / "calibration.xml"
     edit(path, "<dofs>knee_angle_r", "<dofs>hip_flexion_r")
@@ -101,7 +95,6 @@ BREAKERS = (
     constant_moment,
     wrong_order,
     inverted_bound,
-    start_outside,
     unknown_dof,
     second_step,
 )

@@ -15,6 +15,14 @@ HYBRID = f"""<hybrid><alpha>1</alpha><beta>2</beta><gamma>3</gamma><synthMTUs>re
 <adjustMTUs>soleus_r gasmed_r</adjustMTUs><algorithm>{ANNEALING}</algorithm></hybrid>"""
 
 
+LATER = {
+    "TendonLengths.sto",
+    "NormTendonLengths.sto",
+    "MusclesContribution.sto",
+    "ObjectiveFunctionComponentsAndWeightings.sto",
+}
+
+
 def hybrid_folder(path, **options):
     return write_tiny_folder(path, **{"type_xml": HYBRID, "mode": "online", **options})
 
@@ -27,6 +35,7 @@ def test_all_frames_at_once(tmp_path, tendon):
     output = folder / "output"
     assert {path.name for path in output.iterdir()} == {
         *STORAGE_FILES.values(),
+        *LATER,
         "AdjustedEmgs.sto",
         "result.json",
     }
@@ -44,6 +53,10 @@ def test_all_frames_at_once(tmp_path, tendon):
     assert rmse["adjusted"] < rmse["recorded"]
     moment = said["terms"]["moment_N2m2"]
     assert rmse["adjusted"] == pytest.approx(np.sqrt(moment / (2 * len(used.time))), rel=1e-9)
+    components = read_storage(output / "ObjectiveFunctionComponentsAndWeightings.sto")
+    assert components.columns == ("moment", "effort", "tracking", "alpha", "beta", "gamma")
+    total = np.sum(components.values[:, :3] * components.values[:, 3:])
+    assert total == pytest.approx(said["objective"], rel=1e-9)
     for text in ("recorded", "adjusted", "tracking", said["status_message"][:10]):
         assert text in done.stdout
 
@@ -73,6 +86,11 @@ def test_selected_dofs(tmp_path):
     assert done.returncode == 0, done.stderr
     said = json.loads((folder / "output" / "result.json").read_text())
     assert said["dofs"] == ["ankle_angle_r"]
+    parts = read_storage(folder / "output" / "MusclesContribution.sto")
+    moments = read_storage(folder / "output" / "Torques.sto")
+    assert parts.columns == ("soleus_r_ankle_angle_r", "gasmed_r_ankle_angle_r")
+    total = parts.values.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(total, moments.select(("ankle_angle_r",)), rtol=1e-9, atol=1e-9)
     edit(folder / "execution.xml", ">ankle_angle_r<", ">ankle_angle_l<")
     done = run_command("run", folder / "setup.xml")
     assert done.returncode == 1

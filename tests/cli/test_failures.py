@@ -1,6 +1,5 @@
 """What the system refuses is one message with file, cause and cure; nothing is a traceback."""
 
-import json
 import os
 import re
 import resource
@@ -12,7 +11,6 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.cli.failures import explained, status_of
-from ceinms_torch.studies.cells import read_cell, write_cell
 from command_line import COMMAND, SCRIPTS, environment, run_command
 from helpers import edit, write_tiny_folder
 
@@ -201,20 +199,6 @@ def test_every_kind_has_a_cause_and_a_cure():
         assert status_of(fail, told.append) == 1
     assert all(re.match(r"\S+: expected .+, got .+\. [A-Z].+\.$", text) for text in told), told
     assert status_of(lambda: None, told.append) == 0
-
-
-@pytest.mark.parametrize(
-    "text", ["[]", "{}", "3", "null", '{"result": {}}', '{"result": [], "sha256": ""}', "{half"]
-)
-def test_json_that_is_no_cell(tmp_path, text):
-    file = tmp_path / "cell.json"
-    known = write_cell(file, {"a": 1.5})
-    assert read_cell(file) == known == {"a": 1.5}
-    whole = json.loads(file.read_text())
-    file.write_text(json.dumps({**whole, "result": {"a": 1.6}}))
-    assert read_cell(file) is None
-    file.write_text(text)
-    assert read_cell(file) is None
 
 
 @pytest.mark.parametrize("tendon", ["<stiff/>", "<rosenbrockElastic/>"])

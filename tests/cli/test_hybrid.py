@@ -138,7 +138,7 @@ def test_more_synergies_than_recordings(folder):
     assert not (folder / "refused").exists()
 
 
-def test_a_dead_electrode_and_a_muscle_without_joint(tmp_path):
+def test_a_dead_electrode(tmp_path):
     folder = write_tiny_folder(tmp_path / "dead", unrecorded=(MADE,))
     emg = folder / "trial2" / "emg.mot"
     lines = emg.read_text().splitlines()
@@ -154,6 +154,8 @@ def test_a_dead_electrode_and_a_muscle_without_joint(tmp_path):
         "trial trial2: expected a recorded excitation of soleus_r that is not zero" in result.stderr
     )
 
+
+def test_nothing_to_synthesise(tmp_path):
     folder = write_tiny_folder(tmp_path / "idle", unrecorded=(MADE,))
     text = (folder / "subject.xml").read_text()
     (folder / "subject.xml").write_text(
@@ -161,7 +163,64 @@ def test_a_dead_electrode_and_a_muscle_without_joint(tmp_path):
     )
     result = run_command("calibrate", folder / "calibrationSetup.xml", "--hybrid")
     assert result.returncode != 0
-    assert f"unrecorded excitation of {MADE}: expected a moment arm" in result.stderr
+    assert "got none that acts on the step's DOFs" in result.stderr
+
+
+@pytest.fixture
+def two_legs(shared_dir, tmp_path):
+    """`deep` acts on the hinge, `otherside` on nothing; neither has an electrode."""
+    source = shared_dir / "cases" / "04-hybrid-other-leg"
+    if not source.is_dir():
+        pytest.skip(f"no case at {source}")
+    return shutil.copytree(source, tmp_path / "case")
+
+
+def calibrated(folder, *options):
+    """Calibrate with one synergy and return result.json and what was said."""
+    setup = folder / "calibrate.xml"
+    done = run_command("calibrate", setup, "-q", "--synergies", "1", "--out", folder, *options)
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "result.json").read_text()), done.stderr
+
+
+def test_mtus_on_no_dof_stay_undriven(two_legs):
+    result, said = calibrated(two_legs)
+    assert result["objective"] == pytest.approx(8.12633, abs=5e-6)  # printed digits
+    assert result["fit"]["trial"]["hinge"]["rmse"] == pytest.approx(0.17, abs=5e-3)
+    assert result["hybrid"]["synthesised"] == ["deep"]
+    assert result["hybrid"]["undriven"] == ["otherside"]
+    assert "note: left undriven, as they act on no DOF of the calibration: otherside" in said
+    excitation = ct.read_storage(two_legs / "trials" / "trial" / "Excitations.sto")
+    assert not excitation.select(("otherside",)).any()
+    # As without that MTU.
+    for name in ("model.xml", "map.xml"):
+        lines = (two_legs / name).read_text().splitlines()
+        (two_legs / name).write_text("\n".join(one for one in lines if "otherside" not in one))
+    alone, said = calibrated(two_legs)
+    assert alone["objective"] == result["objective"]
+    assert "undriven" not in said
+
+
+def test_the_user_chooses_what_synergies_drive(two_legs):
+    everything, _ = calibrated(two_legs, "--synthesise", "all")
+    assert everything["hybrid"]["synthesised"] == ["deep"]
+    named, said = calibrated(two_legs, "--synthesise", "front")
+    assert named["hybrid"]["synthesised"] == ["front"]
+    assert named["hybrid"]["undriven"] == ["deep", "otherside"]
+    assert "neither electrode nor synergy drives deep: kept, with passive force only" in said
+    read = ct.load_result(two_legs)
+    assert read.undriven == ("deep", "otherside")
+    assert read.synergy_hybrid.synthesise == ("front",)
+    refused = run_command("calibrate", two_legs / "calibrate.xml", "--synthesise", "deep,otherside")
+    assert refused.returncode == 1
+    assert "excitation to synthesise of otherside: expected a moment arm" in refused.stderr
+
+
+def test_mtus_without_electrode_are_said_without_synergies(two_legs):
+    done = run_command("calibrate", two_legs / "calibrate.xml", "-q")
+    assert done.returncode == 0, done.stderr
+    assert "note: no electrode drives deep: kept, with passive force only; --hybrid" in done.stderr
+    assert "otherside" not in done.stderr
 
 
 def test_the_file_may_ask_for_it_and_the_paper_method_does_it(tmp_path):
@@ -203,7 +262,7 @@ def test_ctrl_c_keeps_the_best(tmp_path):
         "def stop(iteration):\n"
         "    if iteration.iteration == 3:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2))\n"
+        "plan = dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=2))\n"
         "result = ct.calibrate(folder, plan=plan, callback=stop)\n"
         "print(result.status, result.objective < result.history[0].objective)\n"
     )

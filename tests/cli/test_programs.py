@@ -21,6 +21,7 @@ from command_line import SCRIPTS, environment, listing, run_program
 from helpers import ANNEALING, edit, write_tiny_folder
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+LATER = ("TendonLengths", "NormTendonLengths", "MusclesContribution")  # of CEINMS 0.21
 CASE = "uncal_elastic_online_trial1"
 PROGRAMS = [CEINMS, CEINMS_CALIBRATE]
 HELP = ["-Help", "-help", "-H", "-h", "-Usage", "-usage", "-U", "-u"]
@@ -114,7 +115,7 @@ def test_installed_program_writes_the_files_of_ceinms_byte_for_byte(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 2  # not a flood
     got = folder / "new" / "deep" / "folder"
-    assert {path.stem for path in got.iterdir()} == {*LEGACY_FILES, "FiberLengths"}
+    assert {path.stem for path in got.iterdir()} == {*LEGACY_FILES, "FiberLengths", *LATER}
     for name in LEGACY_FILES:
         expected = (GOLDEN / "expected" / f"run_{CASE}" / f"{name}.sto").read_bytes()
         assert (got / f"{name}.sto").read_bytes() == expected, name
@@ -129,6 +130,8 @@ def test_hybrid_writes_the_excitations_it_used(capsys, tmp_path):
         *LEGACY_FILES,
         "FiberLengths",
         "AdjustedEmgs",
+        *LATER,
+        "ObjectiveFunctionComponentsAndWeightings",
     }
     used = read_storage(folder / "output" / "AdjustedEmgs.sto").values
     assert used.min() >= 0.0

@@ -1,6 +1,5 @@
 """What the engines refuse: NaN, infinity, wrong shapes and types, nothing at all."""
 
-import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,11 +9,13 @@ import torch
 import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
+from ceinms_torch.calibration.problems.objective import engine_objective
 from ceinms_torch.errors import DataError
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.simulation.batch import batch_arrays
 from ceinms_torch.simulation.trial_input import trial_arrays
 from engine_cases import kernel_arguments, make_subject, make_trial, run_arrays, torch_curves
+from problem_cases import make_step
 
 SUBJECT = make_subject([{}, {"pennation_angle": 0.1}])
 TRIAL = make_trial(SUBJECT, "trial", n_step=6)
@@ -68,7 +69,7 @@ def problem(*, target=None, map=None, **changes):  # noqa: A002  as the module s
         batch=batch(**changes),
         target=_torch.Target(**{**targets, **(target or {})}),
         map=map or parameter_map(),
-        objective=_kernel.Objective(ct.Objective()),
+        objective=engine_objective(make_step(()), SUBJECT),
         tendon="stiff",
         filter_start="ceinms",
     )
@@ -177,8 +178,7 @@ def test_kernel_refuses_nothing(name):
 
 
 def options_of_no_normalisation():
-    options = {**dataclasses.asdict(ct.Objective()), "normalisation": "mean"}
-    _kernel.Objective(SimpleNamespace(**options))
+    _kernel.Objective(SimpleNamespace(normalisation="mean"))
 
 
 @pytest.mark.parametrize(
@@ -270,17 +270,8 @@ def test_problem_refuses_a_map_of_other_mtus():
 
 
 def minimise(start):
-    return _torch.minimise_adamw(
-        problem(),
-        start,
-        learning_rate=0.1,
-        learning_rate_decay=1.0,
-        min_learning_rate=0.0,
-        max_iterations=1,
-        min_improvement=0.0,
-        patience=1,
-        weight_decay=0.0,
-    )
+    options = ct.AdamW(learning_rate=0.1, max_iterations=1, patience=1)
+    return _torch.minimise_adamw(problem(), start, options=options)
 
 
 def faulty_cases():
@@ -347,7 +338,7 @@ def fused_problem(*, trial=None, **changes):
         "variance": np.ones((1, 2)),
         "map": parameter_map(),
         "dofs": np.array([0, 1]),
-        "objective": _kernel.Objective(ct.Objective()),
+        "objective": engine_objective(make_step(()), SUBJECT),
         "tendon": "rosenbrock",
         "filter_start": "ceinms",
         "threads": 1,

@@ -264,10 +264,10 @@ def test_weight_does_not_depend_on_where_the_bisection_starts(folder, hybrid):
         chosen = choice.sensitivity[len(DECADE) // 2]
         assert chosen.moment_rmse <= choice.largest_rmse
         assert chosen.moment_rmse > 0.97 * choice.largest_rmse
-        errors = [trade.moment_rmse for trade in choice.sensitivity]
+        errors = [outcome.moment_rmse for outcome in choice.sensitivity]
         assert errors == sorted(errors)
         penalised = "tracking" if choice.name == "gamma" else "effort"
-        costs = [getattr(trade, penalised) for trade in choice.sensitivity]
+        costs = [getattr(outcome, penalised) for outcome in choice.sensitivity]
         assert costs == sorted(costs, reverse=True)
     assert len(one.to_csv().splitlines()) == 1 + len(DECADE)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import ceinms_torch as ct
 from ceinms_torch import _kernel
+from ceinms_torch.calibration.problems.objective import engine_objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS, make_subject, make_trial, run_kernel
 from engine_strategies import cases
@@ -288,7 +289,7 @@ def test_single_mtu_and_single_step():
         variance=np.ones((1, 2)),
         map=space.map(),
         dofs=np.array([0, 1]),
-        objective=_kernel.Objective(ct.Objective()),
+        objective=engine_objective(step, subject),
         tendon="rosenbrock",
         filter_start="ceinms",
         threads=2,

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
+from ceinms_torch.calibration.problems.objective import engine_objective
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.objective import Objective
@@ -234,7 +234,7 @@ def test_objective_by_excitation(normalisation, tendon):
                 dofs=torch.tensor([0]),
             ),
             map=space.map(),
-            objective=_kernel.Objective(step.objective),
+            objective=engine_objective(step, subject),
             tendon=tendon,
             filter_start="zero",
         )

@@ -304,11 +304,11 @@ def covered(found, truth, space):
 
 
 @pytest.mark.parametrize(
-    ("shared_activation", "at_truth", "least_determined"),
+    ("shared_activation", "at_truth", "least_identifiable"),
     [(True, False, 18), (False, True, 14)],
     ids=["37 parameters, from the start values", "76 parameters, from the truth"],
 )
-def test_intervals_cover_the_hidden_truth(shared_activation, at_truth, least_determined):
+def test_intervals_cover_the_hidden_truth(shared_activation, at_truth, least_identifiable):
     """95 % intervals cover in 90 to 99 %, under 2 % noise.
 
     What is local cannot know of other minima. From the start values, Levenberg-Marquardt finds the
@@ -333,7 +333,7 @@ def test_intervals_cover_the_hidden_truth(shared_activation, at_truth, least_det
         own = [one[i] for one in hits if i in one]
         # Of few repetitions a share says little.
         assert len(own) < 0.5 * N_REPETITION or np.mean(own) >= 0.90, space.components[i]
-    assert np.mean([len(one.identifiable) for one in found]) >= least_determined
+    assert np.mean([len(one.identifiable) for one in found]) >= least_identifiable
     for one in found:
         named = {(p.name, p.mtus) for p in one.parameters if p.reason}
         assert len(named) + len(one.identifiable) == len(value)

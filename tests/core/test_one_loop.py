@@ -18,7 +18,7 @@ MADE = "gasmed_r"  # has no recording
 def hybrid_folder(tmp_path_factory):
     path = write_tiny_folder(tmp_path_factory.mktemp("tiny"), unrecorded=(MADE,))
     folder = ct.CalibrationFolder.read(path / "calibrationSetup.xml")
-    plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=1))
+    plan = dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=1))
     return dataclasses.replace(folder, plan=plan)
 
 

@@ -1,15 +1,18 @@
 """Which numbers a calibration step changes, from where and within which bounds."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
-from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import AdamW
@@ -150,20 +153,58 @@ def test_what_is_not_calibrated_keeps_its_value():
 # ---- start values
 
 
-def test_start_outside_its_range_names_file_line_and_mtu(tiny_folder):
+def test_starts_outside_their_range_are_one_warning_with_file_line_and_all_mtus(tiny_folder):
     path = tiny_folder / "calibration.xml"
     edit(path, "<range>-0.95 -0.05</range>", "<range>-0.55 -0.05</range>")
     plan = CalibrationPlan.read(path)
     subject = Subject.read(tiny_folder / "subject.xml")
-    line = line_with(path, "<range>")
-    with pytest.raises(DataError) as error:
-        ParameterSpace.of(subject, plan.steps[0], plan)
-    message = str(error.value)
-    assert message.startswith(
-        f"{path}:{line}: <range> of c1: expected a range that holds the start"
+    with pytest.warns(CeinmsTorchWarning) as warned:
+        space = ParameterSpace.of(subject, plan.steps[0], plan)
+    (message,) = (str(one.message) for one in warned)
+    assert message == (
+        f"{path}:{line_with(path, '<range>')}: <range> of c1: Start values outside -0.55 to "
+        f"-0.05: {', '.join(MTU_NAMES)} (-0.6). The calibration begins at the nearest value inside."
     )
-    assert f"value of {MTU_NAMES[0]}, -0.6, got -0.55 to -0.05." in message
-    assert str(tiny_folder / "subject.xml") in message
+    assert space.doubts == (message,)
+    begun = {one.start for one in space.components if one.kind == "c1"}
+    assert begun == {-0.55}
+
+
+HUNDREDTHS = st.integers(-99, 99).map(lambda value: value / 100.0)
+
+
+@given(
+    starts=st.lists(HUNDREDTHS, min_size=1, max_size=6),
+    ends=st.tuples(HUNDREDTHS, HUNDREDTHS),
+    scope=st.sampled_from(["single", "global", "muscleGroups"]),
+    leave=st.booleans(),
+)
+def test_search_begins_at_the_nearest_value_inside(starts, ends, scope, leave):
+    subject = make_subject([{"c1": start} for start in starts])
+    low, high = sorted(ends)
+    names = subject.mtu_names
+    groups = {"muscleGroups": (names[::2], names[1::2]), "single": (), "global": ()}[scope]
+    groups = tuple(group for group in groups if group)
+    step = CalibrationStep(
+        dofs=("knee",), parameters=(spec("c1", low, high, scope=scope, groups=groups),)
+    )
+    plan = CalibrationPlan(algorithm=AdamW(), tendon=Tendon(kind="stiff"), steps=(step,))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        space = ParameterSpace.of(subject, step, plan, check_start=not leave)
+    own = [subject.mtus[subject.mtu_index(one.mtu_names[0])].c1 for one in space.components]
+    begun = [one.start for one in space.components]
+    assert begun == (own if leave else [min(max(one, low), high) for one in own])
+    moved = [
+        name
+        for one, value in zip(space.components, own, strict=True)
+        for name in one.mtu_names
+        if not (low <= value <= high or leave)
+    ]
+    said = [str(one.message) for one in caught]
+    assert len(said) == bool(moved)
+    assert all(name in said[0] for name in moved)
+    assert space.doubts == tuple(said)
 
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 2.0), (0.5, 1.0)])
@@ -176,15 +217,14 @@ def test_start_may_miss_its_bound_by_rounding_only():
     value = SUBJECT.mtus[1].strength_coefficient
     kept = space_of(spec("strengthCoefficient", value * (1.0 + 1e-12), 2.0, groups=(("mtu1",),)))
     assert kept.start().item() == 0.0
-    with pytest.raises(DataError, match="mtu1"):
+    with pytest.warns(CeinmsTorchWarning, match="mtu1"):
         space_of(spec("strengthCoefficient", value * (1.0 + 1e-6), 2.0, groups=(("mtu1",),)))
 
 
-def test_relative_range_without_one_is_refused():
-    with pytest.raises(
-        DataError, match=r"<range> of strengthCoefficient: .* of mtu0, 1, got 1.1 to"
-    ):
-        space_of(relative("strengthCoefficient", 1.1, 1.5))
+def test_relative_range_without_one_begins_at_its_end():
+    with pytest.warns(CeinmsTorchWarning, match=r"outside 1\.1 to 1\.5 times .* \(1 to 1\.4\)"):
+        space = space_of(relative("strengthCoefficient", 1.1, 1.5))
+    np.testing.assert_array_equal(space.start(), 0.0)
 
 
 def test_c1_and_c2_that_start_equal_are_parted():
@@ -205,6 +245,13 @@ def test_c1_and_c2_at_a_bound_are_parted_to_the_inside():
         assert x[0] != x[1]
         assert x.min() >= 0.0
         assert x.max() <= 1.0
+
+
+def test_c1_and_c2_that_are_moved_to_the_same_bound_are_parted():
+    subject = make_subject([{"c1": -0.98, "c2": -0.97}])
+    with pytest.warns(CeinmsTorchWarning):
+        space = space_of(spec("c1", -0.95, -0.05), spec("c2", -0.95, -0.05), subject=subject)
+    assert space.start()[0] != space.start()[1]
 
 
 def test_c1_alone_is_not_moved():

@@ -56,13 +56,13 @@ def computed(folder, run):
     result = ct.calibrate(folder.subject, trials, folder.plan, options=options)
     hybrid = ct.calibrate(
         folder,
-        plan=dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2)),
+        plan=dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=2)),
         generator=dataclasses.replace(folder.generator, excitations=_all_but_one(folder)),
         options=ct.Lbfgs(max_iterations=3),
     )
     yield from (result, hybrid, result.identifiability, result.history[0], result.parameters[0])
     yield from (result.trials[0], result.trials[0].fit["knee_angle_r"], result.provenance)
-    yield from (options, ct.AdamW(), ct.Lbfgs(), hybrid.hybrid)
+    yield from (options, ct.AdamW(), ct.Lbfgs(), hybrid.synergy_hybrid)
     values = {one.name: getattr(result, one.name) for one in dataclasses.fields(result)}
     yield ct.LossResult(**values, validation_losses=(2.0, float("nan")))
     synergies = hybrid.synergies["trial1"]

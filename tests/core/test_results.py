@@ -1,6 +1,7 @@
 """Results of every method, in memory and saved alike: figures, report, tables, further trials."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def annealed(folder):
 
 
 def hybrid(folder):
-    plan = dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid(n_synergy=2))
+    plan = dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=2))
     return ct.calibrate(folder, folder.trials[:2], plan, options=QUICK["lbfgs"])
 
 
@@ -182,6 +183,22 @@ def test_parameters_as_a_table(result):
         counted = [one for one in result.last_parameters for _ in one.mtus]
         assert list(last.identifiable) == [one.certainty.reason == "" for one in counted]
         assert ("identifiable" in known) == last.interval_lower.notna().any()
+
+
+def test_activation_delays_are_written(result, tmp_path):
+    step = np.median(np.diff(result.trials[0].simulation.activation.time))
+    delays = {
+        mtu.name: 1e3 * step * (-mtu.c1 / (1 + mtu.c1) - mtu.c2 / (1 + mtu.c2))
+        for mtu in result.subject.mtus
+    }
+    assert result.activation_delays == pytest.approx(delays)
+    result.save(tmp_path)
+    written = json.loads((tmp_path / "result.json").read_text())["activation_delays"]
+    assert written == pytest.approx(delays)
+    table = result.parameter_table().dropna(subset="activation_delay")
+    assert set(table.parameter) <= {"c1", "c2"}
+    for row in table.itertuples():
+        assert row.activation_delay == pytest.approx(delays[row.mtu])
 
 
 def test_further_trials_can_be_tested(results, folders):

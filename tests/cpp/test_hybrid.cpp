@@ -182,10 +182,11 @@ struct Arrays {
   HybridOutput out() {
     double* next = values.data();
     const auto take = [&] { return std::exchange(next, next + n_step * n_mtu); };
-    return {{take(), take(), take(), take(), take(), take(), take(), take(), take(), failed.data()},
-            take(),
-            take(),
-            evaluations.data()};
+    return {
+        {{take(), take(), take(), take(), take(), take(), take()}, take(), take(), failed.data()},
+        take(),
+        take(),
+        evaluations.data()};
   }
 };
 

@@ -16,7 +16,7 @@ using Kind = ParameterKind;
 TEST_CASE("MTU: what follows from the parameters alone") {
   const Mtu<double> mtu(plain_parameters(soleus));
   CHECK(mtu.thickness == near(0.05 * std::sin(0.43), 1e-15));
-  CHECK(mtu.peak_force == near(3500.0 * 1.2, 1e-15));
+  CHECK(mtu.isometric_force == near(3500.0 * 1.2, 1e-15));
   CHECK(mtu.peak_velocity == near(0.05 * 10.0, 1e-15));
   // At the least length the fibre's share along the tendon is 0.1 lmo.
   CHECK(mtu.least_fibre_length * cos_pennation(mtu, mtu.least_fibre_length) ==
@@ -93,7 +93,7 @@ T force_along_tendon(const MtuCurves<PiecewiseCubic>& curves, const std::array<T
   const Mtu<T> mtu(
       MtuParameters<T>::from([&](ParameterKind kind) { return x[3 + index_of(kind)]; }));
   const T velocity = x[1] / mtu.peak_velocity;
-  return mtu.peak_force * fibre_force(curves, mtu, x[0], velocity, x[2]) *
+  return mtu.isometric_force * fibre_force(curves, mtu, x[0], velocity, x[2]) *
              cos_pennation(mtu, x[0]) +
          pennation_angle(mtu, x[0]) + optimal_length_at(mtu, x[2]) + mtu.least_fibre_length;
 }

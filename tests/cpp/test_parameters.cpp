@@ -49,10 +49,11 @@ struct Case {
     ProblemData data{.map = {.start = start, .lower = {}, .upper = {}, .slot = {}, .component = {}},
                      .measured = {{moment, {400.0}}},
                      .dofs = {0},
-                     .objective = {.fibre_length = {0.99, 1.0, 100.0},
-                                   .tendon_strain = {0.0, 0.01, 100.0},
-                                   .peak_force_weight = 0.4},
+                     .objective = {},
                      .simulation = {tendon, kernel::FilterStart::ceinms}};
+    std::get<terms::FibreLength>(data.objective.list).penalties = {{{0.99, 1.0}, 100.0}};
+    std::get<terms::TendonStrain>(data.objective.list).penalties = {{{0.0, 0.01}, 100.0}};
+    std::get<terms::PeakForce>(data.objective.list).weight = 0.4;
     for (std::size_t i = 0; i < start.size(); ++i) {
       data.map.slot.push_back(i);
       data.map.component.push_back(i);

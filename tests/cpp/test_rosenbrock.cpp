@@ -82,7 +82,7 @@ Forces rosenbrock_forces(const Curves& curves, const Mtu<double>& mtu, double h,
     state.mtu_length = mtu_length;
     const double cosine = cos_pennation(mtu, state.fibre_length);
     forces.push_back(mtu_force(curves, mtu, state, cosine, TendonModel::rosenbrock) /
-                     mtu.peak_force);
+                     mtu.isometric_force);
   }
   return forces;
 }

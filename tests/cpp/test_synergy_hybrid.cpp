@@ -1,6 +1,6 @@
 /// The synergy-hybrid problem: its gradient is the derivative of its objective.
 
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/synergy_problem.hpp"
 #include "helpers.hpp"
 
 #include <algorithm>
@@ -64,8 +64,8 @@ struct Case {
                      .dofs = {0},
                      .objective = {},
                      .simulation = {tendon, kernel::FilterStart::ceinms}};
-    std::get<terms::FibreLength>(data.objective.list) = {{100.0}, {0.5, 1.5}};
-    std::get<terms::TendonStrain>(data.objective.list) = {{100.0}, {0.0, 0.5}};
+    std::get<terms::FibreLength>(data.objective.list).penalties = {{{0.5, 1.5}, 100.0}};
+    std::get<terms::TendonStrain>(data.objective.list).penalties = {{{0.0, 0.5}, 100.0}};
     std::get<terms::PeakForce>(data.objective.list).weight = 0.4;
     for (const ParameterKind kind :
          {ParameterKind::shape_factor, ParameterKind::optimal_fibre_length})
@@ -76,7 +76,8 @@ struct Case {
         data.map.lower.push_back(std::min(0.9 * value, 1.1 * value));
         data.map.upper.push_back(std::max(0.9 * value, 1.1 * value));
       }
-    data.linear_terms.push_back({"parameter_prior", Vector(2 * 2 * n_mtu, 0.7), {1.3, -0.2}});
+    data.linear_terms.push_back(
+        {"parameter_prior", 2 * n_mtu, Vector(2 * 2 * n_mtu, 0.7), {1.3, -0.2}});
     std::vector<kernel::TrialInput> trials;
     for (std::size_t t = 0; t < time.size(); ++t) {
       trials.push_back({.n_step = time[t].size(),
@@ -97,7 +98,7 @@ struct Case {
                                      std::move(data), n_thread);
   }
 
-  HybridProblem hybrid(TendonModel tendon, bool shared, std::size_t n_thread = 1) const {
+  SynergyProblem hybrid(TendonModel tendon, bool shared, std::size_t n_thread = 1) const {
     SynergyData data{.n_synergy = n_synergy,
                      .n_channel = 1,
                      .synthesised = {1, 2},
@@ -110,7 +111,7 @@ struct Case {
     std::get<terms::Bounds>(data.objective.list).weight = 100.0;
     std::get<terms::Smoothness>(data.objective.list).weight = 0.01;
     for (const Vector& rows : excitation) {
-      RecordedChannels recorded{n_node, rows_per_node, 1.0 / 200.0, {}};
+      RecordedChannels recorded{n_row, n_node, rows_per_node, 1.0 / 200.0, {}};
       for (std::size_t node = 0; node < n_node; ++node)
         recorded.excitation.push_back(rows[std::min(node * rows_per_node, n_row - 1) * n_mtu]);
       data.trials.push_back(std::move(recorded));
@@ -123,7 +124,7 @@ TEST_CASE("hybrid: the gradient is the derivative by parameters, weightings and 
   const Case data;
   for (const TendonModel tendon : {TendonModel::stiff, TendonModel::rosenbrock})
     for (const bool shared : {true, false}) {
-      HybridProblem problem = data.hybrid(tendon, shared);
+      SynergyProblem problem = data.hybrid(tendon, shared);
       const std::size_t n = problem.n_component();
       REQUIRE(problem.n_boxed() == 2 * n_mtu);
       REQUIRE(n == 2 * n_mtu + (shared ? 1 : 2) * 3 * n_synergy + 2 * n_synergy * n_node);
@@ -158,8 +159,8 @@ TEST_CASE("hybrid: the gradient is the derivative by parameters, weightings and 
 
 TEST_CASE("hybrid: results do not depend on the number of threads") {
   const Case data;
-  HybridProblem one = data.hybrid(TendonModel::rosenbrock, true);
-  HybridProblem two = data.hybrid(TendonModel::rosenbrock, true, 2);
+  SynergyProblem one = data.hybrid(TendonModel::rosenbrock, true);
+  SynergyProblem two = data.hybrid(TendonModel::rosenbrock, true, 2);
   const Vector x(one.n_component(), 0.4);
   Vector gradient(x.size());
   Vector same(x.size());

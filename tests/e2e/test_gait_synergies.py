@@ -10,7 +10,7 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.synergies.hybrid import hybrid_setting
+from ceinms_torch.synergies.calibration import synergy_setting
 from ceinms_torch.synergies.start import start_points
 
 FOLDER = Path(__file__).resolve().parents[2] / "subjects" / "gait_synergies"
@@ -120,17 +120,21 @@ def test_hidden_excitations_are_found(result, folder, test_trial):
     assert min(one.r2 for trial in result.fit.values() for one in trial.values()) >= 0.98
     assert min(one.vaf for one in result.synergies.values()) > 0.999
     # And in a trial that was not calibrated on, from its recordings alone.
-    unseen = ct.synthesise_excitations(
-        result.subject, test_trial, folder.generator, result.weightings, hybrid=result.hybrid
+    new = ct.synthesise_excitations(
+        result.subject,
+        test_trial,
+        folder.generator,
+        result.weightings,
+        synergy_hybrid=result.synergy_hybrid,
     )
-    assert np.median(correlations(test_trial.name, unseen, result.synthesised)) >= 0.9
-    fit = ct.moment_fit(test_trial, ct.simulate(result.subject, unseen.drive(test_trial)))
+    assert np.median(correlations(test_trial.name, new, result.synthesised)) >= 0.9
+    fit = ct.moment_fit(test_trial, ct.simulate(result.subject, new.drive(test_trial)))
     assert min(one.r2 for one in fit.values()) >= 0.98
 
 
 def test_parameters_of_unrecorded_mtus_are_nearer_to_the_truth(result, folder):
     """Measured 0.16 to 0.19 of the ranges for seeds 0 to 3; EMG-driven 0.30."""
-    plan = dataclasses.replace(folder.plan, hybrid=None)
+    plan = dataclasses.replace(folder.plan, synergy_hybrid=None)
     driven = ct.calibrate(folder.subject, folder.trials, plan, method="lm")
     with_synergies = distance_to_truth(result, result.synthesised)
     assert with_synergies < 0.75 * distance_to_truth(driven, result.synthesised)
@@ -157,7 +161,9 @@ def test_moments_refine_the_excitations_of_a_new_trial(result, folder, test_tria
     arguments = (result.subject, test_trial, folder.generator, result.weightings)
     rmse = []
     for refine in (False, True):
-        one = ct.synthesise_excitations(*arguments, hybrid=result.hybrid, refine=refine)
+        one = ct.synthesise_excitations(
+            *arguments, synergy_hybrid=result.synergy_hybrid, refine=refine
+        )
         fit = ct.moment_fit(test_trial, ct.simulate(result.subject, one.drive(test_trial)))
         rmse.append(np.mean([dof.rmse for dof in fit.values()]))
     assert rmse[1] < rmse[0]
@@ -165,7 +171,7 @@ def test_moments_refine_the_excitations_of_a_new_trial(result, folder, test_tria
 
 def test_number_of_synergies_by_what_they_account_for(folder):
     (step,) = folder.plan.steps
-    auto = hybrid_setting(folder.trials, folder.generator, ct.SynergyHybrid(), step)
+    auto = synergy_setting(folder.trials, folder.generator, ct.SynergyHybrid(), step)
     together = np.concatenate(auto.recorded, axis=1)
 
     def least_error(n):  # no factorisation of this rank does better
@@ -193,14 +199,14 @@ def test_number_of_synergies_by_what_they_account_for(folder):
 
 
 def test_weightings_may_differ_between_trials(folder, result):
-    hybrid = dataclasses.replace(folder.plan.hybrid, weightings="trial")
+    hybrid = dataclasses.replace(folder.plan.synergy_hybrid, weightings="trial")
     start = [
         ct.calibrate(
             folder,
-            plan=dataclasses.replace(folder.plan, hybrid=one),
+            plan=dataclasses.replace(folder.plan, synergy_hybrid=one),
             options=ct.Lbfgs(max_iterations=40),
         )
-        for one in (hybrid, folder.plan.hybrid)
+        for one in (hybrid, folder.plan.synergy_hybrid)
     ]
     tables = [one.weightings.values for one in start[0].synergies.values()]
     assert np.abs(tables[0] - tables[1]).max() > 0.0
@@ -210,8 +216,8 @@ def test_weightings_may_differ_between_trials(folder, result):
 
 
 def test_smooth_excitations_cost_little(folder, result):
-    hybrid = dataclasses.replace(folder.plan.hybrid, smoothness_weight=0.01)
-    smooth = ct.calibrate(folder, plan=dataclasses.replace(folder.plan, hybrid=hybrid))
+    hybrid = dataclasses.replace(folder.plan.synergy_hybrid, smoothness_weight=0.01)
+    smooth = ct.calibrate(folder, plan=dataclasses.replace(folder.plan, synergy_hybrid=hybrid))
 
     def speed(one):  # root mean squared derivative of the synthesised excitations [1/s]
         squares = []

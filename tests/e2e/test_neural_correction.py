@@ -33,7 +33,7 @@ def folder():
 
 
 @pytest.fixture(scope="module")
-def unseen(folder):
+def tests(folder):
     names = ("walk_115", "walk_145")
     return [folder.read_trial(GAIT / "trials" / name / "inputData.xml") for name in names]
 
@@ -53,27 +53,27 @@ def with_passive_moments(trial, folder):
     return dataclasses.replace(trial, measured_moment=trial.measured_moment + passive)
 
 
-def test_finds_moments_that_muscles_do_not_make(example, folder, unseen):
+def test_finds_moments_that_muscles_do_not_make(example, folder, tests):
     fitted = [with_passive_moments(trial, folder) for trial in folder.trials]
-    unseen = [with_passive_moments(trial, folder) for trial in unseen]
+    tests = [with_passive_moments(trial, folder) for trial in tests]
     calibrated = ct.calibrate(folder.subject, fitted, folder.plan).subject
     error = {
         variant: mean_rmse(
-            example, example.train(folder, fitted, calibrated, variant, **SETTINGS), unseen
+            example, example.train(folder, fitted, calibrated, variant, **SETTINGS), tests
         )
         for variant in example.VARIANTS
     }
-    muscles = mean_rmse(example, (calibrated, None), unseen)
+    muscles = mean_rmse(example, (calibrated, None), tests)
     assert min(muscles) > 1.0  # [N m]: the muscles hide a part of what was planted, not all
     assert (error["trained together"] < 0.6 * muscles).all()
     assert (error["trained together"] < 0.6 * error["network alone"]).all()
 
 
-def test_leaves_alone_what_the_muscles_explain(example, folder, unseen):
+def test_leaves_alone_what_the_muscles_explain(example, folder, tests):
     calibrated = ct.calibrate(folder.subject, folder.trials, folder.plan).subject
     model = example.train(folder, list(folder.trials), calibrated, "trained together", **SETTINGS)
     # The moments are those of the true muscles without noise, found to ten digits.
-    assert max(mean_rmse(example, model, unseen)) < 1e-6
+    assert max(mean_rmse(example, model, tests)) < 1e-6
 
 
 @pytest.mark.filterwarnings("ignore::ceinms_torch.CeinmsTorchWarning")
@@ -81,7 +81,7 @@ def test_helps_on_unseen_strides_of_recorded_conditions(example, shared_dir):
     """What python/EXTENDING.md says of these recordings, with one seed."""
     data = shared_dir / "data" / "lower_limb" / "ceinms"
     folder = ct.CalibrationFolder.read(data / "calibrate_elastic.xml")
-    unseen = [
+    tests = [
         folder.read_trial(data / "trials" / f"{name}_{number}" / "inputData.xml")
         for name in ("walk36", "walk45", "run81")
         for number in ("c02", "c08")
@@ -90,9 +90,9 @@ def test_helps_on_unseen_strides_of_recorded_conditions(example, shared_dir):
     calibrated = ct.calibrate(folder.subject, fitted, folder.plan).subject
     settings = {"seed": 0, "iterations": 300, "weight": 1.0}
     model = example.train(folder, fitted, calibrated, "trained together", **settings)
-    muscles = mean_rmse(example, (calibrated, None), unseen)
+    muscles = mean_rmse(example, (calibrated, None), tests)
     # Means of the page's table: 18.9 to 6.2, 17.2 to 9.0, 16.7 to 6.9 N m.
-    assert (mean_rmse(example, model, unseen) < 0.65 * muscles).all()
+    assert (mean_rmse(example, model, tests) < 0.65 * muscles).all()
 
 
 def test_script_prints_errors_of_unseen_trials():
@@ -110,7 +110,7 @@ def test_script_prints_errors_of_unseen_trials():
     )
     assert done.returncode == 0, done.stderr
     first, *rows, last = done.stdout.splitlines()
-    assert first == "RMSE of unseen trials [N m]: hip_flexion_r, knee_angle_r, ankle_angle_r"
+    assert first == "RMSE of test trials [N m]: hip_flexion_r, knee_angle_r, ankle_angle_r"
     variants = ["calibrated", "network alone", "network on top", "trained together"]
     assert [re.split(r"  +", row)[:2] for row in rows] == [
         [name, variant] for name in ("walk", "walk_140") for variant in variants
@@ -120,9 +120,9 @@ def test_script_prints_errors_of_unseen_trials():
     assert re.fullmatch(r"longest training: [0-9.]+ s", last)
 
 
-def test_every_trial_or_condition_is_left_out_once(example, folder, unseen):
+def test_every_trial_or_condition_is_left_out_once(example, folder, tests):
     fitted = list(folder.trials)
-    assert list(example.folds(fitted, unseen, None)) == [(fitted, unseen)]
-    by_trial = list(example.folds(fitted, unseen, "trial"))
-    assert [out for _, out in by_trial] == [[trial] for trial in (*fitted, *unseen)]
+    assert list(example.folds(fitted, tests, None)) == [(fitted, tests)]
+    by_trial = list(example.folds(fitted, tests, "trial"))
+    assert [out for _, out in by_trial] == [[trial] for trial in (*fitted, *tests)]
     assert all(len(kept) == 4 for kept, _ in by_trial)

@@ -70,7 +70,10 @@ def numbers_of(text, name):
 # Python's defaults are the ones that count: bindings ask for every value.
 def test_adamw_options():
     text = header_with("struct AdamWOptions")
-    assert numbers_of(text, "AdamWOptions") == dataclasses.asdict(AdamW())
+    python = dataclasses.asdict(AdamW())
+    assert python.pop("improvement") == "relative"
+    assert "is_absolute = false" in body(text, "struct AdamWOptions")
+    assert numbers_of(text, "AdamWOptions") == python
 
 
 def test_levenberg_marquardt_options():

@@ -161,10 +161,10 @@ def test_other_optimisers_spell_out_their_defaults(elsewhere):
 
 
 def test_synergies_spell_out_their_defaults(elsewhere):
-    whole, _, _, fragment, _ = blocks(CALIBRATION, "xml")
+    whole, _, _, fragment, *_ = blocks(CALIBRATION, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     path.write_text(whole.replace("<openLoop/>", fragment), encoding="utf-8")
-    hybrid = ct.CalibrationPlan.read(path).hybrid
+    hybrid = ct.CalibrationPlan.read(path).synergy_hybrid
     assert dataclasses.replace(hybrid, synthesise=None) == ct.SynergyHybrid()
     assert all(f"<{name}>" in fragment for name in hybrid.to_dict())
 
@@ -181,6 +181,17 @@ def test_example_of_preferences_is_read(elsewhere):
         group_coherence_muscles=(("vaslat_r", "vasmed_r", "vasint_r"), ("gasmed_r", "gaslat_r")),
     )
     plan.check_names(ct.Subject.read(elsewhere / "subjects" / "gait" / "subjectUncalibrated.xml"))
+
+
+def test_example_of_composites_is_read(elsewhere):
+    whole, *_, fragment, _ = blocks(CALIBRATION, "xml")
+    path = elsewhere / "subjects" / "gait" / "example.xml"
+    pattern = r"<objectiveFunction>.*?</objectiveFunction>"
+    path.write_text(re.sub(pattern, fragment, whole, flags=re.DOTALL), encoding="utf-8")
+    penalty = ct.RangePenalty(quantity="normalisedFibreLength", range=(0.6, 1.4), weight=100.0)
+    assert ct.CalibrationPlan.read(path).steps[0].objective == ct.Objective(
+        normalisation="rmse", composites=(ct.TorqueError(), penalty)
+    )
 
 
 # Where the commands of a page are typed.

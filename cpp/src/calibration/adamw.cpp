@@ -29,8 +29,7 @@ Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
   constexpr double beta2 = 0.999;
   constexpr double epsilon = 1e-8;
   const std::size_t n = start.size();
-  OptimiserRun run(progress);
-  EarlyStopping early_stopping(options.min_improvement, options.patience);
+  OptimiserRun run(options, progress);
   std::vector<double> x = start;
   std::vector<double> gradient(n);
   std::vector<double> first(n);
@@ -38,11 +37,7 @@ Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
   double learning_rate = options.learning_rate;
   for (int iteration = 0;; ++iteration) {
     const Evaluation& now = problem.gradient(x.data(), gradient.data());
-    run.count_evaluation();
-    if (!std::isfinite(now.objective)) return run.finish(Status::not_finite);
-    if (!run.record(iteration, x, now)) return run.finish(Status::interrupted);
-    if (early_stopping.stops(iteration, run.best())) return run.finish(Status::converged_objective);
-    if (iteration == options.max_iterations) return run.finish(Status::max_iterations);
+    if (const auto ended = run.take(x, now)) return run.finish(*ended);
 
     const double correction1 = 1.0 - std::pow(beta1, iteration + 1);
     const double correction2 = std::sqrt(1.0 - std::pow(beta2, iteration + 1));

@@ -23,8 +23,7 @@ Minimum minimise_levenberg_marquardt(Problem& problem, const std::vector<double>
                                      const LevenbergMarquardtOptions& options,
                                      const Progress& progress) {
   const std::size_t n = start.size();
-  OptimiserRun run(progress);
-  EarlyStopping early_stopping(options.min_improvement, options.patience);
+  OptimiserRun run(options, progress);
   BoxStep box(problem.layout().backend(), n);
   std::vector<double> x = start;
   std::vector<double> candidate(n);
@@ -35,15 +34,10 @@ Minimum minimise_levenberg_marquardt(Problem& problem, const std::vector<double>
   double damping = options.damping;
   double growth = 2.0;
 
-  for (int iteration = 0;; ++iteration) {
+  for (;;) {
     const Evaluation now = problem.normal_equations(x.data(), gradient.data(), matrix.data());
-    run.count_evaluation();
-    if (!std::isfinite(now.objective)) return run.finish(Status::not_finite);
-    if (!run.record(iteration, x, now)) return run.finish(Status::interrupted);
-    if (early_stopping.stops(iteration, run.best())) return run.finish(Status::converged_objective);
-    if (projected_gradient(x, gradient) <= options.min_gradient * now.objective)
-      return run.finish(Status::converged_gradient);
-    if (iteration == options.max_iterations) return run.finish(Status::max_iterations);
+    const bool is_flat = projected_gradient(x, gradient) <= options.min_gradient * now.objective;
+    if (const auto ended = run.take(x, now, is_flat)) return run.finish(*ended);
 
     // A component without influence would make the matrix singular: it gets a little of the
     // largest diagonal instead, and does not move, because its gradient is zero.

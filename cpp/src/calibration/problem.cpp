@@ -155,8 +155,8 @@ void Problem::weigh(SummedForces& sum) const {
       mean += term.of_square(error * error);
     }
     sum.mean_square /= n_step;
-    const Number value =
-        term.of_mean(Number::variable(mean / n_step, 1.0, 0), sum.variance, balance_);
+    const Number value = term.of_mean(Number::variable(mean / n_step, 1.0, 0),
+                                      terms::OneMoment{sum.variance, sum.group, n_step}, balance_);
     sum.value = value.value;
     for (std::size_t k = 0; k < sum.error.size(); ++k) {
       const Number square = Number::variable(sum.error[k] * sum.error[k], 1.0, 0);

@@ -36,7 +36,7 @@ void run_open_loop(const Curves& curves, const double* parameters, const Trial& 
     trace.run(curves, mtu, trial, m, model, activations);
     out.n_failed[m] = static_cast<std::int64_t>(trace.fibre.failed.size());
     for (std::size_t k = 0; k < n_step; ++k) {
-      const double force = mtu.peak_force * trace.norm_force[k];
+      const double force = mtu.isometric_force * trace.norm_force[k];
       out.set(k * trial.n_mtu + m, mtu, trial.mtu_length(m)[k],
               {activations.activation[k], trace.fibre.length[k], trace.velocity[k], force});
       for (std::size_t dof = 0; dof < trial.n_dof; ++dof)

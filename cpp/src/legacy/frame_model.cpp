@@ -71,7 +71,7 @@ void FrameModel::update(std::size_t mtu) {
     state.is_solved = true;
   }
   state.velocity = velocity_at(state, length);
-  state.force = state.mtu.peak_force *
+  state.force = state.mtu.isometric_force *
                 muscle_force(curves_, state.mtu, length, state.velocity, state.activation);
 }
 
@@ -126,7 +126,7 @@ ForceSlope FrameModel::force_slope(std::size_t mtu, double excitation) {
   enum : std::size_t { by_length, by_activation, n_input };
   State& state = states_[mtu];
   const auto [a, a_by_u] = state.curve.value_and_slope(state.filter.peek(excitation));
-  const double scale = state.mtu.peak_force;
+  const double scale = state.mtu.isometric_force;
   const double a_by_e = a_by_u * state.filter.gain();
   const double mtu_length = trial_.mtu_length(mtu)[frame_];
   const auto root = model_.tendon == TendonModel::stiff ? std::nullopt : refine(state, mtu, a);

@@ -12,15 +12,6 @@ namespace {
 constexpr std::size_t tendon_points = 4;
 constexpr std::size_t online_points = 15;
 
-/// Column by column what comes row by row.
-std::vector<double> transposed(const double* rows, std::size_t n_row, std::size_t n_column) {
-  std::vector<double> result(n_row * n_column);
-  for (std::size_t row = 0; row < n_row; ++row)
-    for (std::size_t column = 0; column < n_column; ++column)
-      result[column * n_row + row] = rows[row * n_column + column];
-  return result;
-}
-
 bool has_first_pass(const Trial& trial, const Model& model) noexcept {
   return !model.online && model.tendon != TendonModel::stiff && trial.rows.has_gaps;
 }
@@ -45,6 +36,14 @@ void differentiate_lengths(const Trial& trial, const Model& model, const MtuTrac
 }
 
 }  // namespace
+
+std::vector<double> transposed(const double* rows, std::size_t n_row, std::size_t n_column) {
+  std::vector<double> result(n_row * n_column);
+  for (std::size_t row = 0; row < n_row; ++row)
+    for (std::size_t column = 0; column < n_column; ++column)
+      result[column * n_row + row] = rows[row * n_column + column];
+  return result;
+}
 
 Trial::Trial(const kernel::TrialInput& input, const double* excitation_time, double em_delay,
              bool online)

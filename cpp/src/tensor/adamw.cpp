@@ -6,7 +6,6 @@
 #include <torch/optim/adamw.h>
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 namespace ceinms_torch::tensor {
@@ -33,27 +32,21 @@ calibration::Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_bo
                                     const at::Tensor& start,
                                     const calibration::AdamWOptions& options,
                                     const calibration::Progress& progress) {
-  using calibration::Status;
   at::Tensor shift = at::zeros_like(start).set_requires_grad(true);
   torch::optim::AdamW optimiser(
       {shift},
       torch::optim::AdamWOptions(options.learning_rate).weight_decay(options.weight_decay));
   auto& learning_rate =
       static_cast<torch::optim::AdamWOptions&>(optimiser.param_groups().front().options());
-  calibration::OptimiserRun run(progress);
-  calibration::EarlyStopping early_stopping(options.min_improvement, options.patience);
-  for (int iteration = 0;; ++iteration) {
+  calibration::OptimiserRun run(options, progress);
+  for (;;) {
     const at::Tensor x = start + shift;
     const Evaluation graph = evaluate(x);
     const at::Tensor objective = graph.objective();
     const calibration::Evaluation now = values_of(graph, objective);
-    run.count_evaluation();
-    if (!std::isfinite(now.objective)) return run.finish(Status::not_finite);
     at::Tensor inside = x.detach().clone();
     put_into_box(inside, n_boxed);  // the sum may miss a bound by its rounding
-    if (!run.record(iteration, to_vector(inside), now)) return run.finish(Status::interrupted);
-    if (early_stopping.stops(iteration, run.best())) return run.finish(Status::converged_objective);
-    if (iteration == options.max_iterations) return run.finish(Status::max_iterations);
+    if (const auto ended = run.take(to_vector(inside), now)) return run.finish(*ended);
 
     optimiser.zero_grad();
     objective.backward();

@@ -152,27 +152,19 @@ void check(const TrialBatch& batch) {
   TORCH_CHECK_VALUE(batch.excitation.dim() == 3 && batch.excitation.size(0) > 0,
                     "excitation: expected 3 dimensions and at least one row, got shape ",
                     batch.excitation.sizes(), ".");
-  check_shape("time", batch.time, {n_step, n_trial});
-  check_shape("mtu_velocity", batch.mtu_velocity, {n_step, n_mtu, n_trial});
-  check_shape("moment_arm", batch.moment_arm, {n_step, batch.moment_arm.size(1), n_mtu, n_trial});
-  check_shape("excitation", batch.excitation, {batch.excitation.size(0), n_mtu, n_trial});
-  check_shape("excitation_start", batch.excitation_start, {n_trial});
-  check_shape("excitation_rate", batch.excitation_rate, {n_trial});
-  check_shape("is_valid", batch.is_valid, {n_step, n_trial});
-  check_device("time", batch.time, batch.device());
-  check_device("mtu_velocity", batch.mtu_velocity, batch.device());
-  check_device("moment_arm", batch.moment_arm, batch.device());
-  check_device("excitation", batch.excitation, batch.device());
-  check_device("excitation_start", batch.excitation_start, batch.device());
-  check_device("excitation_rate", batch.excitation_rate, batch.device());
-  check_device("is_valid", batch.is_valid, batch.device());
-  check_numbers("time", batch.time);
-  check_numbers("mtu_length", batch.mtu_length);
-  check_numbers("mtu_velocity", batch.mtu_velocity);
-  check_numbers("moment_arm", batch.moment_arm);
-  check_numbers("excitation", batch.excitation);
-  check_numbers("excitation_start", batch.excitation_start);
-  check_numbers("excitation_rate", batch.excitation_rate);
+  const auto check_array = [&](const char* name, const at::Tensor& tensor, at::IntArrayRef shape) {
+    check_shape(name, tensor, shape);
+    check_device(name, tensor, batch.device());
+    if (&tensor != &batch.is_valid) check_numbers(name, tensor);
+  };
+  check_array("time", batch.time, {n_step, n_trial});
+  check_array("mtu_length", batch.mtu_length, {n_step, n_mtu, n_trial});
+  check_array("mtu_velocity", batch.mtu_velocity, {n_step, n_mtu, n_trial});
+  check_array("moment_arm", batch.moment_arm, {n_step, batch.moment_arm.size(1), n_mtu, n_trial});
+  check_array("excitation", batch.excitation, {batch.excitation.size(0), n_mtu, n_trial});
+  check_array("excitation_start", batch.excitation_start, {n_trial});
+  check_array("excitation_rate", batch.excitation_rate, {n_trial});
+  check_array("is_valid", batch.is_valid, {n_step, n_trial});
   TORCH_CHECK_VALUE((batch.time.diff(1, 0) > 0.0).all().item<bool>(),
                     "time: expected to increase strictly, got a step that does not.");
   TORCH_CHECK_VALUE((batch.excitation_rate > 0.0).all().item<bool>(),

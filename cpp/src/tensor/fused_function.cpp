@@ -29,12 +29,8 @@ std::size_t extent(const at::Tensor& tensor, std::int64_t axis) {
 kernel::PiecewiseCubic to_numbers(const Table& table) {
   const at::Tensor knots = table.knots.contiguous();
   const at::Tensor pieces = table.pieces.contiguous();
-  const double* knot = knots.const_data_ptr<double>();
-  const double* piece = pieces.const_data_ptr<double>();
-  kernel::PiecewiseCubic result{{knot, knot + knots.numel()}, {}};
-  for (std::int64_t i = 0; i < pieces.size(0); ++i, piece += 5)
-    result.pieces.push_back({piece[0], {piece[1], piece[2], piece[3], piece[4]}});
-  return result;
+  return kernel::PiecewiseCubic::of({knots.const_data_ptr<double>(), extent(knots, 0)},
+                                    pieces.const_data_ptr<double>());
 }
 
 std::shared_ptr<const engine::CurveTables> to_tables(const Curves& curves) {

@@ -5,6 +5,29 @@
 namespace ceinms_torch::tensor {
 namespace {
 
+/// The moments of some DOFs in all trials, as terms::OneMoment has one of them.
+struct ManyMoments {
+  const at::Tensor& variance;  ///< (n_dof, n_trial)
+  const at::Tensor& n_step;    ///< (n_trial)
+
+  /// (n_dof, 1)
+  at::Tensor weight(const terms::Power& power) const {
+    std::vector<double> weights;
+    for (std::int64_t dof = 0; dof < variance.size(0); ++dof)
+      weights.push_back(power.weight_at(static_cast<std::size_t>(dof)));
+    return at::tensor(weights).to(variance.device()).unsqueeze(1);
+  }
+};
+
+/// Of (n_step, n_mtu, n_trial), the MTUs that a part of a term acts on.
+at::Tensor those_of(const auto& part, const at::Tensor& all) {
+  std::vector<std::int64_t> mtus;
+  for (std::int64_t mtu = 0; mtu < all.size(1); ++mtu)
+    if (part.acts_on(static_cast<std::size_t>(mtu))) mtus.push_back(mtu);
+  if (static_cast<std::int64_t>(mtus.size()) == all.size(1)) return all;
+  return all.index_select(1, at::tensor(mtus).to(all.device()));
+}
+
 /// (n_step, n_mtu, n_trial)
 at::Tensor observed(const terms::Observable& what, const Simulation& simulation,
                     const at::Tensor& parameters) {
@@ -45,17 +68,23 @@ Evaluation evaluate(const Simulation& simulation, const at::Tensor& parameters,
   result.rmse = mean(error.detach().square()).sqrt();
   terms::for_each(objective, [&](const auto& term, std::size_t) {
     if (!term.counts(tendon)) return;
-    at::Tensor value;  // of everything that is observed
+    at::Tensor value;
     if constexpr (terms::Observes<decltype(term), terms::ForceSum>) {
       const at::Tensor sum = term.observes == terms::ForceSum::moment_error
                                  ? error
                                  : valid(simulation.mtu_force.sum(1, true) / map.total_force());
-      value = term.of_mean(mean(term.of_square(sum.square())), variance, balance);
+      value =
+          term.of_mean(mean(term.of_square(sum.square())), ManyMoments{variance, n_valid}, balance)
+              .sum();
     } else {
-      value = term.weight * balance.per_trial() *
-              mean(valid(term.residual(observed(term.observes, simulation, parameters))).square());
+      const at::Tensor all = observed(term.observes, simulation, parameters);
+      value = at::zeros({}, all.options());
+      terms::for_each_part(term, [&](const auto& part) {
+        const at::Tensor square = mean(valid(part.residual(those_of(part, all))).square());
+        value = value + (part.weight * balance.per_trial() * square).sum();
+      });
     }
-    result.terms.push_back({std::string(term.name), value.sum()});
+    result.terms.push_back({std::string(term.name), value});
   });
   return result;
 }

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ceinms_torch.calibration.loop import Calibration, FloatArray, check_trials
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.loop import Calibration, check_trials
 from ceinms_torch.calibration.multi_start import StartCallback, StartResult, minimise_from_all
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem
@@ -57,13 +58,13 @@ class Annealing(Calibration):
 
     The same files give the same parameters as the original program, on every platform: the start
     is not evaluated, start values may be outside their ranges, and of an MTU in two groups the
-    later one counts. The modern variant evaluates the start, which must be within its ranges, and
-    never ends above it.
+    later one counts. The modern variant evaluates the start, moved into its ranges, and never ends
+    above it.
 
-    Its tendon is "stiff" or "equilibriumElastic", its objective the one that CEINMS has. It cannot
-    be polished, because its model has no derivatives. And there is one start, at the subject's
-    values: at the first temperatures the search is all over the ranges, wherever it began, and its
-    numbers come from a seed of its own.
+    Its tendon is "stiff" or "equilibriumElastic", its objective the one that CEINMS 0.9 has, or
+    composites of later versions on the same model. It cannot be polished, because its model has no
+    derivatives. And there is one start, at the subject's values: at the first temperatures the
+    search is all over the ranges, wherever it began, and its numbers come from a seed of its own.
     """
 
     is_least_squares: ClassVar[bool] = False  # it has no derivatives
@@ -90,7 +91,7 @@ class Annealing(Calibration):
             "starts": self.starts != 1,
             "begin_at": self.begin_at is not None,
             "seed": self.seed != 0 and self._settings.variant == "ceinms",
-            "hybrid": self.plan.hybrid is not None,
+            "synergy_hybrid": self.plan.synergy_hybrid is not None,
         }
         for name, is_asked_for in asked_for.items():
             if is_asked_for:
@@ -144,8 +145,7 @@ class Annealing(Calibration):
         slot, taken = space.slots()
         matrix = space.subject.parameters()
         matrix.flat[slot] = minimum.x[taken]
-        width = np.where(space.upper > space.lower, space.upper - space.lower, 1.0)
-        return (minimum.x - space.lower) / width, space.subject.with_parameters(matrix)
+        return space.shares(minimum.x), space.subject.with_parameters(matrix)
 
     def simulate(self, subject: Subject, trial: Trial) -> Simulation:
         """Simulate a trial on the model of CEINMS."""
@@ -161,7 +161,10 @@ class Annealing(Calibration):
 def _check_plan(plan: CalibrationPlan) -> None:
     check_tendon(plan.tendon, plan.path)
     for step in plan.steps:
-        if step.objective != Objective():
+        objective = step.objective
+        if objective.composites:
+            _check_composites(objective, plan, step)
+        elif objective != Objective():
             raise OptionError(
                 where="objective",
                 expected="<minimizeTorqueError/> as CEINMS has it",
@@ -176,6 +179,17 @@ def _check_plan(plan: CalibrationPlan) -> None:
                     got=spec.kind,
                     hint="other methods than annealing calibrate it",
                 )
+
+
+def _check_composites(objective: Objective, plan: CalibrationPlan, step: CalibrationStep) -> None:
+    strains = any(one.quantity == "tendonStrain" for one in objective.penalties)
+    if strains or objective != objective.without_preferences():
+        raise OptionError(
+            where=Place(plan.path, step.line, "<objectiveFunction>"),
+            expected="moment errors, and penalties on fibre lengths and velocities",
+            got="a penalty on tendon strain" if strains else "preferences",
+            hint="other methods than annealing take it",
+        )
 
 
 def _warn_of_failures(subject: Subject, failures: Sequence[int]) -> None:

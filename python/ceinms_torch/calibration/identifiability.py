@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.calibration.optimisers.problem import LeastSquares
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.spread import Spread, parameter_spread, student_quantile
-from ceinms_torch.io.display import one_line
-
-FloatArray = NDArray[np.float64]
+from ceinms_torch.io.display import OneLine
 
 # A parameter is identifiable when half its 95 % interval is less than this share of its range: half
 # of what 95 % of an even spread over the range covers. Coverage hardly depends on it (measured on
@@ -55,7 +53,7 @@ class LinearisedProblem(LeastSquares, Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterCertainty:
+class ParameterCertainty(OneLine):
     """What the data say about one calibrated parameter.
 
     Parameters
@@ -84,8 +82,6 @@ class ParameterCertainty:
     interval: tuple[float, float] | None
     share_of_range: float | None
     reason: str
-
-    __repr__ = one_line
 
     @property
     def identifiable(self) -> bool:
@@ -134,7 +130,7 @@ class OpenDirection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identifiability:
+class Identifiability(OneLine):
     """Which parameters of a calibration step the data identify.
 
     Parameters
@@ -153,8 +149,6 @@ class Identifiability:
     singular_values: tuple[float, ...]
     directions: tuple[OpenDirection, ...]
     observations: float
-
-    __repr__ = one_line
 
     @property
     def identifiable(self) -> tuple[ParameterCertainty, ...]:
@@ -217,7 +211,7 @@ def identifiability(
     )
 
 
-def _open(spread: Spread, quantile: float) -> NDArray[np.bool_]:
+def _open(spread: Spread, quantile: float) -> BoolArray:
     """Return along which directions a parameter could change by `WIDEST` of its range."""
     reach = [
         quantile * spread.error_along(direction) * np.abs(direction).max()
@@ -230,7 +224,7 @@ def _reasons(
     space: ParameterSpace,
     x: FloatArray,
     spread: Spread,
-    is_open: NDArray[np.bool_],
+    is_open: BoolArray,
     quantile: float,
 ) -> list[str]:
     """Return for every parameter why it is not identifiable, or ""."""
@@ -264,7 +258,7 @@ def _reasons(
 
 def _inseparable(
     space: ParameterSpace, x: FloatArray, spread: Spread, quantile: float
-) -> NDArray[np.bool_]:
+) -> BoolArray:
     """Return which components are c1 and c2 of the same MTUs and could be equal."""
     index = {(one.kind, one.mtu_names): i for i, one in enumerate(space.components)}
     values, width = space.values(x), space.upper - space.lower

@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.identifiability import Identifiability, identifiability
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import (
@@ -32,16 +30,20 @@ from ceinms_torch.io.interrupts import held
 from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import LevenbergMarquardt, check_whole
+from ceinms_torch.model.options import LevenbergMarquardt
+from ceinms_torch.model.settings import check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.simulation.moments import check_moments
-from ceinms_torch.simulation.simulate import Simulation, calibrated_tendon, simulate
+from ceinms_torch.simulation.moments import check_moments, varying_dofs
+from ceinms_torch.simulation.simulate import (
+    Simulation,
+    calibrated_tendon,
+    engine_tendon,
+    simulate,
+)
 from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.simulation.trial_result import TrialResult
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -190,6 +192,7 @@ class Calibration:
         check_whole("seed", self.seed, least=0)
         if self.begin_at is not None and self.start == "random":
             raise OptionError(where="start", expected="subject, with begin_at", got="random")
+        self.plan = self.plan.of_subject(self.subject)
         self.check()
         self.plan = self.plan.with_settings(self.options, self.objective)
         # From here on there is something to lose: signals wait, and searches ask for them.
@@ -204,7 +207,7 @@ class Calibration:
             space = self.lay_out(subject, step)
             problem, minimum, result, subject = self._run_step(number, step, space)
             steps.append(result)
-            history += [_named(number, 0, step, problem, one) for one in minimum.history]
+            history += [self._named(number, 0, step, problem, one) for one in minimum.history]
             if result.status == "interrupted":
                 break
         common: dict[str, Any] = {
@@ -237,7 +240,7 @@ class Calibration:
 
         def report(start: int, one: Iterate) -> None:
             if self.callback is not None:
-                self.callback(_named(number, start, step, problem, one))
+                self.callback(self._named(number, start, step, problem, one))
 
         report_to = None if self.callback is None else report
         minimum, starts = self.search(number, space, problems, report_to)
@@ -278,6 +281,22 @@ class Calibration:
         )
         return problem, minimum, result, subject
 
+    def _named(
+        self, number: int, start: int, step: CalibrationStep, problem: Problem, one: Iterate
+    ) -> Iteration:
+        """Return an iterate of a search as one of the calibration."""
+        dofs = step.moment_dofs(self.subject.dof_names)
+        return Iteration(
+            step=number,
+            start=start,
+            iteration=one.iteration,
+            evaluations=one.evaluations,
+            seconds=one.seconds,
+            objective=one.objective,
+            terms=dict(zip(problem.term_names, one.terms, strict=True)),
+            rmse=dict(zip(dofs, one.rmse, strict=True)),
+        )
+
     def _identifiability(self, problem: Problem, last: StepResult) -> Identifiability | None:
         """Return which parameters are identifiable, taking excitations as given."""
         if not self.is_least_squares:
@@ -293,43 +312,36 @@ class Calibration:
             return None
 
 
-def _named(
-    number: int, start: int, step: CalibrationStep, problem: Problem, one: Iterate
-) -> Iteration:
-    """Return an iterate of a search as one of the calibration."""
-    return Iteration(
-        step=number,
-        start=start,
-        iteration=one.iteration,
-        evaluations=one.evaluations,
-        seconds=one.seconds,
-        objective=one.objective,
-        terms=dict(zip(problem.term_names, one.terms, strict=True)),
-        rmse=dict(zip(step.dofs, one.rmse, strict=True)),
-    )
-
-
 def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
-    """Refuse data or a plan that cannot be calibrated by gradient.
+    """Refuse data or a plan that cannot be calibrated by gradient; as `check_trials` otherwise."""
+    check_model(plan)
+    check_trials(subject, trials, plan)
+
+
+def check_model(plan: CalibrationPlan) -> None:
+    """Refuse a tendon or an activation that cannot be calibrated by gradient.
 
     Parameters
     ----------
-    subject, trials, plan
-        As for `calibrate`.
+    plan : CalibrationPlan
+        What shall be calibrated.
 
     Raises
     ------
-    DataError
-        As `check_trials`.
     OptionError
-        If the plan asks for an activation that is not smooth.
+        If the tendon is not one of the engines, or the activation has no derivative.
     """
+    try:
+        engine_tendon(plan.tendon)
+    except OptionError as error:
+        raise error.within(file=plan.path) from error
     if plan.activation != "exponential":
-        hint = "calibration by gradient needs an activation that is smooth"
         raise OptionError(
-            where="activation", expected="exponential", got=plan.activation, hint=hint
+            where=Place(plan.path, element="activation"),
+            expected="<exponential/>",
+            got=f"<{plan.activation}/>",
+            hint="calibration by gradient needs an activation that is smooth",
         )
-    check_trials(subject, trials, plan)
 
 
 def check_trials(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:
@@ -356,4 +368,4 @@ def check_trials(subject: Subject, trials: Sequence[Trial], plan: CalibrationPla
     plan.check_names(subject)
     for trial in trials:
         check_names(subject, trial)
-        check_moments(trial, {dof for step in plan.steps for dof in step.dofs})
+        check_moments(trial, {dof for step in plan.steps for dof in varying_dofs(step)})

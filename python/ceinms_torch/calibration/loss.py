@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ceinms_torch.calibration.loop import Calibration, FloatArray, check_inputs
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.loop import Calibration, check_inputs
 from ceinms_torch.calibration.methods import choose_method
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -171,7 +172,7 @@ class _LossCalibration(Calibration):
 
     def check(self) -> None:
         """Refuse what `calibrate` refuses, and trials that both fit and judge."""
-        if self.plan.hybrid is not None:
+        if self.plan.synergy_hybrid is not None:
             hint = "replace the plan's hybrid by None"
             raise OptionError(
                 where="plan", expected="recorded excitations only", got="<synergyHybrid>", hint=hint

@@ -65,11 +65,11 @@ def choose_method(
             )
         return options
     if defaults is None:
-        defaults = _DEFAULTS if plan.hybrid is None else _WITH_SYNERGIES
+        defaults = _DEFAULTS if plan.synergy_hybrid is None else _WITH_SYNERGIES
     if method == SimulatedAnnealing.method and defaults is _DEFAULTS:
         return _annealing(plan)
     if method not in (None, *defaults):
-        if plan.hybrid is not None:
+        if plan.synergy_hybrid is not None:
             hint = "primitives are searched, too, too many numbers for other methods"
             raise OptionError(
                 where="method",

@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
+from ceinms_torch.calibration.optimisers.problem import Problem
 
 StartCallback = Callable[[int, Iterate], None]
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from ceinms_torch import _kernel
-from ceinms_torch.errors import DataError, OptionError, Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.arrays import FloatArray, IndexArray
+from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
-
-FloatArray = NDArray[np.float64]
 
 # A start value may miss its bound by this share of the range: printed values are rounded.
 _ROUNDING = 1e-9
@@ -38,7 +39,7 @@ class Component:
     lower, upper : float
         Bounds in the unit of the parameter; lower <= upper.
     start : float
-        Start value, within the bounds unless the space was laid out without that check.
+        Start value; within the bounds, but for annealing as CEINMS does it.
     """
 
     kind: str
@@ -49,7 +50,7 @@ class Component:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterSpace:
+class ParameterSpace(OneLine):
     """The unit box in which a calibration step searches.
 
     Parameters
@@ -58,12 +59,13 @@ class ParameterSpace:
         The subject at the start of the step.
     components : tuple of Component
         One per dimension, in CEINMS's order: by kind, then in the order of the file.
+    doubts : tuple of str
+        What was warned of: start values that are not the subject's.
     """
 
     subject: Subject
     components: tuple[Component, ...]
-
-    __repr__ = one_line
+    doubts: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(
@@ -73,7 +75,7 @@ class ParameterSpace:
         plan: CalibrationPlan,
         *,
         check_start: bool = True,
-    ) -> ParameterSpace:
+    ) -> Self:
         """Lay out the parameters of a step.
 
         Parameters
@@ -85,8 +87,8 @@ class ParameterSpace:
         plan : CalibrationPlan
             The plan it belongs to, for messages.
         check_start : bool
-            Whether a start value outside its range is an error. CEINMS takes such values and
-            checks a parameter only when it is its turn to change.
+            Whether a start value outside its range becomes the nearest one inside. CEINMS leaves
+            it where it is, and checks a parameter only when it is its turn to change.
 
         Returns
         -------
@@ -95,22 +97,33 @@ class ParameterSpace:
         Raises
         ------
         DataError
-            If a start value is outside its range (see `check_start`), or the step names an
-            unknown MTU or DOF.
+            If the step names an unknown MTU or DOF.
         OptionError
             If percentageChange would differ between MTUs, which CEINMS's files cannot hold.
+
+        Warns
+        -----
+        CeinmsTorchWarning
+            Once for each parameter of the step whose start values are moved (see `check_start`);
+            it names all MTUs.
         """
-        components = []
+        components: list[Component] = []
+        doubts = []
         by_kind = sorted(step.parameters, key=lambda spec: PARAMETER_KINDS.index(spec.kind))
         for spec in by_kind:
             groups = groups_of(subject, step, spec)
             if spec.kind == "percentageChange":
                 _check_percentage_change(subject, groups)
             new = [_component(subject, spec, group) for group in groups]
-            components += (
-                [_checked(one, spec, plan, subject) for one in new] if check_start else new
-            )
-        return cls(subject=subject, components=tuple(components))
+            if check_start:
+                outside = [one for one in new if _is_outside(one)]
+                if outside:
+                    doubt = _start_warning(outside, spec, plan)
+                    warnings.warn(doubt, stacklevel=2)
+                    doubts.append(str(doubt))
+                new = [_inside(one) for one in new]
+            components += new
+        return cls(subject=subject, components=tuple(components), doubts=tuple(doubts))
 
     @property
     def lower(self) -> FloatArray:
@@ -121,6 +134,11 @@ class ParameterSpace:
     def upper(self) -> FloatArray:
         """Upper bounds (n,), in the unit of each parameter."""
         return np.array([component.upper for component in self.components])
+
+    def shares(self, values: ArrayLike) -> FloatArray:
+        """Return where values (n,) are in their ranges, 0 to 1 within; from `lower` without one."""
+        width = self.upper - self.lower
+        return (np.asarray(values) - self.lower) / np.where(width > 0.0, width, 1.0)
 
     def start(self) -> FloatArray:
         """Return the subject's own values in the unit box, C1 and C2 moved apart.
@@ -133,19 +151,19 @@ class ParameterSpace:
         ndarray (n,)
             0 to 1.
         """
-        width = self.upper - self.lower
         start = np.array([component.start for component in self.components])
-        x = np.clip((start - self.lower) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
+        x = self.shares(np.clip(start, self.lower, self.upper))
         index = {
             (component.kind, name): i
             for i, component in enumerate(self.components)
             for name in component.mtu_names
         }
-        tied = {
-            (index["c1", mtu.name], index["c2", mtu.name])
-            for mtu in self.subject.mtus
-            if ("c1", mtu.name) in index and ("c2", mtu.name) in index and mtu.c1 == mtu.c2
+        pairs = {
+            (index["c1", name], index["c2", name])
+            for name in self.subject.mtu_names
+            if ("c1", name) in index and ("c2", name) in index
         }
+        tied = {(first, second) for first, second in pairs if start[first] == start[second]}
         for first, second in sorted(tied):
             # Towards the inside where the start is at a bound.
             x[first] += _APART if x[first] + _APART <= 1.0 else -2.0 * _APART
@@ -165,13 +183,13 @@ class ParameterSpace:
         ndarray (n,)
             0 to 1; a value outside its range is at its bound.
         """
-        matrix = subject.parameters()
+        return np.clip(self.shares(self.values_of(subject)), 0.0, 1.0)
+
+    def values_of(self, subject: Subject) -> FloatArray:
+        """Return the values (n,) of another subject with the same MTUs, in their units."""
         rows = [PARAMETER_KINDS.index(one.kind) for one in self.components]
         columns = [subject.mtu_index(one.mtu_names[0]) for one in self.components]
-        values: FloatArray = matrix[rows, columns]
-        width = self.upper - self.lower
-        x: FloatArray = np.clip((values - self.lower) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
-        return x
+        return subject.parameters()[rows, columns]
 
     def starts(self, n: int, seed: int, *, random: bool = False) -> FloatArray:
         """Return start points for several searches.
@@ -202,7 +220,7 @@ class ParameterSpace:
             points[0] = self.start()
         return points
 
-    def slots(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def slots(self) -> tuple[IndexArray, IndexArray]:
         """Return which entries of the parameter matrix are set, and by which component.
 
         An MTU in two groups takes its value from the later one, as in CEINMS.
@@ -310,22 +328,32 @@ def _component(subject: Subject, spec: ParameterSpec, group: tuple[str, ...]) ->
     return Component(kind=spec.kind, mtu_names=group, lower=lower, upper=upper, start=start)
 
 
-def _checked(
-    component: Component, spec: ParameterSpec, plan: CalibrationPlan, subject: Subject
-) -> Component:
-    """Return the component with its start value within the bounds, but for rounding."""
-    lower, upper, start = component.lower, component.upper, component.start
-    slack = _ROUNDING * max(upper - lower, abs(start))
-    if not lower - slack <= start <= upper + slack:
-        group = component.mtu_names
-        raise DataError(
-            where=Place(plan.path, spec.range_line, f"<range> of {spec.kind}"),
-            expected=f"a range that holds the start value of {group[0]}, {start:g}",
-            got=f"{lower:g} to {upper:g}",
-            hint=f"widen the range, or change {spec.kind} of {group[0]} in "
-            f"{subject.path or 'the subject'}",
-        )
-    return dataclasses.replace(component, start=min(max(start, lower), upper))
+def _is_outside(one: Component) -> bool:
+    """Return whether the start value is outside its range, by more than rounding."""
+    slack = _ROUNDING * max(one.upper - one.lower, abs(one.start))
+    return not one.lower - slack <= one.start <= one.upper + slack
+
+
+def _inside(one: Component) -> Component:
+    """Return the component with the nearest start value within its range."""
+    return dataclasses.replace(one, start=min(max(one.start, one.lower), one.upper))
+
+
+def _start_warning(
+    outside: list[Component], spec: ParameterSpec, plan: CalibrationPlan
+) -> CeinmsTorchWarning:
+    """Say of all MTUs at once that their start values are outside the range of a parameter."""
+    names = ", ".join(name for one in outside for name in one.mtu_names)
+    values = dict.fromkeys(f"{pick(one.start for one in outside):g}" for pick in (min, max))
+    bounds = f"{spec.low:g} to {spec.high:g}"
+    if spec.range_type == "relativeToSubjectValue":
+        bounds += " times the subject's value"
+    return CeinmsTorchWarning(
+        f"Start values outside {bounds}: {names} ({' to '.join(values)}). The calibration begins "
+        "at the nearest value inside.",
+        "start-outside-range",
+        Place(plan.path, spec.range_line, f"<range> of {spec.kind}", column=names),
+    )
 
 
 def _check_percentage_change(subject: Subject, groups: tuple[tuple[str, ...], ...]) -> None:

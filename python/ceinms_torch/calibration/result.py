@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.identifiability import Identifiability, ParameterCertainty
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.io.display import html_table, one_line, optional
+from ceinms_torch.io.display import OneLine, html_table, optional
+from ceinms_torch.model.activation_delay import activation_delay
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
@@ -28,7 +29,6 @@ from ceinms_torch.simulation.trial_result import TrialResult, fit_of
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 Start = Literal["subject", "random"]
 
 STATUS_SENTENCES = {
@@ -81,7 +81,7 @@ class Iteration:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class StepResult:
+class StepResult(OneLine):
     """Outcome of one calibration step.
 
     Parameters
@@ -117,11 +117,9 @@ class StepResult:
     status: str
     starts: tuple[StartResult, ...]
 
-    __repr__ = one_line
-
 
 @dataclass(frozen=True, kw_only=True)
-class CalibratedParameter:
+class CalibratedParameter(OneLine):
     """A calibrated value.
 
     Parameters
@@ -151,8 +149,6 @@ class CalibratedParameter:
     at_bound: str
     certainty: ParameterCertainty | None = field(repr=False)
 
-    __repr__ = one_line
-
     @property
     def unit(self) -> str:
         """Unit of the values."""
@@ -176,7 +172,7 @@ class CalibratedParameter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provenance:
+class Provenance(OneLine):
     """Where a result comes from, as far as the numbers do not say it.
 
     Parameters
@@ -198,8 +194,6 @@ class Provenance:
     warnings: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-
-    __repr__ = one_line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -331,6 +325,21 @@ class CalibrationResult:
             one for one in self.tests if not any(map(one.is_of_same_recording, self.trials))
         )
 
+    @property
+    def time_step(self) -> float:
+        """Time from one step of a trial to the next [s]; the longest, where trials differ."""
+        times = (trial.simulation.activation.time for trial in self.trials)
+        return max(float(np.median(np.diff(time))) for time in times)
+
+    @property
+    def activation_delays(self) -> dict[str, float]:
+        """By how much the activation of every MTU follows its excitation, on average [ms].
+
+        C1 and C2 say it in samples (`activation_delay`), so it holds at this rate only.
+        """
+        step = self.time_step
+        return {mtu.name: 1e3 * activation_delay(mtu.c1, mtu.c2, step) for mtu in self.subject.mtus}
+
     def through_steps(self) -> Iterator[Iteration]:
         """Iterate over `history`, its counts going on from step to step."""
         for item in self.history:
@@ -461,13 +470,15 @@ class CalibrationResult:
         pandas.DataFrame
             mtu, parameter (its XML name), unit, step (from 1), start, value, lower, upper, at_bound
             ("lower", "upper" or ""), identifiable (None where nobody asked), interval_lower and
-            interval_upper (95 %, NaN unless identifiable).
+            interval_upper (95 %, NaN unless identifiable), activation_delay [ms], what c1 and c2
+            mean at the rate of the trials (NaN for other parameters).
 
         Raises
         ------
         ImportError
             If pandas is not installed.
         """
+        delays = self.activation_delays
         rows = [
             {
                 "mtu": mtu,
@@ -479,6 +490,7 @@ class CalibrationResult:
                 "identifiable": one.certainty and one.certainty.identifiable,
                 "interval_lower": one.interval[0] if one.interval else np.nan,
                 "interval_upper": one.interval[1] if one.interval else np.nan,
+                "activation_delay": delays[mtu] if one.name in {"c1", "c2"} else np.nan,
             }
             for one in self.parameters
             for mtu in one.mtus

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import DataError
-
-FloatArray = NDArray[np.float64]
 
 # Singular values below this share of the largest are zero but for rounding.
 _NO_VALUE = 1e-9
@@ -47,7 +45,7 @@ class Spread:
     alone: FloatArray
     singular_values: FloatArray
     directions: FloatArray
-    is_null: NDArray[np.bool_]
+    is_null: BoolArray
     observations: float
 
     @property
@@ -63,7 +61,7 @@ class Spread:
         """Return the standard error of a combination of the parameters with weights (n,)."""
         return float(np.linalg.norm(self.root @ weights))
 
-    def shares(self, is_chosen: NDArray[np.bool_]) -> FloatArray:
+    def shares(self, is_chosen: BoolArray) -> FloatArray:
         """Return which share of every parameter's variance comes from some directions.
 
         Parameters

@@ -9,23 +9,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import problem_settings
 from ceinms_torch.calibration.window_history import WindowHistory
 from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.options import LevenbergMarquardt, check_number
+from ceinms_torch.model.options import LevenbergMarquardt
+from ceinms_torch.model.settings import check_number
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.simulation.simulate import calibrated_tendon
 from ceinms_torch.simulation.stream import acting_mtus, check_dofs
-
-FloatArray = NDArray[np.float64]
 
 # A warm start is close to where it will end: it is there when steps stop paying.
 _FEW_ITERATIONS = LevenbergMarquardt(max_iterations=10, min_improvement=1e-3, patience=2)
@@ -34,7 +34,7 @@ _SETTLING = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WindowFit:
+class WindowFit(OneLine):
     """Outcome of one re-fit.
 
     Parameters
@@ -63,8 +63,6 @@ class WindowFit:
     iterations: int
     seconds: float
     status: str
-
-    __repr__ = one_line
 
 
 class WindowedCalibrator:
@@ -112,10 +110,13 @@ class WindowedCalibrator:
 
     Raises
     ------
-    DataError
-        If a value of the subject is outside its range.
     OptionError
         If an option is not one of these, or the step's DOFs are not among `dofs`.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If values of the subject are outside their ranges: re-fits begin inside.
     """
 
     def __init__(
@@ -139,11 +140,13 @@ class WindowedCalibrator:
         check_number("quiet", quiet, above=0.0)
         if not 0 <= step < len(plan.steps):
             raise OptionError(where="step", expected=f"0 to {len(plan.steps) - 1}", got=str(step))
+        plan = plan.of_subject(subject)
         plan.check_names(subject)
         self.dof_names = check_dofs(subject, dofs)
         self.rate = float(rate)
         self._step = plan.steps[step]
-        for name in self._step.dofs:
+        self._counted = self._step.moment_dofs(subject.dof_names)
+        for name in self._counted:
             if name not in self.dof_names:
                 raise OptionError(
                     where="dofs", expected=f"{name}, which counts in the plan", got="others"
@@ -160,7 +163,7 @@ class WindowedCalibrator:
             tendon=calibrated_tendon(plan.tendon) if tendon is None else tendon,
             filter_start=filter_start,
         )
-        self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._step.dofs])
+        self._settings["dofs"] = np.array([self.dof_names.index(n) for n in self._counted])
         self._n_window = round(window * rate)
         self._history = WindowHistory(
             n_mtu=len(subject.mtus),
@@ -235,9 +238,7 @@ class WindowedCalibrator:
         with self._fitting:
             begin = time.perf_counter()
             n_push, share, problem = self._problem()
-            minimum = _kernel.minimise_levenberg_marquardt(
-                problem, self._x, **dataclasses.asdict(self._options)
-            )
+            minimum = _kernel.minimise_levenberg_marquardt(problem, self._x, options=self._options)
             if not minimum.history:
                 hint = "check lengths and moment arms"
                 raise DataError(
@@ -253,7 +254,7 @@ class WindowedCalibrator:
                 objective=minimum.objective,
                 rmse={
                     name: rmse / math.sqrt(share)
-                    for name, rmse in zip(self._step.dofs, best.rmse, strict=True)
+                    for name, rmse in zip(self._counted, best.rmse, strict=True)
                 },
                 iterations=minimum.history[-1].iteration,
                 seconds=time.perf_counter() - begin,
@@ -307,7 +308,7 @@ class WindowedCalibrator:
         )
         return past.n_push, share, problem
 
-    def start_background(self, interval: float = 1.0) -> WindowedCalibrator:
+    def start_background(self, interval: float = 1.0) -> Self:
         """Re-fit in a thread of its own from now on, whenever there is a new window.
 
         Parameters
@@ -349,7 +350,7 @@ class WindowedCalibrator:
             self._background.stop()
             self._background = None
 
-    def __enter__(self) -> WindowedCalibrator:
+    def __enter__(self) -> Self:
         """Return the calibrator."""
         return self
 

@@ -19,17 +19,19 @@ from ceinms_torch.cli.display import (
     fit_table,
     identifiability_table,
     note,
+    note_dialect,
     shown_warnings,
     stdout,
     terms_table,
 )
 from ceinms_torch.cli.failures import INTERRUPTED
-from ceinms_torch.cli.hybrid import (
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
+from ceinms_torch.cli.synergy_hybrid import (
     synergies_line,
     synergies_table,
-    with_hybrid,
+    undriven_notes,
+    with_synergy_hybrid,
 )
-from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.outputs import calibration_outputs
 from ceinms_torch.io.interrupts import held
@@ -68,6 +70,9 @@ The paper's method, on the paper's formulation:
 
 Muscles without an electrode driven by four synergies of the others, the best of eight starts:
   ceinms-torch calibrate calibrate.xml --hybrid --synergies 4 --starts 8 --threads 2
+
+Only the hip flexors without an electrode driven so, the others without one by nothing:
+  ceinms-torch calibrate calibrate.xml --synergies 4 --synthesise psoas_r,iliacus_r
 """
 
 
@@ -124,10 +129,11 @@ def command(
             "--hybrid/--no-hybrid",
             help="Let synergies of the recorded excitations drive MTUs without a recording "
             "(eq. 5; lbfgs or adamw), or not; by default what the calibration file asks for. "
-            "--synergies implies it.",
+            "--synergies and --synthesise imply it.",
         ),
     ] = None,
     synergies: opt.Synergies = None,
+    synthesise: opt.Synthesise = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
@@ -154,11 +160,12 @@ def command(
         raise typer.Exit(1)
     with shown_warnings(already=findings.reader_warnings) as warnings:
         folder = inputs.folder()
+        note_dialect(folder.dialect)
         subject_file = folder.setup.output_subject_file
         if out is not None:
             subject_file = out / subject_file.name
         directory = results_folder(setup, out)
-        plan = with_hybrid(folder.plan, hybrid, opt.synergy_number(synergies))
+        plan = with_synergy_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
@@ -170,7 +177,7 @@ def command(
                 directory,
                 [directory / subject_file.name],
                 inputs.roles(),
-                hybrid=plan.hybrid is not None,
+                hybrid=plan.synergy_hybrid is not None,
             ),
         )
         check_writable(subject_file.parent)
@@ -195,6 +202,8 @@ def command(
                     seed=seed,
                     callback=None if quiet else progress,
                 )
+            for line in undriven_notes(result, folder.generator):
+                note(line)
             result = with_provenance(
                 result.with_tests(inputs.tests),
                 folder,
@@ -264,6 +273,8 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
     """Say where the calibration departs from what the files ask for."""
     from ceinms_torch.model.nms_model import SimulatedAnnealing  # noqa: PLC0415
 
+    for difference in folder.plan.differences:
+        note(difference)
     if isinstance(folder.plan.algorithm, SimulatedAnnealing):
         note(f"the calibration file asks for simulatedAnnealing; calibrating with {method}")
     if folder.plan.tendon.kind == "equilibriumElastic":

@@ -48,9 +48,9 @@ def command(
     """List everything that is wrong or doubtful in a setup file and what it points at.
 
     Files, names and columns, EMG map, times and rates, units, EMG signals, moment arms against
-    lengths, sign and size of moments, start values and ranges: each finding with its place, why it
-    matters and what to do. Nothing is run or written. Exit status: 0 without errors, 1 with
-    errors, 2 for wrong use of the command.
+    lengths, sign and size of moments, one trial against the others, start values and ranges: each
+    finding with its place, why it matters and what to do. Nothing is written. Exit status: 0
+    without errors, 1 with errors, 2 for wrong use of the command.
     """
     from ceinms_torch.inputs.checks.check import check_folder  # noqa: PLC0415  fast --help
 
@@ -60,6 +60,7 @@ def command(
     else:
         for finding in report.findings:
             stdout.print(_block(finding), soft_wrap=True)
+        stdout.print(f"Files of {escape(str(report.dialect))}.", soft_wrap=True)
         stdout.print(summary(report))
     if report.has_errors or (strict and report.of_severity("warning")):
         raise typer.Exit(1)
@@ -70,7 +71,7 @@ def _block(finding: Finding) -> str:
     style = _STYLES[finding.severity]
     rows = (
         ("", str(finding.where)),
-        ("", finding.what[:1].upper() + finding.what[1:]),
+        ("", finding.what),
         ("why: ", finding.why),
         ("do:  ", finding.to_do),
     )

@@ -1,4 +1,4 @@
-"""``ceinms-torch convert``: a subject file of CEINMS-RT in, the files of CEINMS 0.9 out."""
+"""``ceinms-torch convert``: files of any dialect in, those of CEINMS 0.9 or 0.21 out."""
 
 from __future__ import annotations
 
@@ -8,51 +8,78 @@ from typing import Annotated
 import typer
 
 from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import note, shown_warnings
+from ceinms_torch.cli.display import note, shown_warnings, stdout
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
-from ceinms_torch.io.results import results_in
+from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY, Angles
+from ceinms_torch.errors import OptionError
+from ceinms_torch.inputs.dialect import Version
 
 EXAMPLES = """
 [bold]Examples[/]
 
-A subject and its EMG map, side by side in the folder subjectRT_results:
+A subject of CEINMS-RT and its EMG map, side by side in the folder subjectRT_results:
   ceinms-torch convert subjectRT.xml
 
 With a delay, which such files do not have:
   ceinms-torch convert subjectRT.xml --out converted --em-delay 0.035
+
+A whole folder of a later CEINMS, trials cut to their start and stop, for CEINMS 0.9:
+  ceinms-torch convert calibrate.xml --out for_0.9
+
+One file, for CEINMS 0.21:
+  ceinms-torch convert execution.xml --to 0.21
 """
 
 
 def command(
-    old: Annotated[Path, typer.Argument(help="Subject file of CEINMS-RT (NMSmodel.xsd).")],
+    old: Annotated[
+        Path,
+        typer.Argument(
+            help="Setup file, or a subject (of CEINMS or CEINMS-RT), calibration, execution, "
+            "excitation generator or inputData file."
+        ),
+    ],
+    to: Annotated[Version, typer.Option(help="Version of CEINMS to write the files of.")] = "0.9",
     out: opt.Out = None,
     em_delay: Annotated[
         float | None,
-        typer.Option(help="Electromechanical delay of all MTUs [s]; by default CEINMS's 0.015."),
+        typer.Option(
+            help="Electromechanical delay of all MTUs of a CEINMS-RT subject [s]; by default "
+            "CEINMS's 0.015."
+        ),
+    ] = None,
+    angles: Annotated[
+        Angles | None,
+        typer.Option(
+            help="Unit of the angles of a CEINMS-RT subject; degrees, unless they look otherwise."
+        ),
     ] = None,
 ) -> None:
-    """Convert a subject of CEINMS-RT to CEINMS 0.9's subject.xml and excitationGenerator.xml.
+    """Convert files of any CEINMS to those of CEINMS 0.9 or 0.21.
 
-    Angles become radians; the tendon curve and the maximum contraction velocity that CEINMS-RT has
-    in its program are written down; the excitation of a muscle is the mean of its channels. What
-    cannot be converted is an error. CEINMS-RT has no activation filter: c1 and c2 are kept as they
-    are in the file, and take effect.
+    Says which dialect was found and what the new files cannot hold. Of a setup file, all that it
+    points at is written, tables included, in the order and with the labels that CEINMS asks for.
+    Of a CEINMS-RT subject, angles become radians; the tendon curve and the maximum contraction
+    velocity that CEINMS-RT has in its program are written down; the excitation of a muscle is the
+    mean of its channels; c1 and c2 are kept as they are in the file, and take effect. What cannot
+    be converted is an error.
     """
-    from ceinms_torch.model.rt_subject import (  # noqa: PLC0415  keeps --help fast
-        DEFAULT_DELAY,
-        read_rt_subject,
-    )
+    from ceinms_torch.conversion.files import read_conversion  # noqa: PLC0415  keeps --help fast
 
     directory = results_folder(old, out)
-    subject_file, generator_file = directory / "subject.xml", directory / "excitationGenerator.xml"
     with shown_warnings():
         delay = DEFAULT_DELAY if em_delay is None else em_delay
-        subject, generator = read_rt_subject(old, em_delay=delay)
-        if em_delay is None:
+        conversion = read_conversion(old, directory, to, em_delay=delay, angles=angles)
+        for name, value in (("--em-delay", em_delay), ("--angles", angles)):
+            if value is not None and not conversion.dialect.is_rt:
+                expected = "a subject of CEINMS-RT"
+                raise OptionError(where=name, expected=expected, got=str(conversion.dialect))
+        if conversion.dialect.is_rt and em_delay is None:
             note(f"the file has no emDelay; {delay:g} s is written, --em-delay sets another")
-        say_overwriting(subject_file, generator_file, inputs=[old])
+        say_overwriting(*conversion.outputs, inputs=conversion.inputs)
         claim(directory)
-        with results_in(directory):
-            subject.write(subject_file)
-            generator.write(generator_file)
+        conversion.write()
+    for sentence in conversion.lost:
+        note(f"{sentence}.")
+    stdout.print(f"Files of {conversion.dialect} as those of CEINMS {to}.", soft_wrap=True)
     say_where(directory)

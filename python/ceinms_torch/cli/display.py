@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,7 +14,8 @@ from rich.table import Table
 from ceinms_torch.calibration.identifiability import Identifiability
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import told_warnings
-from ceinms_torch.simulation.fit import Fit, MomentFit, mean_fit
+from ceinms_torch.inputs.dialect import Dialect
+from ceinms_torch.simulation.fit import Fit, mean_fit
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -46,6 +48,18 @@ def note(message: str, kind: str = "note") -> None:
         What it is.
     """
     stderr.print(f"[bold yellow]{kind}:[/] {escape(message)}", soft_wrap=True)
+
+
+def note_dialect(dialect: Dialect) -> None:
+    """Say which versions of CEINMS files are of, unless they are those of 0.9.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        What was found.
+    """
+    if not dialect.is_plain:
+        note(f"files of {dialect}")
 
 
 def progress_bar(*, quiet: bool) -> Progress:
@@ -85,7 +99,7 @@ class CalibrationProgress:
         self._best: dict[int, Iteration] = {}
         self._progress = progress_bar(quiet=quiet)
 
-    def __enter__(self) -> CalibrationProgress:
+    def __enter__(self) -> Self:
         """Start the display."""
         self._progress.start()
         return self
@@ -122,6 +136,29 @@ class CalibrationProgress:
         )
 
 
+def new_table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Table:
+    """Return a table without rows.
+
+    Parameters
+    ----------
+    title : str
+        What it shows.
+    texts, numbers : sequence of str
+        Headers of columns, those of words first. Where there is little room, nothing is cut off:
+        the widest columns, which are those of the names, go on in the next line.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    table = Table(title=escape(title), title_justify="left")
+    for header in texts:
+        table.add_column(escape(header), overflow="fold")
+    for header in numbers:
+        table.add_column(escape(header), justify="right", overflow="fold")
+    return table
+
+
 def identifiability_table(found: Identifiability) -> Table | None:
     """Return a table of the parameters that are not identifiable, or None without any.
 
@@ -134,18 +171,36 @@ def identifiability_table(found: Identifiability) -> Table | None:
     -------
     rich.table.Table or None
     """
-    if not found.unidentifiable:
-        return None
-    table = Table(title="not identifiable", title_justify="left")
-    table.add_column("parameter", overflow="fold")
-    table.add_column("because", overflow="fold")
-    table.add_column("MTUs", overflow="fold")
-    rows: dict[tuple[str, str], list[str]] = {}
-    for one in found.unidentifiable:
-        # Blanks let the names of a long group go on in the next line.
-        rows.setdefault((one.name, one.reason), []).append(" + ".join(one.mtus))
-    for (name, reason), mtus in rows.items():
-        table.add_row(name, reason, escape(", ".join(mtus)))
+    rows = [(one.name, one.reason, one.mtus) for one in found.unidentifiable]
+    return _by_reason("not identifiable", "because", rows) if rows else None
+
+
+def bounds_table(result: CalibrationResult) -> Table | None:
+    """Return a table of the parameters that ended at a bound, or None when there are none.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration.
+
+    Returns
+    -------
+    rich.table.Table or None
+    """
+    rows = [(one.name, one.at_bound, one.mtus) for one in result.parameters if one.at_bound]
+    title = f"{len(rows)} of {len(result.parameters)} parameters are at a bound of their range"
+    return _by_reason(title, "bound", rows) if rows else None
+
+
+def _by_reason(title: str, reason: str, rows: list[tuple[str, str, tuple[str, ...]]]) -> Table:
+    """Return a table of parameters, the MTUs of which one thing is said in one row."""
+    table = new_table(title, ("parameter", reason, "MTUs"))
+    # Blanks let the names of a long group go on in the next line.
+    mtus: dict[tuple[str, str], list[str]] = {}
+    for name, why, group in rows:
+        mtus.setdefault((name, why), []).append(" + ".join(group))
+    for (name, why), groups in mtus.items():
+        table.add_row(name, why, escape(", ".join(groups)))
     return table
 
 
@@ -165,24 +220,14 @@ def fit_table(title: str, fit: Fit, kind: str = "trial") -> Table:
     -------
     rich.table.Table
     """
-    table = Table(title=escape(title), title_justify="left")
-    # Where there is little room, nothing is cut off: the widest columns, which are those of the
-    # names, go on in the next line.
-    table.add_column(kind, overflow="fold")
-    table.add_column("DOF", overflow="fold")
-    for header in ("RMSE\n[N m]", "R²\n1 − SSE/SST", "R²\ncorrelation"):
-        table.add_column(header, justify="right", overflow="fold")
-
-    def add(trial: str, dofs: dict[str, MomentFit]) -> None:
+    figures = ("RMSE\n[N m]", "R²\n1 − SSE/SST", "R²\ncorrelation")
+    table = new_table(title, (kind, "DOF"), figures)
+    means = {"mean": mean_fit(fit)} if len(fit) > 1 and kind == "trial" else {}
+    for trial, dofs in (*fit.items(), *means.items()):
         for i, (dof, one) in enumerate(dofs.items()):
-            figures = (f"{one.rmse:.2f}", f"{one.r2:.3f}", f"{one.r2_correlation:.3f}")
-            table.add_row("" if i else escape(trial), escape(dof), *figures)
+            cells = (f"{one.rmse:.2f}", f"{one.r2:.3f}", f"{one.r2_correlation:.3f}")
+            table.add_row("" if i else escape(trial), escape(dof), *cells)
         table.add_section()
-
-    for trial, dofs in fit.items():
-        add(trial, dofs)
-    if len(fit) > 1 and kind == "trial":
-        add("mean", mean_fit(fit))
     return table
 
 
@@ -198,46 +243,11 @@ def terms_table(result: CalibrationResult) -> Table:
     -------
     rich.table.Table
     """
-    table = Table(title="objective", title_justify="left")
-    for name, justify in (("step", "left"), ("term", "left"), ("value", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # a literal, in fact
-    table.add_column("share", justify="right")
+    table = new_table("objective", ("step", "term"), ("value", "share"))
     for number, step in enumerate(result.steps, 1):
         for i, (name, value) in enumerate(step.terms.items()):
             share = f"{100.0 * value / step.objective:.1f} %" if step.objective > 0.0 else "-"
             table.add_row("" if i else str(number), name, f"{value:.6g}", share)
         table.add_row("", "sum", f"{step.objective:.6g}", "")
         table.add_section()
-    return table
-
-
-def bounds_table(result: CalibrationResult) -> Table | None:
-    """Return a table of the parameters that ended at a bound, or None when there are none.
-
-    Parameters
-    ----------
-    result : CalibrationResult
-        The calibration.
-
-    Returns
-    -------
-    rich.table.Table or None
-    """
-    hits: dict[tuple[str, str], list[str]] = {}
-    for one in result.parameters:
-        if one.at_bound:
-            # Blanks let the names of a long group go on in the next line.
-            hits.setdefault((one.name, one.at_bound), []).append(" + ".join(one.mtus))
-    if not hits:
-        return None
-    n_hit = sum(len(names) for names in hits.values())
-    table = Table(
-        title=f"{n_hit} of {len(result.parameters)} parameters are at a bound of their range",
-        title_justify="left",
-    )
-    table.add_column("parameter", overflow="fold")
-    table.add_column("bound", no_wrap=True)
-    table.add_column("MTUs", overflow="fold")
-    for (kind, bound), mtus in hits.items():
-        table.add_row(kind, bound, escape(", ".join(mtus)))
     return table

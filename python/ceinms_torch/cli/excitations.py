@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ceinms_torch.calibration.result import STATUS_SENTENCES
-from ceinms_torch.cli.display import fit_table, stderr, stdout
+from ceinms_torch.cli.display import fit_table, new_table, stderr, stdout
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ceinms_torch.calibration.optimisers.minimum import Iterate
     from ceinms_torch.excitations.search import ExcitationResult
     from ceinms_torch.excitations.weights import WeightChoice
@@ -51,12 +54,14 @@ def search_excitations(
     search = TrialSearch(folder.subject, trial, hybrid, tendon=tendon, dofs=dofs)
     recorded = simulate(folder.subject, trial, tendon=tendon)
     choice = None
-    with _Shown(quiet=quiet) as shown:
+    with _shown(quiet=quiet) as show:
         if auto:
-            choice = choose_weights(search, callback=shown.searches)
+            choice = choose_weights(
+                search, callback=lambda n: show(f"choosing the weights: search {n}")
+            )
             result = choice.result
         else:
-            result = search.solve(callback=shown.iterations)
+            result = search.solve(callback=lambda point: show(_state(point)))
     fits = {"recorded": recorded, "adjusted": result.simulation}
     fit = {name: moment_fit(trial, simulation) for name, simulation in fits.items()}
     write_excitations(result, fit, directory, choice)
@@ -69,36 +74,22 @@ def search_excitations(
     stdout.print(f"{message} {result.iterations} iterations, {result.seconds:.2f} s.")
 
 
-class _Shown:
-    """A line of progress on standard error."""
+@contextmanager
+def _shown(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show a line of progress on standard error, which changes with every call."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=stderr, disable=quiet) as progress:
+        task = progress.add_task("searching")
+        yield lambda text: progress.update(task, description=text)
 
-    def __init__(self, *, quiet: bool) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=stderr, disable=quiet)
-        self._task = self._progress.add_task("searching")
 
-    def __enter__(self) -> _Shown:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def iterations(self, point: Iterate) -> None:
-        """Show the state of one search."""
-        rmse = math.sqrt(sum(value**2 for value in point.rmse) / len(point.rmse))
-        text = f"iteration {point.iteration}: objective {point.objective:.5g}, RMSE {rmse:.2f} N m"
-        self._progress.update(self._task, description=text)
-
-    def searches(self, number: int) -> None:
-        """Show how many searches there were."""
-        self._progress.update(self._task, description=f"choosing the weights: search {number}")
+def _state(point: Iterate) -> str:
+    rmse = math.sqrt(sum(value**2 for value in point.rmse) / len(point.rmse))
+    return f"iteration {point.iteration}: objective {point.objective:.5g}, RMSE {rmse:.2f} N m"
 
 
 def _terms_table(result: ExcitationResult) -> Table:
-    table = Table(title="objective", title_justify="left")
-    for name in ("term", "weight", "sum", "weight × sum"):
-        table.add_column(name, justify="left" if name == "term" else "right")
+    table = new_table("objective", ("term",), ("weight", "sum", "weight × sum"))
     weighted = result.terms.weighted(result.hybrid)
     weights = (result.hybrid.alpha, result.hybrid.beta, result.hybrid.gamma)
     units = {"moment": "N² m²", "effort": "-", "tracking": "-"}
@@ -114,12 +105,15 @@ def _weights_table(choice: WeightChoice) -> Table:
         f"{choice.name} chosen so that the moment RMSE is at most {choice.largest_rmse:.4g} N m "
         f"(best attainable: {choice.best_rmse:.4g} N m)"
     )
-    table = Table(title=title, title_justify="left")
     header = (f"{choice.name}/alpha\n[N² m²]", "moment RMSE\n[N m]", "mean |change|\n[-]")
-    for name in (*header, "RMS excitation\n[-]"):
-        table.add_column(name, justify="right")
-    for trade in choice.sensitivity:
-        tracking = "-" if math.isnan(trade.tracking) else f"{trade.tracking:.4f}"
-        cells = (f"{trade.weight:.4g}", f"{trade.moment_rmse:.3f}", tracking, f"{trade.effort:.4f}")
+    table = new_table(title, (), (*header, "RMS excitation\n[-]"))
+    for outcome in choice.sensitivity:
+        tracking = "-" if math.isnan(outcome.tracking) else f"{outcome.tracking:.4f}"
+        cells = (
+            f"{outcome.weight:.4g}",
+            f"{outcome.moment_rmse:.3f}",
+            tracking,
+            f"{outcome.effort:.4f}",
+        )
         table.add_row(*cells)
     return table

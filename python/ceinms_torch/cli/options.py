@@ -43,6 +43,14 @@ Methods = Annotated[
 Synergies = Annotated[
     str | None, typer.Option(metavar="N|auto", help="Number of synergies, or auto to choose it.")
 ]
+Synthesise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...|all",
+        help="MTUs that synergies drive: those named, with commas between, or all without a "
+        "recording that act on a DOF of the step. Implies --hybrid.",
+    ),
+]
 Starts = Annotated[int | None, typer.Option(min=1, help="Number of starts; the best is kept.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
 Seeds = Annotated[
@@ -111,6 +119,14 @@ def synergy_number(text: str | None) -> int | Literal["auto"] | None:
             where="--synergies", expected="a whole number >= 1, or auto", got=repr(text)
         )
     return int(text)
+
+
+def synthesised_names(text: str) -> tuple[str, ...] | None:
+    """Return the MTUs that ``--synthesise`` names, or None for all; no name is an `OptionError`."""
+    names = tuple(words(text))
+    if not names:
+        raise OptionError(where="--synthesise", expected="names of MTUs, or all", got=repr(text))
+    return None if names == ("all",) else names
 
 
 def words(text: str) -> list[str]:

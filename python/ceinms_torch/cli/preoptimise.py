@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import shown_warnings, stdout
+from ceinms_torch.cli.display import new_table, shown_warnings, stdout
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ceinms_torch.model.subject import Subject
     from ceinms_torch.preoptimisation.operating_range import OperatingRange
 
@@ -149,10 +150,7 @@ def _table(generic: Subject, subject: Subject, found: OperatingRange | None, for
         columns["RMS error [% opt.\nfibre length]"] = [
             f"{100.0 * fit.norm_rms:.2f}" for fit in found.fits
         ]
-    table = Table(title="before and after", title_justify="left")
-    table.add_column("MTU", overflow="fold")
-    for header in columns:
-        table.add_column(escape(header), justify="right", overflow="fold")
+    table = new_table("before and after", ("MTU",), tuple(columns))
     for name, *cells in zip(subject.mtu_names, *columns.values(), strict=True):
         table.add_row(escape(name), *cells)
     return table

@@ -140,10 +140,16 @@ def _run(setup: Path) -> int:
     hybrid = folder.execution.hybrid is not None
     outputs = run_outputs(directory, legacy=True, hybrid=hybrid)
     check_overwrites_none(outputs, folder.files(), hint)
+    _say_dialect(folder)
     say(_what_is_run(folder))
     write_legacy(run_legacy(folder.subject, folder.trial, folder.execution), directory)
     say(f"Results: {directory}")
     return SUCCESS
+
+
+def _say_dialect(folder: RunFolder | CalibrationFolder) -> None:
+    if not folder.dialect.is_plain:
+        say(f"Files of {folder.dialect}")
 
 
 def _what_is_run(folder: RunFolder) -> str:
@@ -157,7 +163,7 @@ def _what_is_run(folder: RunFolder) -> str:
     return (
         f"Trial {trial.name}: {len(trial.time)} frames, {len(trial.mtu_names)} MTUs, "
         f"{len(trial.dof_names)} DOFs; {how}, {execution.tendon.kind} tendon, "
-        f"{execution.activation} activation, {'online' if execution.online else 'offline'}"
+        f"{execution.activation} activation, {'online' if execution.is_online else 'offline'}"
     )
 
 
@@ -185,6 +191,7 @@ def _calibrate(setup: Path) -> int:
     hint = "name another <outputSubjectFile> in the setup file"
     check_overwrites_none([subject_file], (one.path for one in folder.sources() if one.path), hint)
     check_writable(subject_file.parent, hint)
+    _say_dialect(folder)
     say(_what_is_calibrated(folder))
     begin = time.perf_counter()
     result = calibrate(

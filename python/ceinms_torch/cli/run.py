@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import fit_table, note, shown_warnings, stdout
+from ceinms_torch.cli.display import fit_table, note, note_dialect, shown_warnings, stdout
 from ceinms_torch.cli.excitations import search_excitations
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
@@ -94,15 +94,16 @@ def command(
 
     Where the execution file says <hybrid>, the excitations that it names are searched for, so that
     the moments match those measured. Writes activations, fibre lengths and velocities, pennation
-    angles, tendon strains, MTU forces and joint moments as .sto into the setup file's
-    outputDirectory (with --legacy the files of CEINMS 0.9); where the trial has measured moments,
-    shows how well they match.
+    angles, tendon strains and lengths, MTU forces, joint moments and what each MTU contributes to
+    them as .sto into the setup file's outputDirectory (with --legacy under the names of CEINMS);
+    where the trial has measured moments, shows how well they match.
     """
     from ceinms_torch.inputs.folder import RunFolder  # noqa: PLC0415
     from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415  keeps --help fast
 
     with shown_warnings():
         folder = RunFolder.read(setup, legacy=legacy)
+        note_dialect(folder.dialect)
         directory = results_folder(setup, out or folder.setup.output_directory)
         _refuse(folder, legacy, tendon, solver, weights, weightings, refine)
         kind = "" if legacy else _engine_kind(folder, tendon)
@@ -191,9 +192,11 @@ def _run(
 ) -> Simulation:
     from ceinms_torch.io.results import results_in  # noqa: PLC0415
     from ceinms_torch.results.trials import (  # noqa: PLC0415
+        write_series,
         write_simulation,
         write_trial_synergies,
     )
+    from ceinms_torch.simulation.later_outputs import later_outputs  # noqa: PLC0415
     from ceinms_torch.simulation.simulate import simulate  # noqa: PLC0415
 
     trial = folder.trial if synergies is None else synergies.drive(folder.trial)
@@ -202,6 +205,7 @@ def _run(
         if synergies is not None:
             write_trial_synergies(synergies, directory)
         write_simulation(simulation, directory)
+        write_series(later_outputs(folder.subject, trial, simulation), directory)
     return simulation
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.errors import OptionError
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.options import Lbfgs
@@ -22,13 +22,16 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets
+from ceinms_torch.simulation.later_outputs import (
+    TERM_NAMES,
+    later_outputs,
+    objective_components,
+)
 from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation, engine_tendon, simulation_of
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
 
-FloatArray = NDArray[np.float64]
-TERM_NAMES = ("moment", "effort", "tracking")
 # Ends about 0.1 % above the minimum (compared with 1e-8, which takes two to three times as long),
 # far less than a change of the weights makes. The size of the gradient says little: scales differ.
 SOLVER = Lbfgs(max_iterations=5000, min_improvement=1e-7, min_gradient=0.0, memory=20)
@@ -63,7 +66,7 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ExcitationResult:
+class ExcitationResult(OneLine):
     """Excitations that were found, and what the model does with them.
 
     Parameters
@@ -78,6 +81,8 @@ class ExcitationResult:
         DOFs whose moment errors counted.
     terms : Terms
         Of the objective.
+    later : dict of str to TimeSeries
+        What CEINMS 0.21 writes besides (`later_outputs`), the objective frame by frame included.
     iterations : int
         Of the optimiser.
     evaluations : int
@@ -93,12 +98,11 @@ class ExcitationResult:
     hybrid: Hybrid
     dofs: tuple[str, ...]
     terms: Terms
+    later: dict[str, TimeSeries]
     iterations: int
     evaluations: int
     seconds: float
     status: str
-
-    __repr__ = one_line
 
     @property
     def objective(self) -> float:
@@ -161,8 +165,8 @@ class TrialSearch:
             dofs=self.searched.dofs,
         )
         self.recorded: FloatArray = self.core.recorded
-        others = np.delete(self.recorded, self.searched.mtus, axis=1)
-        self._effort_of_others = float((others**2).sum())
+        self._others = np.delete(self.recorded, self.searched.mtus, axis=1)
+        self._effort_of_others = float((self._others**2).sum())
 
     def solve(
         self,
@@ -199,18 +203,20 @@ class TrialSearch:
     def _result(self, hybrid: Hybrid, searched: FloatArray, found: Minimum) -> ExcitationResult:
         excitation = self.recorded.copy()
         excitation[:, self.searched.mtus] = searched
+        simulation = simulation_of(self.subject, self.trial, self.core.simulate(searched))
+        dofs = tuple(self.subject.dof_names[i] for i in self.searched.dofs)
+        components = objective_components(
+            self.trial.time, self._terms_by_frame(searched, simulation), hybrid
+        )
         return ExcitationResult(
-            simulation=simulation_of(self.subject, self.trial, self.core.simulate(searched)),
+            simulation=simulation,
             adjusted_excitation=TimeSeries(
-                name="adjusted excitation",
-                units="-",
-                time=self.trial.time,
-                columns=self.subject.mtu_names,
-                array=excitation,
+                "adjusted excitation", "-", self.trial.time, self.subject.mtu_names, excitation
             ),
             hybrid=hybrid,
-            dofs=tuple(self.subject.dof_names[i] for i in self.searched.dofs),
+            dofs=dofs,
             terms=self.terms(searched),
+            later=later_outputs(self.subject, self.trial, simulation, dofs, components),
             iterations=found.iterations,
             evaluations=found.evaluations,
             seconds=found.seconds,
@@ -224,13 +230,29 @@ class TrialSearch:
 
     def terms_with(self, moment: float, searched: FloatArray) -> Terms:
         """Return the terms, given that of the moments."""
-        n_adjust = len(self.searched.adjust)
-        change = searched[:, :n_adjust] - self.recorded[:, self.searched.adjust]
+        effort, tracking = self._effort_and_tracking(searched)
         return Terms(
             moment=moment,
-            effort=float((searched**2).sum()) + self._effort_of_others,
-            tracking=float(np.abs(change).sum()),
+            effort=float(effort.sum()) + self._effort_of_others,
+            tracking=float(tracking.sum()),
         )
+
+    def _effort_and_tracking(self, searched: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what the searched MTUs add to the two terms at each frame, (n_step, n)."""
+        n_adjust = len(self.searched.adjust)
+        change = searched[:, :n_adjust] - self.recorded[:, self.searched.adjust]
+        return searched**2, np.abs(change)
+
+    def _terms_by_frame(self, searched: FloatArray, simulation: Simulation) -> FloatArray:
+        """Return the terms of every frame, (n_step, 3)."""
+        effort, tracking = self._effort_and_tracking(searched)
+        error = simulation.joint_moment.array - measured_moments(self.trial)
+        parts = (
+            error[:, self.searched.dofs] ** 2,
+            np.concatenate([effort, self._others**2], axis=1),
+            tracking,
+        )
+        return np.stack([part.sum(axis=1) for part in parts], axis=1)
 
 
 class _UnitBox(Differentiable):

@@ -14,7 +14,7 @@ import numpy as np
 
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.simulation.moments import measured_moments
 
 WeightName = Literal["beta", "gamma"]
@@ -29,7 +29,7 @@ DECADE = tuple(10.0**exponent for exponent in (-0.5, -0.25, 0.0, 0.25, 0.5))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trade:
+class WeightOutcome:
     """What one weight buys, and what it costs.
 
     Parameters
@@ -51,7 +51,7 @@ class Trade:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WeightChoice:
+class WeightChoice(OneLine):
     """The weights that were chosen, with what others would have given.
 
     Parameters
@@ -64,7 +64,7 @@ class WeightChoice:
         Moment error with that weight at zero, the best attainable [N m].
     largest_rmse : float
         The moment error that was allowed [N m].
-    sensitivity : tuple of Trade
+    sensitivity : tuple of WeightOutcome
         A decade around the choice.
     """
 
@@ -72,9 +72,7 @@ class WeightChoice:
     result: ExcitationResult
     best_rmse: float
     largest_rmse: float
-    sensitivity: tuple[Trade, ...]
-
-    __repr__ = one_line
+    sensitivity: tuple[WeightOutcome, ...]
 
     def to_csv(self) -> str:
         """Return the sensitivity as a table with units in its header."""
@@ -82,8 +80,8 @@ class WeightChoice:
         writer = csv.writer(text, lineterminator="\n")
         header = (f"{self.name}/alpha [N^2 m^2]", "moment RMSE [N m]")
         writer.writerow((*header, "mean |change of excitation| [-]", "RMS excitation [-]"))
-        for trade in self.sensitivity:
-            writer.writerow([f"{value:.9g}" for value in dataclasses.astuple(trade)])
+        for outcome in self.sensitivity:
+            writer.writerow([f"{value:.9g}" for value in dataclasses.astuple(outcome)])
         return text.getvalue()
 
 
@@ -138,7 +136,7 @@ def choose_weights(
     sensitivity = []
     for factor in DECADE:
         one = result if factor == 1.0 else bisection.solve(factor * weight)
-        sensitivity.append(bisection.trade(factor * weight, one))
+        sensitivity.append(bisection.outcome(factor * weight, one))
     return WeightChoice(
         name=bisection.name,
         result=result,
@@ -179,11 +177,11 @@ class _Bisection:
         n = len(self.search.recorded) * len(self.search.searched.dofs)
         return math.sqrt(result.terms.moment / n)
 
-    def trade(self, weight: float, result: ExcitationResult) -> Trade:
+    def outcome(self, weight: float, result: ExcitationResult) -> WeightOutcome:
         """Return what a search gave, per frame and MTU."""
         n_step, n_mtu = self.search.recorded.shape
         n_adjusted = n_step * len(self.search.searched.adjust)
-        return Trade(
+        return WeightOutcome(
             weight=weight,
             moment_rmse=self.rmse(result),
             tracking=result.terms.tracking / n_adjusted if n_adjusted else math.nan,

@@ -20,7 +20,7 @@ from ceinms_torch.model.options import MethodName
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
-from ceinms_torch.synergies.hybrid import HybridCalibration
+from ceinms_torch.synergies.calibration import SynergyCalibration
 
 
 def calibrate(
@@ -58,7 +58,7 @@ def calibrate(
     plan : CalibrationPlan, optional
         Steps, parameters and ranges; that of the folder. An elastic tendon is the Rosenbrock tendon
         (that of CEINMS with the annealing). With its `hybrid`, sums of synergies drive the MTUs
-        that were not recorded, and are calibrated with the subject (`HybridCalibration`).
+        that were not recorded, and are calibrated with the subject (`SynergyCalibration`).
     generator : ExcitationGenerator, optional
         Which MTUs were recorded, and by which electrodes, for synergies; that of the folder.
     method : {"lm", "adamw", "lbfgs", "annealing"}, optional
@@ -104,14 +104,19 @@ def calibrate(
     ------
     DataError
         If trials lack moments, were read with another subject, have the same name, or a moment
-        that counts is constant; if a start value is outside its range. With synergies also if
-        nothing was recorded or there is nothing to synthesise, a recording is zero throughout a
-        trial, or an MTU without a recording acts on no DOF.
+        that counts is constant. With synergies also if nothing was recorded or there is nothing to
+        synthesise, a recording is zero throughout a trial, or an MTU to synthesise acts on no DOF.
     OptionError
         If the plan asks for a model that has no gradient, there are more synergies than independent
         recordings, or options do not fit together.
     FileFormatError
         If files of the folder are missing or faulty.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        Once for each parameter with start values outside its range: the search begins at the
+        nearest ones inside.
     """
     is_annealing = method == SimulatedAnnealing.method or isinstance(options, SimulatedAnnealing)
     if isinstance(source, (str, os.PathLike)):
@@ -143,11 +148,11 @@ def calibrate(
     }
     if is_annealing:
         return Annealing(**asked_for).run()
-    if plan.hybrid is None:
+    if plan.synergy_hybrid is None:
         return Calibration(**asked_for).run()
     if generator is None:
         hint = "give the folder, or generator="
         raise OptionError(
             where="generator", expected="one, with <synergyHybrid>", got="none", hint=hint
         )
-    return HybridCalibration(**asked_for, generator=generator).run()
+    return SynergyCalibration(**asked_for, generator=generator).run()

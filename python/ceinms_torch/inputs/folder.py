@@ -7,10 +7,13 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from ceinms_torch.calibration.delays import check_delays
+from ceinms_torch.calibration.loop import check_model
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.inputs.dialect import Dialect, dialect_of
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.calibration import CalibrationPlan
@@ -21,11 +24,10 @@ from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles
-from ceinms_torch.simulation.simulate import engine_tendon
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CalibrationFolder:
+class CalibrationFolder(OneLine):
     """What ``ceinms-torch calibrate SETUP.xml`` works on.
 
     Parameters
@@ -40,6 +42,8 @@ class CalibrationFolder:
         What to calibrate.
     trials : tuple of Trial
         The trials to calibrate on.
+    dialect : Dialect
+        Which versions of CEINMS the files are of.
     """
 
     setup: CalibrationSetup
@@ -47,11 +51,10 @@ class CalibrationFolder:
     generator: ExcitationGenerator
     plan: CalibrationPlan
     trials: tuple[Trial, ...]
-
-    __repr__ = one_line
+    dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> CalibrationFolder:
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
         """Read a calibration setup file and all it points at.
 
         Parameters
@@ -78,16 +81,23 @@ class CalibrationFolder:
             check_model(plan)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
+        plan = plan.of_subject(subject)
         plan.check_names(subject)
         read = StorageReader()
-        files = (
-            TrialFiles.read(InputData.read(file), subject.dof_names, read)
-            for file in plan.trial_files
-        )
+        data = [InputData.read(file) for file in plan.trial_files]
+        files = (TrialFiles.read(one, subject, read) for one in data)
         trials = tuple(Trial.of(one, subject, generator, require_moments=True) for one in files)
         check_trial_names(trials)
         check_delays(subject, plan, trials)
-        return cls(setup=setup, subject=subject, generator=generator, plan=plan, trials=trials)
+        documents = [one.document for one in data]
+        return cls(
+            setup=setup,
+            subject=subject,
+            generator=generator,
+            plan=plan,
+            trials=trials,
+            dialect=dialect_of([subject.document, generator.document, plan.document, *documents]),
+        )
 
     def read_trial(self, path: str | os.PathLike[str]) -> Trial:
         """Read another trial of the same subject, with measured moments.
@@ -130,7 +140,7 @@ class CalibrationFolder:
         tests = [self.read_trial(path) for path in paths]
         check_trial_names(tests)
         check_delays(self.subject, self.plan, tests)
-        warn_if_seen(tests, self.trials)
+        warn_if_calibrated_on(tests, self.trials)
         return {trial.name: trial for trial in tests}
 
     def sources(self, tests: Iterable[Trial] = ()) -> list[Source]:
@@ -139,32 +149,6 @@ class CalibrationFolder:
         documents = [one.document.source for one in read if one.document is not None]
         trials = (file for trial in (*self.trials, *tests) for file in trial.sources)
         return list(dict.fromkeys([*documents, *trials]))
-
-
-def check_model(plan: CalibrationPlan) -> None:
-    """Refuse a tendon or an activation that cannot be calibrated by gradient.
-
-    Parameters
-    ----------
-    plan : CalibrationPlan
-        The plan.
-
-    Raises
-    ------
-    OptionError
-        If it asks for one.
-    """
-    try:
-        engine_tendon(plan.tendon)
-    except OptionError as error:
-        raise error.within(file=plan.path) from error
-    if plan.activation != "exponential":
-        raise OptionError(
-            where=Place(plan.path, element="activation"),
-            expected="<exponential/>",
-            got=f"<{plan.activation}/>",
-            hint="calibration by gradient needs an activation that is smooth",
-        )
 
 
 def check_trial_names(trials: Iterable[Trial]) -> None:
@@ -194,7 +178,7 @@ def check_trial_names(trials: Iterable[Trial]) -> None:
         files[trial.name] = file
 
 
-def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
+def warn_if_calibrated_on(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
     """Warn about trials to test on that are calibrated on, whatever they are called.
 
     Parameters
@@ -214,7 +198,7 @@ def warn_if_seen(tests: Iterable[Trial], trials: Iterable[Trial]) -> None:
                 f"Test trial '{trial.name}' is calibration trial '{seen[_data_files(trial)]}': how "
                 "well it fits says nothing about other trials."
             )
-            warnings.warn(CeinmsTorchWarning(text, "test-not-unseen"), stacklevel=3)
+            warnings.warn(CeinmsTorchWarning(text, "test-is-calibrated-on"), stacklevel=3)
 
 
 def _data_files(trial: Trial) -> frozenset[Path]:
@@ -223,7 +207,7 @@ def _data_files(trial: Trial) -> frozenset[Path]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RunFolder:
+class RunFolder(OneLine):
     """What ``ceinms-torch run SETUP.xml`` works on.
 
     Parameters
@@ -238,6 +222,8 @@ class RunFolder:
         Which signals drive which MTU.
     trial : Trial
         The trial to run it on.
+    dialect : Dialect
+        Which versions of CEINMS the files are of.
     """
 
     setup: RunSetup
@@ -245,11 +231,10 @@ class RunFolder:
     execution: Execution
     generator: ExcitationGenerator
     trial: Trial
-
-    __repr__ = one_line
+    dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> RunFolder:
+    def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
         """Read an execution setup file and all it points at.
 
         Parameters
@@ -276,9 +261,15 @@ class RunFolder:
             check_execution(execution)
         subject = Subject.read(setup.subject_file)
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
-        trial = Trial.read(setup.input_data_file, subject, generator)
+        data = InputData.read(setup.input_data_file)
+        documents = (subject.document, execution.document, generator.document, data.document)
         return cls(
-            setup=setup, subject=subject, execution=execution, generator=generator, trial=trial
+            setup=setup,
+            subject=subject,
+            execution=execution,
+            generator=generator,
+            trial=Trial.read(data, subject, generator),
+            dialect=dialect_of(documents),
         )
 
     def files(self) -> list[Path]:

@@ -41,6 +41,13 @@ GENERATOR_FILE = "excitationGenerator.xml"
 RECORDED_FILE = "recordedExcitations.xml"
 # What a search for excitations writes beside a simulation.
 ADJUSTED_FILE, CHOICE_FILE = "AdjustedEmgs.sto", "weights.csv"
+# What CEINMS 0.21 writes of a run and 0.9 does not.
+LATER_FILES = (
+    "TendonLengths.sto",
+    "NormTendonLengths.sto",
+    "MusclesContribution.sto",
+    "ObjectiveFunctionComponentsAndWeightings.sto",
+)
 # Spelt by CEINMS as on the left; written under both names.
 RESPELT = {"FiberLenghts": "FiberLengths"}
 _FOLDERS: dict[Role, str] = {"calibration": "trials", "test": "test"}
@@ -129,6 +136,7 @@ def run_outputs(
     names = [*STORAGE_FILES.values()]
     if legacy:
         names = [f"{name}.sto" for name in (*LEGACY_FILES, *RESPELT.values())]
+    names += LATER_FILES
     if hybrid:
         names += [ADJUSTED_FILE] if legacy else [ADJUSTED_FILE, RESULT_FILE, CHOICE_FILE]
     if synthesised:

@@ -15,8 +15,16 @@ _LONGEST = 60  # letters of a value that is shown as it is
 _MOST_ROWS = 40  # of a table in a notebook
 
 
-def one_line(self: Any) -> str:
-    """Return a dataclass as one line, to be its `__repr__`: what is long is counted, not shown."""
+class OneLine:
+    """A dataclass that shows itself as one line: what is long is counted, not shown."""
+
+    def __init_subclass__(cls) -> None:
+        """Set what a dataclass leaves as it is, as if the class itself had it."""
+        super().__init_subclass__()
+        cls.__repr__ = _one_line  # type: ignore[method-assign]
+
+
+def _one_line(self: Any) -> str:
     shown = (f"{one.name}={_brief(getattr(self, one.name))}" for one in fields(self) if one.repr)
     return f"{type(self).__name__}({', '.join(shown)})"
 

@@ -1,14 +1,15 @@
 """The grammars of the seven CEINMS documents, and plain words for what breaks them.
 
 The grammars are XML schemas in ``schemas/``, one per document. They describe CEINMS 0.9 plus what
-this package adds to it (named in comments there); every file that CEINMS 0.9 accepts is valid.
+later versions and this package add to it: such elements have an attribute ``ct:since`` there. Every
+file that CEINMS 0.9 accepts is valid.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,9 @@ from ceinms_torch.errors import FileFormatError, Place, did_you_mean, nearest
 
 SCHEMAS = Path(__file__).parent / "schemas"
 _XS = "{http://www.w3.org/2001/XMLSchema}"
+_SINCE = "{ceinms-torch}since"
+# CEINMS's manual has these names for what its programs call otherwise.
+_OF_THE_MANUAL = {"trackedMuscles": "adjustMTUs", "predictedMuscles": "synthMTUs"}
 
 Element = etree._Element  # noqa: SLF001  lxml's own name for the type it hands out
 
@@ -88,6 +92,11 @@ class Grammar:
         For each element with children: the same as a sentence.
     attributes : dict of str to list of str
         For each element with attributes: their names.
+    since : dict of str to str
+        For elements that CEINMS 0.9 does not have: the version that brought them, "0.10" or
+        "ceinms-torch".
+    optional : frozenset of str
+        Names of elements that may be left out wherever they may be.
     schema : etree.XMLSchema
         The compiled schema.
     """
@@ -97,6 +106,8 @@ class Grammar:
     content: dict[str, list[str]]
     outline: dict[str, str]
     attributes: dict[str, list[str]]
+    since: dict[str, str]
+    optional: frozenset[str]
     schema: etree.XMLSchema
 
 
@@ -134,17 +145,22 @@ def load_grammar(name: str) -> Grammar:
             outline[tag] = _sentence(tag, particle)
     root = top.find(f"{_XS}element")
     assert root is not None  # noqa: S101  a broken installation, not a user's file
+    needed = {str(node.get("name")) for node in declarations if node.get("minOccurs") != "0"}
     return Grammar(
         root=str(root.get("name")),
         names=frozenset(str(node.get("name")) for node in declarations),
         content=content,
         outline=outline,
         attributes=attributes,
+        since={
+            str(node.get("name")): str(node.get(_SINCE)) for node in top.iter() if node.get(_SINCE)
+        },
+        optional=frozenset(str(node.get("name")) for node in declarations) - needed,
         schema=etree.XMLSchema(tree),
     )
 
 
-_PARTICLES = (f"{_XS}sequence", f"{_XS}choice")
+_PARTICLES = (f"{_XS}sequence", f"{_XS}choice", f"{_XS}all")
 
 
 def _names_in(particle: Element) -> list[str]:
@@ -162,6 +178,8 @@ def _sentence(tag: str, particle: Element) -> str:
     if particle.tag == f"{_XS}choice":
         any_order = particle.get("maxOccurs") == "unbounded"
         return f"Inside <{tag}>, in any order: {words}" if any_order else f"Inside <{tag}>: {words}"
+    if particle.tag == f"{_XS}all":
+        return f"Inside <{tag}>, in any order, each once: {words}"
     return f"The order inside <{tag}> is {words}"
 
 
@@ -169,7 +187,7 @@ def _words(particle: Element) -> str:
     parts = []
     for child in particle:
         if child.tag in _PARTICLES:
-            parts.append(_words(child))
+            parts.append(_words(child) + (" (optional)" if child.get("minOccurs") == "0" else ""))
         elif child.tag == f"{_XS}element":
             optional = " (optional)" if child.get("minOccurs") == "0" else ""
             parts.append(f"{child.get('name')}{optional}")
@@ -177,7 +195,10 @@ def _words(particle: Element) -> str:
     return (" or " if one_of else ", ").join(parts)
 
 
-def validate(root: Element, grammar: Grammar, path: Path, unknown: list[Element]) -> None:
+PassedOver = Mapping[Element, Sequence[Element]]
+
+
+def validate(root: Element, grammar: Grammar, path: Path, passed_over: PassedOver) -> None:
     """Check a document against its grammar.
 
     Parameters
@@ -188,8 +209,8 @@ def validate(root: Element, grammar: Grammar, path: Path, unknown: list[Element]
         The grammar to follow.
     path : Path
         The file, for messages.
-    unknown : list of Element
-        The unknown elements of the original, for hints.
+    passed_over : mapping of Element to sequence of Element
+        The unknown elements by the element of the copy that they were in, for hints.
 
     Raises
     ------
@@ -211,25 +232,22 @@ def validate(root: Element, grammar: Grammar, path: Path, unknown: list[Element]
     found = root.getroottree().xpath(entry.path) if entry.path else []
     node = found[0] if isinstance(found, list) and found else root
     assert isinstance(node, Element)  # noqa: S101  the path was made by the validator
-    raise _explain(entry.message, node, grammar, path, unknown)
+    raise _explain(entry.message, node, grammar, path, passed_over)
 
 
 def _explain(
-    message: str, node: Element, grammar: Grammar, path: Path, unknown: list[Element]
+    message: str, node: Element, grammar: Grammar, path: Path, passed_over: PassedOver
 ) -> FileFormatError:
     tag = str(node.tag)
     message = _PREFIX.sub("", message)
     if match := _UNEXPECTED.search(message):
-        return _explain_unexpected(match[1], node, grammar, path, unknown)
+        return _explain_unexpected(match[1], node, grammar, path, passed_over)
     if match := _MISSING.search(message):
-        expected = match[1].split(", ")
-        return _error(
-            path,
-            node,
-            f"{_one_of(expected)} inside <{tag}>",
-            "no such element",
-            _misspelt(expected, node, unknown) or grammar.outline.get(tag),
-        )
+        listed = match[1].split(", ")
+        expected = [name for name in listed if name not in grammar.optional] or listed
+        hint = _hint(grammar, node, passed_over, grammar.outline.get(tag))
+        expected_text = f"{_one_of(expected)} inside <{tag}>"
+        return _error(path, node, expected_text, "no such element", hint)
     for pattern, explain in _EXPLAIN_VALUE.items():
         if match := pattern.search(message):
             expected_text, got, hint = explain(match, grammar.attributes.get(tag, []))
@@ -270,37 +288,37 @@ _EXPLAIN_VALUE: dict[re.Pattern[str], Callable[[re.Match[str], list[str]], _Expl
 
 
 def _explain_unexpected(
-    listed: str | None, node: Element, grammar: Grammar, path: Path, unknown: list[Element]
+    listed: str | None, node: Element, grammar: Grammar, path: Path, passed_over: PassedOver
 ) -> FileFormatError:
     tag = str(node.tag)
     parent = node.getparent()
     assert parent is not None  # noqa: S101  the root has been checked before
     inside = str(parent.tag)
     expected = listed.split(", ") if listed else []
-    present = [str(child.tag) for child in parent]
-    allowed = grammar.content.get(inside, [])
-    hint = grammar.outline.get(inside)
     words = _one_of(expected) if expected else f"</{inside}>"
-    if tag not in allowed:
-        hint = did_you_mean(tag, allowed) or hint
-    elif not set(expected) & set(present):
-        # Nothing is in the wrong place: the element that should come first is not there at all.
-        hint = _misspelt(expected, parent, unknown) or hint
+    hint = grammar.outline.get(inside)
+    if tag not in grammar.content.get(inside, []):
+        hint = did_you_mean(tag, grammar.content.get(inside, [])) or hint
+    hint = _hint(grammar, parent, passed_over, hint)
     return _error(path, node, f"{words} at this place", f"<{tag}>", hint)
 
 
-def _misspelt(expected: list[str], parent: Element, unknown: list[Element]) -> str | None:
-    """Find an unknown element below the same parent that may be the missing one."""
-    for other in unknown:
-        holder = other.getparent()
-        same = holder is not None and (holder.tag, holder.sourceline) == (
-            parent.tag,
-            parent.sourceline,
-        )
-        match = nearest(str(other.tag), expected) if same else None
-        if match:
-            return f"Line {other.sourceline} has <{other.tag}>: did you mean <{match}>?"
-    return None
+def _hint(
+    grammar: Grammar, parent: Element, passed_over: PassedOver, otherwise: str | None
+) -> str | None:
+    """Name the unknown elements that were passed over in an element: one may be what is missing."""
+    sentences, is_found = [], False
+    for other in passed_over.get(parent, ()):
+        tag, there = str(other.tag), f"Line {other.sourceline} has <{other.tag}>"
+        match = nearest(tag, grammar.content.get(str(parent.tag), []))
+        if tag in _OF_THE_MANUAL:
+            sentences.append(f"{there}, as the manual of CEINMS: write <{_OF_THE_MANUAL[tag]}>.")
+        elif match:
+            sentences.append(f"{there}: did you mean <{match}>?")
+        else:
+            sentences.append(f"{there}, which is not known and was passed over.")
+        is_found |= match is not None or tag in _OF_THE_MANUAL
+    return " ".join(sentences + ([] if is_found or not otherwise else [otherwise])) or None
 
 
 def _one_of(names: list[str]) -> str:

@@ -68,8 +68,11 @@ def relative_text(path: str | os.PathLike[str], base_file: str | os.PathLike[str
     Returns
     -------
     str
-        Relative with forward slashes; absolute where no relative path exists (another drive).
+        Relative with forward slashes; absolute where no relative path exists (another drive, also
+        one of Windows named on another system).
     """
+    if os.name != "nt" and _DRIVE.match(os.fspath(path)):
+        return os.fspath(path)
     try:
         relative = os.path.relpath(path, Path(base_file).parent)
     except ValueError:

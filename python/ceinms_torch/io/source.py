@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,11 +96,11 @@ def read_text(path: Path, expected: str) -> tuple[str, Source]:
     Raises
     ------
     FileFormatError
-        If it is missing, unreadable, a folder or not UTF-8.
+        If it is missing, unreadable, a folder or no text.
     """
     raw, source = read_source(path, expected)
     try:
-        return raw.decode("utf-8-sig"), source
+        return decode(raw), source
     except UnicodeDecodeError as error:
         raise FileFormatError(
             where=Place(path, raw.count(b"\n", 0, error.start) + 1),
@@ -106,3 +108,40 @@ def read_text(path: Path, expected: str) -> tuple[str, Source]:
             got=f"the byte 0x{raw[error.start]:02x}",
             hint="Export the table as text, not as a spreadsheet",
         ) from error
+
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# What no text has: control characters other than tab, line ends, form feed and end of file.
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f]")
+
+
+def decode(raw: bytes) -> str:
+    """Return the text that bytes stand for: UTF-8, UTF-16 that says so, or Windows' code page 1252.
+
+    Parameters
+    ----------
+    raw : bytes
+        A whole file.
+
+    Returns
+    -------
+    str
+        Without the byte order mark.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        If it is no text.
+    """
+    if raw.startswith(_UTF_16):
+        return raw.decode("utf-16")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Older programs write names and titles as Windows has them; numbers are the same in both.
+        if _NO_TEXT.search(raw):
+            raise
+        try:
+            return raw.decode("cp1252")
+        except UnicodeDecodeError:
+            raise error from None

@@ -12,17 +12,21 @@ A storage file is a header, a line ``endheader``, a line of labels and rows of n
     0.00    0.2974      0.3101
     0.01    0.2979      0.3097
 
-Accepted dialects: ``nRows=``/``nColumns=`` and ``datarows``/``datacolumns`` in any spelling and
-indentation, headers without counts (OpenSim 4), ``endheader`` in any case, tabs, blanks or commas
-between the values, any line ending, and ``.csv`` files that start with the labels. What would
-silently change numbers is refused with the line it is in: not-a-number entries, short and long
-rows, times that do not increase, counts that contradict the header.
+Accepted dialects: ``nRows=``/``nColumns=``, ``datarows``/``datacolumns`` and ``nr``/``nc`` in any
+spelling and indentation, headers without counts (OpenSim 4), two headers, ``endheader`` in any
+case, tabs, blanks or commas between the values, quotes around them, what spreadsheets leave behind
+lines, any line ending, a column of frame numbers before the times, ``.csv`` files that start with
+the labels; UTF-8, UTF-16 and code page 1252. Labels that are paths of OpenSim 4 are known by the
+name in them. What would silently change numbers is refused with the line it is in: not-a-number
+entries, short and long rows, times that do not increase, counts that contradict the header.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,23 +34,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ceinms_torch.errors import DataError, FileFormatError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place, did_you_mean
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage_text import (
-    FloatArray,
     check_rows,
     parse_by_line,
     parse_fast,
     read_header,
     read_labels,
     read_lines,
+    times_of_six_digits,
 )
+
+# Paths of OpenSim 4: /forceset/NAME|output, /jointset/JOINT/COORDINATE/value.
+_SETS = {"forceset": 1, "jointset": 2}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Storage:
+class Storage(OneLine):
     """Content of a storage file.
 
     Parameters
@@ -58,7 +66,8 @@ class Storage:
     time : ndarray (n_row,)
         First column [s], strictly increasing.
     columns : tuple of str
-        Labels of the other columns, all different.
+        Labels of the other columns, all different; of a path of OpenSim 4 the name in it, unless
+        other columns have the same.
     values : ndarray (n_row, n_column)
         The other columns, in the unit the file is in; finite.
     in_degrees : bool
@@ -71,6 +80,8 @@ class Storage:
         Line the labels are in, from 1.
     sha256 : str
         Digest of the bytes that were read.
+    paths : mapping of str to str
+        For columns that the file labels with a path, that path.
     """
 
     path: Path
@@ -83,13 +94,12 @@ class Storage:
     header: Mapping[str, str] = field(default_factory=dict)
     label_line: int | None = None
     sha256: str = ""
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> Source:
         """The file as it was read."""
         return Source(self.path, self.sha256)
-
-    __repr__ = one_line
 
     def column(self, name: str) -> FloatArray:
         """Return one column by its label.
@@ -108,7 +118,7 @@ class Storage:
         FileFormatError
             If the file has no such column.
         """
-        return self.values[:, self._index(name)]
+        return self.values[:, self.columns.index(self.label(name))]
 
     def select(self, names: Iterable[str]) -> FloatArray:
         """Return several columns by their labels, in the order asked for.
@@ -127,20 +137,71 @@ class Storage:
         FileFormatError
             If the file lacks one of the columns.
         """
-        return np.ascontiguousarray(self.values[:, [self._index(name) for name in names]])
+        places = [self.columns.index(self.label(name)) for name in names]
+        return np.ascontiguousarray(self.values[:, places])
 
-    def _index(self, name: str) -> int:
-        try:
-            return self.columns.index(name)
-        except ValueError:
-            listing = ", ".join(self.columns[:12]) + (" ..." if len(self.columns) > 12 else "")
+    def label(self, *names: str) -> str:
+        """Return the first of these labels that the file has.
+
+        Parameters
+        ----------
+        *names : str
+            Labels that mean the same.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        FileFormatError
+            If the file has none of them, or several columns whose paths have that name in them.
+        """
+        found = next((name for name in names if name in self.columns), None)
+        if found is not None:
+            return found
+        where = Place(self.path, self.label_line, names[0])
+        same = [label for label in self.columns if _name_in_path(label) in names]
+        if same:
             raise FileFormatError(
-                where=Place(self.path, self.label_line, name),
-                expected=f"a column with the label '{name}'",
-                got=f"the labels {listing}" if listing else "no columns but time",
-                hint=did_you_mean(name, self.columns),
-                code="column-missing",
-            ) from None
+                where=where,
+                expected=f"one column of '{names[-1]}'",
+                got=f"{len(same)}: {', '.join(same)}",
+                hint="Leave only the one that is meant in the file, or give it the plain label "
+                f"'{names[0]}'",
+                code="column-ambiguous",
+            )
+        listing = ", ".join(self.columns[:12]) + (" ..." if len(self.columns) > 12 else "")
+        raise FileFormatError(
+            where=where,
+            expected=f"a column with the label {' or '.join(map(repr, names))}",
+            got=f"the labels {listing}" if listing else "no columns but time",
+            hint=did_you_mean(names[0], self.columns)
+            or f"Export the file with a column '{names[0]}', or write that label above the column "
+            "that is meant",
+            code="column-missing",
+        )
+
+
+def _name_in_path(label: str) -> str | None:
+    """Return the name in a path of OpenSim 4, None for any other label."""
+    if not label.startswith("/"):
+        return None
+    parts = label.partition("|")[0].strip("/").split("/")
+    for place, part in enumerate(parts):
+        if part in _SETS:
+            return parts[min(place + _SETS[part], len(parts) - 1)]
+    return parts[-1]
+
+
+def _named(labels: Sequence[str]) -> dict[str, str]:
+    """Return the labels by the names they are known by: that in a path, where it is no other's."""
+    names = [_name_in_path(label) or label for label in labels]
+    counts = Counter(names)
+    return {
+        name if counts[name] == 1 else label: label
+        for name, label in zip(names, labels, strict=True)
+    }
 
 
 def read_storage(path: str | os.PathLike[str]) -> Storage:
@@ -167,25 +228,35 @@ def read_storage(path: str | os.PathLike[str]) -> Storage:
     path = Path(path)
     lines, source = read_lines(path)
     layout = read_header(path, lines)
-    label_text = lines[layout.label_line]
-    delimiter = "," if "," in label_text else None
-    labels = read_labels(path, layout, label_text, delimiter)
-    table = parse_fast(lines[layout.label_line + 1 :], len(labels), delimiter)
+    columns = read_labels(path, layout, lines)
+    start = layout.label_line + 1
+    table = parse_fast(lines[start:], columns)
     if table is None:
-        table = parse_by_line(path, lines, layout.label_line + 1, labels, delimiter)
+        table = parse_by_line(path, lines, start, columns)
+    table = table[:, columns.time :]
+    even = times_of_six_digits(lines, start, columns, table[:, 0])
+    if even is not None:
+        table[:, 0] = even
+        text = (
+            "times are printed with six digits, so that some repeat; their rows are taken every "
+            f"{even[1] - even[0]:.6g} s from {even[0]:.7g} s on."
+        )
+        warnings.warn(CeinmsTorchWarning(text, "time-digits", path), stacklevel=2)
     check_rows(path, lines, layout, table)
+    known = _named(columns.labels[columns.time + 1 :])
     lowered = {key.casefold(): value for key, value in layout.header.items()}
     return Storage(
         path=path,
         name=layout.name or path.stem,
         time=np.ascontiguousarray(table[:, 0]),
-        columns=labels[1:],
+        columns=tuple(known),
         values=np.ascontiguousarray(table[:, 1:]),
         in_degrees=lowered.get("indegrees", "no").casefold() in ("yes", "true", "1"),
         units=lowered.get("units", ""),
         header=layout.header,
-        label_line=layout.label_line + 1,
+        label_line=start,
         sha256=source.sha256,
+        paths={name: label for name, label in known.items() if name != label},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from collections.abc import Sequence
@@ -9,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.source import Source, read_text
 
-FloatArray = NDArray[np.float64]
-
 _KEY_VALUE = re.compile(r"^\s*([A-Za-z][\w .-]*?)\s*=\s*(.*?)\s*$")
-_COUNT = re.compile(r"^\s*(nrows|datarows|ncolumns|datacolumns)(?:\s*=\s*|\s+)(\S*)\s*$", re.I)
+_COUNT = re.compile(r"^(nrows|datarows|nr|ncolumns|datacolumns|nc)(?:\s*=\s*|\s+)(\S*)$", re.I)
+# What spreadsheets leave behind lines, and DOS at the end of a file.
+_FILLING = ' \t,;"\x1a\f'
+_TIME = re.compile(r"time(?![a-z])", re.I)
+_FRAME = re.compile(r"frames?\W*|samples?|index|#|", re.I)
+# Another header can only begin so many lines behind the first.
+_LONGEST_HEADER = 200
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,39 @@ class Layout:
     name: str
 
 
+@dataclass(frozen=True)
+class Columns:
+    """How the rows of a file are divided.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Labels of all columns.
+    delimiter : str or None
+        What separates the values of a row; any white space if None.
+    n_empty : int
+        Empty columns behind the last label.
+    time : int
+        Index of the column of times: 1 behind a column of frame numbers, else 0.
+    """
+
+    labels: tuple[str, ...]
+    delimiter: str | None
+    n_empty: int
+    time: int
+
+    def cells(self, line: str) -> list[str]:
+        """Return the cells of a row, those behind the last label left out where they are empty."""
+        if '"' in line and self.delimiter:
+            cells = next(csv.reader([line], skipinitialspace=True))
+        else:
+            cells = line.replace('"', "").strip().split(self.delimiter)
+        excess = min(self.n_empty, len(cells) - len(self.labels))
+        while excess > 0 and not cells[-1].strip():
+            cells, excess = cells[:-1], excess - 1
+        return cells
+
+
 def read_lines(path: Path) -> tuple[list[str], Source]:
     """Read the lines of a text file, without their ends, whatever those are.
 
@@ -60,11 +98,13 @@ def read_lines(path: Path) -> tuple[list[str], Source]:
     Raises
     ------
     FileFormatError
-        If the file is missing, unreadable or not UTF-8.
+        If the file is missing, unreadable or no text.
     """
     text, source = read_text(path, "a storage file")
+    if "\r" in text:  # CR LF, CR alone, or CR CR LF, which a text of Windows written as text has
+        text = re.sub(r"\r*\n|\r", "\n", text)
     # splitlines would also split at form feeds and other separators that editors do not count.
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), source
+    return text.split("\n"), source
 
 
 def read_header(path: Path, lines: list[str]) -> Layout:
@@ -86,7 +126,7 @@ def read_header(path: Path, lines: list[str]) -> Layout:
     FileFormatError
         If ``endheader`` or the labels are missing, or a count is not a number.
     """
-    end = next((i for i, line in enumerate(lines) if line.strip().casefold() == "endheader"), None)
+    end = _last_end(lines)
     if end is None and path.suffix.casefold() != ".csv":
         raise FileFormatError(
             where=Place(path, element="endheader"),
@@ -98,17 +138,17 @@ def read_header(path: Path, lines: list[str]) -> Layout:
     counts: dict[str, tuple[int, int]] = {}
     name = ""
     first = 0 if end is None else end + 1
-    for i, line in enumerate(lines[: 0 if end is None else end]):
+    for i, line in enumerate(_bare(line) for line in lines[: 0 if end is None else end]):
         count = _COUNT.match(line)
         pair = _KEY_VALUE.match(line)
         if count:
-            key = "rows" if count[1].casefold().endswith("rows") else "columns"
+            key = "rows" if count[1].casefold() in ("nr", "nrows", "datarows") else "columns"
             counts[key] = (_count(path, i, count[1], count[2]), i)
         elif pair:
             header[pair[1]] = pair[2]
         elif not name and line.strip():
             name = line.strip()
-    label_line = next((i for i in range(first, len(lines)) if lines[i].strip()), None)
+    label_line = next((i for i in range(first, len(lines)) if _bare(lines[i])), None)
     if label_line is None:
         raise FileFormatError(
             where=Place(path, len(lines), "labels"),
@@ -116,6 +156,21 @@ def read_header(path: Path, lines: list[str]) -> Layout:
             got="the end of the file",
         )
     return Layout(label_line, header, counts, header.get("name", name))
+
+
+def _bare(line: str) -> str:
+    return line.strip(_FILLING)
+
+
+def _last_end(lines: list[str]) -> int | None:
+    """Return the index of the line that ends the header: of several headers, the last one."""
+    end = None
+    for i, line in enumerate(lines):
+        if end is not None and i > end + _LONGEST_HEADER:
+            break
+        if _bare(line).casefold() == "endheader":
+            end = i
+    return end
 
 
 def _count(path: Path, index: int, key: str, text: str) -> int:
@@ -126,8 +181,8 @@ def _count(path: Path, index: int, key: str, text: str) -> int:
     )
 
 
-def read_labels(path: Path, layout: Layout, text: str, delimiter: str | None) -> tuple[str, ...]:
-    """Read the label line.
+def read_labels(path: Path, layout: Layout, lines: list[str]) -> Columns:
+    """Read the label line, and find out by the first row what separates labels and values.
 
     Parameters
     ----------
@@ -135,23 +190,22 @@ def read_labels(path: Path, layout: Layout, text: str, delimiter: str | None) ->
         The file, for messages.
     layout : Layout
         Its header.
-    text : str
-        The label line.
-    delimiter : str, optional
-        What separates the values; any white space if None.
+    lines : list of str
+        All its lines.
 
     Returns
     -------
-    tuple of str
-        Labels of all columns, time first.
+    Columns
 
     Raises
     ------
     FileFormatError
-        If a label is empty or occurs twice, or their number contradicts the header.
+        If a label is empty or occurs twice, their number contradicts the header, or there is no
+        column of times.
     """
-    line = layout.label_line + 1
-    labels = tuple(label.strip().strip('"').strip() for label in text.strip().split(delimiter))
+    line, text = layout.label_line + 1, lines[layout.label_line]
+    columns = _divided(text, next(filter(_bare, lines[line:]), ""))
+    labels = columns.labels
     if len(labels) == 1 and ";" in text:
         raise FileFormatError(
             where=Place(path, line, "labels"),
@@ -160,15 +214,19 @@ def read_labels(path: Path, layout: Layout, text: str, delimiter: str | None) ->
             hint="Export with decimal points and comma separators",
         )
     for i, label in enumerate(labels):
-        if not label:
+        if not label and i >= columns.time:
             raise FileFormatError(
-                where=Place(path, line, "labels"), expected="a label", got=f"column {i + 1} empty"
+                where=Place(path, line, "labels"),
+                expected="a label",
+                got=f"column {i + 1} empty",
+                hint="Write a name above every column, without blanks in it",
             )
         if label in labels[:i]:
             raise FileFormatError(
                 where=Place(path, line, label),
                 expected="every column label once",
                 got=f"'{label}' again in column {i + 1}",
+                hint="Rename one of the columns, or take it out",
             )
     announced, header_index = layout.counts.get("columns", (len(labels), 0))
     if announced != len(labels):
@@ -176,22 +234,55 @@ def read_labels(path: Path, layout: Layout, text: str, delimiter: str | None) ->
             where=Place(path, line, "labels"),
             expected=f"{announced} labels, time included (header, line {header_index + 1})",
             got=str(len(labels)),
-            hint="Labels cannot contain blanks" if len(labels) > announced else None,
+            hint="Labels cannot contain blanks, unless tabs or commas separate them"
+            if len(labels) > announced
+            else f"Correct line {header_index + 1}, or export the file again with all columns",
         )
-    return labels
+    if columns.time == 0 and labels[0] and _FRAME.fullmatch(labels[0]):
+        raise FileFormatError(
+            where=Place(path, line, labels[0]),
+            expected="a column of times [s] first, or second behind the frame numbers",
+            got=f"'{labels[0]}' and no column 'time'",
+            hint="Export the table with its times",
+        )
+    return columns
 
 
-def parse_fast(rows: Sequence[str], n_column: int, delimiter: str | None) -> FloatArray | None:
+def _divided(label_line: str, first_row: str) -> Columns:
+    """Divide labels and rows by what gives both the same number of cells."""
+    by_tab = [" ".join(cell.split()) for cell in label_line.replace('"', "").split("\t")]
+    by_blank = label_line.replace('"', "").split()
+    ways: list[tuple[list[str], str | None]] = [(by_blank, None), (by_tab, None)]
+    if "," in first_row:
+        ways += [(by_blank, ","), (by_tab, ",")]
+    if "," in label_line:
+        by_comma = [" ".join(cell.split()) for cell in next(csv.reader([label_line]))]
+        ways = [(by_comma, ","), *ways, (by_comma, None)]
+    for labels, delimiter in ways:
+        columns = _columns(labels, delimiter)
+        if len(columns.cells(first_row)) == len(columns.labels):
+            return columns
+    # The rows do not fit, whatever divides them: the line says what they should be like.
+    return _columns(*ways[0])
+
+
+def _columns(cells: list[str], delimiter: str | None) -> Columns:
+    labels = list(cells)
+    while labels and not labels[-1]:
+        labels.pop()
+    has_frames = len(labels) > 1 and _TIME.match(labels[1]) and _FRAME.fullmatch(labels[0])
+    return Columns(tuple(labels), delimiter, len(cells) - len(labels), 1 if has_frames else 0)
+
+
+def parse_fast(rows: Sequence[str], columns: Columns) -> FloatArray | None:
     """Parse all rows at once.
 
     Parameters
     ----------
     rows : sequence of str
         The lines below the labels; empty ones are skipped.
-    n_column : int
-        Number of values a row should have.
-    delimiter : str, optional
-        What separates the values; any white space if None.
+    columns : Columns
+        How they are divided.
 
     Returns
     -------
@@ -200,18 +291,20 @@ def parse_fast(rows: Sequence[str], n_column: int, delimiter: str | None) -> Flo
     """
     if not any(row.strip() for row in rows[:10]):
         return None
+    if rows and '"' in rows[0]:
+        rows = [row.replace('"', "") for row in rows]
     try:
-        table = np.loadtxt(rows, dtype=np.float64, comments=None, delimiter=delimiter, ndmin=2)
+        table = np.loadtxt(
+            rows, dtype=np.float64, comments=None, delimiter=columns.delimiter, ndmin=2
+        )
     except ValueError:
         return None
-    if table.shape[1] != n_column or not np.isfinite(table).all():
+    if table.shape[1] != len(columns.labels) or not np.isfinite(table).all():
         return None
     return table
 
 
-def parse_by_line(
-    path: Path, lines: list[str], start: int, labels: tuple[str, ...], delimiter: str | None
-) -> FloatArray:
+def parse_by_line(path: Path, lines: list[str], start: int, columns: Columns) -> FloatArray:
     """Parse row by row, to name the line and column of the first fault.
 
     Parameters
@@ -222,14 +315,12 @@ def parse_by_line(
         All its lines.
     start : int
         Index of the line below the labels.
-    labels : tuple of str
-        Labels of all columns.
-    delimiter : str, optional
-        What separates the values; any white space if None.
+    columns : Columns
+        How the rows are divided.
 
     Returns
     -------
-    ndarray (n_row, len(labels))
+    ndarray (n_row, n_column)
 
     Raises
     ------
@@ -237,17 +328,18 @@ def parse_by_line(
         At the first value that is not a finite number, the first row with too few or too many
         values, or if there is no row.
     """
+    labels = columns.labels
     rows: list[list[float]] = []
     for i in range(start, len(lines)):
-        if not lines[i].strip():
+        if not _bare(lines[i]):
             continue
-        cells = lines[i].strip().split(delimiter)
+        cells = columns.cells(lines[i])
         if len(cells) != len(labels):
             raise FileFormatError(
                 where=Place(path, i + 1, "row"),
                 expected=f"{len(labels)} values, one per label",
                 got=f"{len(cells)}",
-                hint=None
+                hint="Export the file again: a label is missing or a value too many"
                 if len(cells) > len(labels)
                 else f"The value of '{labels[len(cells)]}' is the first without one",
             )
@@ -257,6 +349,7 @@ def parse_by_line(
             where=Place(path, len(lines), "rows"),
             expected="at least one row of numbers",
             got="none",
+            hint="Export the file again: it ends behind its labels",
         )
     return np.array(rows, dtype=np.float64)
 
@@ -276,12 +369,57 @@ def _number(path: Path, index: int, label: str, cell: str) -> float:
             got=f"'{text}'" if text else "an empty cell",
             hint="Write numbers with decimal points"
             if comma
-            else "Fill gaps before the trial is used"
-            if text.casefold() == "nan"
-            else None,
+            else "Fill gaps before the trial is used, or cut the trial there",
             code="decimal-comma" if comma else "not-a-number",
         )
     return value
+
+
+# Programs that print numbers with six digits print so many.
+_DIGITS = 6
+# Steps of the true times above this share of the last printed digit hardly ever print the same. In
+# so many rows, one row too many makes the mean step shorter by less than that.
+_SHORT_STEP = 0.95
+_ENOUGH_ROWS = 40
+
+
+def times_of_six_digits(
+    lines: list[str], start: int, columns: Columns, time: FloatArray
+) -> FloatArray | None:
+    """Return evenly spaced times where six printed digits made different times the same.
+
+    Beyond 100 s the sixth digit is a millisecond: at 2 kHz every other time repeats the one before.
+
+    Parameters
+    ----------
+    lines : list of str
+        All lines of the file.
+    start : int
+        Index of the line below the labels.
+    columns : Columns
+        How the rows are divided.
+    time : ndarray (n_row,)
+        Times as printed [s].
+
+    Returns
+    -------
+    ndarray (n_row,) or None
+        None where rounding does not explain every repeated time.
+    """
+    steps = np.diff(time)
+    if len(time) < _ENOUGH_ROWS or (steps < 0.0).any() or not (steps == 0.0).any():
+        return None
+    texts = (columns.cells(line)[columns.time] for line in lines[start:] if _bare(line))
+    if any(len(re.sub(r"e.*|\D", "", text.lower()).lstrip("0")) > _DIGITS for text in texts):
+        return None
+    digit = 10.0 ** (math.floor(math.log10(np.abs(time).max())) - (_DIGITS - 1))
+    row = np.arange(len(time), dtype=np.float64)
+    step, first = np.polyfit(row, time, 1)
+    even = first + step * row
+    even += 0.5 * ((time - even).max() + (time - even).min())  # halves may all be rounded one way
+    # Rounding moves a time by half a digit; the rest is for the slope, which is fitted to them.
+    is_rounding = np.abs(even - time).max() <= 0.8 * digit and step < _SHORT_STEP * digit
+    return even if is_rounding else None
 
 
 def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) -> None:
@@ -305,7 +443,7 @@ def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) 
     """
 
     def line_of(row: int) -> int:
-        filled = (i for i in range(layout.label_line + 1, len(lines)) if lines[i].strip())
+        filled = (i for i in range(layout.label_line + 1, len(lines)) if _bare(lines[i]))
         return [i for i, _ in zip(filled, range(row + 1), strict=False)][row] + 1
 
     announced, header_index = layout.counts.get("rows", (len(table), 0))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import io
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,10 @@ from lxml import etree
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, Place, did_you_mean
 from ceinms_torch.io.grammar import Element, Grammar, is_element, line_of, load_grammar, validate
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.io.source import Source, read_source
+from ceinms_torch.io.source import Source, decode, read_source
 from ceinms_torch.io.xml_node import XmlNode
+
+_DECLARATION = re.compile(r"<\?xml\s[^>]*\?>")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +72,46 @@ class XmlDocument:
         declaration = b'<?xml version="1.0" encoding="UTF-8"?>\n'
         write_atomically(path, declaration + body.getvalue().rstrip(b"\n") + b"\n")
 
+    def since(self, version: str) -> tuple[str, ...]:
+        """Return the names of its elements that a version brought.
+
+        Parameters
+        ----------
+        version : str
+            "0.10" for CEINMS 0.10, or "ceinms-torch" for this package.
+
+        Returns
+        -------
+        tuple of str
+            In the order of the file, each once.
+        """
+        brought = load_grammar(self.schema).since
+        tags = (str(node.tag) for node in self.root.element.iter() if is_element(node))
+        return tuple(dict.fromkeys(tag for tag in tags if brought.get(tag) == version))
+
+    def remove(self, *versions: str) -> tuple[str, ...]:
+        """Remove the elements that versions brought, and unknown ones.
+
+        Parameters
+        ----------
+        *versions : str
+            As in `since`.
+
+        Returns
+        -------
+        tuple of str
+            Names of what was removed, each once.
+        """
+        grammar = load_grammar(self.schema)
+        names: dict[str, None] = {}
+        root = self.root.element
+        nodes = _unknown_elements(root, grammar)
+        nodes += [node for node in root.iter() if grammar.since.get(str(node.tag)) in versions]
+        for node in nodes:
+            names[str(node.tag)] = None
+            _remove(node)
+        return tuple(names)
+
     def indent(self) -> None:
         """Lay the whole document out, two blanks a level."""
         etree.indent(self.root.element, space="  ")
@@ -88,6 +131,39 @@ def _restored(path: Path, schema: str, sha256: str, text: bytes, lines: list[int
     return XmlDocument(path, schema, XmlNode(root, path), sha256)
 
 
+def open_document(path: str | os.PathLike[str], *schemas: str) -> XmlDocument:
+    """Read an XML file, whatever is in it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    *schemas : str
+        As in `read_document`.
+
+    Returns
+    -------
+    XmlDocument
+        Not yet checked against its grammar.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing or not well-formed.
+    """
+    path = Path(path)
+    root, source = _parse(path)
+    # Subjects of CEINMS and of CEINMS-RT have the same root: what is in it tells them apart.
+    inside = {str(child.tag) for child in root if is_element(child)}
+
+    def fit(schema: str) -> tuple[bool, int]:
+        grammar = load_grammar(schema)
+        is_root = grammar.root == root.tag
+        return is_root, len(inside & set(grammar.content[grammar.root])) if is_root else 0
+
+    return XmlDocument(path, max(schemas, key=fit), XmlNode(root, path), source.sha256)
+
+
 def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = False) -> XmlDocument:
     """Read an XML file and check it against its grammar.
 
@@ -97,7 +173,7 @@ def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = Fa
         The file.
     *schemas : str
         Name of the grammar, a file stem in ``schemas/``. Of several, the one with the file's root
-        element is taken, or else the first.
+        element and most of what is in it is taken, or else the first.
     strict : bool
         Whether elements that occur nowhere in the grammar are errors, too.
 
@@ -115,25 +191,26 @@ def read_document(path: str | os.PathLike[str], *schemas: str, strict: bool = Fa
     CeinmsTorchWarning
         Once per file, if it has elements that occur nowhere in the grammar.
     """
-    path = Path(path)
-    root, source = _parse(path)
-    matching = (name for name in schemas if load_grammar(name).root == root.tag)
-    schema = next(matching, schemas[0])
-    grammar = load_grammar(schema)
+    return checked(open_document(path, *schemas), strict=strict)
+
+
+def checked(document: XmlDocument, *, strict: bool = False) -> XmlDocument:
+    """Check a document against its grammar and return it; see `read_document`."""
+    path, root, grammar = document.path, document.root.element, load_grammar(document.schema)
     if strict:
-        validate(root, grammar, path, [])
+        validate(root, grammar, path, {})
     unknown = _validate_known(root, grammar, path)
     if unknown:
         named = ", ".join(f"<{node.tag}> (line {node.sourceline})" for node in unknown)
         hints = (did_you_mean(str(node.tag), grammar.names) for node in unknown)
         advice = next(filter(None, hints), "They are kept on writing.")
         text = f"elements that CEINMS does not know are ignored: {named}. {advice}"
-        warnings.warn(CeinmsTorchWarning(text, "unknown-element", path), stacklevel=3)
-    return XmlDocument(path, schema, XmlNode(root, path), source.sha256)
+        warnings.warn(CeinmsTorchWarning(text, "unknown-element", path), stacklevel=4)
+    return document
 
 
-def root_name(path: str | os.PathLike[str]) -> str:
-    """Return the name of an XML file's root element, whatever the document is.
+def read_root(path: str | os.PathLike[str]) -> XmlNode:
+    """Return an XML file's root element, whatever the document is and however faulty.
 
     Parameters
     ----------
@@ -142,14 +219,14 @@ def root_name(path: str | os.PathLike[str]) -> str:
 
     Returns
     -------
-    str
+    XmlNode
 
     Raises
     ------
     FileFormatError
         If the file is missing or not well-formed.
     """
-    return str(_parse(Path(path))[0].tag)
+    return XmlNode(_parse(Path(path))[0], Path(path))
 
 
 def _parse(path: Path) -> tuple[Element, Source]:
@@ -158,12 +235,14 @@ def _parse(path: Path) -> tuple[Element, Source]:
     try:
         root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
-        raise FileFormatError(
-            where=Place(path, error.lineno, "XML"),
-            expected="a well-formed XML document",
-            got=f"'{error.msg}'",
-            hint="Check the tags around this line",
-        ) from error
+        root = _parse_otherwise_encoded(data)
+        if root is None:
+            raise FileFormatError(
+                where=Place(path, error.lineno, "XML"),
+                expected="a well-formed XML document",
+                got=f"'{error.msg}'",
+                hint="Check the tags around this line",
+            ) from error
     for entity in root.iter(etree.Entity):
         raise FileFormatError(
             where=Place(path, line_of(entity), "XML"), expected="plain text", got=f"'{entity.text}'"
@@ -171,19 +250,49 @@ def _parse(path: Path) -> tuple[Element, Source]:
     return root, source
 
 
-def _parser() -> etree.XMLParser:
+def _parse_otherwise_encoded(data: bytes) -> Element | None:
+    """Parse a document whose declaration is wrong: of its encoding, or behind an empty line."""
+    try:
+        text = _DECLARATION.sub("", decode(data), count=1)
+        return etree.fromstring(text.encode(), _parser(encoding="utf-8"))
+    except (UnicodeDecodeError, etree.XMLSyntaxError):
+        return None
+
+
+def _parser(encoding: str | None = None) -> etree.XMLParser:
     # Files come from other people: no entity of theirs may read from disk or network.
-    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    return etree.XMLParser(
+        encoding=encoding, resolve_entities=False, no_network=True, load_dtd=False
+    )
 
 
 def _validate_known(root: Element, grammar: Grammar, path: Path) -> list[Element]:
     """Validate without the unknown elements; return them."""
     unknown = _unknown_elements(root, grammar)
     stripped = copy.deepcopy(root)
-    for node in _unknown_elements(stripped, grammar):
-        _remove(node)
-    validate(stripped, grammar, path, unknown)
+    passed_over: dict[Element, list[Element]] = {}
+    for node, original in zip(_unknown_elements(stripped, grammar), unknown, strict=True):
+        passed_over.setdefault(_remove(node), []).append(original)
+    _put_in_place(stripped, grammar)
+    validate(stripped, grammar, path, passed_over)
     return unknown
+
+
+def _put_in_place(root: Element, grammar: Grammar) -> None:
+    """Move what later versions of CEINMS brought to the place that the grammar has for it."""
+
+    # Nobody has their grammars: files show these elements in one place or another.
+    def has_place(node: Element) -> bool:
+        parent = node.getparent()
+        known = parent is not None and node.tag in grammar.content.get(str(parent.tag), [])
+        return known and grammar.since.get(str(node.tag)) == "0.10"
+
+    nodes = [node for node in root.iter() if has_place(node)]
+    for node, parent in [(node, _remove(node)) for node in nodes]:
+        order = grammar.content[str(parent.tag)]
+        behind = order[order.index(str(node.tag)) + 1 :]
+        place = next((i for i, child in enumerate(parent) if child.tag in behind), len(parent))
+        parent.insert(place, node)
 
 
 def _unknown_elements(root: Element, grammar: Grammar) -> list[Element]:
@@ -199,8 +308,8 @@ def _unknown_elements(root: Element, grammar: Grammar) -> list[Element]:
     return found
 
 
-def _remove(node: Element) -> None:
-    """Remove an element but not the text behind it."""
+def _remove(node: Element) -> Element:
+    """Remove an element but not the text behind it, and return what it was in."""
     parent = node.getparent()
     assert parent is not None  # noqa: S101  roots are never unknown here
     previous = node.getprevious()
@@ -209,6 +318,7 @@ def _remove(node: Element) -> None:
     elif node.tail:
         parent.text = (parent.text or "") + node.tail
     parent.remove(node)
+    return parent
 
 
 def new_document(schema: str, path: str | os.PathLike[str]) -> XmlDocument:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +123,7 @@ class XmlNode:
             wanted = " or ".join(f"<{name}>" for name in names)
             given = [str(child.tag) for child in self.element if is_element(child)]
             hint = next(filter(None, (did_you_mean(name, given) for name in names)), None)
+            hint = hint or f"There are {', '.join(f'<{tag}>' for tag in given) or 'none'}"
             raise self.error(f"{wanted} inside <{self.tag}>", "no such element", hint)
         return found
 
@@ -139,6 +140,29 @@ class XmlNode:
         list of XmlNode
         """
         return [XmlNode(child, self.path) for child in self.element if child.tag == name]
+
+    def elements(self) -> list[XmlNode]:
+        """Return all child elements, in document order.
+
+        Returns
+        -------
+        list of XmlNode
+        """
+        return [XmlNode(child, self.path) for child in self.element if is_element(child)]
+
+    def descendants(self, name: str) -> list[XmlNode]:
+        """Return all elements of one name inside this one, in document order.
+
+        Parameters
+        ----------
+        name : str
+            Element name.
+
+        Returns
+        -------
+        list of XmlNode
+        """
+        return [XmlNode(found, self.path) for found in self.element.iter(name)]
 
     def text(self) -> str:
         """Return the text with white space collapsed, comments and child elements left out."""
@@ -263,6 +287,59 @@ class XmlNode:
             raise self.error("the name of a file that exists", got, missing_file_hint(path))
         return path
 
+    def named_file(self, name: str) -> Path | None:
+        """Return a file that is only named, not used, so that it need not exist.
+
+        Parameters
+        ----------
+        name : str
+            Name of the child element with its name.
+
+        Returns
+        -------
+        Path or None
+            None without the element, and where it is empty.
+        """
+        node = self.find(name)
+        return None if node is None or not node.text() else node.file(must_exist=False)
+
+    def files(self, *, must_exist: bool = True) -> tuple[Path, ...]:
+        """Return the files of a list that is separated by blanks.
+
+        A name with blanks is in pieces then: they are taken together where they name a file, and
+        else up to the next that ends with ``.xml``.
+
+        Parameters
+        ----------
+        must_exist : bool
+            Whether a missing file is an error.
+
+        Returns
+        -------
+        tuple of Path
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing and must exist.
+        """
+        words, files = list(self.names()), []
+        while words:
+            n_word = self._words_of_file(words)
+            files.append(self.file(" ".join(words[:n_word]), must_exist=must_exist))
+            del words[:n_word]
+        return tuple(files)
+
+    def _words_of_file(self, words: list[str]) -> int:
+        """Return how many words at the beginning of a list are one name."""
+        lengths = range(1, len(words) + 1)
+        names = [" ".join(words[:n]) for n in lengths]
+        for n, name in zip(lengths, names, strict=True):
+            if name.strip('" ') and resolve_path(name, self.path).is_file():
+                return n
+        ends = (n for n in lengths if words[n - 1].strip('"').casefold().endswith(".xml"))
+        return next(ends, 1)
+
     def set_text(self, text: str) -> None:
         """Replace the text; child elements and comments stay.
 
@@ -309,31 +386,29 @@ class XmlNode:
             etree.indent(self.element, space="  ", level=level)
             self.element.tail = "\n" + "  " * (level - 1)
 
-    def insert_after(self, names: Iterable[str], name: str, text: str) -> XmlNode:
-        """Insert a child behind the last child that has one of the given names.
+    def insert(self, name: str, text: str, order: Sequence[str]) -> XmlNode:
+        """Insert a child in front of those that come behind it in the grammar.
 
         Parameters
         ----------
-        names : iterable of str
-            Names of elements that come before it in the grammar.
         name : str
             Name of the new element.
         text : str
             Its text.
+        order : sequence of str
+            Names of all elements that may be in this one, in order; `name` among them.
 
         Returns
         -------
         XmlNode
             The new child.
         """
-        before = set(names)
-        after = [child for child in self.element if child.tag in before]
+        behind = order[order.index(name) + 1 :]
+        place = next((i for i, child in enumerate(self.element) if child.tag in behind), None)
         child = etree.Element(name)
         child.text = text
-        if after:
-            child.tail = after[-1].tail
-            self.element.insert(self.element.index(after[-1]) + 1, child)
-        else:
-            child.tail = self.element.text
-            self.element.insert(0, child)
+        if place is None:
+            place = len(self.element)
+        child.tail = self.element[place - 1].tail if place else self.element.text
+        self.element.insert(place, child)
         return XmlNode(child, self.path)

@@ -5,36 +5,39 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import relative_text
-from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
+from ceinms_torch.io.xml_document import (
+    XmlDocument,
+    new_document,
+    read_document,
+    read_root,
+    write_new,
+)
 from ceinms_torch.io.xml_node import XmlNode, number_text
+from ceinms_torch.model.composites import ALL, RangePenalty, read_range
 from ceinms_torch.model.nms_model import (
     ACTIVATIONS,
     Activation,
     SimulatedAnnealing,
     Tendon,
-    check_choice,
     read_activation,
-    read_annealing,
     read_tendon,
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.objective import Objective, read_objective, read_range, write_objective
+from ceinms_torch.model.objective import Objective, read_objective, write_objective
 from ceinms_torch.model.options import OPTIMISERS, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
+from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.synergy_hybrid import (
-    SynergyHybrid,
-    read_synergy_hybrid,
-    write_synergy_hybrid,
-)
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
 RangeType = Literal["absolute", "relativeToSubjectValue"]
@@ -43,7 +46,7 @@ _RANGE_TYPES = ("absolute", "relativeToSubjectValue")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterSpec:
+class ParameterSpec(OneLine):
     """One kind of parameter to calibrate, shared by MTUs or not, within a range.
 
     Parameters
@@ -77,8 +80,6 @@ class ParameterSpec:
     line: int | None = field(default=None, compare=False)
     range_line: int | None = field(default=None, compare=False)
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         check_choice("parameter name", self.kind, PARAMETER_KINDS)
@@ -94,15 +95,15 @@ class ParameterSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationStep:
+class CalibrationStep(OneLine):
     """Parameters that are calibrated together, and against what.
 
     Parameters
     ----------
     dofs : tuple of str
-        DOFs whose moment errors count.
+        DOFs whose moment errors count, and whose MTUs are calibrated.
     objective : Objective
-        What is minimised.
+        What is minimised; composites may name other DOFs, see `moment_dofs`.
     parameters : tuple of ParameterSpec
         What is calibrated; every kind at most once.
     line : int, optional
@@ -114,11 +115,27 @@ class CalibrationStep:
     parameters: tuple[ParameterSpec, ...]
     line: int | None = field(default=None, compare=False)
 
-    __repr__ = one_line
+    def moment_dofs(self, dof_names: Sequence[str]) -> tuple[str, ...]:
+        """Return the DOFs whose moment errors count.
+
+        Parameters
+        ----------
+        dof_names : sequence of str
+            All of the subject.
+
+        Returns
+        -------
+        tuple of str
+            Those of the step; with composites, which have targets of their own, theirs.
+        """
+        targets = [one.targets or tuple(dof_names) for one in self.objective.torque_errors]
+        if not targets:
+            return self.dofs
+        return tuple(name for name in dof_names if any(name in some for some in targets))
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationPlan:
+class CalibrationPlan(OneLine):
     """A calibration: algorithm, model, steps and trials.
 
     Parameters
@@ -133,12 +150,14 @@ class CalibrationPlan:
         Done one after the other, each from the result of the one before.
     trial_files : tuple of Path
         The ``inputData.xml`` of every trial.
-    hybrid : SynergyHybrid, optional
+    synergy_hybrid : SynergyHybrid, optional
         How synergies make excitations that were not recorded; None for recorded ones only.
     path : Path, optional
         The file it was read from.
     document : XmlDocument, optional
         What was read, kept to write unknown elements back.
+    differences : tuple of str
+        Where the plan departs from what a file of the paper's calibrator says, or may.
     """
 
     algorithm: SimulatedAnnealing | Optimiser
@@ -146,11 +165,10 @@ class CalibrationPlan:
     activation: Activation = "exponential"
     steps: tuple[CalibrationStep, ...]
     trial_files: tuple[Path, ...] = ()
-    hybrid: SynergyHybrid | None = None
+    synergy_hybrid: SynergyHybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
+    differences: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -158,7 +176,7 @@ class CalibrationPlan:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> CalibrationPlan:
-        """Read a ``calibration.xml``.
+        """Read a ``calibration.xml``, of CEINMS or of the paper's calibrator.
 
         Parameters
         ----------
@@ -182,12 +200,15 @@ class CalibrationPlan:
         CeinmsTorchWarning
             If a step names a parameter twice: as in CEINMS, the first one counts.
         """
-        document = read_document(path, "calibration")
+        from ceinms_torch.model.paper_calibration import (  # noqa: PLC0415  which makes plans
+            read_paper_calibration,
+        )
+
+        document = read_document(path, "calibration", "paperCalibration")
+        if document.schema == "paperCalibration":
+            return read_paper_calibration(document, must_exist=must_exist)
         root = document.root
         model = root.child("NMSmodel")
-        trials = root.child("trialSet")
-        if not trials.names():
-            raise trials.error("at least one inputData file", "none")
         return cls(
             algorithm=_read_algorithm(root.child("algorithm")),
             tendon=read_tendon(model),
@@ -195,8 +216,8 @@ class CalibrationPlan:
             steps=tuple(
                 _read_step(node) for node in root.child("calibrationSteps").children("step")
             ),
-            trial_files=tuple(trials.file(name, must_exist=must_exist) for name in trials.names()),
-            hybrid=_read_hybrid(model),
+            trial_files=trial_files_in(root, must_exist=must_exist),
+            synergy_hybrid=_read_synergy_hybrid(model),
             path=document.path,
             document=document,
         )
@@ -219,14 +240,12 @@ class CalibrationPlan:
             write_annealing(document.root, self.algorithm)
         else:
             tag = next(tag for tag, kind in OPTIMISERS.items() if type(self.algorithm) is kind)
-            node = document.root.add("algorithm").add(tag)
-            for name, value in self.algorithm.to_dict().items():
-                node.add(name, number_text(value))
+            self.algorithm.write_to(document.root.add("algorithm").add(tag))
         kind = write_model(document.root, self.tendon, self.activation)
-        if self.hybrid is None:
+        if self.synergy_hybrid is None:
             kind.add("openLoop")
         else:
-            write_synergy_hybrid(kind, self.hybrid)
+            self.synergy_hybrid.write_to(kind.add("synergyHybrid"))
         steps = document.root.add("calibrationSteps")
         for step in self.steps:
             _write_step(steps.add("step"), step)
@@ -237,7 +256,8 @@ class CalibrationPlan:
                     where="trialSet", expected="file names without blanks", got=f"'{trial}'"
                 )
         document.root.add("trialSet", " ".join(trials))
-        write_new(document, self.document)
+        is_ceinms = self.document is not None and self.document.schema == document.schema
+        write_new(document, self.document if is_ceinms else None)
 
     def with_settings(
         self, algorithm: SimulatedAnnealing | Optimiser, objective: Objective | None = None
@@ -260,6 +280,26 @@ class CalibrationPlan:
             steps = tuple(replace(step, objective=objective) for step in steps)
         return replace(self, algorithm=algorithm, steps=steps)
 
+    def of_subject(self, subject: Subject) -> CalibrationPlan:
+        """Return the plan with the subject's DOFs in steps that say "all".
+
+        Parameters
+        ----------
+        subject : Subject
+            The subject to be calibrated.
+
+        Returns
+        -------
+        CalibrationPlan
+        """
+        if all(step.dofs != (ALL,) for step in self.steps):
+            return self
+        steps = (
+            replace(step, dofs=subject.dof_names) if step.dofs == (ALL,) else step
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
+
     def check_names(self, subject: Subject) -> None:
         """Check that every DOF and MTU of the plan is one of the subject.
 
@@ -280,6 +320,11 @@ class CalibrationPlan:
                     self._check("MTUs", group, subject.mtu_names, spec.line, "<parameter>")
             for group in step.objective.group_coherence_muscles:
                 self._check("MTUs", group, subject.mtu_names, step.line, "<groupCoherence>")
+            for one in step.objective.composites:
+                what, known = "DOFs", subject.dof_names
+                if isinstance(one, RangePenalty):
+                    what, known = "MTUs", subject.mtu_names
+                self._check(what, one.targets, known, step.line, f"<targets> of <{one.tag}>")
 
     def _check(
         self,
@@ -299,25 +344,45 @@ class CalibrationPlan:
                 )
 
 
+def read_trial_files(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Read the trials of a ``calibration.xml`` alone, whatever else is wrong with it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    tuple of Path
+        The ``inputData.xml`` of every trial; they may not exist.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no XML file, or has no trials.
+    """
+    return trial_files_in(read_root(path), must_exist=False)
+
+
+def trial_files_in(root: XmlNode, *, must_exist: bool) -> tuple[Path, ...]:
+    """Return the trials that a calibration file's root element lists; see `read_trial_files`."""
+    trials = root.child("trialSet")
+    if not trials.names():
+        raise trials.error("at least one inputData file", "none")
+    return trials.files(must_exist=must_exist)
+
+
 def _read_algorithm(parent: XmlNode) -> SimulatedAnnealing | Optimiser:
     node = parent.child("simulatedAnnealing", *OPTIMISERS)
     if node.tag == "simulatedAnnealing":
-        return read_annealing(node)
-    optimiser = OPTIMISERS[node.tag]
-    values: dict[str, Any] = {}
-    for name, value in optimiser().to_dict().items():
-        child = node.find(name)
-        if child is not None:
-            values[name] = child.integer() if isinstance(value, int) else child.number()
-    try:
-        return optimiser.from_dict(values)
-    except OptionError as error:
-        raise node.error("settings within their ranges", f"'{error}'") from error
+        return SimulatedAnnealing.read_from(node)
+    return OPTIMISERS[node.tag].read_from(node)
 
 
-def _read_hybrid(model: XmlNode) -> SynergyHybrid | None:
+def _read_synergy_hybrid(model: XmlNode) -> SynergyHybrid | None:
     node = model.child("type").find("synergyHybrid")
-    return None if node is None else read_synergy_hybrid(node)
+    return None if node is None else SynergyHybrid.read_from(node)
 
 
 def _read_step(node: XmlNode) -> CalibrationStep:
@@ -336,7 +401,7 @@ def _read_step(node: XmlNode) -> CalibrationStep:
             warnings.warn(CeinmsTorchWarning(text, "parameter-repeated", child.place), stacklevel=4)
     return CalibrationStep(
         dofs=dofs.names(),
-        objective=read_objective(node.child("objectiveFunction").child("minimizeTorqueError")),
+        objective=read_objective(node.child("objectiveFunction")),
         parameters=tuple(parameters.values()),
         line=node.line,
     )

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
+
+# What people put between names, or around them, beside blanks.
+_BETWEEN = '",;'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +36,11 @@ class Excitation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExcitationGenerator:
+class ExcitationGenerator(OneLine):
     """Mapping from signals to the excitations of MTUs.
 
-    Signals and MTUs are matched by name; CEINMS 0.9 itself needs both in the order of their files.
+    Signals and MTUs are matched by name; CEINMS 0.9 itself needs both in the order of their files,
+    and names without blanks.
 
     Parameters
     ----------
@@ -54,8 +58,6 @@ class ExcitationGenerator:
     excitations: tuple[Excitation, ...]
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ExcitationGenerator:
@@ -77,16 +79,14 @@ class ExcitationGenerator:
             of the input signals.
         """
         document = read_document(path, "excitationGenerator")
-        listing = document.root.child("inputSignals")
-        signals = listing.names()
-        for i, name in enumerate(signals):
-            if name in signals[:i]:
-                raise listing.error("every signal once", f"'{name}' twice")
+        mapping = document.root.child("mapping").children("excitation")
+        signals = _read_signals(document.root.child("inputSignals"), mapping)
         excitations: dict[str, Excitation] = {}
-        for node in document.root.child("mapping").children("excitation"):
+        for node in mapping:
             excitation = _read_excitation(node, signals)
             if excitation.id in excitations:
-                raise node.error("every id once", f"'{excitation.id}' twice")
+                hint = "Put all inputs of an MTU into one <excitation>"
+                raise node.error("every id once", f"'{excitation.id}' twice", hint)
             excitations[excitation.id] = excitation
         return cls(
             input_signals=signals,
@@ -129,7 +129,7 @@ class ExcitationGenerator:
                 node.add("input", signal, weight=number_text(weight))
         write_new(document, self.document)
 
-    def weights(self, mtu_names: Sequence[str], signal_names: Sequence[str]) -> NDArray[np.float64]:
+    def weights(self, mtu_names: Sequence[str], signal_names: Sequence[str]) -> FloatArray:
         """Return the matrix that turns signals into excitations.
 
         Parameters
@@ -211,6 +211,37 @@ class ExcitationGenerator:
         return mapping.place
 
 
+def _read_signals(listing: XmlNode, mapping: list[XmlNode]) -> tuple[str, ...]:
+    """Return the signals; one whose name has blanks is known by the inputs that name it."""
+    words = listing.names()
+    bare = tuple(word.strip(_BETWEEN) for word in words)
+    inputs = dict.fromkeys(child.text() for node in mapping for child in node.children("input"))
+    blanks = [tuple(name.split()) for name in inputs if " " in name]
+    if not blanks:
+        if set(inputs) <= set(bare):
+            words = bare
+        for i, name in enumerate(words):
+            if name in words[:i]:
+                hint = "Name every signal once in this list"
+                raise listing.error("every signal once", f"'{name}' twice", hint)
+        return words
+    blanks.sort(key=len, reverse=True)
+    words = tuple(filter(None, bare))
+    signals: dict[str, None] = {}
+    i = 0
+    while i < len(words):
+        whole = next(
+            (name for name in blanks if words[i : i + len(name)] == name), words[i : i + 1]
+        )
+        signals[" ".join(whole)] = None
+        i += len(whole)
+    # Words of one name may also be others; and a name with blanks is looked for in the EMG file,
+    # since no list that is separated by blanks can have it for certain.
+    listed = f" {' '.join(words)} "
+    found = (name for name in inputs if " " in name or f" {name} " in listed)
+    return tuple(signals | dict.fromkeys(found))
+
+
 def _read_excitation(node: XmlNode, signals: tuple[str, ...]) -> Excitation:
     inputs = []
     for child in node.children("input"):
@@ -219,7 +250,8 @@ def _read_excitation(node: XmlNode, signals: tuple[str, ...]) -> Excitation:
             raise child.error(
                 "the name of one of the inputSignals",
                 f"'{signal}'",
-                did_you_mean(signal, signals),
+                did_you_mean(signal, signals)
+                or f"Add it to <inputSignals>, which has {', '.join(signals) or 'none'}",
             )
         inputs.append((signal, child.attribute_number("weight")))
     return Excitation(id=node.attribute("id"), inputs=tuple(inputs))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.nms_model import (
@@ -15,18 +15,16 @@ from ceinms_torch.model.nms_model import (
     Activation,
     SimulatedAnnealing,
     Tendon,
-    check_choice,
     read_activation,
-    read_annealing,
     read_tendon,
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.options import check_number
+from ceinms_torch.model.settings import check_choice, check_number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hybrid:
+class Hybrid(OneLine):
     """How excitations are adjusted and synthesised to match measured moments.
 
     The weights are those the program of CEINMS uses; its manual has beta and gamma the other way
@@ -58,8 +56,6 @@ class Hybrid:
     adjust_mtus: tuple[str, ...] = ()
     algorithm: SimulatedAnnealing
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         for name in ("alpha", "beta", "gamma"):
@@ -67,7 +63,7 @@ class Hybrid:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(OneLine):
     """How a trial is run.
 
     Parameters
@@ -78,8 +74,9 @@ class Execution:
         The tendon model.
     activation : {"exponential", "piecewise"}
         The activation model.
-    online : bool
-        True for a causal fibre velocity, False for one from a spline through the whole trial.
+    online : bool, optional
+        True for a causal fibre velocity, False for one from a spline through the whole trial; None
+        where the file does not say, as those of versions after 0.9 (see `is_online`).
     elaborated_dofs : tuple of str
         Read and written, but without effect, as in CEINMS 0.9.
     hybrid : Hybrid, optional
@@ -98,18 +95,22 @@ class Execution:
     type: Literal["openLoop", "hybrid"] = "openLoop"
     tendon: Tendon
     activation: Activation = "exponential"
-    online: bool = False
+    online: bool | None = False
     elaborated_dofs: tuple[str, ...] = ()
     hybrid: Hybrid | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         check_choice("type", self.type, ("openLoop",) if self.hybrid is None else ("hybrid",))
         check_choice("activation", self.activation, ACTIVATIONS)
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the model of CEINMS 0.9 runs online: as the file says, else hybrid only."""
+        # CEINMS 0.9 has hybrid online only, and recommends offline for the rest.
+        return self.hybrid is not None if self.online is None else self.online
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Execution:
@@ -133,11 +134,12 @@ class Execution:
         model = document.root.child("NMSmodel")
         hybrid = model.child("type").find("hybrid")
         listing = document.root.find("elaboratedDoFs")
+        mode = document.root.find("online", "offline")
         return cls(
             type="openLoop" if hybrid is None else "hybrid",
             tendon=read_tendon(model),
             activation=read_activation(model),
-            online=document.root.child("online", "offline").tag == "online",
+            online=None if mode is None else mode.tag == "online",
             elaborated_dofs=() if listing is None else listing.names(),
             hybrid=None if hybrid is None else _read_hybrid(hybrid),
             path=document.path,
@@ -162,7 +164,8 @@ class Execution:
             kind.add("synthMTUs", " ".join(self.hybrid.synth_mtus))
             kind.add("adjustMTUs", " ".join(self.hybrid.adjust_mtus))
             write_annealing(kind, self.hybrid.algorithm)
-        document.root.add("online" if self.online else "offline")
+        if self.online is not None:
+            document.root.add("online" if self.online else "offline")
         if self.elaborated_dofs:
             document.root.add("elaboratedDoFs", " ".join(self.elaborated_dofs))
         write_new(document, self.document)
@@ -177,5 +180,5 @@ def _read_hybrid(node: XmlNode) -> Hybrid:
         dof_set=() if dof_set is None else dof_set.names(),
         synth_mtus=node.child("synthMTUs").names(),
         adjust_mtus=node.child("adjustMTUs").names(),
-        algorithm=read_annealing(node.child("algorithm").child("simulatedAnnealing")),
+        algorithm=SimulatedAnnealing.read_from(node.child("algorithm").child("simulatedAnnealing")),
     )

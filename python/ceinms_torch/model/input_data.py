@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 from ceinms_torch.io.xml_node import XmlNode, number_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputData:
+class InputData(OneLine):
     """Where the data of a trial are.
 
     Parameters
@@ -33,7 +33,9 @@ class InputData:
         Measured joint moments [N m].
     start_stop_time : (float, float), optional
         First and last time [s] of the part to use; all of it by default. Not in CEINMS 0.9, but in
-        later versions.
+        later versions, as are the next two.
+    motion_file, external_loads_file : Path, optional
+        What the other files were computed from; kept on writing, not used.
     path : Path, optional
         The file it was read from.
     document : XmlDocument, optional
@@ -46,10 +48,10 @@ class InputData:
     excitations_file: Path
     external_torques_file: Path | None = None
     start_stop_time: tuple[float, float] | None = None
+    motion_file: Path | None = None
+    external_loads_file: Path | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], *, must_exist: bool = True) -> InputData:
@@ -95,6 +97,8 @@ class InputData:
             excitations_file=root.child("excitationsFile").file(must_exist=must_exist),
             external_torques_file=None if torques is None else torques.file(must_exist=must_exist),
             start_stop_time=_start_stop(root.find("startStopTime")),
+            motion_file=root.named_file("motionFile"),
+            external_loads_file=root.named_file("externalLoadsFile"),
             path=document.path,
             document=document,
         )
@@ -118,6 +122,10 @@ class InputData:
             root.add("externalTorquesFile", relative_text(self.external_torques_file, path))
         if self.start_stop_time is not None:
             root.add("startStopTime", " ".join(map(number_text, self.start_stop_time)))
+        if self.motion_file is not None:
+            root.add("motionFile", relative_text(self.motion_file, path))
+        if self.external_loads_file is not None:
+            root.add("externalLoadsFile", relative_text(self.external_loads_file, path))
         write_new(document, self.document)
 
     def place(self, element: str | None = None) -> Place:
@@ -163,7 +171,11 @@ def _start_stop(node: XmlNode | None) -> tuple[float, float] | None:
         return None
     times = node.numbers()
     if len(times) != 2 or times[0] >= times[1]:
-        raise node.error("two times in seconds, the start before the stop", f"'{node.text()}'")
+        raise node.error(
+            "two times in seconds, the start before the stop",
+            f"'{node.text()}'",
+            "Write start and stop, as in 0.5 1.7, or leave the element out to use the whole trial",
+        )
     return times[0], times[1]
 
 

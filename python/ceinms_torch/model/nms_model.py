@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import ClassVar, Literal, cast, get_args
 
-from ceinms_torch.errors import OptionError, did_you_mean
 from ceinms_torch.io.xml_node import XmlNode, number_text
-from ceinms_torch.model.options import check_number, check_whole
+from ceinms_torch.model.settings import (
+    Count,
+    Finite,
+    Positive,
+    Settings,
+    check_choice,
+    check_number,
+)
 
 TendonKind = Literal[
     "stiff", "equilibriumElastic", "integrationElastic", "rosenbrockElastic", "dampedEquilibrium"
@@ -16,19 +22,6 @@ TendonKind = Literal[
 Activation = Literal["exponential", "piecewise"]
 TENDON_KINDS: tuple[str, ...] = get_args(TendonKind)
 ACTIVATIONS: tuple[str, ...] = get_args(Activation)
-
-AnnealingVariant = Literal["ceinms", "modern"]
-ANNEALING_VARIANTS: tuple[str, ...] = get_args(AnnealingVariant)
-ANNEALING_NAMES = {
-    "noEpsilon": "no_epsilon",
-    "rt": "rt",
-    "T": "temperature",
-    "NS": "ns",
-    "NT": "nt",
-    "epsilon": "epsilon",
-    "maxNoEval": "max_no_eval",
-    "variant": "variant",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +55,7 @@ class Tendon:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulatedAnnealing:
+class SimulatedAnnealing(Settings):
     """Settings of the simulated annealing of CEINMS.
 
     Parameters
@@ -93,80 +86,15 @@ class SimulatedAnnealing:
     """
 
     method: ClassVar[str] = "annealing"
-    no_epsilon: int
-    rt: float
-    temperature: float
-    ns: int
-    nt: int
-    epsilon: float
-    max_no_eval: int
-    variant: AnnealingVariant = "ceinms"
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        check_whole("noEpsilon", self.no_epsilon, least=1)
-        check_number("rt", self.rt, above=0.0)
-        check_number("T", self.temperature, above=0.0)
-        check_whole("NS", self.ns, least=1)
-        check_whole("NT", self.nt, least=1)
-        check_number("epsilon", self.epsilon)
-        check_whole("maxNoEval", self.max_no_eval, least=1)
-        check_choice("variant", self.variant, ANNEALING_VARIANTS)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings under their XML names.
-
-        Returns
-        -------
-        dict of str to float, int or str
-        """
-        return {name: getattr(self, attribute) for name, attribute in ANNEALING_NAMES.items()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SimulatedAnnealing:
-        """Make the settings from their XML names.
-
-        Parameters
-        ----------
-        values : mapping of str to number or str
-            All of the XML names; "variant" may be missing.
-
-        Returns
-        -------
-        SimulatedAnnealing
-
-        Raises
-        ------
-        OptionError
-            If a name is unknown or a value outside its range.
-        """
-        for name in values:
-            check_choice("setting of simulatedAnnealing", name, tuple(ANNEALING_NAMES))
-        return cls(**{ANNEALING_NAMES[name]: value for name, value in values.items()})
-
-
-def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Check that an option is one of the allowed words.
-
-    Parameters
-    ----------
-    name : str
-        Name of the option, for the message.
-    value : str
-        Its value.
-    allowed : tuple of str
-        The words.
-
-    Raises
-    ------
-    OptionError
-        If it is not.
-    """
-    if value not in allowed:
-        hint = did_you_mean(str(value), allowed)
-        raise OptionError(
-            where=name, expected=f"one of {', '.join(allowed)}", got=repr(value), hint=hint
-        )
+    xml_names: ClassVar[Mapping[str, str]] = {"temperature": "T", "ns": "NS", "nt": "NT"}
+    no_epsilon: Count
+    rt: Positive
+    temperature: Positive
+    ns: Count
+    nt: Count
+    epsilon: Finite
+    max_no_eval: Count
+    variant: Literal["ceinms", "modern"] = "ceinms"
 
 
 def read_tendon(model: XmlNode) -> Tendon:
@@ -209,38 +137,6 @@ def read_activation(model: XmlNode) -> Activation:
     return cast("Activation", model.child("activation").child(*ACTIVATIONS).tag)
 
 
-def read_annealing(node: XmlNode) -> SimulatedAnnealing:
-    """Read a ``simulatedAnnealing`` element.
-
-    Parameters
-    ----------
-    node : XmlNode
-        The element.
-
-    Returns
-    -------
-    SimulatedAnnealing
-
-    Raises
-    ------
-    FileFormatError
-        If a value is outside its range.
-    """
-    whole = {"noEpsilon", "NS", "NT", "maxNoEval"}
-    values: dict[str, Any] = {}
-    for name, attribute in ANNEALING_NAMES.items():
-        if name == "variant":
-            variant = node.find(name)
-            values |= {} if variant is None else {attribute: variant.text()}
-            continue
-        child = node.child(name)
-        values[attribute] = child.integer() if name in whole else child.number()
-    try:
-        return SimulatedAnnealing(**values)
-    except OptionError as error:
-        raise node.error("settings within their ranges", f"'{error}'") from error
-
-
 def write_model(root: XmlNode, tendon: Tendon, activation: Activation) -> XmlNode:
     """Append an ``NMSmodel`` element with tendon and activation, and an empty ``type``.
 
@@ -277,9 +173,5 @@ def write_annealing(parent: XmlNode, settings: SimulatedAnnealing) -> None:
     settings : SimulatedAnnealing
         The settings.
     """
-    node = parent.add("algorithm").add("simulatedAnnealing")
-    for name, value in settings.to_dict().items():
-        if name != "variant":
-            node.add(name, number_text(value))
-        elif value != "ceinms":  # left out, so that CEINMS itself reads the file
-            node.add(name, value)
+    # Without what CEINMS does not know, wherever it can be, so that CEINMS itself reads the file.
+    settings.write_to(parent.add("algorithm").add("simulatedAnnealing"), with_defaults=False)

@@ -1,19 +1,37 @@
-"""What a calibration minimises (``minimizeTorqueError`` of ``calibration.xml``)."""
+"""What a calibration minimises (``objectiveFunction`` of ``calibration.xml``)."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ceinms_torch.errors import OptionError, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_node import XmlNode, number_text
-from ceinms_torch.model.options import check_names, check_number
+from ceinms_torch.model.composites import (
+    Composite,
+    RangePenalty,
+    TorqueError,
+    check_range,
+    composite_from_dict,
+    composite_to_dict,
+    read_composites,
+    read_range,
+    write_composites,
+)
+from ceinms_torch.model.settings import check_names, check_number
 
 Normalisation = Literal["variance", "meanSquare", "rmse"]
+
+# What composites take the place of: attributes, and the element of each.
+_NATIVE = {
+    "fibre_length_range": "fibreLengthPenalty",
+    "fibre_length_weight": "fibreLengthPenalty",
+    "tendon_strain_range": "tendonStrainPenalty",
+    "tendon_strain_weight": "tendonStrainPenalty",
+}
 
 # Beginning of the attributes of each element, and what the element may hold.
 _ELEMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -24,12 +42,9 @@ _ELEMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "groupCoherence": ("group_coherence", ("weight", "muscles")),
 }
 
-# Least numbers that ranges may hold, where a quantity has one.
-_LEAST = {"fibre_length": 0.0, "tendon_strain": -1.0}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Objective:
+class Objective(OneLine):
     """What a calibration minimises: moment errors, penalties, and preferences among good fits.
 
     Preferences are off by default. Their weights are on one scale: with "variance", a weight of 1
@@ -63,6 +78,9 @@ class Objective:
         range for others.
     group_coherence_muscles : tuple of tuple of str
         The groups, of at least two MTUs each; at least one group if there is a weight.
+    composites : tuple of TorqueError and RangePenalty
+        Moment errors and penalties of CEINMS 0.10 to 0.30, which take the place of those above,
+        left at their defaults; averaged over trials, so that the normalisation is "rmse".
 
     Raises
     ------
@@ -79,8 +97,7 @@ class Objective:
     parameter_prior_weight: float = 0.0
     group_coherence_weight: float = 0.0
     group_coherence_muscles: tuple[tuple[str, ...], ...] = ()
-
-    __repr__ = one_line
+    composites: tuple[Composite, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -95,13 +112,54 @@ class Objective:
         for name, (prefix, parts) in _ELEMENTS.items():
             check_number(f"{name} weight", getattr(self, f"{prefix}_weight"), least=0.0)
             if "range" in parts:
-                value = getattr(self, f"{prefix}_range")
-                _check_range(f"{name} range", value, least=_LEAST.get(prefix, -math.inf))
+                least = {"fibre_length": 0.0, "tendon_strain": -1.0}[prefix]
+                check_range(name, getattr(self, f"{prefix}_range"), least=least)
+        if self.composites:
+            self._check_composites()
         _check_groups(self.group_coherence_muscles, self.group_coherence_weight)
+
+    def _check_composites(self) -> None:
+        plain = Objective(normalisation="rmse")
+        for name in ("normalisation", *_NATIVE):
+            if getattr(self, name) != getattr(plain, name):
+                raise OptionError(
+                    where=name,
+                    expected=f"{getattr(plain, name)}, with composites",
+                    got=repr(getattr(self, name)),
+                    hint="the composites say how moment errors and penalties count",
+                )
+        if not self.torque_errors:
+            raise OptionError(where="composites", expected="a torque error", got="penalties alone")
+
+    @property
+    def torque_errors(self) -> tuple[TorqueError, ...]:
+        """Moment errors of CEINMS 0.10 to 0.30; none where the normalisation says it all."""
+        return tuple(one for one in self.composites if isinstance(one, TorqueError))
+
+    @property
+    def penalties(self) -> tuple[RangePenalty, ...]:
+        """All penalties on quantities of MTUs."""
+        if self.composites:
+            return tuple(one for one in self.composites if isinstance(one, RangePenalty))
+        return (
+            RangePenalty(
+                quantity="normalisedFibreLength",
+                range=self.fibre_length_range,
+                weight=self.fibre_length_weight,
+            ),
+            RangePenalty(
+                quantity="tendonStrain",
+                range=self.tendon_strain_range,
+                weight=self.tendon_strain_weight,
+            ),
+        )
 
     @property
     def unit(self) -> str:
         """Unit of the objective and its terms."""
+        powers = {one.exponent for one in self.torque_errors}
+        if powers - {1.0}:
+            return " + ".join(f"(N m)^{power:g}" for power in sorted(powers))
         return {"variance": "-", "meanSquare": "N^2 m^2", "rmse": "N m"}[self.normalisation]
 
     def without_preferences(self) -> Objective:
@@ -120,6 +178,9 @@ class Objective:
         values: dict[str, Any] = {"normalisation": self.normalisation}
         for name, (prefix, parts) in _ELEMENTS.items():
             values[name] = {part: _plain(getattr(self, f"{prefix}_{part}")) for part in parts}
+        if self.composites:
+            values = {name: values[name] for name in values if name not in _NATIVE.values()}
+            values["composites"] = [composite_to_dict(one) for one in self.composites]
         return values
 
     @classmethod
@@ -130,8 +191,8 @@ class Objective:
         ----------
         values : mapping
             Any of "normalisation", "fibreLengthPenalty", "tendonStrainPenalty", "peakForce",
-            "parameterPrior" and "groupCoherence". All but the first are mappings with any of what
-            `to_dict` has there.
+            "parameterPrior" and "groupCoherence", all but the first mappings with any of what
+            `to_dict` has there, and "composites", a list of mappings.
 
         Returns
         -------
@@ -142,11 +203,14 @@ class Objective:
         OptionError
             If a name is unknown or a value outside its range.
         """
-        check_names(values, ("normalisation", *_ELEMENTS))
+        check_names(values, ("normalisation", *_ELEMENTS, "composites"))
         chosen: dict[str, Any] = {}
         for name, value in values.items():
             if name == "normalisation":
                 chosen[name] = value
+                continue
+            if name == "composites":
+                chosen[name] = tuple(composite_from_dict(one) for one in value)
                 continue
             prefix, parts = _ELEMENTS[name]
             if not isinstance(value, Mapping):
@@ -166,12 +230,13 @@ def preferences(options: type[Any]) -> tuple[str, ...]:
 
 
 def read_objective(node: XmlNode) -> Objective:
-    """Read a ``minimizeTorqueError`` element.
+    """Read an ``objectiveFunction`` element.
 
     Parameters
     ----------
     node : XmlNode
-        The element; what it does not hold keeps its default.
+        The element, with composites or ``minimizeTorqueError``; what that does not hold keeps its
+        default.
 
     Returns
     -------
@@ -180,8 +245,12 @@ def read_objective(node: XmlNode) -> Objective:
     Raises
     ------
     FileFormatError
-        If a value is outside its range.
+        If a value is outside its range, or a composite cannot be computed.
     """
+    composites = read_composites(node)
+    if composites:
+        return Objective(normalisation="rmse", composites=composites)
+    node = node.child("minimizeTorqueError")
     values: dict[str, Any] = {}
     normalisation = node.find("normalisation")
     if normalisation is not None:
@@ -190,9 +259,10 @@ def read_objective(node: XmlNode) -> Objective:
         element = node.find(name)
         if element is None:
             continue
-        values[name] = {"weight": element.child("weight").number()}
-        if "range" in parts:
-            values[name]["range"] = read_range(element.child("range"))
+        weight, bounds = element.find("weight"), element.find("range")
+        values[name] = {} if weight is None else {"weight": weight.number()}
+        if bounds is not None:
+            values[name]["range"] = read_range(bounds)
         if "muscles" in parts:
             values[name]["muscles"] = [child.names() for child in element.children("muscles")]
     try:
@@ -202,7 +272,7 @@ def read_objective(node: XmlNode) -> Objective:
 
 
 def write_objective(parent: XmlNode, objective: Objective) -> None:
-    """Append a ``minimizeTorqueError`` element.
+    """Append a ``minimizeTorqueError`` element, or composites.
 
     Parameters
     ----------
@@ -210,7 +280,22 @@ def write_objective(parent: XmlNode, objective: Objective) -> None:
         The parent, an ``objectiveFunction`` element.
     objective : Objective
         Defaults are left out, so that CEINMS itself reads the file wherever it can.
+
+    Raises
+    ------
+    OptionError
+        If it has preferences beside composites, which no file can have.
     """
+    if objective.composites:
+        if objective != objective.without_preferences():
+            raise OptionError(
+                where="objectiveFunction",
+                expected="composites without preferences in a file",
+                got="both",
+                hint="preferences belong to <minimizeTorqueError>",
+            )
+        write_composites(parent, objective.composites)
+        return
     node = parent.add("minimizeTorqueError")
     defaults = Objective().to_dict()
     for name, value in objective.to_dict().items():
@@ -227,35 +312,6 @@ def write_objective(parent: XmlNode, objective: Objective) -> None:
             element.add("muscles", " ".join(names))
 
 
-def read_range(node: XmlNode) -> tuple[float, float]:
-    """Read two numbers, low and high.
-
-    Parameters
-    ----------
-    node : XmlNode
-        The element.
-
-    Returns
-    -------
-    low, high : float
-        low <= high.
-
-    Raises
-    ------
-    FileFormatError
-        If it is anything else.
-    """
-    numbers = node.numbers()
-    if len(numbers) != 2:
-        raise node.error("two numbers, low and high", f"{len(numbers)}")
-    low, high = numbers
-    if low > high:
-        raise node.error(
-            "a low and a higher bound", f"{low:g} and {high:g}", "The bounds are inverted"
-        )
-    return low, high
-
-
 def _plain(value: Any) -> Any:
     """Return tuples as lists, as JSON has them."""
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
@@ -269,17 +325,6 @@ def _frozen(value: Any) -> Any:
 def _groups(value: Any) -> tuple[tuple[str, ...], ...]:
     """Return groups of names, each given as a list or, as in the XML, with blanks between."""
     return tuple(tuple(one.split() if isinstance(one, str) else one) for one in value)
-
-
-def _check_range(name: str, value: tuple[float, float], *, least: float) -> None:
-    if len(value) != 2:
-        raise OptionError(where=name, expected="two numbers, low and high", got=f"{len(value)}")
-    for number in value:
-        check_number(name, number, least=least)
-    if value[0] >= value[1]:
-        raise OptionError(
-            where=name, expected="low below high", got=f"{value[0]:g} and {value[1]:g}"
-        )
 
 
 def _check_groups(groups: tuple[tuple[str, ...], ...], weight: float) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import relative_text
 from ceinms_torch.io.xml_document import XmlDocument, new_document, read_document, write_new
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Setup:
+class _Setup(OneLine):
     """What both setup files are: names of files by their XML elements, results last."""
 
     subject_file: Path
@@ -90,8 +90,6 @@ class RunSetup(_Setup):
     execution_file: Path
     output_directory: Path
 
-    __repr__ = one_line
-
     _schema = "ceinmsSetup"
     _elements: ClassVar = {
         "subject_file": "subjectFile",
@@ -120,8 +118,6 @@ class CalibrationSetup(_Setup):
 
     calibration_file: Path
     output_subject_file: Path
-
-    __repr__ = one_line
 
     _schema = "ceinmsCalibrationSetup"
     _elements: ClassVar = {

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError, Place, UnknownNameError, unknown_name
-from ceinms_torch.io.display import html_table, one_line
+from ceinms_torch.io.display import OneLine, html_table
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, check_value
 
@@ -22,7 +23,7 @@ CURVE_NAMES = ("activeForceLength", "passiveForceLength", "forceVelocity", "tend
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class Curve(OneLine):
     """Points of a normalised force curve, between which CEINMS puts a cubic spline.
 
     Parameters
@@ -45,8 +46,6 @@ class Curve:
     x: tuple[float, ...]
     y: tuple[float, ...]
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check the points."""
         if len(self.x) < 2:
@@ -66,7 +65,7 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mtu:
+class Mtu(OneLine):
     """A muscle-tendon unit with all its parameters, defaults filled in.
 
     Parameters
@@ -119,8 +118,6 @@ class Mtu:
     percentage_change: float
     tendon_stiffness: float = 1.0
 
-    __repr__ = one_line
-
     def __post_init__(self) -> None:
         """Check every value."""
         for kind in PARAMETERS.values():
@@ -128,7 +125,7 @@ class Mtu:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dof:
+class Dof(OneLine):
     """A degree of freedom and the MTUs that act on it.
 
     Parameters
@@ -142,11 +139,9 @@ class Dof:
     name: str
     mtu_names: tuple[str, ...]
 
-    __repr__ = one_line
-
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class Subject(OneLine):
     """A subject, calibrated or not.
 
     Parameters
@@ -180,8 +175,6 @@ class Subject:
     contact_model_file: Path | None = None
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
-
-    __repr__ = one_line
 
     def __post_init__(self) -> None:
         """Check the names; those of files are checked when they are read, with their lines."""
@@ -367,7 +360,7 @@ class Subject:
             acting.update(by_name[name].mtu_names)
         return tuple(name for name in self.mtu_names if name in acting)
 
-    def parameters(self) -> NDArray[np.float64]:
+    def parameters(self) -> FloatArray:
         """Return all parameters of all MTUs.
 
         Returns
@@ -405,7 +398,7 @@ class Subject:
         return dataclasses.replace(self, mtus=mtus)
 
 
-def _with_values(mtu: Mtu, values: NDArray[np.float64]) -> Mtu:
+def _with_values(mtu: Mtu, values: FloatArray) -> Mtu:
     names = (kind.attribute for kind in PARAMETERS.values())
     changes: dict[str, Any] = dict(zip(names, values.tolist(), strict=True))
     return dataclasses.replace(mtu, **changes)

@@ -6,11 +6,10 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from ceinms_torch.errors import CeinmsTorchWarning, OptionError, did_you_mean
+from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError, did_you_mean
 from ceinms_torch.io.grammar import load_grammar
-from ceinms_torch.io.xml_document import XmlDocument, read_document
+from ceinms_torch.io.xml_document import XmlDocument, checked, open_document
 from ceinms_torch.io.xml_node import XmlNode
 from ceinms_torch.model.parameters import PARAMETERS, ParameterKind
 from ceinms_torch.model.subject import CURVE_NAMES, Curve, Dof, Mtu, Subject
@@ -31,12 +30,46 @@ def read_subject(path: str | os.PathLike[str]) -> Subject:
     Raises
     ------
     FileFormatError
-        If the file does not follow the grammar or a value makes no sense.
+        If the file does not follow the grammar or a value makes no sense, or is one of CEINMS-RT.
     """
-    document = read_document(path, "subject")
-    subject = subject_from(document)
+    document = open_document(path, "subject", "NMSmodel")
+    if document.schema == "NMSmodel":
+        radians = angles_in_radians(document.root)
+        angles = f"; its angles, {radians}, look like radians, add --angles rad" if radians else ""
+        raise FileFormatError(
+            where=document.root.place,
+            expected="a subject of CEINMS (<mtuDefault>, <mtuSet>, <dofSet>)",
+            got="one of CEINMS-RT (<muscleDefault>, <muscles>, <DoFs>)",
+            hint=f"Make the files of CEINMS of it with `ceinms-torch convert {document.path}`"
+            f"{angles}. Then name its subject.xml and excitationGenerator.xml in the setup file",
+            code="subject-of-rt",
+        )
+    subject = subject_from(checked(document))
     _warn_if_doubtful(document.root, subject.mtus)
     return subject
+
+
+def angles_in_radians(root: XmlNode) -> str | None:
+    """Return the range of a CEINMS-RT subject's angles if they look like radians.
+
+    Parameters
+    ----------
+    root : XmlNode
+        The document, whose angles should be in degrees.
+
+    Returns
+    -------
+    str or None
+        None if an angle is above pi/2, or all are zero.
+    """
+    texts = (node.text for node in root.element.iter("pennationAngle"))
+    try:
+        angles = [float(text or "nan") for text in texts]
+    except ValueError:
+        return None
+    if not angles or not 0.0 < max(angles) < math.pi / 2:
+        return None
+    return f"{min(angles):.4g} to {max(angles):.4g}"
 
 
 def subject_from(document: XmlDocument) -> Subject:
@@ -69,8 +102,8 @@ def subject_from(document: XmlDocument) -> Subject:
         mtus=mtus,
         dofs=dofs,
         curves=_read_curves(default),
-        opensim_model_file=_read_file(root.find("opensimModelFile")),
-        contact_model_file=_read_file(root.find("contactModelFile")),
+        opensim_model_file=root.named_file("opensimModelFile"),
+        contact_model_file=root.named_file("contactModelFile"),
         path=document.path,
         document=document,
     )
@@ -106,11 +139,6 @@ def parameter_value(node: XmlNode, kind: ParameterKind, *, unit: str | None = No
     return value
 
 
-def _read_file(node: XmlNode | None) -> Path | None:
-    # Not used here, so it need not exist, and some files leave it empty.
-    return None if node is None or not node.text() else node.file(must_exist=False)
-
-
 def _read_mtu(node: XmlNode, default: XmlNode) -> Mtu:
     _check_activation_scale(node.find("activationScale"))
     return Mtu(
@@ -135,7 +163,11 @@ def _check_activation_scale(node: XmlNode | None) -> None:
     # Written by tools for later CEINMS versions, whose equations are not published.
     if node is not None and node.number() != 1.0:
         raise node.error(
-            "1", node.text(), "CEINMS 0.9 has no such factor on activations: set it to 1"
+            "1, a factor on activation that changes nothing",
+            node.text(),
+            "What later versions of CEINMS compute with another factor is not published, so that "
+            "nothing is computed here: set it to 1, and let strengthCoefficient make the muscle "
+            "weaker or stronger",
         )
 
 

@@ -119,7 +119,7 @@ def _update_defaults(default: XmlNode, subject: Subject) -> None:
 
 def _update_mtu(node: XmlNode, mtu: Mtu, default: XmlNode) -> None:
     order = load_grammar("subject").content["mtu"]
-    for i, name in enumerate(order):
+    for name in order:
         if name not in PARAMETERS:
             continue
         value = getattr(mtu, PARAMETERS[name].attribute)
@@ -127,7 +127,7 @@ def _update_mtu(node: XmlNode, mtu: Mtu, default: XmlNode) -> None:
         if child is None:
             if not _is_needed(name, mtu, default):
                 continue
-            child = node.insert_after(order[:i], name, number_text(value))
+            child = node.insert(name, number_text(value), order)
         if PARAMETERS[name].unit == "rad":
             in_degrees = child.attribute("unit", "rad") == "deg"
             child.element.set("unit", "rad")

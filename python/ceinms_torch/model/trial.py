@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
@@ -21,12 +21,12 @@ from ceinms_torch.model.trial_files import (
     TIME_TOLERANCE,
     Sources,
     TrialFiles,
+    check_clock,
     check_coverage,
+    check_quantity,
     check_signals,
     moment_columns,
 )
-
-FloatArray = NDArray[np.float64]
 
 # Rows are evenly spaced if they are off an even grid by at most this share of a step.
 _JITTER = 0.05
@@ -35,7 +35,7 @@ _SAME_RATE = 1.01
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trial:
+class Trial(OneLine):
     """One recording, ready to be simulated.
 
     Parameters
@@ -72,8 +72,6 @@ class Trial:
     excitation: FloatArray
     measured_moment: FloatArray | None = None
     sources: Sources = field(default_factory=Sources)
-
-    __repr__ = one_line
 
     @classmethod
     def read(
@@ -116,7 +114,7 @@ class Trial:
             MTU lengths, or moments or moment arms had to be interpolated.
         """
         data = input_data if isinstance(input_data, InputData) else InputData.read(input_data)
-        files = TrialFiles.read(data, subject.dof_names)
+        files = TrialFiles.read(data, subject)
         return cls.of(files, subject, generator, require_moments=require_moments)
 
     @classmethod
@@ -150,6 +148,7 @@ class Trial:
             raise FileFormatError(
                 where=Place(lengths.path, element="rows"), expected="at least two rows", got="one"
             )
+        check_quantity(lengths, subject.mtu_names, "MTU length")
         check_coverage(signals, lengths, subject)
         excitation = _excitations(data.name, signals, subject.mtu_names, generator)
         excitation_time, excitation = _even(signals, excitation)
@@ -157,7 +156,8 @@ class Trial:
         moments = None
         if files.torques is not None:
             columns = moment_columns(files.torques, subject.dof_names)
-            moments = _at_times(files.torques, files.torques.select(columns), lengths)
+            check_quantity(files.torques, columns, "joint moment")
+            moments = at_times(files.torques, files.torques.select(columns), lengths)
         elif require_moments:
             raise DataError(
                 where=data.place(),
@@ -178,12 +178,13 @@ class Trial:
         )
 
 
-def _at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatArray:
+def at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatArray:
     """Return the rows of a file at the times of the MTU lengths, interpolated if they differ."""
     time, wanted = storage.time, lengths.time
     rows = np.minimum(np.searchsorted(time, wanted - TIME_TOLERANCE), len(time) - 1)
     if np.abs(time[rows] - wanted).max() <= TIME_TOLERANCE:
         return np.ascontiguousarray(values[rows])
+    check_clock(storage, lengths)
     if time[0] > wanted[0] + TIME_TOLERANCE or time[-1] < wanted[-1] - TIME_TOLERANCE:
         raise DataError(
             where=storage.path,
@@ -205,8 +206,9 @@ def _moment_arms(arms: Mapping[str, Storage], subject: Subject, lengths: Storage
     result = np.zeros((len(lengths.time), len(subject.dofs), len(subject.mtus)))
     for i, dof in enumerate(subject.dofs):
         storage = arms[dof.name]
+        check_quantity(storage, dof.mtu_names, "moment arm")
         columns = [subject.mtu_index(name) for name in dof.mtu_names]
-        result[:, i, columns] = _at_times(storage, storage.select(dof.mtu_names), lengths)
+        result[:, i, columns] = at_times(storage, storage.select(dof.mtu_names), lengths)
     return result
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ceinms_torch.plots.compare import plot_objective, style_of
-from ceinms_torch.plots.style import COLOURS, GREYS, MARKERS, in_style, label_panels, new_figure
-from ceinms_torch.studies.calibration import CONDITION, TRIAL, CalibrationStudy
-from ceinms_torch.studies.calibration_tables import (
-    cost_curves,
-    enough_trials,
-    learning_curve,
-    mean_of,
-    spread_by_kind,
+from ceinms_torch.plots.style import (
+    COLOURS,
+    GREYS,
+    draw_means,
+    in_style,
+    label_panels,
+    new_figure,
 )
-from ceinms_torch.studies.compare_tables import calibrated, rmse
+from ceinms_torch.simulation.trial_result import Role
+from ceinms_torch.studies.calibration import CONDITION, TRIAL, CalibrationStudy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def calibration_figure(study: CalibrationStudy) -> Figure:
 
 
 def _draw_time(axes: Axes, study: CalibrationStudy) -> None:
-    styles, groups = style_of(study.comparison), calibrated(study.comparison)
+    styles, groups = style_of(study.comparison), study.comparison.calibrated()
     for i, (name, runs) in enumerate(groups.items()):
         seconds = [run.seconds for run in runs]
         axes.bar(i, float(np.mean(seconds)), 0.7, color=styles[name][0])
@@ -70,7 +70,7 @@ def _draw_time(axes: Axes, study: CalibrationStudy) -> None:
 
 def _draw_cost(axes: Axes, study: CalibrationStudy) -> bool:
     styles = style_of(study.comparison)
-    curves = cost_curves(study)
+    curves = study.cost_curves()
     for name, curve in curves.items():
         if 1 in curve:
             colour, marker = styles[name]
@@ -87,7 +87,7 @@ def _draw_cost(axes: Axes, study: CalibrationStudy) -> bool:
 
 
 def _draw_spread(axes: Axes, study: CalibrationStudy) -> bool:
-    by_kind, styles = spread_by_kind(study), style_of(study.comparison)
+    by_kind, styles = study.spread_by_kind(), style_of(study.comparison)
     names = list(dict.fromkeys(name for one in by_kind.values() for name in one))
     for i, name in enumerate(names):
         for k, spread in enumerate(by_kind.values()):
@@ -116,7 +116,7 @@ def _draw_validation(axes: Axes, study: CalibrationStudy) -> bool:
     for i, part in enumerate(parts):
         for j, (run, colour) in enumerate(((part.control, GREYS[1]), (part.run, COLOURS[0]))):
             label = None if i else ("uncalibrated", "calibrated on the rest")[j]
-            value = mean_of(run.test_fit, rmse, dofs)
+            value = run.mean("test", "rmse", dofs)
             axes.barh(i + 0.4 * j - 0.2, value, 0.38, color=colour, label=label)
     axes.set_yticks(range(len(parts)), [part.fold.name for part in parts])
     axes.invert_yaxis()
@@ -131,28 +131,14 @@ def _draw_validation(axes: Axes, study: CalibrationStudy) -> bool:
 
 
 def _draw_learning(axes: Axes, study: CalibrationStudy) -> bool:
-    curve, dofs = learning_curve(study), study.comparison.dofs
-    for i, (label, is_calibration) in enumerate(
-        (("test trials", False), ("calibration trials", True))
-    ):
-        errors = [
-            [
-                mean_of(part.run.fit if is_calibration else part.run.test_fit, rmse, dofs)
-                for part in parts
-            ]
-            for parts in curve.values()
-        ]
-        axes.errorbar(
-            list(curve),
-            [float(np.mean(one)) for one in errors],
-            yerr=[float(np.std(one, ddof=1)) if len(one) > 1 else 0.0 for one in errors],
-            color=COLOURS[i],
-            marker=MARKERS[i],
-            markersize=4,
-            capsize=2,
-            label=label,
-        )
-    n_enough = enough_trials(study)
+    curve, dofs = study.learning_curve(), study.comparison.dofs
+    roles: tuple[Role, ...] = ("test", "calibration")
+    for i, role in enumerate(roles):
+        errors: dict[float, list[float]] = {
+            n: [part.run.mean(role, "rmse", dofs) for part in parts] for n, parts in curve.items()
+        }
+        draw_means(axes, errors, i, f"{role} trials")
+    n_enough = study.enough_trials()
     if n_enough is not None:
         axes.axvline(n_enough, color=GREYS[0], linestyle=":", label="enough")
     axes.set_xlabel("calibration trials")

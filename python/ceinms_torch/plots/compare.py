@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ceinms_torch.plots.style import COLOURS, GREYS, MARKERS, in_style, label_panels, new_figure
-from ceinms_torch.simulation.fit import Fit, MomentFit
-from ceinms_torch.studies.comparison import CONTROL, Comparison, Run
+from ceinms_torch.simulation.trial_result import Role
+from ceinms_torch.studies.comparison import CONTROL, Comparison, Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +38,8 @@ def comparison_figure(comparison: Comparison) -> Figure:
         plot_objective(objectives[0], comparison, over="time")
         plot_objective(objectives[1], comparison, over="evaluations")
         accuracies = list(middle.subplots(1, 2))
-        plot_accuracy(accuracies[0], comparison, "RMSE [N m]", lambda fit: fit.rmse)
-        plot_accuracy(accuracies[1], comparison, "R² = 1 − SSE/SST [-]", lambda fit: fit.r2)
+        plot_accuracy(accuracies[0], comparison, "RMSE [N m]", "rmse")
+        plot_accuracy(accuracies[1], comparison, "R² = 1 − SSE/SST [-]", "r2")
         kinds = list(dict.fromkeys(kind for kind, _ in comparison.parameters))
         panels = list(np.atleast_1d(bottom.subplots(1, len(kinds), sharey=True)))
         for panel, kind in zip(panels, kinds, strict=True):
@@ -123,9 +122,7 @@ def _plain_number(value: float, _: object) -> str:
     return f"{value:g}" if f"{value:e}"[0] in "125" else ""
 
 
-def plot_accuracy(
-    axes: Axes, comparison: Comparison, label: str, figure: Callable[[MomentFit], float]
-) -> None:
+def plot_accuracy(axes: Axes, comparison: Comparison, label: str, measure: Measure) -> None:
     """Draw a measure of accuracy by DOF: bars for means over trials, dots for trials.
 
     Parameters
@@ -136,21 +133,21 @@ def plot_accuracy(
         What was found.
     label : str
         Name and unit of the measure.
-    figure : callable
-        The measure.
+    measure : {"rmse", "r2"}
+        Which.
     """
     groups, styles = comparison.groups(), style_of(comparison)
-    sets: list[tuple[str, Callable[[Run], Fit]]] = [("calibration", lambda run: run.fit)]
-    if comparison.runs[0].test_fit:
-        sets.append(("test", lambda run: run.test_fit))
-    width = 0.8 / (len(groups) * len(sets))
+    roles: tuple[Role, ...] = ("calibration", "test")
+    roles = roles if comparison.runs[0].test_fit else roles[:1]
+    width = 0.8 / (len(groups) * len(roles))
     lowest = 0.0
     for i, (name, runs) in enumerate(groups.items()):
-        for j, (which, fits) in enumerate(sets):
+        for j, role in enumerate(roles):
             for k, dof in enumerate(comparison.dofs):
-                values = _values(runs, fits, dof, figure)
-                x = k - 0.4 + (i * len(sets) + j + 0.5) * width
-                is_plain = which == sets[-1][0]
+                trials = [trial[dof] for run in runs for trial in run.fits(role).values()]
+                values = [getattr(one, measure) for one in trials]
+                x = k - 0.4 + (i * len(roles) + j + 0.5) * width
+                is_plain = role == roles[-1]
                 axes.bar(
                     x,
                     float(np.mean(values)),
@@ -166,9 +163,9 @@ def plot_accuracy(
     names = [dof.replace("_", separator) for dof in comparison.dofs]
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(axis="x", length=0)
-    which = (
-        "filled: test trials, open: calibration trials" if len(sets) > 1 else "calibration trials"
-    )
+    which = "calibration trials"
+    if len(roles) > 1:
+        which = f"filled: test trials, open: {which}"
     axes.set_ylabel(label)
     if lowest < -1.0:  # R² without a lower limit: what is below says no more than that it is bad
         axes.set_ylim(bottom=-1.0)
@@ -176,15 +173,6 @@ def plot_accuracy(
     axes.set_title(which, loc="right", fontsize=8)
     axes.grid(axis="y")
     axes.axhline(0.0, color="black", linewidth=0.8)
-
-
-def _values(
-    runs: Sequence[Run],
-    fits: Callable[[Run], Fit],
-    dof: str,
-    figure: Callable[[MomentFit], float],
-) -> list[float]:
-    return [figure(trial[dof]) for run in runs for trial in fits(run).values()]
 
 
 def plot_parameters(axes: Axes, comparison: Comparison, kind: str) -> None:

@@ -7,22 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ceinms_torch.plots.style import COLOURS, GREYS, MARKERS, in_style, label_panels, new_figure
+from ceinms_torch.plots.style import GREYS, draw_means, in_style, label_panels, new_figure
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
 from ceinms_torch.studies.electrode_tables import (
     WAYS,
     WITHHELD,
-    Quantity,
-    counts_of,
-    difference,
     distance,
     on_tests,
     r2,
     rmse,
-    values_of,
     withheld,
 )
-from ceinms_torch.studies.electrodes import ElectrodeStudy
+from ceinms_torch.studies.electrodes import ElectrodeStudy, Quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,25 +66,16 @@ def electrodes_figure(study: ElectrodeStudy) -> Figure:
 
 
 def _draw(axes: Axes, study: ElectrodeStudy, lines: Sequence[Line], label: str) -> None:
-    counts = counts_of(study)
+    counts = study.counts()
     drawn = False
     for i, (name, method, quantity) in enumerate(lines):
-        known = {count: values_of(study, count, method, quantity) for count in counts}
+        known = {count: study.values(count, method, quantity) for count in counts}
         known = {n: values for n, values in known.items() if values and np.isfinite(values).all()}
         if not known:
             continue
         drawn = True
         beside = 0.12 * (i - 0.5 * (len(lines) - 1))  # or error bars hide each other
-        axes.errorbar(
-            [count - beside for count in known],
-            [float(np.mean(values)) for values in known.values()],
-            yerr=[float(np.std(one, ddof=1)) if len(one) > 1 else 0.0 for one in known.values()],
-            color=COLOURS[i],
-            marker=MARKERS[i],
-            markersize=4,
-            capsize=2,
-            label=name,
-        )
+        draw_means(axes, {count - beside: one for count, one in known.items()}, i, name)
     axes.set_xlabel("Electrodes kept")
     axes.set_ylabel(label)
     axes.set_xticks(counts)
@@ -104,8 +91,8 @@ def _draw(axes: Axes, study: ElectrodeStudy, lines: Sequence[Line], label: str) 
 
 
 def _star(axes: Axes, study: ElectrodeStudy, quantity: Quantity) -> None:
-    for count in counts_of(study):
-        outcome = difference(study, count, quantity)
+    for count in study.counts():
+        outcome = study.difference(count, quantity)
         if outcome is not None and outcome.is_significant:
             axes.text(count, 0.02, "*", transform=axes.get_xaxis_transform(), ha="center")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.plots.narrow import (
-    FloatArray,
     add_legend,
     colour_of,
     draw_line,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.plots.narrow import (
     MEASURED,
-    FloatArray,
     add_legend,
     check_known,
     draw_line,

@@ -10,6 +10,7 @@ from ceinms_torch.plots.style import COLOURS, GREYS, in_style, new_figure
 from ceinms_torch.studies.muscle import MuscleStudy
 from ceinms_torch.studies.muscle_models import MODELS
 from ceinms_torch.studies.muscle_tables import against_stiff, prediction_errors
+from ceinms_torch.studies.statistics import deviation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,7 +89,7 @@ def muscle_errors_figure(study: MuscleStudy) -> Figure:
         axes = figure.subplots()
         for place, (model, label) in enumerate(MODELS.items()):
             errors = prediction_errors(study, model)
-            spread = float(np.std(errors, ddof=1)) if len(errors) > 1 else 0.0
+            spread = deviation(errors)
             colour = _LOOKS[model][0]
             axes.bar(place, float(np.mean(errors)), yerr=spread, color=colour, width=0.6, capsize=4)
             beside = np.linspace(-0.15, 0.15, len(errors)) if len(errors) > 1 else np.zeros(1)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.errors import OptionError, unknown_name
 from ceinms_torch.plots.style import COLOURS, in_style, new_figure
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FloatArray = NDArray[np.float64]
 P = ParamSpec("P")
 
 MEASURED = "#404040"
@@ -170,7 +169,7 @@ def line_style(i: int, n: int) -> dict[str, Any]:
     return {"color": colour_of(i), "lw": 1.3 + 0.9 * (n - 1 - i) / max(n - 1, 1)}
 
 
-def thinned(n: int) -> NDArray[np.int64]:
+def thinned(n: int) -> IndexArray:
     """Return indices of at most `MOST_POINTS` of n points, evenly spread, ends included."""
     return np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(np.int64))
 

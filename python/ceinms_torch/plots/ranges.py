@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.plots.narrow import FloatArray, colour_of
+from ceinms_torch.plots.narrow import colour_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

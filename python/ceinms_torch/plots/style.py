@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.studies.statistics import deviation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,6 +71,32 @@ def label_panels(panels: list[Axes]) -> None:
     """
     for letter, axes in zip("abcdefghijklmnopqrstuvwxyz", panels, strict=False):
         axes.set_title(letter, loc="left", fontweight="bold")
+
+
+def draw_means(axes: Axes, values: Mapping[float, Sequence[float]], i: int, label: str) -> None:
+    """Draw means of repetitions with standard deviations, as the i-th of several lines.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    values : mapping of float to sequence of float
+        Repetitions by their place on the axis of x.
+    i : int
+        Decides colour and marker.
+    label : str
+        For the legend.
+    """
+    axes.errorbar(
+        list(values),
+        [float(np.mean(one)) for one in values.values()],
+        yerr=[deviation(one) for one in values.values()],
+        color=COLOURS[i],
+        marker=MARKERS[i],
+        markersize=4,
+        capsize=2,
+        label=label,
+    )
 
 
 def save_figure(

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.plots.style import COLOURS, GREYS, in_style, label_panels, new_figure
 from ceinms_torch.synergies.extraction import Synergies
 from ceinms_torch.synergies.number import RULE_NAMES, NumberChoice
@@ -18,8 +18,6 @@ from ceinms_torch.synergies.vaf import vaf_by_channel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
-
-FloatArray = NDArray[np.float64]
 
 _COLUMNS = 3  # of small panels side by side
 

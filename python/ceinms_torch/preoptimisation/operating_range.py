@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial_files import TIME_TOLERANCE
 from ceinms_torch.preoptimisation.equilibrium import Equilibria, equilibria
-
-FloatArray = NDArray[np.float64]
 
 # Of normalised fibre lengths, where a muscle is active (Modenese et al., step 2).
 FIBRE_RANGE = (0.5, 1.5)
@@ -101,7 +100,7 @@ class RangeFit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatingRange:
+class OperatingRange(OneLine):
     """A subject with the operating ranges of a generic model.
 
     Parameters
@@ -117,8 +116,6 @@ class OperatingRange:
     subject: Subject
     fits: tuple[RangeFit, ...]
     n_pose: int
-
-    __repr__ = one_line
 
 
 def read_pose_lengths(
@@ -251,7 +248,7 @@ def _check_sizes(subject: Subject, before: FloatArray, after: FloatArray) -> Non
         )
 
 
-def _usable(subject: Subject, found: Equilibria) -> NDArray[np.bool_]:
+def _usable(subject: Subject, found: Equilibria) -> BoolArray:
     """Return which poses tell where a muscle works (n_pose, n_mtu); an MTU without any is fatal."""
     slack = found.tendon_strain <= 0.0
     short = found.norm_fibre_length <= FIBRE_RANGE[0]

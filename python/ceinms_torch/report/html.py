@@ -55,10 +55,7 @@ SECTIONS = {
 class _Drawn:
     """A figure as the page takes it."""
 
-    name: str
-    section: str
-    choice: str
-    caption: str
+    figure: ReportFigure
     svg: str
     values: str
 
@@ -114,14 +111,7 @@ def render_report(
 def _draw(figure: ReportFigure) -> _Drawn:
     drawing = figure.draw()
     svg = inline_svg(drawing, figure.name, figure.caption)  # first: it sets the layout
-    return _Drawn(
-        name=figure.name,
-        section=figure.section,
-        choice=figure.choice,
-        caption=figure.caption,
-        svg=svg,
-        values=readable_values(drawing),
-    )
+    return _Drawn(figure=figure, svg=svg, values=readable_values(drawing))
 
 
 def _assets() -> dict[str, Any]:

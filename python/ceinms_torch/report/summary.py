@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
+from ceinms_torch.model.activation_delay import LONGEST_ACTIVATION_DELAY, is_plausible_delay
 from ceinms_torch.model.objective import Objective, preferences
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.fit import MomentFit, mean_fit
@@ -95,6 +96,7 @@ def summarise(result: CalibrationResult) -> Summary:
             *_fit_points(result),
             *_status_points(result),
             *_bound_points(result),
+            *_delay_points(result),
             *identifiability_points(result),
             *_penalty_points(result),
             *_preference_points(result),
@@ -238,6 +240,32 @@ def _bound_points(result: CalibrationResult) -> Iterator[Point]:
     )
 
 
+def _delay_points(result: CalibrationResult) -> Iterator[Point]:
+    step, delays = result.time_step, result.activation_delays
+    late = {name: ms for name, ms in delays.items() if ms > 1e3 * LONGEST_ACTIVATION_DELAY}
+    odd = [name for name, ms in delays.items() if not is_plausible_delay(1e-3 * ms, step)]
+    if not odd:
+        yield Point(
+            level="good",
+            text=f"Activation follows excitation by {min(delays.values()):.3g} to "
+            f"{max(delays.values()):.3g} ms on average.",
+        )
+        return
+    said = []
+    if late:
+        names = ", ".join(f"{n} {ms:.0f} ms" for n, ms in sorted(late.items(), key=lambda x: -x[1]))
+        said.append(f"by more than {1e3 * LONGEST_ACTIVATION_DELAY:.0f} ms ({names})")
+    if quick := [name for name in odd if name not in late]:
+        said.append(f"by less than a sample of {1e3 * step:.3g} ms ({', '.join(quick)})")
+    yield Point(
+        level="warning",
+        text=f"Activation follows excitation on average {' and '.join(said)}.",
+        advice="Muscles take 10 to 100 ms from EMG to activation. Filters with c1 and c2 count "
+        f"samples, so their ranges depend on the rate of the trials, here {1.0 / step:.4g} Hz: "
+        "narrow them as ceinms-torch check says.",
+    )
+
+
 def identifiability_points(result: CalibrationResult) -> Iterator[Point]:
     """Say how many of the parameters are identifiable."""
     found = result.identifiability
@@ -264,9 +292,13 @@ def identifiability_points(result: CalibrationResult) -> Iterator[Point]:
     )
 
 
+# Terms of fibres and tendons; the annealing has one for all.
+_PENALTIES = ("fibre_length", "fibre_velocity", "tendon_strain", "penalty")
+
+
 def _penalty_points(result: CalibrationResult) -> Iterator[Point]:
     objective = result.objective
-    for name in ("fibre_length", "tendon_strain"):  # other terms than moments may be large
+    for name in _PENALTIES:  # other terms than moments may be large
         value = result.terms.get(name, 0.0)
         if objective > 0.0 and value > LARGE_PENALTY * objective:
             yield Point(

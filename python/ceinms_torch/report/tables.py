@@ -194,7 +194,8 @@ def _provenance(result: CalibrationResult) -> Iterator[tuple[str, str]]:
 def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
-    if isinstance(value, (list, tuple)):  # a range of numbers, or groups of names
-        is_range = all(isinstance(one, (int, float)) for one in value)
-        return " to ".join(map(str, value)) if is_range else "; ".join(map(" ".join, value))
+    if isinstance(value, (list, tuple)):  # names, a range of numbers, or several of either
+        of_numbers = all(isinstance(one, (int, float)) for one in value)
+        of_names = all(isinstance(one, str) for one in value)
+        return (" " if of_names else " to " if of_numbers else "; ").join(map(_plain, value))
     return str(value)

@@ -9,10 +9,10 @@ from typing import Any
 from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.excitations.search import ExcitationResult
 from ceinms_torch.excitations.weights import WeightChoice
-from ceinms_torch.inputs.outputs import ADJUSTED_FILE, CHOICE_FILE
+from ceinms_torch.inputs.outputs import CHOICE_FILE
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.results import results_in, write_result_file
-from ceinms_torch.results.trials import write_simulation
+from ceinms_torch.results.trials import write_series, write_simulation
 from ceinms_torch.simulation.fit import Fit
 
 
@@ -34,7 +34,7 @@ def write_excitations(
     """
     with results_in(directory):
         write_simulation(result.simulation, directory)
-        result.adjusted_excitation.to_sto(directory / ADJUSTED_FILE)
+        write_series({"AdjustedEmgs": result.adjusted_excitation, **result.later}, directory)
         if choice is not None:
             write_atomically(directory / CHOICE_FILE, choice.to_csv().encode())
         write_result_file(directory, _result_dict(result, fit, choice))

@@ -11,29 +11,8 @@ from ceinms_torch.simulation.legacy.run import LegacyRun
 from ceinms_torch.simulation.time_series import TimeSeries
 
 
-def legacy_text(series: TimeSeries) -> str:
-    """Return the text of a storage file of CEINMS: six digits, tabs at the ends of lines.
-
-    Parameters
-    ----------
-    series : TimeSeries
-        What to write.
-
-    Returns
-    -------
-    str
-    """
-    header = ["CEINMS output", f"datacolumns {len(series.columns) + 1}"]
-    header += [f"datarows {len(series.time)}", "endheader"]
-    rows = [("time", *series.columns)]
-    for time, values in zip(series.time.tolist(), series.array.tolist(), strict=True):
-        rows.append(tuple(f"{number:g}" for number in (time, *values)))
-    lines = header + ["".join(f"{cell}\t" for cell in row) for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 def write_legacy(run: LegacyRun, directory: Path) -> None:
-    """Write what CEINMS writes, one file per quantity, under its names.
+    """Write what CEINMS writes, one file per quantity, under its names; those of 0.21, too.
 
     Parameters
     ----------
@@ -43,7 +22,18 @@ def write_legacy(run: LegacyRun, directory: Path) -> None:
         Where; made if needed, files in it are overwritten.
     """
     with results_in(directory):
-        for name, series in run.series().items():
-            data = legacy_text(series).encode()
+        for name, series in (run.series() | run.later).items():
+            data = _text(series).encode()
             for file in {name, RESPELT.get(name, name)}:
                 write_atomically(directory / f"{file}.sto", data)
+
+
+def _text(series: TimeSeries) -> str:
+    """Return a storage file of CEINMS: six digits, tabs at the ends of lines."""
+    header = ["CEINMS output", f"datacolumns {len(series.columns) + 1}"]
+    header += [f"datarows {len(series.time)}", "endheader"]
+    rows = [("time", *series.columns)]
+    for time, values in zip(series.time.tolist(), series.array.tolist(), strict=True):
+        rows.append(tuple(f"{number:g}" for number in (time, *values)))
+    lines = header + ["".join(f"{cell}\t" for cell in row) for row in rows]
+    return "\n".join(lines) + "\n"

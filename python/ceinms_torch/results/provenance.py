@@ -35,7 +35,7 @@ def with_provenance(
     findings : CheckReport, optional
         What a check of the folder found before.
     warnings : sequence of str
-        What was doubtful in the input.
+        What was doubtful in the input, besides start values outside their ranges.
     command : str
         The command line that did it.
 
@@ -45,13 +45,14 @@ def with_provenance(
     """
     if result.provenance.versions:
         return result
+    doubts = [doubt for step in result.steps for doubt in step.space.doubts]
     sources = sources_of(result) if folder is None else [*folder.sources(), *sources_of(result)]
     return dataclasses.replace(
         result,
         provenance=Provenance(
             command=command,
             findings=tuple(plain(findings.findings)) if findings else (),
-            warnings=tuple(warnings),
+            warnings=tuple(dict.fromkeys([*warnings, *doubts])),
             inputs=file_hashes(sources, None if folder is None else folder.setup.path),
             versions=versions(),
         ),

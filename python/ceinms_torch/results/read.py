@@ -222,7 +222,7 @@ def _plan(summary: dict[str, Any], steps: tuple[CalibrationStep, ...]) -> Calibr
         tendon=Tendon(kind=tendon["requested"], tolerance=tendon["tolerance"]),
         activation=summary["activation"],
         steps=steps,
-        hybrid=None if hybrid is None else SynergyHybrid.from_dict(hybrid["options"]),
+        synergy_hybrid=None if hybrid is None else SynergyHybrid.from_dict(hybrid["options"]),
     )
 
 

@@ -35,6 +35,12 @@ def write_simulation(simulation: Simulation, directory: Path) -> None:
     _write(simulation, STORAGE_FILES, directory)
 
 
+def write_series(series: Mapping[str, TimeSeries], directory: Path) -> None:
+    """Write storage files by their names without ``.sto``."""
+    for name, one in series.items():
+        one.to_sto(directory / f"{name}.sto")
+
+
 def write_trial(trial: TrialResult, directory: Path) -> None:
     """Write what drove a trial, was measured and was predicted into its folder."""
     write_simulation(trial.simulation, directory)
@@ -102,11 +108,6 @@ def _read(
     for key, file in files.items():
         columns = others.get(key, mtu_names)
         storage = read_storage(directory / file)
-        result[key] = TimeSeries(
-            name=storage.name,
-            units=storage.units,
-            time=storage.time,
-            columns=columns,
-            array=storage.select(columns),
-        )
+        values = storage.select(columns)
+        result[key] = TimeSeries(storage.name, storage.units, storage.time, columns, values)
     return result

@@ -139,6 +139,7 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
         "mtus": result.subject.mtu_names,
         "dofs": result.subject.dof_names,
         "start_parameters": dict(zip(PARAMETER_KINDS, start.parameters(), strict=True)),
+        "activation_delays": result.activation_delays,
         **_named(result, "fit", "test_fit", "identifiability"),
         "steps": [_step_dict(i, step, result) for i, step in enumerate(result.steps)],
         **also,
@@ -173,9 +174,10 @@ def _hybrid_dict(result: HybridResult) -> dict[str, Any]:
     weightings = result.weightings
     origins = zip(weightings.mtu_names, weightings.origin, strict=True)
     return {
-        "options": result.hybrid.to_dict(),
+        "options": result.synergy_hybrid.to_dict(),
         **_named(result, "n_synergy", "synthesised"),
         "recorded": [name for name, origin in origins if origin == "recorded"],
+        "undriven": result.undriven,
         "vaf": {name: one.vaf for name, one in result.synergies.items()},
         "test_vaf": {name: one.vaf for name, one in result.test_synergies.items()},
     }

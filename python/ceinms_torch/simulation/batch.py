@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import tensor_device
 from ceinms_torch.simulation.trial_input import trial_arrays
 
 if TYPE_CHECKING:
     from ceinms_torch import _torch
-
-FloatArray = NDArray[np.float64]
 
 
 def side_by_side(arrays: Sequence[FloatArray]) -> FloatArray:
@@ -45,7 +43,7 @@ def _continued(time: FloatArray, n_step: int) -> FloatArray:
     return np.concatenate([time, time[-1] + extra])
 
 
-def batch_arrays(trials: Sequence[Trial]) -> dict[str, NDArray[np.float64] | NDArray[np.bool_]]:
+def batch_arrays(trials: Sequence[Trial]) -> dict[str, FloatArray | BoolArray]:
     """Return the arrays of a batch, padded to the longest trial.
 
     Parameters

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ceinms_torch import _torch
 
-Table = tuple[NDArray[np.float64], NDArray[np.float64]]
+Table = tuple[FloatArray, FloatArray]
 
 
 def curve_tables(subject: Subject) -> list[Table]:
@@ -45,7 +45,7 @@ def curve_tables(subject: Subject) -> list[Table]:
     return tables
 
 
-def curve_values(table: Table, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def curve_values(table: Table, x: FloatArray) -> FloatArray:
     """Look a curve up, as the kernel does.
 
     Parameters

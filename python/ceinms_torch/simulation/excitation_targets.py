@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import IndexArray
 from ceinms_torch.errors import DataError, did_you_mean
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.subject import Subject
-
-IndexArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +33,7 @@ class ExcitationTargets:
     dofs: IndexArray
 
     @classmethod
-    def of(cls, subject: Subject, hybrid: Hybrid, dofs: Sequence[str] = ()) -> ExcitationTargets:
+    def of(cls, subject: Subject, hybrid: Hybrid, dofs: Sequence[str] = ()) -> Self:
         """Look the names of a search up.
 
         Parameters

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class MomentFit:
     r2_correlation: float
 
     @classmethod
-    def of(cls, measured: FloatArray, predicted: FloatArray) -> MomentFit:
+    def of(cls, measured: FloatArray, predicted: FloatArray) -> Self:
         """Compare two moments.
 
         Parameters

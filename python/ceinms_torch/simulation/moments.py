@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
+from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 
 def measured_moments(trial: Trial) -> FloatArray:
@@ -33,6 +32,22 @@ def measured_moments(trial: Trial) -> FloatArray:
     if trial.measured_moment is None:
         raise DataError(where=Place(trial=trial.name), expected="measured moments", got="none")
     return trial.measured_moment
+
+
+def varying_dofs(step: CalibrationStep) -> tuple[str, ...]:
+    """Return the DOFs whose measured moments must vary, as their variance is a divisor.
+
+    Parameters
+    ----------
+    step : CalibrationStep
+        A calibration step.
+
+    Returns
+    -------
+    tuple of str
+        Its DOFs; none with composites, which divide by no variance and count all DOFs.
+    """
+    return () if step.objective.composites else step.dofs
 
 
 def check_moments(trial: Trial, dofs: Iterable[str]) -> None:
@@ -74,7 +89,7 @@ def moment_variance(trials: Sequence[Trial], dofs: tuple[str, ...]) -> FloatArra
     Returns
     -------
     ndarray (n_dof, n_trial)
-        [N^2 m^2]; positive for the DOFs that count.
+        [N^2 m^2]; 1 where a moment is constant, which those that count are not.
 
     Raises
     ------
@@ -83,4 +98,6 @@ def moment_variance(trials: Sequence[Trial], dofs: tuple[str, ...]) -> FloatArra
     """
     for trial in trials:
         check_moments(trial, dofs)
-    return np.stack([np.var(measured_moments(trial), axis=0, ddof=1) for trial in trials], axis=-1)
+    moments = [measured_moments(trial) for trial in trials]
+    variance = np.stack([np.var(moment, axis=0, ddof=1) for moment in moments], axis=-1)
+    return np.where(variance > 0.0, variance, 1.0)

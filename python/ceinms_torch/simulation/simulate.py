@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
@@ -20,8 +20,6 @@ from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.stability import warn_if_unstable
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
-
-FloatArray = NDArray[np.float64]
 
 # Tendons by their XML names, and what the engines call them. The equilibrium of an elastic tendon
 # is followed by the Rosenbrock step: the same muscle and tendon, integrated another way.
@@ -35,7 +33,7 @@ DAMPED_EQUILIBRIUM = "dampedEquilibrium"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Simulation:
+class Simulation(OneLine):
     """What every MTU did in a trial, and the joint moments; each (n_step, n_mtu or n_dof).
 
     Parameters
@@ -69,8 +67,6 @@ class Simulation:
     tendon_strain: TimeSeries
     mtu_force: TimeSeries
     joint_moment: TimeSeries
-
-    __repr__ = one_line
 
     def series(self) -> Iterator[tuple[str, TimeSeries]]:
         """Iterate over all quantities with their attribute names."""
@@ -294,15 +290,10 @@ def labelled_simulation(
     -------
     Simulation
     """
+    columns = {"joint_moment": subject.dof_names}
     return Simulation(
         **{
-            key: TimeSeries(
-                name=name,
-                units=units,
-                time=time,
-                columns=subject.dof_names if key == "joint_moment" else subject.mtu_names,
-                array=arrays[key],
-            )
-            for key, (name, units) in _LABELS.items()
+            key: TimeSeries(*label, time, columns.get(key, subject.mtu_names), arrays[key])
+            for key, label in _LABELS.items()
         }
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.model.trial import Trial
 
@@ -14,7 +14,7 @@ from ceinms_torch.model.trial import Trial
 _FEWEST_SWINGS = 3
 
 
-def swings(norm_velocity: NDArray[np.float64]) -> NDArray[np.int64]:
+def swings(norm_velocity: FloatArray) -> IndexArray:
     """Count the steps at which a fibre turns round at more than its greatest velocity.
 
     A fibre cannot shorten faster than maxContractionVelocity at one step and lengthen faster at the
@@ -33,11 +33,11 @@ def swings(norm_velocity: NDArray[np.float64]) -> NDArray[np.int64]:
     before, after = norm_velocity[:-1], norm_velocity[1:]
     is_fast = np.minimum(np.abs(before), np.abs(after)) > 1.0
     turns = is_fast & (before * after < 0.0)
-    result: NDArray[np.int64] = turns.sum(axis=0)
+    result: IndexArray = turns.sum(axis=0)
     return result
 
 
-def warn_if_unstable(trial: Trial, norm_velocity: NDArray[np.float64]) -> None:
+def warn_if_unstable(trial: Trial, norm_velocity: FloatArray) -> None:
     """Warn where forces of the Rosenbrock tendon mean nothing.
 
     Parameters

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import DataError, OptionError, did_you_mean
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.options import check_number
+from ceinms_torch.model.settings import check_number
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.simulate import engine_tendon
-
-FloatArray = NDArray[np.float64]
 
 
 class StreamStep(NamedTuple):
@@ -64,7 +63,7 @@ def check_dofs(subject: Subject, dofs: Sequence[str] | None) -> tuple[str, ...]:
     return names
 
 
-def acting_mtus(subject: Subject, dofs: Sequence[str]) -> NDArray[np.bool_]:
+def acting_mtus(subject: Subject, dofs: Sequence[str]) -> BoolArray:
     """Return which MTUs act on which DOF.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.options import check_whole
+from ceinms_torch.model.settings import check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.batch import trial_batch

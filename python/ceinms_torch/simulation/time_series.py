@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import unknown_name
 from ceinms_torch.io.display import html_table, optional
 from ceinms_torch.io.storage import write_storage
@@ -18,10 +18,8 @@ from ceinms_torch.model.trial import Trial
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class TimeSeries(Mapping[str, FloatArray]):
     """A quantity of several MTUs or DOFs over time, a mapping of their names to its values.
 
@@ -152,21 +150,10 @@ def excitation_series(trial: Trial) -> TimeSeries:
     TimeSeries
         (n_row, n_mtu) [-].
     """
-    return TimeSeries(
-        name="excitation",
-        units="-",
-        time=trial.excitation_time,
-        columns=trial.mtu_names,
-        array=trial.excitation,
-    )
+    names, time = trial.mtu_names, trial.excitation_time
+    return TimeSeries("excitation", "-", time, names, trial.excitation)
 
 
 def measured_series(trial: Trial, array: FloatArray) -> TimeSeries:
     """Return measured moments (n_step, n_dof) [N m] of a trial with names and times."""
-    return TimeSeries(
-        name="measured joint moment",
-        units="N m",
-        time=trial.time,
-        columns=trial.dof_names,
-        array=array,
-    )
+    return TimeSeries("measured joint moment", "N m", trial.time, trial.dof_names, array)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 
 def mtu_velocity(trial: Trial) -> FloatArray:

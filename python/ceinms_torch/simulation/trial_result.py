@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ceinms_torch.io.display import one_line
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
@@ -18,12 +18,11 @@ from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries, excitation_series, measured_series
 
-FloatArray = NDArray[np.float64]
 Role = Literal["calibration", "test"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TrialResult:
+class TrialResult(OneLine):
     """One trial of a calibration, simulated with the calibrated subject.
 
     Parameters
@@ -54,8 +53,6 @@ class TrialResult:
     simulation: Simulation = field(repr=False)
     synthesised: tuple[str, ...] = ()
     sources: tuple[Source, ...] = field(default=(), repr=False)
-
-    __repr__ = one_line
 
     @classmethod
     def of(

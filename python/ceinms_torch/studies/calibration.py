@@ -7,15 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
 from ceinms_torch.io.plain import revived
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.studies.calibration_cells import CalibrationCell, compute_cell
+from ceinms_torch.studies.calibration_cells import CalibrationCell
 from ceinms_torch.studies.cells import CellRunner, Progress
 from ceinms_torch.studies.compare import candidates_of, usual_methods
-from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
+from ceinms_torch.studies.comparison import (
+    CONTROL,
+    Candidate,
+    Comparison,
+    Run,
+    parameter_spread,
+)
 from ceinms_torch.studies.folds import Fold, condition_folds, drawn_folds, trial_folds
 
 # A few temperatures of some 20 parameters: far from enough for the annealing, but quick.
@@ -107,6 +115,57 @@ class CalibrationStudy:
     def of_kind(self, kind: str) -> list[Part]:
         """Return the parts of one kind."""
         return [part for part in self.parts if part.kind == kind]
+
+    def spread_by_kind(self) -> dict[str, dict[str, list[float]]]:
+        """Return `parameter_spread` by kind of parameter and method; empty with a single seed."""
+        by_kind: dict[str, dict[str, list[float]]] = {}
+        for name, runs in self.comparison.calibrated().items():
+            spreads = parameter_spread(runs) if len(runs) > 1 else ()
+            for (kind, _), spread in zip(self.comparison.parameters, spreads, strict=False):
+                by_kind.setdefault(kind, {}).setdefault(name, []).append(spread)
+        return by_kind
+
+    def learning_curve(self) -> dict[int, list[Part]]:
+        """Return the calibrations on drawn trials, one per draw, by the number of trials."""
+        curve: dict[int, list[Part]] = {}
+        for part in self.of_kind(DRAWN):
+            curve.setdefault(len(part.fold.calibration), []).append(part)
+        return dict(sorted(curve.items()))
+
+    def enough_trials(self) -> int | None:
+        """Return the smallest number of trials within a standard error of the best.
+
+        Returns
+        -------
+        int or None
+            By R² on the trials that were not drawn, which, other than RMSE, hardly depends on how
+            large their moments are; None with fewer than two draws.
+        """
+        found = {
+            n: [part.run.mean("test", "r2", self.comparison.dofs) for part in parts]
+            for n, parts in self.learning_curve().items()
+            if len(parts) > 1
+        }
+        if not found:
+            return None
+        best = max(found.values(), key=lambda values: float(np.mean(values)))
+        limit = np.mean(best) - np.std(best, ddof=1) / np.sqrt(len(best))
+        return min(n for n, values in found.items() if np.mean(values) >= limit)
+
+    def cost_curves(self) -> dict[str, dict[int, float]]:
+        """Return the time of an iteration [s] by method and number of trials.
+
+        Returns
+        -------
+        dict of str to dict of int to float
+            The least of all seeds; an iteration of the annealing is an evaluation.
+        """
+        curves: dict[str, dict[int, float]] = {}
+        for part in self.of_kind(COST):
+            curve = curves.setdefault(part.run.candidate.label, {})
+            n_trial = len(part.fold.calibration)
+            curve[n_trial] = min(curve.get(n_trial, np.inf), part.run.seconds / part.iterations)
+        return curves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,7 +320,7 @@ def study_calibration(
         If nothing is.
     """
     is_complete = True
-    with CellRunner(compute_cell, directory, inputs, jobs, progress) as run:
+    with CellRunner[CalibrationCell](directory, inputs, jobs, progress) as run:
         try:
             run.all([one.cell for one in plan])
         except KeyboardInterrupt:

@@ -2,92 +2,115 @@
 
 from __future__ import annotations
 
+import abc
 import hashlib
 import json
 import multiprocessing
 import signal
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
+from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.log import log
 from ceinms_torch.io.paths import kind_of, write_atomically
 from ceinms_torch.io.plain import plain
+from ceinms_torch.model.trial import Trial
 
 # What a cell that is done tells: how many are, and its name.
 Progress = Callable[[int, str], None]
 
 
-class StudyCell(Protocol):
-    """A calibration of a study: hashable, and can be sent to a process."""
+@dataclass(frozen=True, kw_only=True)
+class StudyCell(abc.ABC):
+    """A calibration of a study: hashable, and can be sent to a process.
 
-    def __hash__(self) -> int:
-        """Return a number that equal cells share."""
-        ...
+    Parameters
+    ----------
+    setup : Path
+        The calibration setup file.
+    tests : tuple of Path
+        ``inputData.xml`` of the trials that it does not name.
+    """
+
+    setup: Path
+    tests: tuple[Path, ...]
+
+    version: ClassVar[int]  # a file of an earlier version of a study has another one
 
     @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """What its file is called, for people."""
+
+    @property
+    @abc.abstractmethod
     def label(self) -> str:
         """What it is, for a progress bar."""
-        ...
+
+    @abc.abstractmethod
+    def compute(self) -> object:
+        """Calibrate and judge, and return what came out, for `plain`.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If Ctrl-C ended it; nothing is kept.
+        """
+
+    def inputs(self) -> tuple[CalibrationFolder, dict[str, Trial]]:
+        """Return what the setup file points at, and the other trials by name."""
+        return _inputs(self.setup, self.tests)
 
     def file(self, directory: Path, inputs: Mapping[str, str]) -> Path:
-        """Return where its result is kept, given the hashes of all input files."""
-        ...
+        """Return where the result is kept.
+
+        Parameters
+        ----------
+        directory : Path
+            Folder of the study.
+        inputs : mapping of str to str
+            Hashes of all input files: another input is another calibration.
+
+        Returns
+        -------
+        Path
+        """
+        own = {"setup": "", "tests": len(self.tests), "format": self.version}
+        key = {**asdict(self), **own, "inputs": sorted(inputs.values())}
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:10]
+        return directory / "cells" / f"{self.name}_{digest}.json"
+
+    def run(self, file: Path) -> dict[str, Any]:
+        """Compute, keep what came out in a file, and return it as `read_cell` will."""
+        with warnings.catch_warnings():
+            # What is doubtful in the input has been said when the study began.
+            warnings.simplefilter("ignore", CeinmsTorchWarning)
+            text = json.dumps(plain(self.compute()), allow_nan=False)
+        known: dict[str, Any] = json.loads(text)
+        known["sha256"] = _digest(known)
+        write_atomically(file, json.dumps(known).encode())
+        return known
 
 
 C = TypeVar("C", bound=StudyCell)
 
 
-def cell_file(
-    directory: Path, name: str, key: Mapping[str, Any], inputs: Mapping[str, str]
-) -> Path:
-    """Return where the result of a calibration is kept.
-
-    Parameters
-    ----------
-    directory : Path
-        Folder of the study.
-    name : str
-        What it is, for people.
-    key : mapping
-        All that it depends on beside the input files, ready for JSON.
-    inputs : mapping of str to str
-        Hashes of all input files: another input is another calibration.
-
-    Returns
-    -------
-    Path
-    """
-    whole = {**key, "inputs": sorted(inputs.values())}
-    digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:10]
-    return directory / "cells" / f"{name}_{digest}.json"
+@lru_cache(maxsize=1)
+def _inputs(setup: Path, tests: tuple[Path, ...]) -> tuple[CalibrationFolder, dict[str, Trial]]:
+    folder = CalibrationFolder.read(setup)
+    return folder, folder.read_tests(tests)
 
 
-def write_cell(file: Path, result: object) -> dict[str, Any]:
-    """Keep what a calibration found, and return it as `read_cell` will.
-
-    Parameters
-    ----------
-    file : Path
-        Where.
-    result : object
-        What it found, for `plain`.
-
-    Returns
-    -------
-    dict
-    """
-    text = json.dumps(plain(result), allow_nan=False)
-    known: dict[str, Any] = json.loads(text)
-    whole = json.dumps({"sha256": _digest(known), "result": known})
-    write_atomically(file, whole.encode())
-    return known
-
-
-def _digest(result: object) -> str:
-    text = json.dumps(result, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _digest(found: Mapping[str, Any]) -> str:
+    """Return a digest of a cell but for itself."""
+    rest = {name: value for name, value in found.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def read_cell(file: Path) -> dict[str, Any] | None:
@@ -106,10 +129,9 @@ def read_cell(file: Path) -> dict[str, Any] | None:
     if kind_of(file) != "file":
         return None
     try:
-        whole = json.loads(file.read_text(encoding="utf-8"))
-        found: dict[str, Any] = whole["result"]
-        is_one = isinstance(found, dict) and whole["sha256"] == _digest(found)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        is_one = found["sha256"] == _digest(found)
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
         is_one = False
     if not is_one:
         log("info", "%s is no calibration of a study, and is computed again", file)
@@ -126,8 +148,6 @@ class CellRunner(Generic[C]):
 
     Parameters
     ----------
-    compute : callable
-        Computes a cell, keeps it in a file and returns it; a function of a module.
     directory : Path
         Folder of the study.
     inputs : mapping of str to str
@@ -144,15 +164,9 @@ class CellRunner(Generic[C]):
     """
 
     def __init__(
-        self,
-        compute: Callable[[C, Path], dict[str, Any]],
-        directory: Path,
-        inputs: Mapping[str, str],
-        jobs: int,
-        progress: Progress,
+        self, directory: Path, inputs: Mapping[str, str], jobs: int, progress: Progress
     ) -> None:
         self.known: dict[C, dict[str, Any]] = {}
-        self._compute = compute
         self._directory = directory
         self._inputs = inputs
         self._progress = progress
@@ -163,7 +177,7 @@ class CellRunner(Generic[C]):
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_process)
 
-    def __enter__(self) -> CellRunner[C]:
+    def __enter__(self) -> Self:
         """Begin."""
         return self
 
@@ -195,17 +209,17 @@ class CellRunner(Generic[C]):
                 self._done(one, known)
         if self._pool is None:
             for one, file in waiting:
-                self._done(one, self._compute(one, file))
+                self._done(one, one.run(file))
         else:
             futures: dict[Future[dict[str, Any]], C] = {
-                self._pool.submit(self._compute, one, file): one for one, file in waiting
+                self._pool.submit(one.run, file): one for one, file in waiting
             }
             for future in as_completed(futures):
                 self._done(futures[future], future.result())
         return {one: self.known[one] for one in cells}
 
     def _done(self, cell: C, result: dict[str, Any]) -> None:
-        self.known[cell] = result
+        self.known[cell] = {name: one for name, one in result.items() if name != "sha256"}
         self._n_done += 1
         log("info", "calibration %d of the study: %s", self._n_done, cell.label)
         self._progress(self._n_done, cell.label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ceinms_torch.calibration.methods import METHODS, choose_method
-from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
+from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import OptionError
@@ -18,9 +19,9 @@ from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.interrupts import held, raise_if_stopped
 from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind, check_choice
+from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
 from ceinms_torch.model.options import Optimiser
-from ceinms_torch.model.parameters import PARAMETERS
+from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import moment_fit
@@ -212,11 +213,11 @@ class _Judge:
         step = folder.plan.steps[-1]
         # Preferences are no part of how well a subject predicts.
         self._step = dataclasses.replace(step, objective=step.objective.without_preferences())
-        spaces = [
+        self._spaces = [
             ParameterSpace.of(folder.subject, step, folder.plan, check_start=False)
             for step in folder.plan.steps
         ]
-        self.components: list[Component] = [one for space in spaces for one in space.components]
+        self.components = [one for space in self._spaces for one in space.components]
         self.dofs = tuple(dict.fromkeys(dof for step in folder.plan.steps for dof in step.dofs))
         self.yardstick = (
             f"{tendon} tendon, moment errors by {self._step.objective.normalisation}, continuous "
@@ -274,10 +275,5 @@ class _Judge:
 
     def _normalised(self, subject: Subject) -> tuple[float, ...]:
         """Return where every parameter is within its range, 0 to 1."""
-        shares = []
-        for one in self.components:
-            mtu = subject.mtus[subject.mtu_index(one.mtu_names[0])]
-            width = one.upper - one.lower
-            value = getattr(mtu, PARAMETERS[one.kind].attribute)
-            shares.append((value - one.lower) / width if width > 0.0 else 0.0)
-        return tuple(shares)
+        shares = (space.shares(space.values_of(subject)).tolist() for space in self._spaces)
+        return tuple(itertools.chain.from_iterable(shares))

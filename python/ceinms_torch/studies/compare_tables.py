@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from ceinms_torch.simulation.fit import Fit, MomentFit
-from ceinms_torch.studies.comparison import CONTROL, Comparison, Run
+from ceinms_torch.simulation.trial_result import Role
+from ceinms_torch.studies.comparison import CONTROL, Comparison, Measure, Run
 from ceinms_torch.studies.result_file import Cell, Table
 from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 
@@ -26,7 +26,7 @@ def tables_of(comparison: Comparison) -> tuple[Table, ...]:
         Without statistics if there is but one method.
     """
     tables = [objectives_table(comparison), _accuracy(comparison)]
-    if len(calibrated(comparison)) > 1:
+    if len(comparison.calibrated()) > 1:
         tables.append(statistics_table(comparison))
     return (*tables, parameters_table(comparison))
 
@@ -66,7 +66,7 @@ def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tupl
                 f"The annealing was capped: no temperature began after {max_evaluations} "
                 "evaluations, whatever its file says."
             )
-    if len(calibrated(comparison)) > 1:
+    if len(comparison.calibrated()) > 1:
         notes.append(
             "t: independent samples t test; U: Mann-Whitney U test, where a Shapiro-Wilk test says "
             "that values are not normally distributed (section III-D of the paper); *: p < 0.05, "
@@ -75,122 +75,83 @@ def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tupl
     return tuple(notes)
 
 
-def calibrated(comparison: Comparison) -> dict[str, list[Run]]:
-    """Return the runs of every method by name, without the controls."""
-    groups = comparison.groups().items()
-    return {name: runs for name, runs in groups if runs[0].candidate.method != CONTROL}
-
-
 def objectives_table(comparison: Comparison) -> Table:
     """Return objectives, time and evaluations of every method, means over its runs."""
     unit = comparison.unit
-    with_spread = any(len(runs) > 1 for runs in comparison.groups().values())
-    rows: list[tuple[Cell, ...]] = []
-    for name, runs in comparison.groups().items():
+    groups = comparison.groups()
+    with_spread = any(len(runs) > 1 for runs in groups.values())
+
+    def row(name: str, runs: Sequence[Run]) -> dict[str, Cell]:
         is_control = runs[0].candidate.method == CONTROL
         common = [run.common for run in runs]
-        row: list[Cell] = [name, *((len(runs),) if with_spread else ())]
-        row.append(None if is_control else _mean(runs, lambda run: run.objective))
-        row.append(float(np.mean(common)))
-        if with_spread:
-            row += [float(np.std(common, ddof=1)) if len(runs) > 1 else None, min(common)]
-        if is_control:
-            row += [None, None, "-"]
-        else:
-            row += [
-                _mean(runs, lambda run: run.seconds),
-                round(_mean(runs, lambda run: float(run.evaluations))),
-                ", ".join(dict.fromkeys(run.status for run in runs)),
-            ]
-        rows.append(tuple(row))
-    return Table(
-        title="Objective and cost",
-        columns=(
-            "method",
-            *(("runs",) if with_spread else ()),
-            f"own objective [{unit}]",
-            f"common objective [{unit}]",
-            *((f"SD [{unit}]", f"least [{unit}]") if with_spread else ()),
-            "time [s]",
-            "evaluations",
-            "status",
-        ),
-        rows=tuple(rows),
-    )
+        spread: dict[str, Cell] = {
+            f"SD [{unit}]": float(np.std(common, ddof=1)) if len(runs) > 1 else None,
+            f"least [{unit}]": min(common),
+        }
+        evaluations = round(np.mean([run.evaluations for run in runs]))
+        statuses = ", ".join(dict.fromkeys(run.status for run in runs))
+        return {
+            "method": name,
+            **({"runs": len(runs)} if with_spread else {}),
+            f"own objective [{unit}]": None
+            if is_control
+            else float(np.mean([run.objective for run in runs])),
+            f"common objective [{unit}]": float(np.mean(common)),
+            **(spread if with_spread else {}),
+            "time [s]": None if is_control else float(np.mean([run.seconds for run in runs])),
+            "evaluations": None if is_control else evaluations,
+            "status": "-" if is_control else statuses,
+        }
 
-
-def _mean(runs: Sequence[Run], value: Callable[[Run], float | None]) -> float:
-    return float(np.mean([value(run) for run in runs]))
+    return Table.of("Objective and cost", (row(*group) for group in groups.items()))
 
 
 def _accuracy(comparison: Comparison) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    for name, runs in comparison.groups().items():
-        for i, dof in enumerate(comparison.dofs):
-            figures = [
-                float(np.mean(by_trial(runs, fits, dof, figure))) if fits(runs[0]) else None
-                for fits in (fit_of_calibration, fit_of_tests)
-                for figure in (rmse, r2)
-            ]
-            rows.append((name if i == 0 else "", dof, *figures))
-    return Table(
-        title="Accuracy of the moments",
-        columns=(
-            "method",
-            "DOF",
-            "RMSE calibration [N m]",
-            "R² calibration [-]",
-            "RMSE test [N m]",
-            "R² test [-]",
+    def mean(runs: Sequence[Run], role: Role, dof: str, measure: Measure) -> Cell:
+        values = by_trial(runs, role, dof, measure)
+        return float(np.mean(values)) if values else None
+
+    return Table.of(
+        "Accuracy of the moments",
+        (
+            {
+                "method": "" if i else name,
+                "DOF": dof,
+                "RMSE calibration [N m]": mean(runs, "calibration", dof, "rmse"),
+                "R² calibration [-]": mean(runs, "calibration", dof, "r2"),
+                "RMSE test [N m]": mean(runs, "test", dof, "rmse"),
+                "R² test [-]": mean(runs, "test", dof, "r2"),
+            }
+            for name, runs in comparison.groups().items()
+            for i, dof in enumerate(comparison.dofs)
         ),
-        rows=tuple(rows),
     )
 
 
-def fit_of_calibration(run: Run) -> Fit:
-    """Return the fit of the calibration trials."""
-    return run.fit
-
-
-def fit_of_tests(run: Run) -> Fit:
-    """Return the fit of the test trials."""
-    return run.test_fit
-
-
-def rmse(fit: MomentFit) -> float:
-    """Return the root mean square error [N m]."""
-    return fit.rmse
-
-
-def r2(fit: MomentFit) -> float:
-    """Return R², 1 − SSE/SST [-]."""
-    return fit.r2
-
-
-def by_trial(
-    runs: Sequence[Run], fits: Callable[[Run], Fit], dof: str, figure: Callable[[MomentFit], float]
-) -> list[float]:
-    """Return a figure of every trial, averaged over runs."""
-    trials = fits(runs[0])
-    return [float(np.mean([figure(fits(run)[trial][dof]) for run in runs])) for trial in trials]
+def by_trial(runs: Sequence[Run], role: Role, dof: str, measure: Measure) -> list[float]:
+    """Return a measure of every trial, averaged over runs."""
+    every = [run.fits(role) for run in runs]
+    return [
+        float(np.mean([getattr(fit[trial][dof], measure) for fit in every])) for trial in every[0]
+    ]
 
 
 def statistics_table(comparison: Comparison) -> Table:
     """Return whether methods differ from the first one, over trials."""
-    (reference, runs), *others = calibrated(comparison).items()
-    fits = fit_of_tests if runs[0].test_fit else fit_of_calibration
+    (reference, runs), *others = comparison.calibrated().items()
+    role: Role = "test" if runs[0].test_fit else "calibration"
+    measures: tuple[Measure, ...] = ("rmse", "r2")
     rows: list[tuple[Cell, ...]] = []
     for name, other in others:
         for i, dof in enumerate(comparison.dofs):
             tests = [
-                compare_groups(by_trial(runs, fits, dof, f), by_trial(other, fits, dof, f))
-                for f in (rmse, r2)
+                compare_groups(by_trial(runs, role, dof, one), by_trial(other, role, dof, one))
+                for one in measures
             ]
             words = [cell for test in tests for cell in _outcome(test)]
-            rows.append((name if i == 0 else "", dof, len(fits(runs[0])), *words))
-    which = "test" if fits is fit_of_tests else "calibration"
+            rows.append(("" if i else name, dof, len(runs[0].fits(role)), *words))
     return Table(
-        title=f"Against {reference}, {which} trials",
+        title=f"Against {reference}, {role} trials",
         columns=("method", "DOF", "trials", "RMSE", "p [-]", "R²", "p [-]"),
         rows=tuple(rows),
     )
@@ -207,16 +168,18 @@ _SHORT = {"t test": "t", "Mann-Whitney U": "U"}
 
 def parameters_table(comparison: Comparison) -> Table:
     """Return every parameter within its range, means over runs."""
-    groups = comparison.groups()
     values = {
-        name: np.mean([run.parameters for run in runs], axis=0) for name, runs in groups.items()
+        name: np.mean([run.parameters for run in runs], axis=0)
+        for name, runs in comparison.groups().items()
     }
-    rows: list[tuple[Cell, ...]] = [
-        (kind, " ".join(mtus), *(float(value[i]) for value in values.values()))
-        for i, (kind, mtus) in enumerate(comparison.parameters)
-    ]
-    return Table(
-        title="Parameters within their ranges, 0 to 1",
-        columns=("parameter", "MTUs", *(f"{name} [-]" for name in values)),
-        rows=tuple(rows),
+    return Table.of(
+        "Parameters within their ranges, 0 to 1",
+        (
+            {
+                "parameter": kind,
+                "MTUs": " ".join(mtus),
+                **{f"{name} [-]": float(value[i]) for name, value in values.items()},
+            }
+            for i, (kind, mtus) in enumerate(comparison.parameters)
+        ),
     )

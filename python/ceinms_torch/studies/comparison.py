@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
 
 from ceinms_torch.simulation.fit import Fit
+from ceinms_torch.simulation.trial_result import Role
 
 CONTROL = "uncalibrated"
+Measure = Literal["rmse", "r2"]  # root mean square error [N m]; R² = 1 − SSE/SST [-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,17 @@ class Run:
     test_fit: Fit
     parameters: tuple[float, ...]
 
+    def fits(self, role: Role) -> Fit:
+        """Return the moment errors on calibration or on test trials."""
+        return self.fit if role == "calibration" else self.test_fit
+
+    def mean(self, role: Role, measure: Measure, dofs: Sequence[str]) -> float:
+        """Return a measure averaged over the trials of a role and over DOFs; NaN without trials."""
+        values = [
+            getattr(trial[dof], measure) for trial in self.fits(role).values() for dof in dofs
+        ]
+        return float(np.mean(values)) if values else float("nan")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -119,3 +136,24 @@ class Comparison:
             name = run.candidate.label if is_one else run.candidate.group
             groups.setdefault(name, []).append(run)
         return groups
+
+    def calibrated(self) -> dict[str, list[Run]]:
+        """Return the same without the controls."""
+        groups = self.groups().items()
+        return {name: runs for name, runs in groups if runs[0].candidate.method != CONTROL}
+
+
+def parameter_spread(runs: Sequence[Run]) -> list[float]:
+    """Return the standard deviation of every parameter between runs, over its range [-].
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        At least two.
+
+    Returns
+    -------
+    list of float
+        One per parameter.
+    """
+    return [float(sd) for sd in np.std([run.parameters for run in runs], axis=0, ddof=1)]

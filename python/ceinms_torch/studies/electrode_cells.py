@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -22,7 +18,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
 from ceinms_torch.simulation.simulate import simulate
 from ceinms_torch.simulation.time_series import TimeSeries
-from ceinms_torch.studies.cells import cell_file, write_cell
+from ceinms_torch.studies.cells import StudyCell
 from ceinms_torch.synergies.electrodes import (
     normalised_parameters,
     put_back,
@@ -39,20 +35,16 @@ EMG_DRIVEN = "EMG-driven"
 HYBRID = "synergy-hybrid"
 # Parameters that are compared with those of the model with all electrodes, as in the paper.
 COMPARED = ("optimalFibreLength", "tendonSlackLength", "strengthCoefficient")
-# A file of an earlier version of this study has another one.
-_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Cell(StudyCell):
     """A calibration of the study.
 
     Parameters
     ----------
-    setup : Path
-        The calibration setup file.
-    tests : tuple of Path
-        ``inputData.xml`` of test trials.
+    setup, tests
+        As for `StudyCell`.
     kept : tuple of str
         The electrodes that are left, sorted.
     method : {"EMG-driven", "synergy-hybrid"}
@@ -63,68 +55,36 @@ class Cell:
         Most synergies; fewer where fewer electrodes are left.
     """
 
-    setup: Path
-    tests: tuple[Path, ...]
     kept: tuple[str, ...]
     method: str
     seed: int
     starts: int
     n_synergy: int | Literal["auto"]
 
-    def file(self, directory: Path, inputs: Mapping[str, str]) -> Path:
-        """Return where the result of this calibration is kept.
+    version: ClassVar[int] = 2
 
-        Parameters
-        ----------
-        directory : Path
-            Folder of the study.
-        inputs : mapping of str to str
-            Hashes of all input files: another input is another calibration.
-
-        Returns
-        -------
-        Path
-        """
-        key = {**dataclasses.asdict(self), "setup": "", "tests": len(self.tests), "format": _FORMAT}
-        name = f"{len(self.kept):02d}_{self.method}_seed{self.seed}"
-        return cell_file(directory, name, key, inputs)
+    @property
+    def name(self) -> str:
+        """What its file is called, for people."""
+        return f"{len(self.kept):02d}_{self.method}_seed{self.seed}"
 
     @property
     def label(self) -> str:
         """What it is, for a progress bar."""
         return f"{len(self.kept)} electrodes, {self.method}, seed {self.seed}"
 
+    def compute(self) -> dict[str, Any]:
+        """Calibrate and judge.
 
-def compute_cell(cell: Cell, file: Path) -> dict[str, Any]:
-    """Calibrate, judge, and keep what came out.
-
-    Parameters
-    ----------
-    cell : Cell
-        What to do.
-    file : Path
-        Where to keep it.
-
-    Returns
-    -------
-    dict
-        kept, method, seed; seconds, objective; n_synergy; fit of the calibration trials; test, the
-        fit of test trials by way of driving them; withheld, the errors of synthesised excitations
-        by trials and MTU; parameters, relative to their ranges, by kind and MTU.
-    """
-    with warnings.catch_warnings():
-        # What is doubtful in the input has been said when the study began.
-        warnings.simplefilter("ignore", CeinmsTorchWarning)
-        folder, tests = _inputs(cell.setup, cell.tests)
-        result = (_emg_driven if cell.method == EMG_DRIVEN else _hybrid)(cell, folder, tests)
-    result |= {"kept": cell.kept, "method": cell.method, "seed": cell.seed}
-    return write_cell(file, result)
-
-
-@lru_cache(maxsize=1)
-def _inputs(setup: Path, tests: tuple[Path, ...]) -> tuple[CalibrationFolder, dict[str, Trial]]:
-    folder = CalibrationFolder.read(setup)
-    return folder, folder.read_tests(tests)
+        Returns
+        -------
+        dict
+            kept, method, seed; seconds, objective; n_synergy; fit of the calibration trials; test,
+            the fit of test trials by way of driving them; withheld, the errors of synthesised
+            excitations by trials and MTU; parameters, relative to their ranges, by kind and MTU.
+        """
+        found = (_emg_driven if self.method == EMG_DRIVEN else _hybrid)(self, *self.inputs())
+        return found | {"kept": self.kept, "method": self.method, "seed": self.seed}
 
 
 def _calibrate_recorded(
@@ -170,11 +130,11 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
     generator = with_electrodes(folder.generator, cell.kept)
     begin = _calibrate_recorded(cell, folder, generator)
     most = cell.n_synergy
-    hybrid = SynergyHybrid(n_synergy=most if most == "auto" else min(most, len(cell.kept)))
+    synergy_hybrid = SynergyHybrid(n_synergy=most if most == "auto" else min(most, len(cell.kept)))
     result = calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],
-        dataclasses.replace(folder.plan, hybrid=hybrid),
+        dataclasses.replace(folder.plan, synergy_hybrid=synergy_hybrid),
         generator=generator,
         starts=cell.starts,
         seed=cell.seed,
@@ -194,7 +154,7 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
                 generator,
                 result.weightings,
                 refine=way == "refined",
-                hybrid=hybrid,
+                synergy_hybrid=synergy_hybrid,
                 objective=step.objective,
                 dofs=step.dofs,
                 tendon=folder.plan.tendon,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,9 @@ import numpy as np
 
 from ceinms_torch.errors import OptionError
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID
-from ceinms_torch.studies.electrodes import ElectrodeStudy, mean_error, mean_of
+from ceinms_torch.studies.electrodes import ElectrodeStudy, Quantity, mean_error, mean_of
 from ceinms_torch.studies.result_file import Cell as TableCell
 from ceinms_torch.studies.result_file import Table, mean_and_spread
-from ceinms_torch.studies.statistics import GroupComparison, compare_groups
-
-Quantity = Callable[[dict[str, Any]], float]
 
 # Ways to drive a test trial, and the method whose subject is driven.
 WAYS = {
@@ -52,42 +49,6 @@ class Recommendation:
     way: str
     rmse: float
     all_rmse: float
-
-
-def values_of(study: ElectrodeStudy, count: int, method: str, quantity: Quantity) -> list[float]:
-    """Return a quantity of all repetitions.
-
-    Parameters
-    ----------
-    study : ElectrodeStudy
-        The study.
-    count : int
-        Number of electrodes.
-    method : str
-        How they were calibrated.
-    quantity : callable
-        Of a calibration.
-
-    Returns
-    -------
-    list of float
-        One per seed; empty where there was no such calibration.
-    """
-    return [
-        quantity(cell)
-        for cell in study.cells
-        if len(cell["kept"]) == count and cell["method"] == method
-    ]
-
-
-def counts_of(study: ElectrodeStudy) -> list[int]:
-    """Return the numbers of electrodes, largest first."""
-    return sorted(study.recorded, reverse=True)
-
-
-def kept_of(study: ElectrodeStudy, count: int) -> tuple[str, ...]:
-    """Return the electrodes that are kept at a count."""
-    return study.electrodes[len(study.electrodes) - count :]
 
 
 def rmse(cell: dict[str, Any]) -> float:
@@ -152,27 +113,6 @@ def distance(study: ElectrodeStudy, *, removed_only: bool = False) -> Quantity:
     return quantity
 
 
-def difference(study: ElectrodeStudy, count: int, quantity: Quantity) -> GroupComparison | None:
-    """Test whether the two methods differ at a count, over seeds.
-
-    Parameters
-    ----------
-    study : ElectrodeStudy
-        The study.
-    count : int
-        Number of electrodes.
-    quantity : callable
-        What is compared.
-
-    Returns
-    -------
-    GroupComparison or None
-        None where there is only one method.
-    """
-    groups = [values_of(study, count, method, quantity) for method in (EMG_DRIVEN, HYBRID)]
-    return compare_groups(*groups) if all(groups) else None
-
-
 def recommend(study: ElectrodeStudy, margin: float) -> Recommendation:
     """Return the smallest set of electrodes that predicts test trials nearly as well as all.
 
@@ -197,10 +137,10 @@ def recommend(study: ElectrodeStudy, margin: float) -> Recommendation:
     """
     table = {
         (count, way): float(np.mean(values))
-        for count in counts_of(study)
+        for count in study.counts()
         for way, (method, _) in WAYS.items()
         if way != "refined"
-        if (values := values_of(study, count, method, on_tests(way))) and np.isfinite(values).all()
+        if (values := study.values(count, method, on_tests(way))) and np.isfinite(values).all()
     }
     if not table:
         raise OptionError(where="--recommend", expected="test trials, with --test", got="none")
@@ -209,7 +149,7 @@ def recommend(study: ElectrodeStudy, margin: float) -> Recommendation:
     enough = [(count, error, way) for (count, way), error in table.items()]
     count, error, way = min(one for one in enough if one[1] <= (1.0 + margin) * best)
     return Recommendation(
-        margin=margin, electrodes=kept_of(study, count), way=way, rmse=error, all_rmse=best
+        margin=margin, electrodes=study.kept(count), way=way, rmse=error, all_rmse=best
     )
 
 
@@ -229,10 +169,12 @@ def tables_of(study: ElectrodeStudy) -> tuple[Table, ...]:
     tuple of Table
         Mean ± standard deviation over seeds, one table per quantity.
     """
-    ranking = Table(
-        title="electrodes in order of removal",
-        columns=("removed", "moment RMSE without it alone [N m]"),
-        rows=tuple((name, error) for name, error in study.ranking),
+    ranking = Table.of(
+        "electrodes in order of removal",
+        (
+            {"removed": name, "moment RMSE without it alone [N m]": error}
+            for name, error in study.ranking
+        ),
     )
     methods = [
         _of_methods(study, f"{title}, mean ± SD over seeds", quantity)
@@ -273,7 +215,7 @@ def tables_of(study: ElectrodeStudy) -> tuple[Table, ...]:
 
 
 def _p(study: ElectrodeStudy, count: int, quantity: Quantity) -> TableCell:
-    outcome = difference(study, count, quantity)
+    outcome = study.difference(count, quantity)
     if outcome is None or outcome.p is None:
         return None
     sign = {"t test": "t", "Mann-Whitney U": "U"}[outcome.test]
@@ -283,17 +225,20 @@ def _p(study: ElectrodeStudy, count: int, quantity: Quantity) -> TableCell:
 def _of_methods(study: ElectrodeStudy, title: str, quantity: Quantity) -> Table:
     """Compare the two methods at every count."""
 
-    def row(count: int) -> tuple[TableCell, ...]:
-        spreads = [
-            mean_and_spread(values_of(study, count, method, quantity))
-            for method in (EMG_DRIVEN, HYBRID)
-        ]
-        return (count, len(study.recorded[count]), *spreads, _p(study, count, quantity))
+    def spread(count: int, method: str) -> TableCell:
+        return mean_and_spread(study.values(count, method, quantity))
 
-    return Table(
-        title=title,
-        columns=("electrodes", "MTUs recorded", EMG_DRIVEN, HYBRID, "p"),
-        rows=tuple(row(count) for count in counts_of(study)),
+    return Table.of(
+        title,
+        (
+            {
+                "electrodes": count,
+                "MTUs recorded": len(study.recorded[count]),
+                **{method: spread(count, method) for method in (EMG_DRIVEN, HYBRID)},
+                "p": _p(study, count, quantity),
+            }
+            for count in study.counts()
+        ),
     )
 
 
@@ -301,15 +246,17 @@ def _of_ways(
     study: ElectrodeStudy, title: str, columns: Sequence[tuple[str, str, Quantity]]
 ) -> Table:
     """Show figures of several kinds of trials at every count that has one."""
-    rows = []
-    for count in counts_of(study):
-        values = (values_of(study, count, method, quantity) for _, method, quantity in columns)
-        rows.append((count, *map(mean_and_spread, values)))
-    return Table(
-        title=title,
-        columns=("electrodes", *(label for label, _, _ in columns)),
-        rows=tuple(row for row in rows if any(cell is not None for cell in row[1:])),
-    )
+    rows: list[dict[str, TableCell]] = [
+        {
+            "electrodes": count,
+            **{
+                label: mean_and_spread(study.values(count, method, quantity))
+                for label, method, quantity in columns
+            },
+        }
+        for count in study.counts()
+    ]
+    return Table.of(title, (row for row in rows if any([*row.values()][1:])))
 
 
 def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,14 +12,12 @@ import numpy as np
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.studies.cells import CellRunner, Progress
-from ceinms_torch.studies.electrode_cells import (
-    EMG_DRIVEN,
-    HYBRID,
-    Cell,
-    compute_cell,
-)
+from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell
+from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 from ceinms_torch.synergies.electrodes import with_electrodes
 from ceinms_torch.synergies.recording import recorded_channels
+
+Quantity = Callable[[dict[str, Any]], float]  # of a calibration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +58,49 @@ class ElectrodeStudy:
     recorded : dict of int to tuple of str
         MTUs that are still recorded, by number of electrodes.
     cells : tuple of dict
-        Every calibration, see `compute_cell`.
+        Every calibration, see `Cell.compute`.
     """
 
     electrodes: tuple[str, ...]
     ranking: tuple[tuple[str, float], ...]
     recorded: dict[int, tuple[str, ...]]
     cells: tuple[dict[str, Any], ...]
+
+    def counts(self) -> list[int]:
+        """Return the numbers of electrodes, largest first."""
+        return sorted(self.recorded, reverse=True)
+
+    def kept(self, count: int) -> tuple[str, ...]:
+        """Return the electrodes that are kept at a count."""
+        return self.electrodes[len(self.electrodes) - count :]
+
+    def values(self, count: int, method: str, quantity: Quantity) -> list[float]:
+        """Return a quantity of all repetitions.
+
+        Parameters
+        ----------
+        count : int
+            Number of electrodes.
+        method : str
+            How they were calibrated.
+        quantity : callable
+            Of a calibration.
+
+        Returns
+        -------
+        list of float
+            One per seed; empty where there was no such calibration.
+        """
+        return [
+            quantity(cell)
+            for cell in self.cells
+            if len(cell["kept"]) == count and cell["method"] == method
+        ]
+
+    def difference(self, count: int, quantity: Quantity) -> GroupComparison | None:
+        """Test whether the two methods differ at a count, over seeds; None with only one."""
+        groups = [self.values(count, method, quantity) for method in (EMG_DRIVEN, HYBRID)]
+        return compare_groups(*groups) if all(groups) else None
 
 
 def study_electrodes(
@@ -136,7 +170,7 @@ def study_electrodes(
         for electrode in electrodes
     }
     first = [one for cells in dropped.values() for one in cells]
-    with CellRunner(compute_cell, directory, inputs, options.jobs, progress) as run:
+    with CellRunner[Cell](directory, inputs, options.jobs, progress) as run:
         found = run.all(first)
         ranking = sorted(
             (
@@ -167,7 +201,7 @@ def mean_error(cell: dict[str, Any], key: str = "rmse") -> float:
     Parameters
     ----------
     cell : dict
-        A calibration, see `compute_cell`.
+        A calibration, see `Cell.compute`.
     key : {"rmse", "r2"}
         Which [N m] or [-].
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError
 from ceinms_torch.io.source import Source
 from ceinms_torch.model.subject import Curve, Subject
@@ -29,8 +29,6 @@ from ceinms_torch.studies.muscle_models import (
     rat_soleus,
     run_muscle,
 )
-
-FloatArray = NDArray[np.float64]
 
 # The rat soleus: MTU length at rest less slack tendon and fibre at its optimum [mm], and the
 # measured maximum isometric force [N].

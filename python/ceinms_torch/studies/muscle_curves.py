@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.model.subject import CURVE_NAMES, Curve
 
-FloatArray = NDArray[np.float64]
 Corner = tuple[float, float, float]  # x, y, slope
 
 # Tendon strain at the maximum isometric force [-].

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import FileFormatError
 from ceinms_torch.io.source import Source, read_text
-
-FloatArray = NDArray[np.float64]
 
 # A spline through fewer says nothing about a muscle.
 FEWEST_ROWS = 4
@@ -153,9 +151,7 @@ def _column(path: Path, header: list[str], rows: list[list[str]], name: str) -> 
     return np.array(values)
 
 
-def _refuse_rows(
-    path: Path, values: FloatArray, is_wrong: NDArray[np.bool_], expected: str
-) -> None:
+def _refuse_rows(path: Path, values: FloatArray, is_wrong: BoolArray, expected: str) -> None:
     if is_wrong.any():
         i = int(np.argmax(is_wrong))
         raise FileFormatError(where=path, expected=expected, got=f"{values[i]:g} in row {i + 2}")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
@@ -26,8 +26,6 @@ from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import DAMPED_EQUILIBRIUM, Simulation, simulate
 from ceinms_torch.studies.muscle_curves import millard_curves
 from ceinms_torch.studies.muscle_data import MuscleRecording, full_activation
-
-FloatArray = NDArray[np.float64]
 
 STIFF, EQUILIBRIUM, ROSENBROCK = "stiff", "equilibriumElastic", "rosenbrockElastic"
 # By XML name, in the order of all tables and figures.

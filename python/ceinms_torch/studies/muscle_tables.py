@@ -9,7 +9,7 @@ import numpy as np
 from ceinms_torch.studies.muscle import MuscleStudy
 from ceinms_torch.studies.muscle_models import MODELS, RANGES, ROSENBROCK, STIFF
 from ceinms_torch.studies.result_file import Cell, Table
-from ceinms_torch.studies.statistics import GroupComparison, compare_groups
+from ceinms_torch.studies.statistics import GroupComparison, compare_groups, deviation
 
 TEST_ROW = "mean ± SD, test"
 
@@ -74,8 +74,7 @@ def _errors(study: MuscleStudy) -> Table:
 
 
 def _spread(values: list[float]) -> str:
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return f"{np.mean(values):.2f} ± {deviation:.2f}"
+    return f"{np.mean(values):.2f} ± {deviation(values):.2f}"
 
 
 def _p(study: MuscleStudy, model: str) -> str | None:
@@ -86,56 +85,45 @@ def _p(study: MuscleStudy, model: str) -> str | None:
 
 
 def _models(study: MuscleStudy) -> Table:
-    def row(model: str) -> tuple[Cell, ...]:
+    def row(model: str) -> dict[str, Cell]:
         values: dict[str, Any] = study.models[model]
-        fitted, bounds = values["parameters"], values["at_bound"]
-        texts = (
-            f"{fitted[kind] * factor:.4g}{' (bound)' if kind in bounds else ''}"
-            for kind, factor in zip(RANGES, (1.0, 1e3, 1e3), strict=True)
-        )
+        scales = {"N": 1.0, "mm": 1e3}
+        units = dict(zip(RANGES, ("N", "mm", "mm"), strict=True))
         cost = values["step_time"]
         ratio = cost / study.models[ROSENBROCK]["step_time"]
-        return (MODELS[model], *texts, f"{values['fit_time']:.1f}", f"{cost:.2f}", f"{ratio:.1f}")
+        return {
+            "tendon": MODELS[model],
+            **{
+                f"{kind} [{unit}]": f"{values['parameters'][kind] * scales[unit]:.4g}"
+                f"{' (bound)' if kind in values['at_bound'] else ''}"
+                for kind, unit in units.items()
+            },
+            "CPU time of fit [s]": f"{values['fit_time']:.1f}",
+            "CPU time of run [µs/step]": f"{cost:.2f}",
+            "run over Rosenbrock's [-]": f"{ratio:.1f}",
+        }
 
-    return Table(
-        title="fitted parameters, and CPU times",
-        columns=(
-            "tendon",
-            "maxIsometricForce [N]",
-            "tendonSlackLength [mm]",
-            "optimalFibreLength [mm]",
-            "CPU time of fit [s]",
-            "CPU time of run [µs/step]",
-            "run over Rosenbrock's [-]",
-        ),
-        rows=tuple(map(row, MODELS)),
-    )
+    return Table.of("fitted parameters, and CPU times", map(row, MODELS))
 
 
 def _limits(study: MuscleStudy) -> Table:
-    def row(limit: dict[str, Any]) -> tuple[Cell, ...]:
+    def row(limit: dict[str, Any]) -> dict[str, Cell]:
         unsolved = limit["unsolved"]
-        solved = {None: "gave up", 0: "all"}.get(unsolved, f"all but {unsolved}")
         low, high = (
             None if limit[end] is None else f"{limit[end]:.3f}" for end in ("lowest", "highest")
         )
-        finite = "yes" if limit["is_finite"] else "no"
-        return (limit["case"], MODELS[limit["model"]], finite, low, high, solved)
+        return {
+            "case": limit["case"],
+            "tendon": MODELS[limit["model"]],
+            "finite": "yes" if limit["is_finite"] else "no",
+            "lowest force [F0]": low,
+            "highest force [F0]": high,
+            "steps solved": {None: "gave up", 0: "all"}.get(unsolved, f"all but {unsolved}"),
+        }
 
     cases = list(dict.fromkeys(limit["case"] for limit in study.limits))
     ordered = sorted(study.limits, key=lambda limit: cases.index(limit["case"]))
-    return Table(
-        title="at the limits, on the recording that was fitted",
-        columns=(
-            "case",
-            "tendon",
-            "finite",
-            "lowest force [F0]",
-            "highest force [F0]",
-            "steps solved",
-        ),
-        rows=tuple(map(row, ordered)),
-    )
+    return Table.of("at the limits, on the recording that was fitted", map(row, ordered))
 
 
 def notes_of(study: MuscleStudy) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.plain import plain, read_json, revived
 from ceinms_torch.io.results import RESULT_FILE, write_result_file
 from ceinms_torch.results.provenance import versions
+from ceinms_torch.studies.statistics import deviation
 
 # Raised when a file of today could not be read by the code of yesterday.
 FORMAT = 2
@@ -39,6 +40,13 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @classmethod
+    def of(cls, title: str, rows: Iterable[Mapping[str, Cell]]) -> Self:
+        """Return the table of rows that are mappings of headers, in the same order, to values."""
+        listed = list(rows)
+        columns = tuple(listed[0]) if listed else ()
+        return cls(title=title, columns=columns, rows=tuple(tuple(row.values()) for row in listed))
+
 
 def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
     """Return mean ± standard deviation in words, as tables have it.
@@ -57,8 +65,7 @@ def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
     """
     if not values or not np.isfinite(values).all():
         return None
-    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-    return f"{np.mean(values):.{digits}g} ± {spread:.2g}"
+    return f"{np.mean(values):.{digits}g} ± {deviation(values):.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +120,7 @@ class StudyResult:
         return write_result_file(Path(directory), {"format": FORMAT, **plain(self)})
 
     @classmethod
-    def read(cls, directory: str | os.PathLike[str], study: str) -> StudyResult:
+    def read(cls, directory: str | os.PathLike[str], study: str) -> Self:
         """Read what `write` wrote.
 
         Parameters
@@ -148,7 +155,7 @@ class StudyResult:
                 hint="Run the study again, or read it with the version that wrote it",
             )
         try:
-            result: StudyResult = revived(cls, content)
+            result: Self = revived(cls, content)
         except (KeyError, TypeError) as error:
             raise FileFormatError(
                 where=path, expected=f"all of a result of '{study}'", got=f"none of {error}"

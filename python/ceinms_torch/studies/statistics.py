@@ -13,6 +13,11 @@ SIGNIFICANCE = 0.05
 FEWEST_VALUES = 3
 
 
+def deviation(values: Sequence[float]) -> float:
+    """Return the standard deviation of repetitions such as seeds, (n,); 0 for a single one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class GroupComparison:
     """The outcome of a test, or why there was none.

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import read_storage
-from ceinms_torch.io.xml_document import root_name
+from ceinms_torch.io.xml_document import read_root
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.synergies.extraction import (
@@ -28,8 +27,6 @@ from ceinms_torch.synergies.number import NumberChoice, Score, choose_n_synergie
 from ceinms_torch.synergies.recording import Recording, recorded_channels
 from ceinms_torch.synergies.reliability import Reliability, match_synergies, reliability
 from ceinms_torch.synergies.vaf import ENOUGH_VAF, vaf
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,7 +120,7 @@ def read_inputs(paths: Sequence[str | os.PathLike[str]]) -> SynergyInputs:
     OptionError
         If a setup file is not the only one.
     """
-    if root_name(paths[0]) != "ceinmsCalibration":
+    if read_root(paths[0]).tag != "ceinmsCalibration":
         data = [InputData.read(path) for path in paths]
         whole = tuple(Recording.read(one) for one in data)
         lengths = [read_storage(one.muscle_tendon_length_file) for one in data]

@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.inputs.outputs import SYNERGY_FILES, WEIGHTINGS_FILE, trial_folder
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.studies.result_file import Table
 from ceinms_torch.studies.synergies import SynergyStudy
-from ceinms_torch.synergies.extraction import Synergies
 from ceinms_torch.synergies.number import RULE_NAMES
-from ceinms_torch.synergies.recording import Recording
 from ceinms_torch.synergies.reliability import Reliability
 
-FloatArray = NDArray[np.float64]
 _RECORDED = "RecordedExcitations.sto"
 _FILES = (SYNERGY_FILES["primitives"], SYNERGY_FILES["reconstruction"], _RECORDED, WEIGHTINGS_FILE)
 
@@ -48,37 +45,36 @@ def tables_of(study: SynergyStudy) -> tuple[Table, ...]:
     tuple of Table
     """
     choice = study.choice
-    numbers = Table(
-        title="numbers of synergies",
-        columns=(
-            "synergies",
-            "VAF [%]",
-            "least VAF of a channel [%]",
-            "VAF, held-out trials [%]",
-            "error, unrecorded channels [%]",
-            "moment RMSE, held-out trials [N m]",
-            "rules",
-        ),
-        rows=tuple(
-            (
-                row.n_synergy,
-                100.0 * row.vaf,
-                100.0 * float(row.vaf_by_channel.min()),
-                None if row.held_out_vaf is None else 100.0 * row.held_out_vaf,
-                None if row.channel_error is None else 100.0 * float(np.mean(row.channel_error)),
-                None if row.score is None else float(np.mean(row.score)),
-                ", ".join(
+    numbers = Table.of(
+        "numbers of synergies",
+        (
+            {
+                "synergies": row.n_synergy,
+                "VAF [%]": 100.0 * row.vaf,
+                "least VAF of a channel [%]": 100.0 * float(row.vaf_by_channel.min()),
+                "VAF, held-out trials [%]": None
+                if row.held_out_vaf is None
+                else 100.0 * row.held_out_vaf,
+                "error, unrecorded channels [%]": None
+                if row.channel_error is None
+                else 100.0 * float(np.mean(row.channel_error)),
+                "moment RMSE, held-out trials [N m]": None
+                if row.score is None
+                else float(np.mean(row.score)),
+                "rules": ", ".join(
                     RULE_NAMES[name] for name, n in choice.choices.items() if n == row.n_synergy
                 ),
-            )
+            }
             for row in choice.rows
         ),
     )
-    by_channel = Table(
-        title="VAF of each channel by number of synergies [%]",
-        columns=("channel", *(str(row.n_synergy) for row in choice.rows)),
-        rows=tuple(
-            (name, *(100.0 * float(row.vaf_by_channel[i]) for row in choice.rows))
+    by_channel = Table.of(
+        "VAF of each channel by number of synergies [%]",
+        (
+            {
+                "channel": name,
+                **{str(row.n_synergy): 100.0 * float(row.vaf_by_channel[i]) for row in choice.rows},
+            }
             for i, name in enumerate(choice.channels)
         ),
     )
@@ -156,17 +152,7 @@ def data_of(study: SynergyStudy) -> dict[str, Any]:
         "choices": choice.choices,
         "threshold": choice.threshold,
         "recorded_moment_error": study.recorded_moment_error,
-        "rows": [
-            {
-                "n_synergy": row.n_synergy,
-                "vaf": row.vaf,
-                "vaf_by_channel": row.vaf_by_channel,
-                "held_out_vaf": row.held_out_vaf,
-                "channel_error": row.channel_error,
-                "score": row.score,
-            }
-            for row in choice.rows
-        ],
+        "rows": choice.rows,
         "trials": {
             one.name: {
                 "time": one.time,
@@ -208,10 +194,13 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
         found = study.synergies[one.name]
         folder = trial_folder(directory, "calibration", one.name)
         labels = tuple(f"synergy_{i + 1}" for i in range(found.n_synergy))
-        primitives = _series("primitives", one.time, labels, found.primitives.T)
+        primitives = TimeSeries("primitives", "-", one.time, labels, found.primitives.T)
         primitives.to_sto(folder / SYNERGY_FILES["primitives"])
-        recorded_series(one).to_sto(folder / _RECORDED)
-        rebuilt_series(one, found).to_sto(folder / SYNERGY_FILES["reconstruction"])
+        recorded = TimeSeries("recorded excitation", "-", one.time, one.channels, one.excitation)
+        recorded.to_sto(folder / _RECORDED)
+        name = "excitation from synergies"
+        rebuilt = TimeSeries(name, "-", one.time, found.names, found.reconstruction)
+        rebuilt.to_sto(folder / SYNERGY_FILES["reconstruction"])
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("channel", *labels))
@@ -219,43 +208,3 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
             (name, *row) for name, row in zip(found.names, found.weightings.tolist(), strict=True)
         )
         write_atomically(folder / WEIGHTINGS_FILE, text.getvalue().encode())
-
-
-def recorded_series(recording: Recording) -> TimeSeries:
-    """Return recorded excitations as a labelled series.
-
-    Parameters
-    ----------
-    recording : Recording
-        The trial.
-
-    Returns
-    -------
-    TimeSeries
-    """
-    return _series("recorded excitation", recording.time, recording.channels, recording.excitation)
-
-
-def rebuilt_series(recording: Recording, synergies: Synergies) -> TimeSeries:
-    """Return the excitations that synergies give as a labelled series.
-
-    Parameters
-    ----------
-    recording : Recording
-        The trial.
-    synergies : Synergies
-        Extracted from it.
-
-    Returns
-    -------
-    TimeSeries
-    """
-    return _series(
-        "excitation from synergies", recording.time, synergies.names, synergies.reconstruction
-    )
-
-
-def _series(
-    name: str, time: FloatArray, columns: tuple[str, ...], values: FloatArray
-) -> TimeSeries:
-    return TimeSeries(name=name, units="-", time=time, columns=columns, array=values)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import DataError, OptionError, Place, did_you_mean
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,9 +45,9 @@ class Channels:
         cls,
         trials: Sequence[Trial],
         generator: ExcitationGenerator,
-        hybrid: SynergyHybrid,
+        synergy_hybrid: SynergyHybrid,
         dofs: Sequence[str],
-    ) -> Channels:
+    ) -> Self:
         """Tell recorded excitations from those to synthesise.
 
         Parameters
@@ -57,7 +56,7 @@ class Channels:
             All of one subject.
         generator : ExcitationGenerator
             Which signals drive which MTU.
-        hybrid : SynergyHybrid
+        synergy_hybrid : SynergyHybrid
             What to synthesise.
         dofs : sequence of str
             DOFs whose moments count.
@@ -70,13 +69,13 @@ class Channels:
         ------
         DataError
             If nothing was recorded, a recording is zero throughout a trial, there is nothing to
-            synthesise, or what shall be synthesised acts on none of the DOFs.
+            synthesise, or an MTU that is named to be synthesised acts on none of the DOFs.
         OptionError
             If `synthesise` names an unknown MTU.
         """
         names = trials[0].mtu_names
         is_recorded = np.array(generator.recorded(names))
-        synthesised = _chosen(trials, dofs, is_recorded, generator, hybrid)
+        synthesised = _chosen(trials, dofs, is_recorded, generator, synergy_hybrid)
         is_recorded[list(synthesised)] = False
         if not is_recorded.any():
             raise DataError(
@@ -120,7 +119,7 @@ class Channels:
         return result
 
 
-def _acting(trials: Sequence[Trial], dofs: Sequence[str]) -> NDArray[np.bool_]:
+def _acting(trials: Sequence[Trial], dofs: Sequence[str]) -> BoolArray:
     """Return which MTUs have a moment arm about one of the DOFs, (n_mtu,)."""
     columns = [trials[0].dof_names.index(dof) for dof in dofs]
     acts = [np.any(trial.moment_arm[:, columns], axis=(0, 1)) for trial in trials]
@@ -130,24 +129,24 @@ def _acting(trials: Sequence[Trial], dofs: Sequence[str]) -> NDArray[np.bool_]:
 def _chosen(
     trials: Sequence[Trial],
     dofs: Sequence[str],
-    is_recorded: NDArray[np.bool_],
+    is_recorded: BoolArray,
     generator: ExcitationGenerator,
-    hybrid: SynergyHybrid,
+    synergy_hybrid: SynergyHybrid,
 ) -> tuple[int, ...]:
     names = trials[0].mtu_names
     acts = _acting(trials, dofs)
-    if hybrid.synthesise is None:
-        _check_idle(names, ~is_recorded & ~_acting(trials, trials[0].dof_names))
+    if synergy_hybrid.synthesise is None:
+        # Others, such as those of the other leg, stay as silent as in an EMG-driven calibration.
         wanted = np.flatnonzero(~is_recorded & acts)
     else:
-        for name in hybrid.synthesise:
+        for name in synergy_hybrid.synthesise:
             if name not in names:
                 hint = did_you_mean(name, names)
                 raise OptionError(
                     where="synthesise", expected="names of MTUs", got=f"'{name}'", hint=hint
                 )
-        wanted = np.flatnonzero([name in hybrid.synthesise for name in names])
-        _check_idle(names, np.isin(np.arange(len(names)), wanted) & ~acts)
+        wanted = np.flatnonzero([name in synergy_hybrid.synthesise for name in names])
+        _check_idle([names[i] for i in wanted if not acts[i]])
     if not len(wanted):
         raise DataError(
             where=Place(generator.path, element="<mapping>"),
@@ -158,23 +157,21 @@ def _chosen(
     return tuple(int(i) for i in wanted)
 
 
-def _check_idle(names: tuple[str, ...], is_idle: NDArray[np.bool_]) -> None:
-    """Refuse MTUs that no moment depends on: nothing tells what their excitation is."""
-    idle = [name for name, one in zip(names, is_idle, strict=True) if one]
+def _check_idle(idle: Sequence[str]) -> None:
+    """Refuse to synthesise MTUs that no moment depends on: nothing tells their excitation."""
     if idle:
         raise DataError(
-            where=f"unrecorded excitation of {', '.join(idle)}",
-            expected="a moment arm about one of the DOFs, so that moments tell what it is",
+            where=f"excitation to synthesise of {', '.join(idle)}",
+            expected="a moment arm about one of the step's DOFs, so that moments tell what it is",
             got="none in any trial",
-            hint="add the MTU to the mtuNameSet of a DOF, or leave it out of the subject or of "
-            "<synthesise>",
+            hint="leave the MTU out of <synthesise>, or add it to the mtuNameSet of a DOF",
         )
 
 
 def _check_signals(
     trials: Sequence[Trial],
     names: tuple[str, ...],
-    is_recorded: NDArray[np.bool_],
+    is_recorded: BoolArray,
     generator: ExcitationGenerator,
 ) -> None:
     for trial in trials:

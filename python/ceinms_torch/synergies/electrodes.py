@@ -130,7 +130,7 @@ def recorded_plan(plan: CalibrationPlan, part: Subject) -> CalibrationPlan:
         for step in plan.steps
     )
     steps = tuple(step for step in steps if step.dofs and step.parameters)
-    return dataclasses.replace(plan, steps=steps, hybrid=None, document=None)
+    return dataclasses.replace(plan, steps=steps, synergy_hybrid=None, document=None)
 
 
 def _of_part(step: CalibrationStep, part: Subject) -> tuple[ParameterSpec, ...]:

@@ -6,21 +6,21 @@ import dataclasses
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.io.display import one_line
-from ceinms_torch.model.options import check_whole
+from ceinms_torch.io.display import OneLine
+from ceinms_torch.model.settings import check_whole
 from ceinms_torch.synergies.recording import (
     Recording,
     check_same_channels,
     check_values,
 )
 from ceinms_torch.synergies.vaf import vaf, vaf_by_channel
-
-FloatArray = NDArray[np.float64]
 
 REPLICATES = 20
 # Iterations stop at a limit, or where the root of the squared error falls, in ten iterations, by
@@ -30,7 +30,7 @@ MAX_ITERATIONS, _TOLERANCE = 3000, 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Synergies:
+class Synergies(OneLine):
     """Excitations as a product of a few primitives and the muscles' weightings.
 
     Parameters
@@ -74,8 +74,6 @@ class Synergies:
     converged: bool
     replicate_vaf: tuple[float, ...]
 
-    __repr__ = one_line
-
     @property
     def n_synergy(self) -> int:
         """Number of synergies."""
@@ -86,7 +84,7 @@ class Synergies:
         """Excitations that the synergies give, (n_sample, n_muscle)."""
         return self.primitives.T @ self.weightings.T
 
-    def reordered(self, order: Sequence[int] | NDArray[np.intp]) -> Synergies:
+    def reordered(self, order: Sequence[int] | NDArray[np.intp]) -> Self:
         """Return the same synergies in another order.
 
         Parameters

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.model.options import check_whole
-
-FloatArray = NDArray[np.float64]
+from ceinms_torch.model.settings import check_whole
 
 _LEAST_WIDTH = 1.0  # in sampling intervals: a narrower bump would be a single sample
 

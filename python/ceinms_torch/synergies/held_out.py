@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
@@ -22,8 +22,6 @@ from ceinms_torch.synergies.extraction import (
 from ceinms_torch.synergies.recording import Recording, check_same_channels
 from ceinms_torch.synergies.synthesise import least_squares_primitives
 from ceinms_torch.synergies.vaf import vaf
-
-FloatArray = NDArray[np.float64]
 
 # At most so many groups of trials are left out in turn: more cost more and tell nothing else.
 _MAX_FOLDS = 10

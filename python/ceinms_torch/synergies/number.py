@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.options import check_number
+from ceinms_torch.model.settings import check_number
 from ceinms_torch.synergies.extraction import (
     REPLICATES,
     Synergies,
@@ -19,8 +19,6 @@ from ceinms_torch.synergies.extraction import (
 from ceinms_torch.synergies.held_out import HeldOut
 from ceinms_torch.synergies.recording import Recording, check_same_channels
 from ceinms_torch.synergies.vaf import ENOUGH_VAF
-
-FloatArray = NDArray[np.float64]
 
 # The largest number tried by default: nobody reports more for one limb.
 _LARGEST = 8

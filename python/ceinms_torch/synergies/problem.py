@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.problems.fused import FusedProblem, OnFusedEngine
-from ceinms_torch.calibration.problems.tensor import OnTensorEngine, TensorProblem
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.calibration.problems.fused import FusedProblem
+from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
 
-FloatArray = NDArray[np.float64]
-_WHY_NO_RESIDUALS = "primitives are searched, too, too many numbers for the matrix of lm"
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class HybridSetting:
+class SynergySetting:
     """What a hybrid problem needs beside a calibration step.
 
     Parameters
     ----------
     channels : Channels
         Recorded and synthesised excitations.
-    hybrid : SynergyHybrid
+    synergy_hybrid : SynergyHybrid
         Weights.
     n_synergy : int
         Number of synergies.
@@ -39,20 +38,24 @@ class HybridSetting:
     """
 
     channels: Channels
-    hybrid: SynergyHybrid
+    synergy_hybrid: SynergyHybrid
     n_synergy: int
     nodes: tuple[Nodes, ...]
     recorded: tuple[FloatArray, ...]
 
     @classmethod
     def of(
-        cls, trials: Sequence[Trial], channels: Channels, hybrid: SynergyHybrid, n_synergy: int
-    ) -> HybridSetting:
+        cls,
+        trials: Sequence[Trial],
+        channels: Channels,
+        synergy_hybrid: SynergyHybrid,
+        n_synergy: int,
+    ) -> Self:
         """Lay out the primitives of trials."""
-        nodes = tuple(Nodes.of(trial, hybrid.primitive_rate) for trial in trials)
+        nodes = tuple(Nodes.of(trial, synergy_hybrid.primitive_rate) for trial in trials)
         return cls(
             channels=channels,
-            hybrid=hybrid,
+            synergy_hybrid=synergy_hybrid,
             n_synergy=n_synergy,
             nodes=nodes,
             recorded=tuple(
@@ -67,7 +70,7 @@ class HybridSetting:
             n_parameter=n_parameter,
             n_synergy=self.n_synergy,
             n_weighted=self.channels.n_channel + len(self.channels.synthesised),
-            n_set=1 if self.hybrid.weightings == "shared" else len(self.nodes),
+            n_set=1 if self.synergy_hybrid.weightings == "shared" else len(self.nodes),
             n_node=tuple(len(one) for one in self.nodes),
         )
 
@@ -80,79 +83,42 @@ class HybridSetting:
             n_row=[one.n_row for one in self.nodes],
             rows_per_node=[one.rows_per_node for one in self.nodes],
             row_interval=[one.row_interval for one in self.nodes],
-            shared_weightings=self.hybrid.weightings == "shared",
+            shared_weightings=self.synergy_hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
-            objective=_kernel.SynergyObjective(self.hybrid),
+            objective=_kernel.SynergyObjective(self.synergy_hybrid),
         )
 
 
-class FusedHybridProblem(OnFusedEngine):
-    """A synergy-hybrid calibration step on the fused engine.
+class SynergyProblem(Differentiable):
+    """A synergy-hybrid calibration step, on the engine of the step without synergies.
 
     Parameters
     ----------
-    recorded_only : FusedProblem
+    recorded_only : FusedProblem or TensorProblem
         The step without synergies.
-    setting : HybridSetting
+    setting : SynergySetting
         What synergies reconstruct and synthesise.
     exact_bounds : bool
         Whether weightings and primitives stay in 0 to 1, or only a penalty keeps them there.
     """
 
     is_uneven = True
-    why_no_residuals = _WHY_NO_RESIDUALS
+    why_no_residuals = "primitives are searched, too, too many numbers for the matrix of lm"
 
     def __init__(
-        self, recorded_only: FusedProblem, setting: HybridSetting, *, exact_bounds: bool = True
+        self,
+        recorded_only: FusedProblem | TensorProblem,
+        setting: SynergySetting,
+        *,
+        exact_bounds: bool = True,
     ) -> None:
-        self.core = _kernel.HybridProblem(
-            problem=recorded_only.core, synergies=setting.core(exact_bounds=exact_bounds)
-        )
-        self.term_names = tuple(self.core.term_names)
-
-
-class TensorHybridProblem(OnTensorEngine):
-    """The same on the tensor engine (LibTorch autograd).
-
-    Parameters
-    ----------
-    recorded_only : TensorProblem
-        The step without synergies.
-    setting, exact_bounds
-        As for `FusedHybridProblem`.
-    """
-
-    is_uneven = True
-    why_no_residuals = _WHY_NO_RESIDUALS
-
-    def __init__(
-        self, recorded_only: TensorProblem, setting: HybridSetting, *, exact_bounds: bool = True
-    ) -> None:
-        from ceinms_torch._backend import _torch  # noqa: PLC0415  slow to load
-
+        self._recorded_only = recorded_only
         self.device = recorded_only.device
-        self.core = _torch.HybridProblem(
+        self.core = recorded_only.module.SynergyProblem(
             problem=recorded_only.core, synergies=setting.core(exact_bounds=exact_bounds)
         )
         self.term_names = tuple(self.core.term_names)
 
-
-def build_hybrid_problem(
-    recorded_only: FusedProblem | TensorProblem, setting: HybridSetting, *, exact_bounds: bool
-) -> FusedHybridProblem | TensorHybridProblem:
-    """Return a synergy-hybrid step on the engine of the step without synergies.
-
-    Parameters
-    ----------
-    recorded_only : FusedProblem or TensorProblem
-        The step without synergies.
-    setting, exact_bounds
-        As for `FusedHybridProblem`.
-
-    Returns
-    -------
-    FusedHybridProblem or TensorHybridProblem
-    """
-    if isinstance(recorded_only, FusedProblem):
-        return FusedHybridProblem(recorded_only, setting, exact_bounds=exact_bounds)
-    return TensorHybridProblem(recorded_only, setting, exact_bounds=exact_bounds)
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        return self._recorded_only.gradient_of(self.core, x)

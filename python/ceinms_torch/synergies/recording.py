@@ -7,23 +7,22 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import IN_MEMORY, Source
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.trial_files import TIME_TOLERANCE
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Recording:
+class Recording(OneLine):
     """What the electrodes recorded in one trial.
 
     Parameters
@@ -46,12 +45,10 @@ class Recording:
     excitation: FloatArray
     source: Source = IN_MEMORY
 
-    __repr__ = one_line
-
     @classmethod
     def read(
         cls, input_data: InputData | str | os.PathLike[str], channels: Sequence[str] | None = None
-    ) -> Recording:
+    ) -> Self:
         """Read the excitation signals of a trial.
 
         Parameters
@@ -100,7 +97,7 @@ class Recording:
             source=storage.source,
         )
 
-    def during(self, first: float, last: float) -> Recording:
+    def during(self, first: float, last: float) -> Self:
         """Return the part of the recording in a period.
 
         Parameters
@@ -126,7 +123,7 @@ class Recording:
             )
         return dataclasses.replace(self, time=self.time[inside], excitation=self.excitation[inside])
 
-    def without(self, channel: str) -> Recording:
+    def without(self, channel: str) -> Self:
         """Return the recording without one of its channels.
 
         Parameters

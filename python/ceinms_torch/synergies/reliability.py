@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError
 from ceinms_torch.synergies.extraction import Synergies
-
-FloatArray = NDArray[np.float64]
 
 _N_POINT = 101  # of a primitive on normalised time: 0 to 100 %
 
@@ -35,25 +33,6 @@ class Reliability:
     weighting_similarity: FloatArray
     primitive_correlation: FloatArray
     matched: tuple[Synergies, ...]
-
-
-def cosine_similarity(one: FloatArray, other: FloatArray) -> FloatArray:
-    """Return the cosines between the columns of two matrices.
-
-    Parameters
-    ----------
-    one : ndarray (n_muscle, n)
-        Weightings.
-    other : ndarray (n_muscle, m)
-        Others.
-
-    Returns
-    -------
-    ndarray (n, m)
-        [-]; 0 where a column is zero.
-    """
-    norms = np.outer(np.linalg.norm(one, axis=0), np.linalg.norm(other, axis=0))
-    return (one.T @ other) / np.where(norms > 0.0, norms, 1.0)
 
 
 def match_synergies(synergies: Synergies, reference: Synergies) -> Synergies:
@@ -84,7 +63,7 @@ def match_synergies(synergies: Synergies, reference: Synergies) -> Synergies:
     ):
         if expected != got:
             raise DataError(where=f"{what} to match", expected=f"{expected}", got=f"{got}")
-    similarity = cosine_similarity(reference.weightings, synergies.weightings)
+    similarity = _cosines(reference.weightings, synergies.weightings)
     _, order = linear_sum_assignment(similarity, maximize=True)
     return synergies.reordered(order)
 
@@ -114,8 +93,7 @@ def reliability(repetitions: Sequence[Synergies], reference: Synergies) -> Relia
     curves = [time_normalised(one.primitives) for one in matched]
     pairs = list(combinations(range(len(matched)), 2))
     weightings = [
-        np.diagonal(cosine_similarity(matched[i].weightings, matched[j].weightings))
-        for i, j in pairs
+        np.diagonal(_cosines(matched[i].weightings, matched[j].weightings)) for i, j in pairs
     ]
     primitives = [_correlation(curves[i], curves[j]) for i, j in pairs]
     return Reliability(
@@ -143,6 +121,12 @@ def time_normalised(primitives: FloatArray, n_point: int = _N_POINT) -> FloatArr
     old = np.linspace(0.0, 1.0, primitives.shape[1])
     new = np.linspace(0.0, 1.0, n_point)
     return np.stack([np.interp(new, old, one) for one in primitives])
+
+
+def _cosines(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Return the cosines between the columns of two matrices; 0 where one is zero throughout."""
+    norms = np.outer(np.linalg.norm(one, axis=0), np.linalg.norm(other, axis=0))
+    return (one.T @ other) / np.where(norms > 0.0, norms, 1.0)
 
 
 def _correlation(one: FloatArray, other: FloatArray) -> FloatArray:

@@ -8,24 +8,22 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import TrialResult
-from ceinms_torch.synergies.problem import HybridSetting
+from ceinms_torch.synergies.problem import SynergySetting
 from ceinms_torch.synergies.space import SynergySpace
 from ceinms_torch.synergies.weightings import Weightings
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TrialSynergies:
+class TrialSynergies(OneLine):
     """The synergies of one trial, and the excitations they gave.
 
     Parameters
@@ -46,8 +44,6 @@ class TrialSynergies:
     weightings: Weightings
     primitives: TimeSeries
     reconstruction: TimeSeries
-
-    __repr__ = one_line
 
     def drive(self, trial: Trial) -> Trial:
         """Return the trial with these excitations, ready for `simulate`.
@@ -105,9 +101,16 @@ class HybridResult(CalibrationResult):
     test_synergies: dict[str, TrialSynergies] = field(default_factory=dict)
 
     @property
-    def hybrid(self) -> SynergyHybrid:
+    def synergy_hybrid(self) -> SynergyHybrid:
         """What was asked of the synergies."""
-        return self.plan.hybrid or SynergyHybrid()
+        return self.plan.synergy_hybrid or SynergyHybrid()
+
+    @property
+    def undriven(self) -> tuple[str, ...]:
+        """MTUs that neither a recording nor a synergy drives."""
+        table = self.weightings
+        pairs = zip(table.mtu_names, table.origin, strict=True)
+        return tuple(name for name, origin in pairs if origin == "silent")
 
     @property
     def weightings(self) -> Weightings:
@@ -127,7 +130,7 @@ class HybridResult(CalibrationResult):
                 trial,
                 self.generator,
                 self.weightings,
-                hybrid=self.hybrid,
+                synergy_hybrid=self.synergy_hybrid,
                 dofs=self.steps[-1].step.dofs,
             )
             driven, synergies[trial.name] = found.drive(trial), found
@@ -140,7 +143,7 @@ class HybridResult(CalibrationResult):
 
 
 def trial_synergies(
-    trials: Sequence[Trial], setting: HybridSetting, space: SynergySpace, point: FloatArray
+    trials: Sequence[Trial], setting: SynergySetting, space: SynergySpace, point: FloatArray
 ) -> dict[str, TrialSynergies]:
     """Return the synergies at a point, trial by trial.
 
@@ -148,7 +151,7 @@ def trial_synergies(
     ----------
     trials : sequence of Trial
         As recorded.
-    setting : HybridSetting
+    setting : SynergySetting
         What synergies reconstruct and synthesise.
     space : SynergySpace
         How the point is made.
@@ -193,9 +196,7 @@ def synthesised_trial(
     excitation = np.where(is_made, np.clip(reconstruction, 0.0, 1.0), trial.excitation)
 
     def series(name: str, columns: tuple[str, ...], values: FloatArray) -> TimeSeries:
-        return TimeSeries(
-            name=name, units="-", time=trial.excitation_time, columns=columns, array=values
-        )
+        return TimeSeries(name, "-", trial.excitation_time, columns, values)
 
     return TrialSynergies(
         excitations=series("excitation", trial.mtu_names, np.ascontiguousarray(excitation)),

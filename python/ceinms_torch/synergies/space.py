@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.trial_input import excitation_rate
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,7 @@ class Nodes:
     row_interval: float
 
     @classmethod
-    def of(cls, trial: Trial, rate: float) -> Nodes:
+    def of(cls, trial: Trial, rate: float) -> Self:
         """Return the nodes of a trial at a rate [Hz], as nearly as its rows allow."""
         n_row = len(trial.excitation_time)
         own = excitation_rate(trial)
@@ -41,7 +40,7 @@ class Nodes:
         return cls(n_row=n_row, rows_per_node=step, row_interval=1.0 / own)
 
     @property
-    def rows(self) -> NDArray[np.int64]:
+    def rows(self) -> IndexArray:
         """The row of every node, (n_node,)."""
         return np.append(np.arange(0, self.n_row - 1, self.rows_per_node), self.n_row - 1)
 

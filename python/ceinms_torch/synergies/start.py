@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.extraction import Synergies, extract_synergies
-from ceinms_torch.synergies.problem import HybridSetting
+from ceinms_torch.synergies.problem import SynergySetting
 from ceinms_torch.synergies.vaf import ENOUGH_VAF
-
-FloatArray = NDArray[np.float64]
 
 # The search goes on from what is extracted, so that more starts than this would only cost time.
 _REPLICATES = 5
 
 
-def choose_number(channels: Channels, hybrid: SynergyHybrid, recorded: Sequence[FloatArray]) -> int:
+def choose_number(
+    channels: Channels, synergy_hybrid: SynergyHybrid, recorded: Sequence[FloatArray]
+) -> int:
     """Return the number of synergies that was asked for, or the fewest that suffice.
 
     Parameters
     ----------
     channels : Channels
         Recorded excitations.
-    hybrid : SynergyHybrid
+    synergy_hybrid : SynergyHybrid
         What was asked for.
     recorded : sequence of ndarray (n_channel, n_node)
         The recorded excitations of every trial.
@@ -42,28 +42,28 @@ def choose_number(channels: Channels, hybrid: SynergyHybrid, recorded: Sequence[
         If there would be more synergies than recorded excitations.
     """
     n_channel = channels.n_channel
-    if hybrid.n_synergy == "auto":
+    if synergy_hybrid.n_synergy == "auto":
         for n_synergy in range(1, n_channel):
             if _extract(recorded, n_synergy, seed=0).vaf > ENOUGH_VAF:
                 return n_synergy
         return n_channel
-    if hybrid.n_synergy > n_channel:
+    if synergy_hybrid.n_synergy > n_channel:
         names = ", ".join(channels.mtu_names[i] for i in channels.tracked)
         raise OptionError(
             where="number of synergies",
             expected=f"at most {n_channel}, one per independent recorded excitation ({names})",
-            got=str(hybrid.n_synergy),
+            got=str(synergy_hybrid.n_synergy),
             hint="more than that no recording can tell apart",
         )
-    return hybrid.n_synergy
+    return synergy_hybrid.n_synergy
 
 
-def start_points(setting: HybridSetting, parameters: FloatArray, seed: int) -> FloatArray:
+def start_points(setting: SynergySetting, parameters: FloatArray, seed: int) -> FloatArray:
     """Return start points: synergies of the recorded excitations, and random weightings.
 
     Parameters
     ----------
-    setting : HybridSetting
+    setting : SynergySetting
         What synergies reconstruct and synthesise.
     parameters : ndarray (n_start, n_parameter)
         Where the searches start in the parameter space.

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -21,16 +21,14 @@ from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.simulation.moments import check_moments
+from ceinms_torch.simulation.moments import check_moments, varying_dofs
 from ceinms_torch.simulation.simulate import calibrated_tendon
 from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.synergies.channels import Channels
-from ceinms_torch.synergies.problem import FusedHybridProblem, HybridSetting
+from ceinms_torch.synergies.problem import SynergyProblem, SynergySetting
 from ceinms_torch.synergies.result import TrialSynergies, synthesised_trial
 from ceinms_torch.synergies.space import SynergySpace
 from ceinms_torch.synergies.weightings import Weightings
-
-FloatArray = NDArray[np.float64]
 
 
 def synthesise_excitations(
@@ -40,7 +38,7 @@ def synthesise_excitations(
     weightings: Weightings,
     *,
     refine: bool = False,
-    hybrid: SynergyHybrid | None = None,
+    synergy_hybrid: SynergyHybrid | None = None,
     objective: Objective | None = None,
     dofs: Sequence[str] | None = None,
     tendon: str | Tendon = "rosenbrockElastic",
@@ -64,7 +62,7 @@ def synthesise_excitations(
     refine : bool
         Go on from these primitives to the minimum of eq. (5) with parameters and weightings fixed:
         the trial's own moments help to find its excitations.
-    hybrid : SynergyHybrid, optional
+    synergy_hybrid : SynergyHybrid, optional
         Weights of eq. (5) and rate of the primitives, as in the calibration.
     objective : Objective, optional
         Normalisation and penalties, to refine with.
@@ -87,21 +85,23 @@ def synthesise_excitations(
         not, or there are no moments to refine with.
     """
     check_names(subject, trial)
-    hybrid = dataclasses.replace(hybrid or SynergyHybrid(), synthesise=weightings.synthesised)
+    synergy_hybrid = dataclasses.replace(
+        synergy_hybrid or SynergyHybrid(), synthesise=weightings.synthesised
+    )
     step = CalibrationStep(
         dofs=tuple(dofs or subject.dof_names), objective=objective or Objective(), parameters=()
     )
-    channels = Channels.of([trial], generator, hybrid, step.dofs)
+    channels = Channels.of([trial], generator, synergy_hybrid, step.dofs)
     _check_recorded(trial, channels, weightings, generator)
-    setting = HybridSetting.of([trial], channels, hybrid, weightings.values.shape[1])
+    setting = SynergySetting.of([trial], channels, synergy_hybrid, weightings.values.shape[1])
     own = weightings.values[[*channels.tracked, *channels.synthesised]]
     primitives = least_squares_primitives(own[: channels.n_channel], setting.recorded[0])
     if refine:
-        check_moments(trial, step.dofs)
+        check_moments(trial, varying_dofs(step))
         space = ParameterSpace(subject=subject, components=())
         name = calibrated_tendon(tendon)
         recorded_only = FusedProblem(subject, [trial], step, space, tendon=name)
-        problem = FusedHybridProblem(recorded_only, setting, exact_bounds=False)
+        problem = SynergyProblem(recorded_only, setting, exact_bounds=False)
         primitives = _refined(problem, setting.space(0), own, primitives, options or Lbfgs())
     return synthesised_trial(trial, weightings, setting.nodes[0].to_rows(primitives))
 
@@ -129,7 +129,7 @@ def least_squares_primitives(weightings: FloatArray, recorded: FloatArray) -> Fl
 class _PrimitivesOnly(Differentiable):
     """A hybrid problem of which only the primitives change."""
 
-    def __init__(self, problem: FusedHybridProblem, fixed: FloatArray) -> None:
+    def __init__(self, problem: SynergyProblem, fixed: FloatArray) -> None:
         self.problem = problem
         self.fixed = fixed
 
@@ -140,7 +140,7 @@ class _PrimitivesOnly(Differentiable):
 
 
 def _refined(
-    problem: FusedHybridProblem,
+    problem: SynergyProblem,
     space: SynergySpace,
     weightings: FloatArray,
     primitives: FloatArray,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ceinms_torch.arrays import FloatArray
 
 # The paper's rule for the number of synergies (III-D): more than this share accounted for.
 ENOUGH_VAF = 0.85

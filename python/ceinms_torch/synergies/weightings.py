@@ -8,25 +8,24 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import FileFormatError, Place, did_you_mean
-from ceinms_torch.io.display import one_line
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import read_text
 from ceinms_torch.synergies.channels import Channels
 
-FloatArray = NDArray[np.float64]
 Origin = Literal["recorded", "synthesised", "silent"]
 
 _HEADER = ["muscle", "origin"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Weightings:
+class Weightings(OneLine):
     """Muscle weightings of synergies.
 
     Parameters
@@ -43,10 +42,8 @@ class Weightings:
     origin: tuple[Origin, ...]
     values: FloatArray
 
-    __repr__ = one_line
-
     @classmethod
-    def of(cls, channels: Channels, values: FloatArray) -> Weightings:
+    def of(cls, channels: Channels, values: FloatArray) -> Self:
         """Return the table of all MTUs.
 
         Parameters
@@ -97,7 +94,7 @@ class Weightings:
         write_atomically(Path(path), text.getvalue().encode())
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], mtu_names: tuple[str, ...]) -> Weightings:
+    def read(cls, path: str | os.PathLike[str], mtu_names: tuple[str, ...]) -> Self:
         """Read what `write` wrote.
 
         Parameters

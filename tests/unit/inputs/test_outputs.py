@@ -36,7 +36,7 @@ def test_a_calibration_writes_what_was_known_before(tmp_path, hybrid):
     options = {"options": ct.Lbfgs(max_iterations=1)}
     if hybrid:
         plan = ct.CalibrationPlan.read(folder / "calibration.xml")
-        object.__setattr__(plan, "hybrid", ct.SynergyHybrid(n_synergy=1))
+        object.__setattr__(plan, "synergy_hybrid", ct.SynergyHybrid(n_synergy=1))
         options["plan"] = plan
     tests = read.read_tests([folder / "trial2" / "inputData.xml"])
     result = ct.calibrate(read, **options).with_tests(tests.values())

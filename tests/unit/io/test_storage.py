@@ -1,12 +1,14 @@
 """Storage files: dialects, faults with their lines, and round trips."""
 
+import re
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ceinms_torch.errors import DataError, FileFormatError
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError
 from ceinms_torch.io.storage import read_storage, write_storage
 
 ROWS = "time\ta\tb\n0\t1\t2\n0.01\t3\t4\n"
@@ -40,6 +42,19 @@ def fault(path):
         "\ufeffx\nendheader\n" + ROWS,
         "x\nendheader\n\n" + ROWS.replace("\t", "   ").replace("\n", "  \n") + "\n\n",
         "x\nendheader\n" + ROWS.replace("\t", ","),
+        "first\nnRows=7\nendheader\nsecond\nnRows=2\nnColumns=3\nendheader\n" + ROWS,
+        "x\nnr=2\nnc=3\nInDegrees=no\nendheader\n" + ROWS,
+        "x\nnRows = 2\nnColumns = 3\nendheader\n" + ROWS,
+        ("x\nnRows=2\nnColumns=3\nendheader\n" + ROWS).replace("\n", "\r\r\n"),
+        ("x\nnRows=2\nnColumns=3\nendheader\n" + ROWS).replace("\n", "\t\t\t\n"),
+        "x\nnRows=2\nendheader\n" + ROWS + "\t\t\n\t\t\n\x1a",
+        "x\nnRows=2,,\nnColumns=3,,\nendheader,,\n" + ROWS.replace("\t", ",") + ",,\n,,\n",
+        "x\nendheader\n" + ROWS.replace("\t", ",").replace("time,a,b", "time\ta\tb"),
+        "x\nendheader\n" + re.sub(r"[^\t\n]+", r'"\g<0>"', ROWS).replace("\t", ","),
+        "x\nendheader\n" + re.sub(r"[^\t\n]+", r'"\g<0>"', ROWS),
+        "x\nendheader\n" + ROWS.replace("\t", ",").replace("\n", ",,\n"),
+        "x\nnColumns=4\nendheader\nFrame#\ttime\ta\tb\n1\t0\t1\t2\n2\t0.01\t3\t4\n",
+        "x\nendheader\n,Time,a,b\n0,0,1,2\n1,0.01,3,4\n",
     ],
     ids=[
         "opensim 3",
@@ -53,6 +68,19 @@ def fault(path):
         "byte order mark",
         "blanks and empty lines",
         "commas",
+        "two headers",
+        "nr and nc",
+        "blanks around the sign",
+        "CR CR LF",
+        "tabs behind every line",
+        "lines of tabs at the end",
+        "commas of a spreadsheet",
+        "labels by tabs, rows by commas",
+        "quoted commas",
+        "quoted tabs",
+        "empty columns at the end",
+        "frame numbers",
+        "index of a data frame",
     ],
 )
 def test_every_dialect_gives_the_same_table(tmp_path, text):
@@ -69,6 +97,118 @@ def test_csv_needs_no_header(tmp_path, quote):
     assert storage.columns == ("a b", "c")
     np.testing.assert_array_equal(storage.column("a b"), [1.0, 3.0])
     assert storage.name == "table"
+
+
+def test_labels_with_blanks_between_tabs(tmp_path):
+    text = "EMG\nnColumns=3\nendheader\ntime\tMed  Gas\tTib Ant (R)\t\n0\t1\t2\t\n1\t3\t4\t\n"
+    storage = read_storage(write(tmp_path, text))
+    assert storage.columns == ("Med Gas", "Tib Ant (R)")
+
+
+def test_quoted_labels_may_have_commas(tmp_path):
+    text = 'time,"Gas, med",b\n0,1,2\n'
+    assert read_storage(write(tmp_path, text, "x.csv")).columns == ("Gas, med", "b")
+
+
+def test_frames_without_times(tmp_path):
+    error = fault(write(tmp_path, "x\nendheader\nFrame\ta\n1\t2\n2\t3\n"))
+    assert error.got == "'Frame' and no column 'time'"
+
+
+def may_be_utf_8(raw, text):
+    """Tell whether bytes of one encoding are, by chance, another text in UTF-8."""
+    try:
+        return raw.decode("utf-8-sig") != text
+    except UnicodeDecodeError:
+        return False
+
+
+@given(
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"]),
+    title=st.text("abc äöüßéè°µ\\/:", min_size=1, max_size=20),
+    label=st.text("abcäöüßé", min_size=1, max_size=5),
+    end=st.sampled_from(["\n", "\r\n", "\r", "\r\r\n"]),
+)
+def test_any_encoding_and_line_end(tmp_path_factory, encoding, title, label, end):
+    text = f"{title}\nnRows=2\nendheader\ntime\t{label}1\tb\n0\t1\t2\n0.01\t3\t4\n"
+    path = tmp_path_factory.mktemp("encodings") / "file.sto"
+    assume(not may_be_utf_8(text.encode(encoding), text))
+    path.write_bytes(text.replace("\n", end).encode(encoding))
+    storage = read_storage(path)
+    assert storage.columns == (f"{label}1", "b")
+    assert storage.name == (title.strip() or "file")
+    np.testing.assert_array_equal(storage.values, [[1.0, 2.0], [3.0, 4.0]])
+
+
+# ---- Labels that are paths --------------------------------------------------------------
+
+
+def with_labels(tmp_path, *labels):
+    values = "\t".join(str(i) for i in range(len(labels) + 1))
+    text = "\t".join(("time", *labels))
+    return read_storage(write(tmp_path, f"version=3\nendheader\n{text}\n{values}\n"))
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("/forceset/soleus_r|length", "soleus_r"),
+        ("/forceset/soleus_r/activation", "soleus_r"),
+        ("/jointset/knee_r/knee_angle_r/value", "knee_angle_r"),
+        ("/jointset/knee_r/knee_angle_r|generalized_force", "knee_angle_r"),
+        ("/model/forceset/soleus_r|length", "soleus_r"),
+        ("/soleus_r|length", "soleus_r"),
+        ("soleus/r|length", "soleus/r|length"),
+    ],
+)
+def test_name_in_a_path(tmp_path, label, name):
+    storage = with_labels(tmp_path, label, "other")
+    assert storage.columns == (name, "other")
+    assert storage.paths == ({} if label == name else {name: label})
+    np.testing.assert_array_equal(storage.column(name), [1.0])
+
+
+def test_names_that_several_paths_have_are_refused(tmp_path):
+    labels = ("/forceset/sol|length", "/forceset/sol|fiber_length", "/forceset/tib|length", "gas")
+    storage = with_labels(tmp_path, *labels, "/forceset/gas|length")
+    assert storage.columns == (*labels[:2], "tib", "gas", "/forceset/gas|length")
+    with pytest.raises(FileFormatError) as caught:
+        storage.select(["tib", "sol"])
+    assert "one column of 'sol', got 2: /forceset/sol|length, /forceset/sol|fiber" in str(
+        caught.value
+    )
+    assert caught.value.code == "column-ambiguous"
+    np.testing.assert_array_equal(storage.column("gas"), [4.0])  # the plain label is the one
+
+
+# ---- Times with six digits --------------------------------------------------------------
+
+
+def with_times(tmp_path, times):
+    rows = "".join(f"{time}\t{i}\n" for i, time in enumerate(times))
+    return write(tmp_path, f"EMG\nendheader\ntime\ta\n{rows}")
+
+
+@given(start=st.floats(110.0, 800.0), rate=st.floats(1100.0, 4000.0), n=st.integers(40, 400))
+def test_times_that_six_digits_made_equal(tmp_path_factory, start, rate, n):
+    true = start + np.arange(n) / rate
+    path = with_times(tmp_path_factory.mktemp("digits"), [f"{time:.6g}" for time in true])
+    with pytest.warns(CeinmsTorchWarning, match="six digits") as caught:
+        time = read_storage(path).time
+    assert [one.message.code for one in caught] == ["time-digits"]
+    # The sixth digit is a millisecond; a line through n such times is nearer.
+    assert np.abs(time - true).max() < 0.5e-3
+    np.testing.assert_allclose(np.diff(time), time[1] - time[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("at", [2, 50, 98])
+@pytest.mark.parametrize(
+    ("start", "step"), [(0.0, 0.01), (100.0, 0.001), (100.0, 0.01), (5000.0, 0.01)]
+)
+def test_one_repeated_row_is_still_an_error(tmp_path, at, start, step):
+    times = [f"{start + i * step:.6g}" for i in range(100)]
+    times.insert(at, times[at])
+    assert fault(with_times(tmp_path, times)).code == "time-order"
 
 
 def test_header_content(tmp_path):

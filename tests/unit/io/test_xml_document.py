@@ -4,6 +4,8 @@ import copy
 import re
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from lxml import etree
 
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError
@@ -113,12 +115,6 @@ def test_faults_of_a_subject(tiny_folder, old, new, marker, message):
     ("file", "old", "new", "message"),
     [
         ("execution", "<stiff/>", "<stif/>", "<stif>: did you mean <stiff>"),
-        (
-            "execution",
-            "<offline/>",
-            "",
-            "expected <online> or <offline> inside <execution>, got no",
-        ),
         ("execution", "<openLoop/>", "<openLoop>x</openLoop>", "no text between the tags"),
         ("calibration", "<NS>2<", "<NS>2.5<", "<NS>: expected a whole number, got '2.5'"),
         ("calibration", "<range>0.9", "<range>a", "numbers separated by blanks|a number"),
@@ -136,6 +132,63 @@ def test_faults_of_other_documents(tiny_folder, file, old, new, message):
     path = tiny_folder / f"{file}.xml"
     edit(path, old, new)
     assert re.search(message, str(fault(path, file)))
+
+
+def test_unknown_elements_beside_a_missing_one_are_named(tiny_folder):
+    path = tiny_folder / "execution.xml"
+    edit(path, "<stiff/>", "<rigid/><labNotes/>")
+    error = fault(path, "execution")
+    line = line_with(path, "<rigid/>")
+    assert error.hint.startswith(
+        f"Line {line} has <rigid>, which is not known and was passed over. "
+        f"Line {line} has <labNotes>, which is not known and was passed over. "
+        "Inside <tendon>: stiff"
+    )
+
+
+def test_unknown_elements_elsewhere_are_not_blamed(tiny_folder):
+    # Two MTUs in one line: what was passed over in the other has nothing to do with the fault.
+    path = tiny_folder / "subject.xml"
+    text = re.sub(r"\s*\n\s*", "", path.read_text())
+    text = text.replace("<c1>", "<labNotes/><c1>", 1)
+    second = text.index("<mtu>", text.index("<mtu>") + 1)
+    path.write_text(text[:second] + text[second:].replace("<shapeFactor>-1.0</shapeFactor>", "", 1))
+    error = fault(path, "subject")
+    assert "expected <shapeFactor> at this place" in str(error)
+    assert "labNotes" not in str(error)
+
+
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1")
+
+
+@pytest.mark.parametrize("declared", [None, "UTF-8", "UTF-16", "windows-1252"])
+@given(encoding=st.sampled_from(ENCODINGS), name=st.text("aAzZ09 äöüÄÖÜßéèñçåØ", min_size=1))
+def test_any_encoding_whatever_the_file_says(tmp_path_factory, declared, encoding, name):
+    path = tmp_path_factory.mktemp("encodings") / "setup.xml"
+    declaration = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+    text = f"{declaration}<ceinms><subjectFile>x{name}x.xml</subjectFile></ceinms>"
+    raw = text.encode(encoding)
+    path.write_bytes(raw)
+    if declared == "windows-1252" and encoding == "utf-8":
+        return  # may be either: every text of UTF-8 is one of Windows, too
+    if encoding in ("cp1252", "latin-1"):
+        assume(name.isascii() or raw.decode("utf-8", "replace").count("\ufffd"))
+    found = read_document(path, "ceinmsSetup").root.child("subjectFile").text()
+    assert found == " ".join(f"x{name}x.xml".split())
+
+
+def test_lines_before_the_declaration(tiny_folder):
+    path = tiny_folder / "execution.xml"
+    path.write_text("\n \n" + path.read_text())
+    assert read_document(path, "execution").root.line == 4
+    edit(path, "<stiff/>", "<stif/>")
+    assert fault(path, "execution").where.line == line_with(path, "<stif/>")
+
+
+def test_bytes_that_are_no_text_are_still_refused(tmp_path):
+    path = tmp_path / "setup.xml"
+    path.write_bytes(b"<ceinms><subjectFile>\x00\xff\x01</subjectFile></ceinms>")
+    assert fault(path, "ceinmsSetup").expected == "a well-formed XML document"
 
 
 def test_wrong_kind_of_document(tiny_folder):

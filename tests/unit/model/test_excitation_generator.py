@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ceinms_torch.errors import DataError, FileFormatError
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
@@ -89,6 +91,60 @@ def test_missing_signal_names_the_excitation(path):
     )
     with pytest.raises(DataError, match=r"^excitation: expected the signal 'a'.*got no signal"):
         made.weights(("m",), ())
+
+
+def write_mapping(path, signals, inputs):
+    """Write a mapping of MTUs m0, m1, ... with an input each."""
+    excitations = "".join(
+        f'<excitation id="m{i}"><input weight="1">{name}</input></excitation>'
+        for i, name in enumerate(inputs)
+    )
+    path.write_text(
+        f"<excitationGenerator><inputSignals>{signals}</inputSignals>"
+        f"<mapping>{excitations}</mapping></excitationGenerator>"
+    )
+    return path
+
+
+def test_names_with_blanks_are_known_by_the_inputs(tmp_path):
+    names = ["Med Gas", "Tib Ant (R)", "Med"]
+    path = write_mapping(tmp_path / "map.xml", "Med Gas Tib Ant  (R)\n Med Lat Gas", names)
+    generator = ExcitationGenerator.read(path)
+    # Nothing is driven by "Lat Gas", so nobody knows that it is one name.
+    assert generator.input_signals == ("Med Gas", "Tib Ant (R)", "Med", "Lat", "Gas")
+    matrix = generator.weights(("m0", "m1", "m2"), ("Med", "Tib Ant (R)", "Med Gas"))
+    np.testing.assert_array_equal(matrix, np.eye(3)[::-1])
+
+
+WORD = st.text("abcMRLéß(1)_-", min_size=1, max_size=4)
+NAME = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
+
+
+@given(names=st.lists(NAME, min_size=1, max_size=6, unique=True), data=st.data())
+def test_any_names_that_are_driven_are_found(tmp_path_factory, names, data):
+    path = tmp_path_factory.mktemp("names") / "map.xml"
+    inputs = data.draw(st.permutations(names))
+    generator = ExcitationGenerator.read(write_mapping(path, " ".join(names), inputs))
+    driven = [name for excitation in generator.excitations for name, _ in excitation.inputs]
+    assert driven == inputs
+
+
+@pytest.mark.parametrize("signals", ["eb, Med Gas, ef", '"eb" "Med Gas" "ef"', "eb;Med Gas; ef"])
+def test_names_with_something_between_them(tmp_path, signals):
+    path = write_mapping(tmp_path / "map.xml", signals.replace(";M", "; M"), ["ef", "Med Gas"])
+    assert ExcitationGenerator.read(path).input_signals == ("eb", "Med Gas", "ef")
+    path = write_mapping(tmp_path / "map.xml", "eb, ef", ["ef", "eb"])
+    assert ExcitationGenerator.read(path).input_signals == ("eb", "ef")
+
+
+def test_name_with_blanks_that_is_not_listed(tmp_path):
+    path = write_mapping(tmp_path / "map.xml", "Med_Gas Tib", ["Med Gas", "Tib"])
+    generator = ExcitationGenerator.read(path)
+    np.testing.assert_array_equal(
+        generator.weights(("m0", "m1"), ("Tib", "Med Gas")), [[0.0, 1.0], [1.0, 0.0]]
+    )
+    with pytest.raises(DataError, match=r"the signal 'Med Gas' among .*, got Tib, Med_Gas"):
+        generator.weights(("m0", "m1"), ("Tib", "Med_Gas"))
 
 
 def test_round_trip(path, tmp_path):

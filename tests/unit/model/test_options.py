@@ -21,7 +21,7 @@ from ceinms_torch.model.options import OPTIMISERS, AdamW, MethodName
         ("learning_rate", 0.0, "learningRate: expected a number > 0, got 0.0"),
         ("learning_rate", float("nan"), "learningRate: expected a number > 0, got nan"),
         ("learning_rate", "0.1", "learningRate: expected a number > 0, got '0.1'"),
-        ("learning_rate_decay", 1.5, "learningRateDecay: expected a number > 0 and <= 1, got 1.5"),
+        ("learning_rate_decay", 1.5, "learningRateDecay: expected a number above 0 to 1, got 1.5"),
         ("min_learning_rate", -1e-9, "minLearningRate: expected a number >= 0"),
         ("max_iterations", 0, "maxIterations: expected a whole number >= 1, got 0"),
         ("max_iterations", 10.0, "maxIterations: expected a whole number >= 1, got 10.0"),

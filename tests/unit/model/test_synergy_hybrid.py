@@ -25,19 +25,19 @@ def path(tiny_folder):
 
 
 def test_without_the_element_nothing_is_synthesised(path):
-    assert ct.CalibrationPlan.read(path).hybrid is None
+    assert ct.CalibrationPlan.read(path).synergy_hybrid is None
 
 
 def test_an_empty_element_means_the_defaults(path):
     edit(path, "<openLoop/>", "<synergyHybrid/>")
-    assert ct.CalibrationPlan.read(path).hybrid == ct.SynergyHybrid()
+    assert ct.CalibrationPlan.read(path).synergy_hybrid == ct.SynergyHybrid()
 
 
 @pytest.mark.parametrize("options", [OPTIONS, ct.SynergyHybrid()], ids=["all", "defaults"])
 def test_what_is_written_is_read(path, options):
-    plan = dataclasses.replace(ct.CalibrationPlan.read(path), hybrid=options)
+    plan = dataclasses.replace(ct.CalibrationPlan.read(path), synergy_hybrid=options)
     plan.write(path.with_name("again.xml"))
-    assert ct.CalibrationPlan.read(path.with_name("again.xml")).hybrid == options
+    assert ct.CalibrationPlan.read(path.with_name("again.xml")).synergy_hybrid == options
 
 
 @pytest.mark.parametrize(

@@ -226,10 +226,57 @@ def test_times_that_agree_to_a_tenth_of_a_millisecond_are_the_same(tiny_folder):
 def test_files_for_another_period_are_refused(tiny_folder, name):
     path = tiny_folder / FOLDER / name
     rewrite(path, lambda time, values: (time + 0.5, values))
+    with pytest.raises(DataError) as caught:
+        read(tiny_folder)
+    assert "too, 0 to 0.29 s, got 0.5 to 0.79 s, not one in common" in str(caught.value)
+    assert "begins 0.5 s from where it should" in caught.value.hint
+    rewrite(path, lambda time, values: (time - 0.3, values))
     with pytest.raises(
-        DataError, match=rf"{path}: expected times from 0 to 0.29 s.*got 0.5 to 0.79"
+        DataError, match=rf"{path}: expected times from 0 to 0.29 s.*got 0.2 to 0.49"
     ):
         read(tiny_folder)
+
+
+@pytest.mark.parametrize("shift", [-20.0, 0.6, 27.3])
+def test_emg_on_another_clock_is_not_too_short(tiny_folder, shift):
+    path = tiny_folder / FOLDER / "emg.mot"
+    rewrite(path, lambda time, values: (time + shift, values))
+    with pytest.raises(DataError, match="not one in common") as caught:
+        read(tiny_folder)
+    assert caught.value.code == "other-clock"
+    assert "shift the times" in caught.value.hint
+    assert "short" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "is_right"),
+    [
+        ("lmt.sto", "/forceset/{}|length", True),
+        ("lmt.sto", "/forceset/{}|fiber_length", False),
+        ("lmt.sto", "/forceset/{}/normalized_tendon_force", False),
+        ("id.sto", "/jointset/joint/{}|generalized_force", True),
+        ("id.sto", "/jointset/joint/{}/value", False),
+        ("id.sto", "/jointset/joint/{}|speed", False),
+        ("ma_ankle_angle_r.sto", "/forceset/{}|moment_arm", True),
+        ("ma_ankle_angle_r.sto", "/forceset/{}|tendon_force", False),
+    ],
+)
+def test_path_says_whether_it_is_what_is_needed(tiny_folder, name, path, is_right):
+    file = tiny_folder / FOLDER / name
+    before = read(tiny_folder)
+    lines = file.read_text().split("\n")
+    row = lines.index("endheader") + 1
+    labels = [one.removesuffix("_moment") for one in lines[row].split("\t")]
+    lines[row] = "\t".join(["time", *(path.format(label) for label in labels[1:])])
+    file.write_text("\n".join(lines))
+    if is_right:
+        after = read(tiny_folder)
+        for array in ("mtu_length", "moment_arm", "measured_moment"):
+            np.testing.assert_array_equal(getattr(after, array), getattr(before, array))
+        return
+    with pytest.raises(FileFormatError, match=r"expected a \w+ \w+ of '\w+', got '/") as caught:
+        read(tiny_folder)
+    assert caught.value.code == "column-other-quantity"
 
 
 def test_moments_may_be_required(tiny_folder):

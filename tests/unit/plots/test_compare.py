@@ -28,7 +28,7 @@ def fit_of(rng, trials, dofs):
     }
 
 
-def made_up(n_mtu, methods, *, unseen=True, tendons=("elastic",), dofs=DOFS, kinds=KINDS):
+def made_up(n_mtu, methods, *, with_tests=True, tendons=("elastic",), dofs=DOFS, kinds=KINDS):
     rng = np.random.default_rng(1)
     mtus = [f"muscle_{i}_r" for i in range(n_mtu)]
     parameters = tuple((kind, (mtu,)) for kind in kinds for mtu in mtus)
@@ -43,7 +43,7 @@ def made_up(n_mtu, methods, *, unseen=True, tendons=("elastic",), dofs=DOFS, kin
                 common=20.0 if is_control else 3.5,
                 history=() if is_control else ((1, 0.0, 20.0), (5, 1e-3, 6.0), (40, 0.2, 3.0)),
                 fit=fit_of(rng, ("a", "b"), dofs),
-                test_fit=fit_of(rng, ("c", "d", "e"), dofs) if unseen else {},
+                test_fit=fit_of(rng, ("c", "d", "e"), dofs) if with_tests else {},
                 parameters=tuple(rng.uniform(0, 1, len(parameters))),
             )
         )
@@ -124,7 +124,7 @@ def test_what_is_drawn():
 
 def test_files(tmp_path):
     files = save_figure(
-        comparison_figure(made_up(2, ("lm",), unseen=False)), tmp_path / "new", "name"
+        comparison_figure(made_up(2, ("lm",), with_tests=False)), tmp_path / "new", "name"
     )
     assert [file.name for file in files] == ["name.png", "name.svg"]
     assert all(file.stat().st_size > 0 for file in files)

@@ -215,3 +215,21 @@ def test_findings_and_warnings_are_counted(saved):
     (point,) = told(warnings=("odd",))
     assert point.text == "1 thing in the input is doubtful."
     assert not told()
+
+
+@pytest.mark.parametrize(
+    ("c", "level", "text"),
+    [
+        (-0.95, "warning", "by more than 100 ms (soleus_r 380 ms, gasmed_r 380 ms"),
+        (-0.05, "warning", "by less than a sample of 10 ms (soleus_r, gasmed_r"),
+        (-0.6, "good", "by 30 to 30 ms"),
+    ],
+)
+def test_late_and_immediate_activation(saved, c, level, text):
+    """At 100 Hz."""
+    mtus = tuple(replace(mtu, c1=c, c2=c) for mtu in saved.subject.mtus)
+    (point,) = found(
+        replace(saved, subject=replace(saved.subject, mtus=mtus)), "follows excitation"
+    )
+    assert point.level == level
+    assert text in point.text

@@ -26,13 +26,9 @@ from ceinms_torch.studies.calibration import (
     plan_study,
     study_calibration,
 )
-from ceinms_torch.studies.calibration_tables import (
-    all_notes,
-    cost_curves,
-    enough_trials,
-    parameter_spread,
-    tables_of,
-)
+from ceinms_torch.studies.calibration_cells import CalibrationCell
+from ceinms_torch.studies.calibration_tables import all_notes, tables_of
+from ceinms_torch.studies.comparison import parameter_spread
 from ceinms_torch.studies.folds import condition_folds, conditions_of, drawn_folds, trial_folds
 from helpers import edit, write_tiny_folder
 
@@ -191,10 +187,10 @@ def test_tables(study):
     assert row[-1] == pytest.approx(spread.mean())
     cost = tables["Time of an iteration over the number of trials"]
     assert [line[0] for line in cost.rows] == [1, 2, 3]
-    assert list(cost_curves(study)) == ["annealing", "adamw", "lm"]
+    assert list(study.cost_curves()) == ["annealing", "adamw", "lm"]
     assert cost.rows[0][2::2] == (1.0, 1.0, 1.0)
     assert any("minus the annealing's" in note for note in all_notes(study))
-    assert enough_trials(study) in (1, 2)
+    assert study.enough_trials() in (1, 2)
 
 
 def test_json_holds_all_of_it(study):
@@ -218,9 +214,9 @@ def test_only_what_is_missing_is_computed(folder, tmp_path, monkeypatch):
     assert len(part.parts) == 1
     assert calibration_figure(part)
     computed = []
-    compute = calibration.compute_cell
+    compute = CalibrationCell.run
     monkeypatch.setattr(
-        calibration, "compute_cell", lambda cell, file: computed.append(cell) or compute(cell, file)
+        CalibrationCell, "run", lambda cell, file: computed.append(cell) or compute(cell, file)
     )
     whole = run(plan, tmp_path)
     assert whole.comparison.is_complete

@@ -25,8 +25,8 @@ def folder(tmp_path_factory):
         tmp_path_factory.mktemp("compare") / "tiny", tendon="<equilibriumElastic/>", n_trial=5
     )
     plan = (path / "calibration.xml").read_text()
-    unseen = " ".join(f"trial{i}/inputData.xml" for i in (3, 4, 5))
-    (path / "calibration.xml").write_text(plan.replace(f" {unseen}", ""))
+    tests = " ".join(f"trial{i}/inputData.xml" for i in (3, 4, 5))
+    (path / "calibration.xml").write_text(plan.replace(f" {tests}", ""))
     return ct.CalibrationFolder.read(path / "calibrationSetup.xml")
 
 

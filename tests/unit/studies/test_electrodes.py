@@ -12,7 +12,7 @@ from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.plots.electrodes import electrodes_figure
 from ceinms_torch.studies import cells, electrodes
-from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell, compute_cell
+from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell
 from ceinms_torch.studies.electrode_tables import distance, notes_of, recommend, rmse, tables_of
 from ceinms_torch.studies.electrodes import ElectrodeOptions, ElectrodeStudy, study_electrodes
 from ceinms_torch.synergies.electrodes import (
@@ -102,7 +102,7 @@ def test_parameters_begin_where_asked(folder):
     result = ct.calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],
-        dataclasses.replace(folder.plan, hybrid=ct.SynergyHybrid()),
+        dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid()),
         generator=generator,
         options=ct.Lbfgs(max_iterations=1),
         begin_at=elsewhere,
@@ -128,7 +128,7 @@ def make_cell(folder, **changes):
 
 
 def test_with_all_electrodes_a_cell_is_a_calibration(folder, tmp_path):
-    found = compute_cell(make_cell(folder), tmp_path / "cell.json")
+    found = make_cell(folder).run(tmp_path / "cell.json")
     result = ct.calibrate(
         folder.subject, folder.trials, folder.plan, method="lm", starts=2, seed=1, start="random"
     )
@@ -141,7 +141,7 @@ def test_with_all_electrodes_a_cell_is_a_calibration(folder, tmp_path):
 
 def test_a_hybrid_cell_synthesises_what_was_withheld(folder, tmp_path):
     cell = make_cell(folder, kept=(GASMED, SOLEUS), method=HYBRID)
-    found = compute_cell(cell, tmp_path / "cell.json")
+    found = cell.run(tmp_path / "cell.json")
     assert found["n_synergy"] == 2
     assert set(found["test"]) == {"synthesised", "refined"}
     for way in ("calibration", "synthesised", "refined"):
@@ -186,9 +186,9 @@ def test_a_study_goes_on_where_it_stopped(folder, tmp_path, monkeypatch):
         run(interrupt)
     assert len(list((tmp_path / "cells").iterdir())) == 4
     computed = []
-    compute = electrodes.compute_cell
+    compute = Cell.run
     monkeypatch.setattr(
-        electrodes, "compute_cell", lambda cell, file: computed.append(cell) or compute(cell, file)
+        Cell, "run", lambda cell, file: computed.append(cell) or compute(cell, file)
     )
     first = run(lambda *_: None)
     # Three with two electrodes each, one with all three; EMG-driven with two is known by then.
@@ -288,6 +288,12 @@ def test_no_recommendation_without_test_trials():
     assert "test trials" not in " ".join(table.title for table in tables_of(study))
 
 
-def test_a_broken_cell_is_computed_again(tmp_path):
-    (tmp_path / "cell.json").write_text("{half")
-    assert cells.read_cell(tmp_path / "cell.json") is None
+@pytest.mark.parametrize("text", ["[]", "{}", "3", "null", '{"sha256": ""}', "{half"])
+def test_a_broken_cell_is_computed_again(folder, tmp_path, text):
+    file = tmp_path / "cell.json"
+    found = make_cell(folder).run(file)
+    assert cells.read_cell(file) == found
+    file.write_text(json.dumps({**found, "objective": 1.0}))
+    assert cells.read_cell(file) is None
+    file.write_text(text)
+    assert cells.read_cell(file) is None

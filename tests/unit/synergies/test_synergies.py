@@ -82,17 +82,40 @@ def test_weightings_of_every_mtu():
     assert table.origin == (*["recorded"] * 3, "synthesised", *["recorded"] * 2, "silent")
 
 
-def test_an_unrecorded_mtu_on_no_dof_is_refused():
-    with pytest.raises(ct.DataError, match=r"excitation of spine: expected a moment arm") as caught:
-        channels()
-    assert "mtuNameSet" in str(caught.value)
+@given(
+    acting=st.lists(st.sets(st.sampled_from(DOFS)), min_size=7, max_size=7),
+    recorded=st.sets(st.sampled_from(NAMES), min_size=1),
+    dofs=st.sets(st.sampled_from(DOFS), min_size=1),
+    named=st.none() | st.sets(st.sampled_from(NAMES)),
+)
+def test_what_synergies_drive_is_what_acts_and_has_no_electrode(acting, recorded, dofs, named):
+    trial = make_trial(idle=())
+    for i, own in enumerate(acting):
+        for j, dof in enumerate(DOFS):
+            trial.moment_arm[:, j, i] = 0.03 if dof in own else 0.0
+    acts = {name for name, own in zip(NAMES, acting, strict=True) if own & dofs}
+    generator = make_generator(**{name: (("lat", 1.0),) * (name in recorded) for name in NAMES})
+    wanted = acts - recorded if named is None else named
+    choice = {} if named is None else {"synthesise": tuple(named)}
+    if wanted and wanted <= acts and recorded - wanted:
+        found = channels(dofs=tuple(dofs), trial=trial, generator=generator, **choice)
+        assert set(found.synthesised_names) == wanted
+        origin = ct.Weightings.of(found, np.ones((found.n_channel + len(wanted), 1))).origin
+        silent = {name for name, one in zip(NAMES, origin, strict=True) if one == "silent"}
+        assert silent == set(NAMES) - recorded - wanted
+    else:
+        with pytest.raises(ct.DataError) as caught:
+            channels(dofs=tuple(dofs), trial=trial, generator=generator, **choice)
+        if wanted - acts:
+            assert "excitation to synthesise of" in str(caught.value)
+            assert all(name in str(caught.value) for name in wanted - acts)
 
 
 def test_an_unrecorded_mtu_on_another_dof_stays_silent():
     trial = make_trial(idle=())
     assert channels(trial=trial).synthesised_names == ("psoas", "spine")
     assert channels(trial=trial, dofs=("knee",)).synthesised_names == ("spine",)
-    with pytest.raises(ct.DataError, match="excitation of psoas"):
+    with pytest.raises(ct.DataError, match="excitation to synthesise of psoas"):
         channels(trial=trial, dofs=("knee",), synthesise=("psoas",))
 
 
@@ -108,6 +131,8 @@ def test_a_recording_of_zeros_is_refused():
 def test_unknown_names_and_nothing_to_do_are_refused():
     with pytest.raises(ct.OptionError, match="Did you mean 'psoas'"):
         channels(synthesise=("psoa",))
+    with pytest.raises(ct.OptionError, match="a tuple of names of MTUs, or None for all"):
+        channels(synthesise="psoas")
     full = make_generator(psoas=(("lat", 1.0),), spine=(("lat", 1.0),))
     with pytest.raises(ct.DataError, match="expected an MTU to synthesise"):
         channels(generator=full)

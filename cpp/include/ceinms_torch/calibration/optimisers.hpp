@@ -71,6 +71,7 @@ struct AdamWOptions {
   double min_improvement = 1e-4;
   int patience = 30;
   double weight_decay = 0.0;
+  bool is_absolute = false;  ///< whether min_improvement is in the objective's unit, no share
 };
 
 /// AdamW (Loshchilov & Hutter 2017) with torch's update, betas 0.9 and 0.999, on x - start: weight

@@ -40,8 +40,8 @@ struct ProblemData {
 /// A term of summed forces is least squares with weights of its own: with m the mean over n steps
 /// of of_square(e^2), d(of_mean(m)) = sum_k w_k d(e_k^2), where w_k = of_mean'(m) of_square'(e_k^2)
 /// / n. So sqrt(w_k) e_k are residuals whose gradient is exact; their Gauss-Newton matrix takes w_k
-/// as it is. Their squares sum to the term where that is homogeneous in e^2, as all are but the
-/// roots of Normalisation::rmse, of which they are a half.
+/// as it is. Their squares sum to the term where that is homogeneous in e^2, as all are but
+/// Normalisation::rmse: of a root they are a half, of its power p the p/2-fold.
 ///
 /// Blocks of lanes and summed forces are worked on by several threads, each with sums of its own;
 /// these are added in a fixed order, so that no result depends on the number of threads.
@@ -219,14 +219,17 @@ void Problem::visit_residuals(std::size_t block, const kernel::StepRange& steps,
         double per_unit = 1.0;
         for (std::size_t i = 0; i < observes.n_over; ++i)
           per_unit /= parameter(observes.over[i], lane.mtu);
-        const double weight = term.weight * balance_.per_trial() / static_cast<double>(n_step);
-        for (std::size_t k = steps.first; k < std::min(steps.end, n_step); ++k) {
-          const double x = table[k * width + lane.place] * per_unit;
-          if (term.residual(x) == 0.0) continue;
-          const Number residual = term.residual(Number::variable(x, 1.0, 0));
-          visit(Residual{lane, observes, place, k, x, per_unit, weight, residual.value,
-                         residual.partial[0]});
-        }
+        terms::for_each_part(term, [&](const auto& part) {
+          if (part.weight == 0.0 || !part.acts_on(lane.mtu)) return;
+          const double weight = part.weight * balance_.per_trial() / static_cast<double>(n_step);
+          for (std::size_t k = steps.first; k < std::min(steps.end, n_step); ++k) {
+            const double x = table[k * width + lane.place] * per_unit;
+            if (part.residual(x) == 0.0) continue;
+            const Number residual = part.residual(Number::variable(x, 1.0, 0));
+            visit(Residual{lane, observes, place, k, x, per_unit, weight, residual.value,
+                           residual.partial[0]});
+          }
+        });
       }
     });
   }

@@ -72,7 +72,7 @@ struct SeededMtu {
   Variables<T, n_input, input_of> parameters;
   Input<g_thickness> thickness;
   Input<g_peak_velocity> peak_velocity;
-  double peak_force = 1.0;
+  double isometric_force = 1.0;
 
   explicit SeededMtu(const Mtu<R>& mtu)
       : parameters(Variables<T, n_input, input_of>::of(mtu.parameters)),
@@ -118,7 +118,7 @@ struct StepAdjoint {
 template <class R>
 struct MtuAdjoint {
   std::array<R, n_input> of_input{};  ///< those of the state are not used
-  R peak_force = 0.0;
+  R isometric_force = 0.0;
   R least_length = 0.0;
   R denominator_limit = 0.0;
   R shape_factor = 0.0;
@@ -135,7 +135,7 @@ struct MtuAdjoint {
     };
     add(of_input[g_thickness], thickness_of(p));
     add(of_input[g_peak_velocity], peak_velocity_of(p));
-    add(peak_force, peak_force_of(p));
+    add(isometric_force, isometric_force_of(p));
     add(least_length, least_fibre_length_of(p, thickness_of(p)));
     add(denominator_limit, denominator_limit_of(p));
     add(shape_factor, p.shape_factor);
@@ -286,9 +286,9 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
         Seeded::template seed<g_activation>(trace.activation(k), step.w_activation),
         T{input.mtu_length(k), {step.w_mtu_length}});
     const auto f = forces.imbalance();
-    const R of_force = mtu.peak_force * seed.force(k);
+    const R of_force = mtu.isometric_force * seed.force(k);
     const R of_strain = seed.tendon_strain(k);
-    adjoint.peak_force += seed.force(k) * forces.muscle.value.value;
+    adjoint.isometric_force += seed.force(k) * forces.muscle.value.value;
     // At the start f = 0 ties l to everything else, instead of a step that led there.
     R w = step.w;
     const auto add_to = [&](R& sum, auto i) {
@@ -343,8 +343,8 @@ MtuParameters<R> reverse_stiff(const MtuCurves<Table>& curves, const Mtu<R>& mtu
     const FibreState state{length, velocity,
                            Seeded::template seed<g_activation>(trace.activation(k)), lmt};
     const auto force = mtu_force(curves, seeded, state, cos_alpha, TendonModel::stiff);
-    const R of_force = seed.force(k) * mtu.peak_force;
-    adjoint.peak_force += seed.force(k) * force.value;
+    const R of_force = seed.force(k) * mtu.isometric_force;
+    adjoint.isometric_force += seed.force(k) * force.value;
     const auto add_to = [&](R& sum, auto i) {
       add_partial<i>(sum, of_force, force);
       add_partial<i>(sum, seed.fibre_length(k), length);

@@ -217,6 +217,10 @@ struct Number<Dual<T, N, M>> {
     const T e = Number<T>::exp(x.value);
     return detail::chain(e, e, x);
   }
+  static D pow(const D& x, double exponent) {
+    return detail::chain(Number<T>::pow(x.value, exponent),
+                         exponent * Number<T>::pow(x.value, exponent - 1.0), x);
+  }
   static D sqrt(const D& x) {
     const T root = Number<T>::sqrt(x.value);
     return detail::chain(root, T(0.5 / root), x);

@@ -17,7 +17,7 @@ auto thickness_of(const P& p) {
 }
 /// F0 S [N].
 template <class P>
-auto peak_force_of(const P& p) {
+auto isometric_force_of(const P& p) {
   return p.max_isometric_force * p.strength_coefficient;
 }
 /// lmo vmax [m/s].
@@ -41,7 +41,7 @@ template <class P>
 struct Mtu {
   MtuParameters<P> parameters;
   P thickness;
-  P peak_force;
+  P isometric_force;
   P peak_velocity;
   P least_fibre_length;
   P denominator_limit;
@@ -49,7 +49,7 @@ struct Mtu {
   explicit Mtu(const MtuParameters<P>& p)
       : parameters(p),
         thickness(thickness_of(p)),
-        peak_force(peak_force_of(p)),
+        isometric_force(isometric_force_of(p)),
         peak_velocity(peak_velocity_of(p)),
         least_fibre_length(least_fibre_length_of(p, thickness)),
         denominator_limit(denominator_limit_of(p)) {}

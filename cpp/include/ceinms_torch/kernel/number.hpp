@@ -22,6 +22,7 @@ template <>
 struct Number<double> {
   static double exp(double x) noexcept { return std::exp(x); }
   static double sqrt(double x) noexcept { return std::sqrt(x); }
+  static double pow(double x, double exponent) noexcept { return std::pow(x, exponent); }
   static double sin(double x) noexcept { return std::sin(x); }
   static double asin(double x) noexcept { return std::asin(x); }
   static double select(bool condition, double a, double b) noexcept { return condition ? a : b; }
@@ -55,6 +56,13 @@ T exp(const T& x) {
 template <class T>
 T sqrt(const T& x) {
   return Number<T>::sqrt(x);
+}
+
+/// A power of a number above zero.
+template <class T>
+T pow(const T& x, double exponent) {
+  if (exponent == 0.5) return sqrt(x);
+  return exponent == 1.0 ? x : Number<T>::pow(x, exponent);
 }
 
 template <class T>

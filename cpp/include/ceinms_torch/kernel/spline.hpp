@@ -36,6 +36,17 @@ struct PiecewiseCubic {
   std::vector<double> knots;
   std::vector<CubicPiece> pieces;  ///< knots.size() + 1 of them
 
+  /// Numbers of a piece as arrays hold it: origin and four coefficients.
+  static constexpr std::size_t n_column = 5;
+  /// @param knots   (n_knot)
+  /// @param pieces  (n_knot + 1, n_column)
+  static PiecewiseCubic of(std::span<const double> knots, const double* pieces) {
+    PiecewiseCubic result{{knots.begin(), knots.end()}, {}};
+    for (std::size_t i = 0; i <= knots.size(); ++i, pieces += n_column)
+      result.pieces.push_back({pieces[0], {pieces[1], pieces[2], pieces[3], pieces[4]}});
+    return result;
+  }
+
   const CubicPiece& piece_at(double x) const noexcept {
     const auto knot = std::lower_bound(knots.begin(), knots.end(), x);
     return pieces[static_cast<std::size_t>(knot - knots.begin())];

@@ -82,7 +82,7 @@ class MtuStepper {
   StepResult<T> forces() {
     const auto now = forces_with_partials(curves_, mtu_, fibre_);
     imbalance_ = now.imbalance();
-    return {fibre_, now.strain.value, mtu_.peak_force * now.muscle.value};
+    return {fibre_, now.strain.value, mtu_.isometric_force * now.muscle.value};
   }
 
   /// A step of the stiff tendon.

@@ -207,7 +207,7 @@ auto mtu_force(const MtuCurves<Table>& curves, const M& mtu, const S& state, con
       curves, mtu, state.fibre_length,
       tendon == TendonModel::stiff ? math::clamp(norm_velocity, -1.0, 1.0) : norm_velocity,
       state.activation);
-  return mtu.peak_force * force * cos_alpha;
+  return mtu.isometric_force * force * cos_alpha;
 }
 
 }  // namespace ceinms_torch::kernel

@@ -5,10 +5,12 @@
 #include "ceinms_torch/kernel/parameter_map.hpp"
 #include "ceinms_torch/legacy/annealing.hpp"
 #include "ceinms_torch/legacy/trial.hpp"
+#include "ceinms_torch/terms/terms.hpp"
 
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,7 +28,9 @@ struct Evaluation {
 };
 
 /// A calibration step: sum over trials and DOFs of squared moment errors over their variance and
-/// of the penalties of all MTUs (reference D.3).
+/// of the penalties of all MTUs (reference D.3); or, as CEINMS after 0.9, moment errors and
+/// penalties on fibre lengths and velocities that the file names. A frame without equilibrium costs
+/// 100 in either.
 ///
 /// Results of an MTU are kept for two sets of parameters, those accepted last and those tried
 /// last, so that an evaluation computes only the MTUs a proposal changed (reference D.4), and
@@ -35,9 +39,11 @@ class Problem {
  public:
   /// @param measured  measured moments by trial, (n_dof, n_step) each [N m]
   /// @param dofs      indices of the DOFs that count
+  /// @param objective moment errors and penalties; without, those of CEINMS 0.9
   Problem(Curves curves, Model model, std::vector<Trial> trials,
           std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
-          kernel::ParameterMap map, ParallelFor parallel);
+          kernel::ParameterMap map, std::optional<terms::Objective> objective,
+          ParallelFor parallel);
 
   /// Objective at values x (n_component). Not safe for use by several threads.
   double objective(std::span<const double> x);
@@ -47,25 +53,40 @@ class Problem {
   std::vector<std::size_t> failures() const;
 
  private:
-  static constexpr std::size_t n_kept = 2;
   using Key = std::array<double, kernel::n_parameter_kind>;
 
-  struct KeptActivations {
-    Key key{};
-    bool is_set = false;
-    Activations result;
-  };
-  struct KeptTrace {
-    Key key{};
-    bool is_set = false;
-    MtuTrace result;
+  /// The last two results by the parameters of their MTU.
+  template <class Result>
+  struct LastTwo {
+    struct Kept {
+      Key key{};
+      bool is_set = false;
+      Result result;
+    };
+    std::array<Kept, 2> kept;
+    std::size_t last = 0;
+
+    const Result& latest() const noexcept { return kept[last].result; }
+
+    /// A result whose key is the same, or a new one, which make(result) fills, for the older.
+    template <class Same, class Make>
+    const Result& get(const Key& key, const Same& same, const Make& make) {
+      for (std::size_t i = 0; i < kept.size(); ++i)
+        if (kept[i].is_set && same(kept[i].key, key)) {
+          last = i;
+          return latest();
+        }
+      last = 1 - last;
+      kept[last].key = key;
+      kept[last].is_set = true;
+      make(kept[last].result);
+      return latest();
+    }
   };
   /// One MTU in one trial.
   struct MtuState {
-    std::array<KeptActivations, n_kept> activations;
-    std::array<KeptTrace, n_kept> traces;
-    std::size_t last_activations = 0;
-    std::size_t last_trace = 0;
+    LastTwo<Activations> activations;
+    LastTwo<MtuTrace> traces;
   };
   struct TrialState {
     Trial trial;
@@ -80,17 +101,20 @@ class Problem {
   void set_parameters(std::span<const double> x);
   void run_trial(TrialState& state) const;
   const MtuTrace& trace(TrialState& state, std::size_t mtu) const;
-  const Activations& activations(TrialState& state, std::size_t mtu, const Key& key) const;
+  double penalty_of(const MtuTrace& trace, std::size_t mtu) const;
   void add_errors(TrialState& state) const;
-  double sum() const;
+  double moment_term(const TrialState& state, std::size_t dof) const;
+  double penalty_term(const TrialState& state) const;
 
   Curves curves_;
   Model model_;
   std::vector<std::size_t> dofs_;
   kernel::ParameterMap map_;
+  std::optional<terms::Objective> objective_;
+  terms::Balance balance_;
   ParallelFor parallel_;
   std::vector<double> parameters_;
-  std::vector<double> peak_force_;
+  std::vector<double> isometric_force_;
   std::vector<TrialState> trials_;
 };
 

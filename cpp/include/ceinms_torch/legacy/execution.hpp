@@ -17,18 +17,12 @@ struct Frame {
   double force;       ///< along the tendon [N]
 };
 
-/// Where results go, row-major, owned by the caller.
-struct RunOutput {
-  double* activation;           ///< (n_step, n_mtu) [-]
-  double* fibre_length;         ///< (n_step, n_mtu) [m]
-  double* norm_fibre_length;    ///< (n_step, n_mtu), over lmo
-  double* fibre_velocity;       ///< (n_step, n_mtu) [m/s]
-  double* norm_fibre_velocity;  ///< (n_step, n_mtu), limited to +-1
-  double* pennation_angle;      ///< (n_step, n_mtu) [rad]
-  double* tendon_strain;        ///< (n_step, n_mtu) [-]; CEINMS does not write it
-  double* mtu_force;            ///< (n_step, n_mtu) [N]
-  double* joint_moment;         ///< (n_step, n_dof) [N m]
-  std::int64_t* n_failed;       ///< (n_mtu) frames without equilibrium
+/// Where results go, row-major, owned by the caller: a trial's, and what only CEINMS has. It does
+/// not write the tendon's strain.
+struct RunOutput : kernel::TrialOutput {
+  double* norm_fibre_length = nullptr;    ///< (n_step, n_mtu), over lmo
+  double* norm_fibre_velocity = nullptr;  ///< (n_step, n_mtu), limited to +-1
+  std::int64_t* n_failed = nullptr;       ///< (n_mtu) frames without equilibrium
 
   /// Write one MTU at one frame (all but joint_moment and n_failed).
   void set(std::size_t at, const Mtu& mtu, double mtu_length, const Frame& frame) const noexcept;

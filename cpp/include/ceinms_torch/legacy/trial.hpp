@@ -21,6 +21,9 @@ struct Model {
   double tolerance = 1e-6;  ///< of the elastic tendon's fibre length [m], > 0
 };
 
+/// Column by column what comes row by row.
+std::vector<double> transposed(const double* rows, std::size_t n_row, std::size_t n_column);
+
 /// A trial with everything that does not depend on parameters.
 struct Trial {
   std::size_t n_mtu;

@@ -29,6 +29,7 @@ template <>
 struct Number<at::Tensor> {
   static at::Tensor exp(const at::Tensor& x) { return at::exp(x); }
   static at::Tensor sqrt(const at::Tensor& x) { return at::sqrt(x); }
+  static at::Tensor pow(const at::Tensor& x, double exponent) { return at::pow(x, exponent); }
   static at::Tensor sin(const at::Tensor& x) { return at::sin(x); }
   static at::Tensor asin(const at::Tensor& x) { return at::asin(x); }
   static at::Tensor select(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {

@@ -23,8 +23,8 @@ struct PeakForce : Weighted {
     return kernel::math::square(kernel::math::square(square));
   }
   /// Without any force there is no derivative; the smallest mean keeps it finite.
-  template <class T, class Variance>
-  T of_mean(const T& mean, const Variance& /*variance*/, const Balance& balance) const {
+  template <class T, class Of>
+  T of_mean(const T& mean, const Of& /*of*/, const Balance& balance) const {
     return weight * balance.per_trial() * kernel::math::sqrt(kernel::math::sqrt(T(mean + 1e-300)));
   }
 };

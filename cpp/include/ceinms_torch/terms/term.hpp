@@ -7,11 +7,13 @@
 #include "ceinms_torch/kernel/parameters.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace ceinms_torch::terms {
 
@@ -34,8 +36,8 @@ struct Balance {
 // ---- What a term observes
 
 /// A quantity of an MTU at every step over some of its own parameters, so that it has no unit. Such
-/// a term is per_trial() times its weight times the mean over steps of `residual(x)` squared,
-/// summed over MTUs and trials.
+/// a term, or each of its penalties, is per_trial() times its weight times the mean over steps of
+/// `residual(x)` squared, summed over the MTUs that it acts on and trials.
 struct Observable {
   kernel::Quantity quantity;
   std::array<kernel::ParameterKind, 2> over{};
@@ -98,20 +100,49 @@ struct Weighted {
 
   void options(const auto& set) { set("weight", weight); }
   bool counts(kernel::TendonModel /*tendon*/) const noexcept { return weight > 0.0; }
+  bool acts_on(std::size_t /*mtu*/) const noexcept { return true; }
 };
 
-/// Penalty P of eq. (4): weight * distance^2 outside a range.
-struct Penalty : Weighted {
-  Range range;
+/// Whether an index is among some; all are among none.
+inline bool is_among(const std::vector<std::size_t>& some, std::size_t index) noexcept {
+  return some.empty() || std::ranges::find(some, index) != some.end();
+}
 
-  void options(const auto& set) {
-    set("range", range);
-    set("weight", weight);
-  }
+/// Penalty P of eq. (4), and of CEINMS after 0.9: weight * distance^exponent outside a range.
+struct Penalty {
+  Range range;
+  double weight = 0.0;
+  double exponent = 2.0;               ///< >= 1
+  std::vector<std::size_t> mtus = {};  ///< whose quantity it is; none for all
+
+  bool acts_on(std::size_t mtu) const noexcept { return is_among(mtus, mtu); }
+  /// The root of distance^exponent, with a finite slope where the penalty sets in.
   template <class T>
   T residual(const T& x) const {
-    return distance_outside(x, range);
+    const T distance = distance_outside(x, range);
+    if (exponent == 2.0) return distance;
+    return distance *
+           kernel::math::pow(kernel::math::at_least(distance, 1e-24), 0.5 * exponent - 1.0);
   }
 };
+
+/// A term of trajectories that is a sum of penalties on one quantity.
+struct Penalties {
+  std::vector<Penalty> penalties = {};
+
+  void options(const auto& set) { set("penalties", penalties); }
+  bool counts(kernel::TendonModel /*tendon*/) const noexcept {
+    return std::ranges::any_of(penalties, [](const Penalty& one) { return one.weight > 0.0; });
+  }
+};
+
+/// Calls f(part) for every part of a term of trajectories: its penalties, or itself.
+template <class Term, class F>
+void for_each_part(const Term& term, const F& f) {
+  if constexpr (std::derived_from<Term, Penalties>)
+    std::ranges::for_each(term.penalties, f);
+  else
+    f(term);
+}
 
 }  // namespace ceinms_torch::terms

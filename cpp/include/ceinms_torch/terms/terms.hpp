@@ -6,6 +6,7 @@
 #include "ceinms_torch/terms/bounds.hpp"
 #include "ceinms_torch/terms/excitation.hpp"
 #include "ceinms_torch/terms/fibre_length.hpp"
+#include "ceinms_torch/terms/fibre_velocity.hpp"
 #include "ceinms_torch/terms/moment.hpp"
 #include "ceinms_torch/terms/peak_force.hpp"
 #include "ceinms_torch/terms/smoothness.hpp"
@@ -24,7 +25,7 @@ namespace ceinms_torch::terms {
 /// that are reported are theirs.
 struct Objective {
   Normalisation normalisation = Normalisation::variance;
-  std::tuple<Moment, FibreLength, TendonStrain, PeakForce> list;
+  std::tuple<Moment, FibreLength, FibreVelocity, TendonStrain, PeakForce> list;
 };
 
 /// What eq. (5) adds.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.adamw_with_variables import minimise_with_variables
 from ceinms_torch.calibration.optimisers.compiled import run_compiled
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import FloatArray, LossWithVariables, Problem
+from ceinms_torch.calibration.optimisers.problem import LossWithVariables, Problem
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import AdamW
 
@@ -25,14 +24,13 @@ def minimise_adamw(
     """
     if isinstance(problem, LossWithVariables):
         return minimise_with_variables(problem, start, options, callback)
-    settings = dataclasses.asdict(options)
     if isinstance(problem.core, _kernel.SmoothProblem):
-        return run_compiled(_kernel.minimise_adamw, problem.core, start, callback, **settings)
+        return run_compiled(_kernel.minimise_adamw, problem.core, start, callback, options=options)
     import torch  # noqa: PLC0415  slow to load
 
     from ceinms_torch._backend import _torch  # noqa: PLC0415
 
-    if isinstance(problem.core, (_torch.Problem, _torch.HybridProblem)):
+    if isinstance(problem.core, (_torch.Problem, _torch.SynergyProblem)):
         begin = torch.from_numpy(start).to(problem.device)
-        return run_compiled(_torch.minimise_adamw, problem.core, begin, callback, **settings)
+        return run_compiled(_torch.minimise_adamw, problem.core, begin, callback, options=options)
     raise OptionError(where="method", expected="another one for this problem", got="adamw")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
 from ceinms_torch.calibration.optimisers.problem import (
-    FloatArray,
     LossWithVariables,
     independent_loss,
 )
@@ -51,7 +51,7 @@ def minimise_with_variables(
             if run.take(x.detach().cpu().numpy(), evaluation, problem.validate(x.detach())):
                 best_variables[:] = [one.detach().clone() for one in variables]
             run.record()
-            if run.stalls(options.min_improvement, options.patience):
+            if run.stalls(options.min_improvement, options.patience, options.improvement):
                 return "converged"
             if iteration == options.max_iterations:
                 break

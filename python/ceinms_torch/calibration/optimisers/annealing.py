@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.compiled import run_compiled
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import FloatArray, InOwnUnits, Problem
+from ceinms_torch.calibration.optimisers.problem import InOwnUnits, Problem
 from ceinms_torch.errors import OptionError
 
 

@@ -47,11 +47,5 @@ def run_compiled(
 
 
 def _iterate(item: Any) -> Iterate:
-    return Iterate(
-        iteration=item.iteration,
-        evaluations=item.evaluations,
-        seconds=item.seconds,
-        objective=item.objective,
-        terms=tuple(item.terms),
-        rmse=tuple(item.rmse),
-    )
+    names = ("iteration", "evaluations", "seconds")
+    return Iterate.of(item, **{name: getattr(item, name) for name in names})

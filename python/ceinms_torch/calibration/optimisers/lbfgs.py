@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import Differentiable, FloatArray, Problem
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Problem
 from ceinms_torch.calibration.optimisers.run import NotFiniteError, Run
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import Lbfgs

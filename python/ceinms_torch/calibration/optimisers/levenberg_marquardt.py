@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.compiled import run_compiled
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
+from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import LevenbergMarquardt
 
@@ -24,7 +23,7 @@ def minimise_lm(
     """
     core = least_squares_core(problem)
     search = _kernel.minimise_levenberg_marquardt
-    return run_compiled(search, core, start, callback, **dataclasses.asdict(options))
+    return run_compiled(search, core, start, callback, options=options)
 
 
 def least_squares_core(problem: Problem) -> _kernel.Problem:

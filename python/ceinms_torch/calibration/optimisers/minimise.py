@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.adamw import minimise_adamw
 from ceinms_torch.calibration.optimisers.annealing import minimise_annealing
 from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
 from ceinms_torch.calibration.optimisers.levenberg_marquardt import minimise_lm
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import FloatArray, Problem
+from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
 

@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ceinms_torch.calibration.optimisers.problem import Evaluation, FloatArray
-from ceinms_torch.io.display import one_line
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.problem import Evaluation
+from ceinms_torch.io.display import OneLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ Callback = Callable[[Iterate], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Minimum:
+class Minimum(OneLine):
     """The best point a search saw, and how it got there.
 
     Parameters
@@ -70,8 +71,6 @@ class Minimum:
     seconds: float
     status: str
     validation: float | None = None
-
-    __repr__ = one_line
 
     @property
     def rank(self) -> float:

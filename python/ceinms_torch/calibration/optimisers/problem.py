@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +30,12 @@ class Evaluation:
     objective: float
     terms: tuple[float, ...]
     rmse: tuple[float, ...]
+
+    @classmethod
+    def of(cls, item: Any, **besides: Any) -> Self:
+        """Return what a compiled evaluation or iteration says."""
+        values = {"objective": item.objective, "terms": tuple(item.terms), "rmse": tuple(item.rmse)}
+        return cls(**values, **besides)
 
 
 class Problem:

@@ -7,9 +7,11 @@ import math
 import time
 from collections.abc import Callable
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimum import Callback, Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import Evaluation, FloatArray
+from ceinms_torch.calibration.optimisers.problem import Evaluation
 from ceinms_torch.io.interrupts import raise_if_stopped
+from ceinms_torch.model.options import Improvement
 
 
 class NotFiniteError(Exception):
@@ -78,13 +80,18 @@ class Run:
         if self._callback is not None:
             self._callback(one)
 
-    def stalls(self, min_improvement: float, patience: int) -> bool:
-        """Tell whether the best objective has improved by less than a share for too long.
+    def stalls(
+        self, min_improvement: float, patience: int, improvement: Improvement = "relative"
+    ) -> bool:
+        """Tell whether the best objective has improved too little for too long.
 
-        As `EarlyStopping` in C++. A loss of one's own may be negative: less is then farther from 0.
+        As `EarlyStopping` in C++; an absolute improvement is in the unit of the objective. A loss
+        of one's own may be negative: less is then farther from 0.
         """
         iteration = len(self.history) - 1
-        enough = self._reference * (1.0 - math.copysign(min_improvement, self._reference))
+        enough = self._reference - min_improvement
+        if improvement == "relative":
+            enough = self._reference * (1.0 - math.copysign(min_improvement, self._reference))
         if iteration == 0 or self.lowest < enough:
             self._reference, self._since = self.lowest, iteration
         return iteration - self._since >= patience

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation, FloatArray
+from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
+from ceinms_torch.calibration.problems.objective import engine_objective
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables
-from ceinms_torch.simulation.moments import measured_moments, moment_variance
+from ceinms_torch.simulation.moments import measured_moments, moment_variance, varying_dofs
 from ceinms_torch.simulation.simulate import engine_tendon
 from ceinms_torch.simulation.trial_input import kernel_trial
 
 
-class OnFusedEngine(Differentiable):
-    """A problem whose `core` is a compiled objective with a gradient."""
-
-    core: _kernel.SmoothProblem
-
-    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
-        """Return the objective and its gradient (n,) at x (n,)."""
-        item, gradient = self.core.gradient(x)
-        evaluation = Evaluation(
-            objective=item.objective, terms=tuple(item.terms), rmse=tuple(item.rmse)
-        )
-        return evaluation, gradient
-
-
-class FusedProblem(OnFusedEngine):
+class FusedProblem(Differentiable):
     """A calibration step on the fused engine.
 
     Not for several threads at a time: give each its own.
@@ -65,6 +53,7 @@ class FusedProblem(OnFusedEngine):
     """
 
     core: _kernel.Problem
+    module: ClassVar[Any] = _kernel
 
     def __init__(
         self,
@@ -78,14 +67,15 @@ class FusedProblem(OnFusedEngine):
         threads: int = 1,
         instruction_set: str = "auto",
     ) -> None:
-        variance = moment_variance(trials, step.dofs)
+        dofs = step.moment_dofs(subject.dof_names)
+        variance = moment_variance(trials, varying_dofs(step))
         # Rows of the residuals of each DOF of each trial, in their order.
-        self.moment_rows = tuple(len(trial.time) for trial in trials for _ in step.dofs)
+        self.moment_rows = tuple(len(trial.time) for trial in trials for _ in dofs)
         self.core = _kernel.Problem(
             trials=[kernel_trial(subject, trial) for trial in trials],
             measured=[measured_moments(trial) for trial in trials],
             variance=variance.T,
-            dofs=np.array([subject.dof_names.index(name) for name in step.dofs]),
+            dofs=np.array([subject.dof_names.index(name) for name in dofs]),
             threads=threads,
             instruction_set=instruction_set,
             **problem_settings(
@@ -98,6 +88,17 @@ class FusedProblem(OnFusedEngine):
             ),
         )
         self.term_names = tuple(self.core.term_names)
+
+    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
+        """Return the objective and its gradient (n,) at x (n,)."""
+        return self.gradient_of(self.core, x)
+
+    def gradient_of(
+        self, core: _kernel.SmoothProblem, x: FloatArray
+    ) -> tuple[Evaluation, FloatArray]:
+        """Return the same of any compiled objective."""
+        item, gradient = core.gradient(x)
+        return Evaluation.of(item), gradient
 
     def residuals(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return all residuals and their derivatives.
@@ -112,8 +113,8 @@ class FusedProblem(OnFusedEngine):
         residual : ndarray (n_row,)
             First the moments, trial by trial, DOF by DOF, step by step; then peak forces, trial by
             trial, step by step; a row for every penalty that is not zero; priors and coherence.
-            Their squares sum to the objective; with "rmse", whose moment terms are roots, they are
-            weighted so that ``2 jacobian.T @ residual`` is its gradient.
+            Their squares sum to the objective; with "rmse", whose moment terms are roots or their
+            powers, they are weighted so that ``2 jacobian.T @ residual`` is its gradient.
         jacobian : ndarray (n_row, n)
             Derivatives by x.
         """
@@ -152,7 +153,7 @@ def problem_settings(
     return {
         "tables": curve_tables(subject),
         "map": space.map(),
-        "objective": _kernel.Objective(step.objective),
+        "objective": engine_objective(step, subject),
         "linear_terms": linear_terms(step, space, n_trial),
         "tendon": engine_tendon(tendon),
         "filter_start": filter_start,

@@ -9,6 +9,7 @@ import numpy as np
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.optimisers.problem import InOwnUnits
 from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.objective import engine_objective
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
@@ -17,7 +18,7 @@ from ceinms_torch.simulation.moments import measured_moments
 
 
 class LegacyProblem(InOwnUnits):
-    """A calibration step on the model of CEINMS 0.9 (reference D.3).
+    """A calibration step on the model of CEINMS 0.9 (reference D.3), or with composites.
 
     Parameters
     ----------
@@ -40,13 +41,15 @@ class LegacyProblem(InOwnUnits):
         threads: int = 1,
     ) -> None:
         self.lower, self.upper = space.lower, space.upper
+        dofs = step.moment_dofs(subject.dof_names)
         self.core = _kernel.LegacyProblem(
             tables=legacy_tables(subject),
             model=legacy_model(plan.tendon, plan.activation, online=False),
             trials=[legacy_trial(subject, trial) for trial in trials],
             measured=[measured_moments(trial) for trial in trials],
-            dofs=np.array([subject.dof_names.index(name) for name in step.dofs], dtype=np.int64),
+            dofs=np.array([subject.dof_names.index(name) for name in dofs], dtype=np.int64),
             map=space.map(),
+            objective=engine_objective(step, subject) if step.objective.composites else None,
             threads=min(threads, len(trials)),
         )
-        self.term_names = tuple(self.core.term_names)
+        self.term_names = ("moment", "penalty" if step.objective.composites else "fibre_length")

@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
-
-FloatArray = NDArray[np.float64]
 
 
 def linear_terms(
@@ -65,9 +63,7 @@ def linear_terms(
 
 def _start(space: ParameterSpace) -> FloatArray:
     """Return where the subject's own values are in the unit box, (n,); C1 and C2 as they are."""
-    start = np.array([one.start for one in space.components])
-    width = space.upper - space.lower
-    return (start - space.lower) / np.where(width > 0.0, width, 1.0)
+    return space.shares([one.start for one in space.components])
 
 
 def _prior(space: ParameterSpace, weight: float) -> _kernel.LinearTerm:

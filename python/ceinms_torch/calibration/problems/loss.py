@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.problem import (
     Evaluation,
-    FloatArray,
     LossWithVariables,
     independent_loss,
 )

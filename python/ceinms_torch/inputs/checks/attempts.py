@@ -14,7 +14,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # What readers warn about and what changes no number in a well-made folder.
-_NOTES = frozenset({"unknown-element", "curve-ignored", "delays-differ", "emg-outside-range"})
+_NOTES = frozenset(
+    {
+        "unknown-element",
+        "curve-ignored",
+        "delays-differ",
+        "emg-outside-range",
+        "stop-beyond-data",
+        "time-digits",
+    }
+)
 
 _WHY = {
     "file-missing": "Nothing that needs this file can be computed.",
@@ -25,6 +34,13 @@ _WHY = {
     "row-count": "The file is not what its header says: it may be cut short.",
     "pennation-unit": "Angles are in radians; 20 rad for 20 degrees turns the fibre round.",
     "parameter-value": "The muscle model is not defined for this value.",
+    "other-clock": "Nothing tells which row of one file belongs to which row of the other.",
+    "column-ambiguous": "Columns are matched by the names in their labels; one name, one column.",
+    "column-other-quantity": "Numbers of another quantity would give a result that means nothing.",
+    "subject-of-rt": "CEINMS-RT has other elements, angles in degrees, and its EMG map inside.",
+    "stop-beyond-data": "Behind the last row of a file there is nothing to compute with.",
+    "trial-cut": "More than a tenth of the trial is left out.",
+    "time-digits": "Rows at the same time have no order; evenly spaced rows explain the digits.",
     "emg-too-short": "Without EMG, delay included, nothing drives the muscles there.",
     "emg-uneven": "The activation filter steps from sample to sample; gaps are guessed.",
     "emg-slow": "EMG between its samples is a guess.",
@@ -38,16 +54,38 @@ _WHY = {
     "model-not-supported": "The calculation stops before it begins.",
     "delays-differ": "CEINMS 0.9 gives all MTUs the delay of the first, so its results differ.",
     "tendon-slack": "A stiff tendon has no length when it is slack: the fibre is made up.",
-    "test-not-unseen": "How well it fits is not how well the model predicts.",
+    "test-is-calibrated-on": "How well it fits is not how well the model predicts.",
     "unknown-name": "Nobody knows what is meant.",
+    "objective-unknown": "Without it, something else would be minimised.",
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
-    "start-outside-range": "The search starts at the subject's values, which must be within.",
+    "start-outside-range": "The search does not begin where the subject is.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
     "output-over-input": "It would be lost, and nothing that came from it could be repeated.",
     "trial-name-repeated": "Their results would overwrite each other.",
 }
 _WHY_OTHERWISE = "The calculation stops here, or goes on without this."
-_TO_DO_OTHERWISE = "Correct the file and check again."
+# What to do about what readers warn of.
+_TO_DO = {
+    "unknown-element": "Nothing, if another program needs them; otherwise correct their names.",
+    "curve-ignored": "Nothing, if they are left over; otherwise correct their names.",
+    "delays-differ": "Nothing; to compare with CEINMS 0.9, give all MTUs one emDelay.",
+    "emg-outside-range": "Divide every channel by its largest value of all recordings, maximum "
+    "contractions included.",
+    "emg-uneven": "Export the EMG at an even rate and without gaps.",
+    "emg-slow": "Export the EMG at the rate of the MTU lengths or faster.",
+    "times-interpolated": "Export all files of the trial for the same instants.",
+    "parameter-doubtful": "Correct these values, or go on if they are meant.",
+    "parameter-repeated": "Take one of the two out.",
+    "moment-arm-file-repeated": "Take one of the two out, or correct its dofName.",
+    "stop-beyond-data": "Nothing, if so much may be missing at the end; otherwise export all files "
+    "up to the stop.",
+    "trial-cut": "Export all files of the trial up to its stop.",
+    "time-digits": "Nothing, or export times with more digits.",
+    "start-outside-range": "Nothing, if the range is meant, as with the shapeFactor of 0.1 that "
+    "converters write; otherwise widen it, or change the values in the subject.",
+    "tendon-slack": "Shorten the tendonSlackLength of these MTUs, or use an elastic tendon.",
+    "test-is-calibrated-on": "Test on trials that are not calibrated on.",
+}
 
 
 class Attempts:
@@ -109,8 +147,17 @@ def _of_error(error: CeinmsTorchError, code: str, trial: str | None) -> Finding:
         where=replace(error.where, trial=trial or error.where.trial),
         what=error.what,
         why=_WHY.get(code, _WHY_OTHERWISE),
-        to_do=error.hint or _TO_DO_OTHERWISE,
+        to_do=error.hint or _cure(error),
     )
+
+
+def _cure(error: CeinmsTorchError) -> str:
+    """Say what to do about an error that has no hint: put there what is expected."""
+    if error.got.endswith(" twice"):
+        return f"Leave {error.got.removesuffix(' twice')} there once."
+    if error.got.partition(" ")[0] in ("no", "none", "one"):
+        return f"Add {error.expected}."
+    return f"Write {error.expected} there, in place of {error.got}."
 
 
 def _of_warning(warning: CeinmsTorchWarning, trial: str | None) -> Finding:
@@ -120,6 +167,6 @@ def _of_warning(warning: CeinmsTorchWarning, trial: str | None) -> Finding:
         where=replace(warning.where, trial=trial or warning.where.trial),
         what=warning.what,
         why=_WHY.get(warning.code, _WHY_OTHERWISE),
-        to_do="Change the file if this is not meant.",
+        to_do=_TO_DO.get(warning.code, f"Change {warning.where} if this is not meant."),
         source=str(warning),
     )

@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ceinms_torch.inputs.checks.among import check_rates
+from ceinms_torch.inputs.checks.coverage import check_coverage
+from ceinms_torch.inputs.checks.differences import check_differences
 from ceinms_torch.inputs.checks.emg import check_emg
 from ceinms_torch.inputs.checks.files import Inputs, read_inputs
 from ceinms_torch.inputs.checks.findings import CheckReport, Finding
@@ -32,7 +35,7 @@ def check_folder(
 ) -> CheckReport:
     """Check a CEINMS folder before anything is run: files, maps, times, units, signals, ranges.
 
-    Reads all that can be read, past whatever fails, and simulates nothing. An error would stop a
+    Reads all that can be read, past whatever fails, and writes nothing. An error would stop a
     calculation or make its result meaningless; a warning may do so; a note says what limits a
     result.
 
@@ -74,7 +77,9 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
     matched = match_trials(inputs)
     units = check_units(inputs)
     findings += [*check_mapping(inputs), *units, *matched, *names]
+    findings += check_differences(inputs)
     findings += check_timing(inputs)
+    findings += check_rates((*inputs.aligned, *inputs.tests))
     findings += check_emg(inputs)
     if not _has_errors(names):
         findings += check_delay_ranges(inputs)
@@ -84,7 +89,8 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
         findings += check_geometry(inputs)
         findings += check_moment_data(inputs)
         findings += check_muscles(inputs)
-    return CheckReport.of(inputs.file, findings)
+        findings += check_coverage(inputs.aligned, inputs.tests)
+    return CheckReport.of(inputs.file, findings, inputs.dialect)
 
 
 def _has_errors(findings: Iterable[Finding]) -> bool:

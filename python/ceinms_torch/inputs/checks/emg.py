@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
 from ceinms_torch.inputs.checks.findings import Finding, Severity, listed
-
-FloatArray = NDArray[np.float64]
 
 # An envelope is low-pass filtered at 3 to 10 Hz: hardly any of its power is above this [Hz].
 _ENVELOPE_BAND = 15.0
@@ -28,6 +26,16 @@ _TINY = 0.01
 # So long [s] at exactly the same highest value: the amplifier, or a limit, cut it off.
 _CEILING_TIME = 0.03
 _CEILING_ROWS = 5
+# Signals of a trial that are so many times smaller than those of the others, all of them together
+# or one alone, were given another unit, or have lost their electrode.
+_MUCH_SMALLER, _LOST = 30.0, 200.0
+# A signal that never falls below the first share of its peak, and so many times the share of any
+# other, stands on a floor; from the third on, that is worth a note.
+_FLOOR, _HIGHER, _RATHER_HIGHER = 0.1, 4.0, 2.0
+# So many signals tell what floor is usual.
+_FEWEST_SIGNALS = 4
+# What printed digits leave of 1.
+_PRINTED = 1e-4
 # Rows that are needed to say anything about a signal.
 _FEWEST_ROWS = 20
 
@@ -126,10 +134,109 @@ def check_emg(inputs: Inputs) -> list[Finding]:
         for kind in _KINDS
         for finding in _grouped(kind, {n: t for (c, n), t in faults.items() if c == kind.code})
     ]
+    findings += _check_trials(inputs, {name for _, name in faults})
     if not findings:
         findings += _check_all(inputs)
     findings += _check_copies(inputs)
+    findings += _check_peaks(inputs)
+    findings += _check_floors(inputs, {name for _, name in faults})
     return findings
+
+
+def _by_name(inputs: Inputs, but: Container[str] = ()) -> dict[str, list[FloatArray]]:
+    """Return every signal that drives an MTU in all trials, if all of them have it."""
+    trials = [
+        trial for trial in inputs.trials if trial.signals is not None and _driving(inputs, trial)
+    ]
+    signals: dict[str, list[FloatArray]] = {}
+    for trial in trials:
+        assert trial.signals is not None  # noqa: S101  chosen so
+        for name in _driving(inputs, trial):
+            signals.setdefault(name, []).append(trial.signals.column(name))
+    return {
+        name: columns
+        for name, columns in signals.items()
+        if name not in but and len(columns) == len(trials) and min(map(len, columns)) > 0
+    }
+
+
+def _check_trials(inputs: Inputs, but: Container[str]) -> Iterator[Finding]:
+    """Compare the signals of each trial with those of the others."""
+    signals = _by_name(inputs, but)
+    trials = [trial for trial in inputs.trials if trial.signals is not None]
+    peaks = np.array([[float(one.max()) for one in columns] for columns in signals.values()])
+    if not len(peaks) or peaks.shape[1] < 2 or peaks.shape[1] != len(trials):
+        return
+    for t, trial in enumerate(trials):
+        usual = np.median(np.delete(peaks, t, axis=1), axis=1)
+        times = usual / np.maximum(peaks[:, t], 1e-300)
+        factor = float(np.median(times))
+        lost = [name for name, one in zip(signals, times.tolist(), strict=True) if one > _LOST]
+        if factor > _MUCH_SMALLER:
+            yield Finding(
+                severity="warning",
+                code="emg-small-in-trial",
+                where=trial.place(trial.signals),
+                what=f"The signals of trial {trial.name} are {factor:.3g} times smaller than those "
+                "of the other trials.",
+                why="They have another unit, or were normalised by something else: one set of "
+                "parameters cannot serve both.",
+                to_do="Normalise the EMG of all trials by the same maximum contractions.",
+            )
+        elif lost:
+            yield Finding(
+                severity="warning",
+                code="emg-lost",
+                where=trial.place(trial.signals, listed(lost)),
+                what=f"{listed(lost)}: more than {_LOST:g} times smaller in trial {trial.name} "
+                "than in the others.",
+                why="The electrode came off, or the signal has another unit in this trial.",
+                to_do="Check the recording; leave the trial out if the signal is lost.",
+            )
+
+
+def _check_peaks(inputs: Inputs) -> Iterator[Finding]:
+    """Find signals whose peak is 1 in every trial."""
+    trials = [trial for trial in inputs.trials if trial.signals is not None]
+    ones = [
+        name
+        for name, columns in _by_name(inputs).items()
+        if len(columns) > 1 and all(abs(float(one.max()) - 1.0) < _PRINTED for one in columns)
+    ]
+    if ones:
+        yield Finding(
+            severity="warning",
+            code="emg-normalised-by-trial",
+            where=trials[0].place(trials[0].signals, listed(ones)),
+            what=f"The peak of {listed(ones)} is exactly 1 in every trial.",
+            why="Each trial was divided by its own maximum, so that a weak contraction counts as "
+            "much as a strong one.",
+            to_do="Normalise all trials by one maximum contraction, or by the largest value of all "
+            "trials.",
+        )
+
+
+def _check_floors(inputs: Inputs, but: Container[str]) -> Iterator[Finding]:
+    """Find signals that stand on a floor which no other has."""
+    shares = {
+        name: float(np.percentile(np.concatenate(columns), 1.0) / max(one.max() for one in columns))
+        for name, columns in _by_name(inputs, but).items()
+    }
+    trials = [trial for trial in inputs.trials if trial.signals is not None]
+    if len(shares) < _FEWEST_SIGNALS:
+        return
+    first, second = sorted(shares, key=shares.__getitem__, reverse=True)[:2]
+    times = shares[first] / max(shares[second], 1e-3)
+    if shares[first] > _FLOOR and times > _RATHER_HIGHER:
+        yield Finding(
+            severity="warning" if times > _HIGHER else "note",
+            code="emg-floor",
+            where=trials[0].place(trials[0].signals, first),
+            what=f"'{first}' never falls below {100 * shares[first]:.3g} % of its peak; no other "
+            f"signal stays above {100 * shares[second]:.2g} %.",
+            why="An offset, hum or a neighbour's activity drives the muscle all the time.",
+            to_do="Remove the offset before rectifying; check the electrode.",
+        )
 
 
 def _driving(inputs: Inputs, trial: TrialInputs) -> list[str]:

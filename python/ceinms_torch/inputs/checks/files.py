@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ceinms_torch.calibration.loop import check_model
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.findings import Finding
-from ceinms_torch.inputs.folder import CalibrationFolder, check_execution, check_model
+from ceinms_torch.inputs.dialect import Dialect, dialect_of
+from ceinms_torch.inputs.folder import CalibrationFolder, check_execution
 from ceinms_torch.io.storage import Storage, StorageReader
-from ceinms_torch.model.calibration import CalibrationPlan
+from ceinms_torch.model.calibration import CalibrationPlan, read_trial_files
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.setup import CalibrationSetup, RunSetup, read_setup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.model.trial_files import TrialFiles, read_lengths
+from ceinms_torch.model.trial_files import TrialFiles, ends, read_lengths
 from ceinms_torch.simulation.trial_result import Role
 
 
@@ -128,6 +130,13 @@ class Inputs:
             files += filter(None, (data.path, data.external_torques_file))
         return files
 
+    @property
+    def dialect(self) -> Dialect:
+        """Which versions of CEINMS the files are of, as far as they could be read."""
+        read = [self.subject, self.generator, self.plan, self.execution]
+        documents = [one.document for one in read if one is not None]
+        return dialect_of([*documents, *(trial.data.document for trial in self.trials)])
+
     def folder(self) -> CalibrationFolder:
         """Return what is calibrated, of inputs without errors.
 
@@ -152,6 +161,7 @@ class Inputs:
             generator=generator,
             plan=plan,
             trials=tuple(self.aligned),
+            dialect=self.dialect,
         )
 
 
@@ -209,9 +219,9 @@ def _read_documents(
     plan = attempt(
         "calibration-file", None, CalibrationPlan.read, setup.calibration_file, must_exist=False
     )
-    if plan is None:
-        return ()
-    inputs.plan = plan
+    if plan is None:  # the trials can be looked at all the same
+        return Attempts([])("trial-set", None, read_trial_files, setup.calibration_file) or ()
+    inputs.plan = plan if inputs.subject is None else plan.of_subject(inputs.subject)
     if not inputs.legacy:
         attempt("model-not-supported", None, check_model, plan)
     return plan.trial_files
@@ -236,11 +246,14 @@ def _read_trial(
         storage = read_file("moment-arm-file", data.moment_arms_files[dof])
         if storage is not None:
             arms[dof] = storage
+    signals = read_file("emg-file", data.excitations_file)
+    torques = read_file("moments-file", data.external_torques_file)
+    others = None if subject is None else ends(arms, signals, torques, subject)
     return TrialInputs(
         data=data,
-        lengths=attempt("lengths-file", data.name, read_lengths, data, read),
+        lengths=attempt("lengths-file", data.name, read_lengths, data, read, others),
         arms=arms,
-        signals=read_file("emg-file", data.excitations_file),
-        torques=read_file("moments-file", data.external_torques_file),
+        signals=signals,
+        torques=torques,
         is_test=is_test,
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ceinms_torch.errors import Place
-from ceinms_torch.io.display import one_line
+from ceinms_torch.inputs.dialect import Dialect
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.plain import plain
 
 Severity = Literal["error", "warning", "note"]
@@ -17,7 +18,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(OneLine):
     """Something in the input that is wrong, doubtful or worth knowing.
 
     Parameters
@@ -46,8 +47,6 @@ class Finding:
     to_do: str
     source: str | None = field(default=None, repr=False, compare=False)
 
-    __repr__ = one_line
-
     def line(self) -> str:
         """Return place, what and cure in one line, as an error message has them."""
         where = str(self.where)
@@ -57,7 +56,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckReport:
+class CheckReport(OneLine):
     """All findings about a setup file and what it points at.
 
     Parameters
@@ -66,15 +65,21 @@ class CheckReport:
         The setup file.
     findings : tuple of Finding
         Most severe first, and among those the most fundamental first.
+    dialect : Dialect
+        Which versions of CEINMS the files are of.
     """
 
     setup: Path
     findings: tuple[Finding, ...]
-
-    __repr__ = one_line
+    dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     @classmethod
-    def of(cls, setup: str | os.PathLike[str], findings: Iterable[Finding]) -> CheckReport:
+    def of(
+        cls,
+        setup: str | os.PathLike[str],
+        findings: Iterable[Finding],
+        dialect: Dialect = Dialect(),  # noqa: B008  frozen
+    ) -> CheckReport:
         """Sort findings by severity.
 
         Parameters
@@ -83,6 +88,8 @@ class CheckReport:
             The setup file.
         findings : iterable of Finding
             The most fundamental ones first; repeated ones are left out.
+        dialect : Dialect
+            Which versions of CEINMS the files are of.
 
         Returns
         -------
@@ -90,7 +97,7 @@ class CheckReport:
         """
         unique = dict.fromkeys(findings)
         ranked = sorted(unique, key=lambda finding: SEVERITIES.index(finding.severity))
-        return cls(setup=Path(setup), findings=tuple(ranked))
+        return cls(setup=Path(setup), findings=tuple(ranked), dialect=dialect)
 
     def of_severity(self, severity: Severity) -> tuple[Finding, ...]:
         """Return the findings of one severity, in order."""
@@ -108,9 +115,10 @@ class CheckReport:
         return bool(self.of_severity("error"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything for JSON: setup, counts by severity, findings."""
+        """Return everything for JSON: setup, dialect, counts by severity, findings."""
         return {
             "setup": self.setup.as_posix(),
+            "dialect": str(self.dialect),
             "counts": {severity: len(self.of_severity(severity)) for severity in SEVERITIES},
             "findings": plain(self.findings),
         }

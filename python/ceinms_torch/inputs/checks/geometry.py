@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.trial import Trial
-
-FloatArray = NDArray[np.float64]
 
 # Below this correlation, lengths and moment arms of an MTU contradict each other.
 _LEAST_CORRELATION = -0.6

@@ -154,15 +154,17 @@ def _check_recorded(subject: Subject, generator: ExcitationGenerator) -> Iterato
         if any(weight != 0.0 for _, weight in excitation.inputs)
     }
     ids = {excitation.id for excitation in generator.excitations}
-    silent = [name for name in subject.mtu_names if name in ids - recorded]
+    # Those on no DOF, such as the other leg's, count for nothing.
+    silent = [name for name in subject.mtus_on(subject.dof_names) if name in ids - recorded]
     if silent:
         yield Finding(
             severity="note",
             code="mtu-not-recorded",
             where=Place(file=generator.path, element="<mapping>", column=listed(silent)),
             what=f"No signal drives {listed(silent)}.",
-            why="They make passive force only, and other MTUs have to make up for them.",
-            to_do="Give them the signal of a muscle with the same function, or accept it.",
+            why="They are kept with passive force only, and other MTUs have to make up for them.",
+            to_do="Let synergies drive them (--hybrid), give them the signal of a muscle with the "
+            "same function, or accept it.",
         )
     for dof in subject.dofs:
         if dof.mtu_names and not recorded.intersection(dof.mtu_names):
@@ -196,7 +198,8 @@ def _check_dofs(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
             where=Place(file=subject.path, element="<dofSet>", column=listed(idle)),
             what=f"{listed(idle)}: on none of the DOFs.",
             why="Their forces are computed but count for no moment, so nothing calibrates them.",
-            to_do="Add them to the <mtuNameSet> of the DOFs they cross, or leave them out.",
+            to_do="Nothing, if they are of a limb that is not calibrated; otherwise add them to "
+            "the <mtuNameSet> of the DOFs they cross.",
         )
 
 

@@ -8,7 +8,7 @@ from ceinms_torch.calibration.delays import check_delays
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
 from ceinms_torch.inputs.checks.findings import Finding
-from ceinms_torch.inputs.folder import check_trial_names, warn_if_seen
+from ceinms_torch.inputs.folder import check_trial_names, warn_if_calibrated_on
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
@@ -57,7 +57,7 @@ def match_trials(inputs: Inputs) -> list[Finding]:
             (inputs.tests if trial.is_test else inputs.aligned).append(aligned)
     attempt("trial-name-repeated", None, check_trial_names, inputs.aligned)
     attempt("trial-name-repeated", None, check_trial_names, inputs.tests)
-    attempt("test-not-unseen", None, warn_if_seen, inputs.tests, inputs.aligned)
+    attempt("test-is-calibrated-on", None, warn_if_calibrated_on, inputs.tests, inputs.aligned)
     return findings
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.files import Inputs
@@ -15,13 +15,14 @@ from ceinms_torch.model.subject import Curve, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.simulate import warn_if_slack
 
-FloatArray = NDArray[np.float64]
-
 # Fibres make no active force beyond these optimal lengths (zeros of CEINMS's curve: 0.40 and
 # 1.62), and a tendon of usual strain does not bring them back.
 _FIBRE_RANGE = (0.2, 2.0)
 # A share of rows that more than a moment of the movement takes.
 _MANY_ROWS = 0.1
+# At this length a third of the active force is left; more than this share of rows is where the
+# muscle works. Recorded legs and shoulders are beyond 1.2 in up to half of the rows.
+_DESCENDING, _MOST_ROWS = 1.4, 0.5
 # What fitted shape factors are within, by activation (reference C.1).
 _SHAPE_FACTORS = {"exponential": (-3.0, 0.0), "piecewise": (0.0, 0.12)}
 # Where the peak of active force, and the force at zero velocity, should be (-).
@@ -92,6 +93,24 @@ def _check_lengths(subject: Subject, trials: list[Trial], *, stiff: bool) -> Ite
         "The fibre makes no active force there, and a passive one beyond all measure.",
         "Lengthen tendonSlackLength or optimalFibreLength, or check the scaling of the model.",
     )
+    yield from _check_descending(subject, np.where(fibre > _FIBRE_RANGE[1], 0.0, fibre))
+
+
+def _check_descending(subject: Subject, fibre: FloatArray) -> Iterator[Finding]:
+    """Find fibres (n_row, n_mtu) that work where active force falls with length."""
+    shares = np.mean(fibre > _DESCENDING, axis=0).tolist()
+    names = [n for n, share in zip(subject.mtu_names, shares, strict=True) if share > _MOST_ROWS]
+    if names:
+        yield Finding(
+            severity="warning",
+            code="fibre-descending",
+            where=Place(file=subject.path, element="<mtu>", column=listed(names)),
+            what=f"{listed(names)}: in more than half of the rows of all trials, the fibre is "
+            f"longer than {_DESCENDING:g} optimal lengths.",
+            why="On the descending limb a muscle gets weaker as it is stretched; passive force "
+            "takes over.",
+            to_do="Check optimalFibreLength and tendonSlackLength, and the scaling of the model.",
+        )
 
 
 def _length_findings(

@@ -26,7 +26,7 @@ def check_outputs(inputs: Inputs) -> list[Finding]:
     findings: list[Finding] = []
     setup = inputs.setup
     if isinstance(setup, CalibrationSetup):
-        hybrid = inputs.plan is not None and inputs.plan.hybrid is not None
+        hybrid = inputs.plan is not None and inputs.plan.synergy_hybrid is not None
         directory, subject = results_beside(inputs.file), setup.output_subject_file
         outputs = calibration_outputs(directory, [subject], inputs.roles(), hybrid=hybrid)
         element = "<outputSubjectFile>"

@@ -13,9 +13,17 @@ from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.files import Inputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
+from ceinms_torch.model.activation_delay import (
+    LONGEST_ACTIVATION_DELAY,
+    activation_delay,
+    is_plausible_delay,
+)
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
-from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
+from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, parameter_row
 from ceinms_torch.model.subject import Subject
+
+# Activation this late [s] is beyond anything that the usual ranges allow at 100 Hz (0.38).
+_FAR_TOO_LATE = 0.5
 
 
 def check_parameters(inputs: Inputs) -> list[Finding]:
@@ -34,6 +42,7 @@ def check_parameters(inputs: Inputs) -> list[Finding]:
     subject, plan = inputs.subject, inputs.plan
     if subject is None or plan is None:
         return findings
+    findings += _check_activation(inputs, plan, subject)
     moved: set[str] = set()
     for step in plan.steps:
         for spec in step.parameters:
@@ -47,6 +56,46 @@ def check_parameters(inputs: Inputs) -> list[Finding]:
         if not inputs.legacy:
             Attempts(findings)("group-without-values", None, _check_coherence, plan, step, subject)
     return findings
+
+
+def _check_activation(inputs: Inputs, plan: CalibrationPlan, subject: Subject) -> Iterator[Finding]:
+    """Say what the ranges of C1 and C2 mean at the rate of the trials."""
+    steps = [float(np.median(np.diff(trial.time))) for trial in inputs.aligned]
+    ranges = {spec.kind: spec for step in plan.steps for spec in step.parameters}
+    if not steps or not {"c1", "c2"} & set(ranges):
+        return
+    step = max(steps)
+    delays = []
+    for bound in ("low", "high"):
+        values = subject.parameters()[[parameter_row(kind) for kind in ("c1", "c2")]]
+        for row, kind in enumerate(("c1", "c2")):
+            if kind in ranges:
+                is_absolute = ranges[kind].range_type == "absolute"
+                values[row] = getattr(ranges[kind], bound) * (1.0 if is_absolute else values[row])
+        delays += [activation_delay(c1, c2, step) for c1, c2 in values.T.tolist()]
+    shortest, longest = min(delays), max(delays)
+    if is_plausible_delay(shortest, step) and is_plausible_delay(longest, step):
+        return
+    spec = ranges.get("c1") or ranges["c2"]
+    # The usual range is wide at 100 Hz: one that leaves no choice, or goes far beyond, is wrong.
+    out_of_reach = shortest > LONGEST_ACTIVATION_DELAY or longest < step
+    yield Finding(
+        severity="warning" if out_of_reach or longest > _FAR_TOO_LATE else "note",
+        code="activation-delay",
+        where=_spec_place(plan, spec, "<range>"),
+        what=f"At {1.0 / step:.4g} Hz, the ranges of c1 and c2 let activation follow excitation by "
+        f"{1e3 * shortest:.2g} to {1e3 * longest:.3g} ms on average.",
+        why="The filter counts samples, not time. Muscles take 10 to 100 ms; less than a sample is "
+        "no filter at all.",
+        to_do=f"For {1e3 * step:.3g} to 100 ms at this rate, write <range>{_pole(0.1, step):.3f} "
+        f"{_pole(step, step):.3f}</range> for both.",
+    )
+
+
+def _pole(delay: float, step: float) -> float:
+    """Return c1 = c2 at which the mean delay is as long [s]."""
+    samples = delay / (2.0 * step)
+    return -samples / (1.0 + samples)
 
 
 def _spec_place(plan: CalibrationPlan, spec: ParameterSpec, element: str) -> Place:
@@ -86,7 +135,7 @@ def _check_range(plan: CalibrationPlan, spec: ParameterSpec, subject: Subject) -
             where=_spec_place(plan, spec, "<range>"),
             what=f"The range of {spec.kind} allows {low:.4g} to {high:.4g}; a value should be "
             f"{sensible}.",
-            why="The model breaks down at such values, and a search will try them.",
+            why=f"A search will try such values{f' ({kind.doubt})' if kind.doubt else ''}.",
             to_do="Narrow the range.",
         )
     elif low == high:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.matching import LONGEST_DELAY
 from ceinms_torch.model.subject import Mtu, Subject
-
-FloatArray = NDArray[np.float64]
 
 # MTU length over tendon slack plus optimal fibre length is near 1; a unit is off by 100 or 1000.
 _LENGTH_RATIO = 20.0
@@ -55,7 +54,7 @@ def check_units(inputs: Inputs) -> list[Finding]:
     return findings
 
 
-def capacity(subject: Subject, moment_arm: FloatArray, strength: float = 1.0) -> FloatArray:
+def capacity(subject: Subject, moment_arm: FloatArray, strength: ArrayLike = 1.0) -> FloatArray:
     """Return the moments that all MTUs make when those of one direction pull with full force.
 
     Parameters
@@ -64,7 +63,7 @@ def capacity(subject: Subject, moment_arm: FloatArray, strength: float = 1.0) ->
         The subject.
     moment_arm : ndarray (n_step, n_dof, n_mtu)
         Moment arms [m].
-    strength : float
+    strength : array_like, scalar or (n_mtu,)
         Factor on the maximum isometric forces (-).
 
     Returns
@@ -73,7 +72,7 @@ def capacity(subject: Subject, moment_arm: FloatArray, strength: float = 1.0) ->
         The lowest (<= 0) and the highest (>= 0) moment [N m].
     """
     force = [mtu.max_isometric_force * mtu.strength_coefficient for mtu in subject.mtus]
-    moments = moment_arm * (strength * np.array(force))
+    moments = moment_arm * (np.asarray(strength) * force)
     return np.stack([np.minimum(moments, 0.0).sum(axis=-1), np.maximum(moments, 0.0).sum(axis=-1)])
 
 

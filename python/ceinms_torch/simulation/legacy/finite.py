@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.subject import Subject
 
 
 def check_finite(
-    subject: Subject, trial: str, time: NDArray[np.float64], arrays: Mapping[str, NDArray[Any]]
+    subject: Subject, trial: str, time: FloatArray, arrays: Mapping[str, NDArray[Any]]
 ) -> None:
     """Refuse a simulation with NaN or infinity.
 

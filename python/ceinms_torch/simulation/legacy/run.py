@@ -5,19 +5,26 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.execution import Execution, Hybrid
-from ceinms_torch.model.nms_model import Activation, Tendon, check_choice
+from ceinms_torch.model.nms_model import Activation, Tendon
+from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets, counted_dofs
+from ceinms_torch.simulation.later_outputs import (
+    TERM_NAMES,
+    later_outputs,
+    objective_components,
+)
 from ceinms_torch.simulation.legacy.finite import check_finite
 from ceinms_torch.simulation.legacy.inputs import (
     annealing_options,
@@ -30,7 +37,6 @@ from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation, labelled_simulation, warn_if_slack
 from ceinms_torch.simulation.time_series import TimeSeries
 
-FloatArray = NDArray[np.float64]
 Solver = Literal["annealing", "gradient"]
 SOLVERS: tuple[str, ...] = get_args(Solver)
 
@@ -62,15 +68,18 @@ class LegacyRun:
         stiff tendon took its place; MTUs without such frames are left out.
     objective : TimeSeries or None
         The objective of each frame and its weighted terms, where excitations were searched for.
+    later : dict of str to TimeSeries
+        What CEINMS 0.21 writes besides (`later_outputs`).
     """
 
     simulation: Simulation
     adjusted_excitation: TimeSeries | None
     failed: dict[str, int]
     objective: TimeSeries | None = None
+    later: dict[str, TimeSeries] = field(default_factory=dict)
 
     def series(self) -> dict[str, TimeSeries]:
-        """Return what CEINMS writes, by the names of its files without ``.sto``.
+        """Return what CEINMS 0.9 writes, by the names of its files without ``.sto``.
 
         Returns
         -------
@@ -129,7 +138,8 @@ def simulate_legacy(
         trial=legacy_trial(subject, trial),
         model=legacy_model(tendon, activation, online=online),
     )
-    return _labelled(subject, trial.name, trial.time, arrays)
+    run = _labelled(subject, trial.name, trial.time, arrays)
+    return dataclasses.replace(run, later=later_outputs(subject, trial, run.simulation))
 
 
 def optimise_legacy(
@@ -203,14 +213,12 @@ def optimise_legacy(
     _, rows = _kernel.legacy_rows(trial.time, trial.excitation_time, delay)
     time = trial.excitation_time[rows] + delay
     terms = arrays["terms"] * (hybrid.alpha, hybrid.beta, hybrid.gamma)
-    objective = TimeSeries(
-        name="objective",
-        units="-",
-        time=time,
-        columns=("objective", "moment", "effort", "tracking"),
-        array=np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1),
-    )
-    return dataclasses.replace(_labelled(subject, trial.name, time, arrays), objective=objective)
+    values = np.concatenate([terms.sum(axis=1, keepdims=True), terms], axis=1)
+    objective = TimeSeries("objective", "-", time, ("objective", *TERM_NAMES), values)
+    run = _labelled(subject, trial.name, time, arrays)
+    components = objective_components(time, arrays["terms"], hybrid)
+    later = later_outputs(subject, trial, run.simulation, dofs, components)
+    return dataclasses.replace(run, objective=objective, later=later)
 
 
 def _labelled(
@@ -220,40 +228,20 @@ def _labelled(
     check_finite(subject, trial, time, arrays)
     counts = zip(subject.mtu_names, arrays["n_failed"].tolist(), strict=True)
     failed = {name: n for name, n in counts if n}
-    warn_of_failures(trial, len(time), failed)
-    adjusted = arrays.get("adjusted_excitation")
+    _warn_of_failures(trial, len(time), failed)
+    adjusted = None
+    if "adjusted_excitation" in arrays:
+        values = arrays["adjusted_excitation"]
+        adjusted = TimeSeries("adjusted excitation", "-", time, subject.mtu_names, values)
     return LegacyRun(
         simulation=labelled_simulation(subject, time, arrays),
-        adjusted_excitation=None
-        if adjusted is None
-        else TimeSeries(
-            name="adjusted excitation",
-            units="-",
-            time=time,
-            columns=subject.mtu_names,
-            array=adjusted,
-        ),
+        adjusted_excitation=adjusted,
         failed=failed,
     )
 
 
-def warn_of_failures(trial: str, n_step: int, failed: dict[str, int]) -> None:
-    """Say where a stiff tendon had to take the place of the elastic one.
-
-    Parameters
-    ----------
-    trial : str
-        Name of the trial.
-    n_step : int
-        Its number of frames.
-    failed : dict of str to int
-        Frames without equilibrium, by MTU.
-
-    Warns
-    -----
-    CeinmsTorchWarning
-        If there are any.
-    """
+def _warn_of_failures(trial: str, n_step: int, failed: dict[str, int]) -> None:
+    """Say where a stiff tendon had to take the place of the elastic one, at how many frames."""
     if not failed:
         return
     counts = ", ".join(f"{name} ({n})" for name, n in failed.items())
@@ -306,9 +294,9 @@ def run_legacy(
             trial,
             tendon=execution.tendon,
             activation=execution.activation,
-            online=execution.online,
+            online=execution.is_online,
         )
-    if not execution.online:
+    if not execution.is_online:
         raise OptionError(
             where=Place(execution.path, element="<hybrid>"), expected="<online/>", got="<offline/>"
         )

@@ -1,9 +1,9 @@
-/// @file hybrid_problem.hpp
+/// @file synergy_problem.hpp
 /// The synergy-hybrid calibration, eq. (5), on tensors: the reference for
-/// calibration/hybrid_problem.hpp.
+/// calibration/synergy_problem.hpp.
 #pragma once
 
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/synergy_problem.hpp"
 #include "ceinms_torch/tensor/problem.hpp"
 
 #include <ATen/core/Tensor.h>
@@ -15,11 +15,11 @@
 namespace ceinms_torch::tensor {
 
 /// A calibration step whose unrecorded excitations are sums of synergies; a point is that of
-/// calibration::HybridProblem.
-class HybridProblem {
+/// calibration::SynergyProblem.
+class SynergyProblem {
  public:
   /// Throws c10::ValueError if the parts do not fit together.
-  HybridProblem(Problem problem, calibration::SynergyData data);
+  SynergyProblem(Problem problem, calibration::SynergyData data);
 
   std::int64_t n_component() const { return static_cast<std::int64_t>(first_.back()); }
   std::int64_t n_boxed() const {

@@ -4,7 +4,7 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.calibration.methods import choose_method
-from ceinms_torch.cli.hybrid import with_hybrid
+from ceinms_torch.cli.synergy_hybrid import with_synergy_hybrid
 
 HYBRID = ct.SynergyHybrid(n_synergy=4, weightings="trial")
 
@@ -14,7 +14,7 @@ def make_plan(hybrid=None, algorithm=None):
         algorithm=algorithm or ct.LevenbergMarquardt(),
         tendon=ct.Tendon(kind="stiff"),
         steps=(),
-        hybrid=hybrid,
+        synergy_hybrid=hybrid,
     )
 
 
@@ -30,12 +30,30 @@ def make_plan(hybrid=None, algorithm=None):
     ],
 )
 def test_what_the_options_ask_for(planned, asked_for, number, expected):
-    assert with_hybrid(make_plan(planned), asked_for, number).hybrid == expected
+    assert with_synergy_hybrid(make_plan(planned), asked_for, number).synergy_hybrid == expected
 
 
 def test_options_that_contradict_each_other():
     with pytest.raises(ct.OptionError, match="expected no such option with --no-hybrid, got 4"):
-        with_hybrid(make_plan(), False, 4)
+        with_synergy_hybrid(make_plan(), False, 4)
+    with pytest.raises(ct.OptionError, match=r"--synthesise: .* with --no-hybrid, got psoas"):
+        with_synergy_hybrid(make_plan(), False, None, "psoas")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("psoas", ("psoas",)), ("psoas,iliacus", ("psoas", "iliacus")), ("all", None)],
+)
+def test_names_imply_synergies_and_replace_those_of_the_file(text, expected):
+    planned = ct.SynergyHybrid(n_synergy=3, synthesise=("soleus",))
+    found = with_synergy_hybrid(make_plan(planned), None, None, text).synergy_hybrid
+    assert found == ct.SynergyHybrid(n_synergy=3, synthesise=expected)
+    assert with_synergy_hybrid(make_plan(), None, None, text).synergy_hybrid.synthesise == expected
+
+
+def test_no_name_is_an_error():
+    with pytest.raises(ct.OptionError, match="--synthesise: expected names of MTUs, or all"):
+        with_synergy_hybrid(make_plan(), None, None, " , ")
 
 
 def test_methods():

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from typing import Literal
 
 from ceinms_torch.errors import CeinmsTorchWarning, did_you_mean
 from ceinms_torch.io.xml_document import read_document
 from ceinms_torch.io.xml_node import XmlNode
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
-from ceinms_torch.model.options import check_number
 from ceinms_torch.model.parameters import PARAMETERS
+from ceinms_torch.model.settings import check_number
 from ceinms_torch.model.subject import CURVE_NAMES, Curve, Dof, Mtu, Subject
 from ceinms_torch.model.subject_reading import (
+    angles_in_radians,
     name_of,
     parameter_value,
     read_curve,
     refuse_repeats,
 )
+
+Angles = Literal["deg", "rad"]
 
 # The names of CEINMS-RT for parameters of CEINMS 0.9; the other names are the same.
 _RENAMED = {"c1": "C1", "c2": "C2", "optimalFibreLength": "optimalFiberLength"}
@@ -40,7 +44,10 @@ DEFAULT_DELAY = 0.015
 
 
 def read_rt_subject(
-    path: str | os.PathLike[str], *, em_delay: float = DEFAULT_DELAY
+    path: str | os.PathLike[str],
+    *,
+    em_delay: float = DEFAULT_DELAY,
+    angles: Angles | None = None,
 ) -> tuple[Subject, ExcitationGenerator]:
     """Read a subject of CEINMS-RT as a subject and an excitation generator of CEINMS 0.9.
 
@@ -50,6 +57,9 @@ def read_rt_subject(
         The file, with ``<muscles>``, ``<DoFs>`` and ``<Channels>``.
     em_delay : float
         Electromechanical delay of all MTUs [s], which such files lack.
+    angles : {"deg", "rad"}, optional
+        Unit of the file's angles; by default degrees, as CEINMS-RT has them, unless they look like
+        radians.
 
     Returns
     -------
@@ -65,7 +75,8 @@ def read_rt_subject(
         If the delay is not a finite number.
     FileFormatError
         If the file does not follow the grammar, has an element that CEINMS 0.9 has no place for, a
-        value is outside its range, a name is unknown or occurs twice, or a curve is missing.
+        value is outside its range, a name is unknown or occurs twice, a curve is missing, or no
+        angle is above pi/2 and `angles` does not say what they are.
 
     Warns
     -----
@@ -75,6 +86,14 @@ def read_rt_subject(
     check_number("emDelay", em_delay)
     document = read_document(path, "NMSmodel", strict=True)
     root = document.root
+    radians = angles_in_radians(root)
+    if radians and angles is None:
+        raise root.child("muscles").error(
+            "pennation angles in degrees, as CEINMS-RT has them",
+            f"{radians}, which look like radians",
+            "Say which they are with --angles rad or --angles deg",
+            code="pennation-unit",
+        )
     nodes = root.child("muscles").children("muscle")
     names = [name_of(node) for node in nodes]
     refuse_repeats(nodes, names, "muscle")
@@ -87,7 +106,7 @@ def read_rt_subject(
         warnings.warn(CeinmsTorchWarning(text, where=where), stacklevel=2)
     default = root.child("muscleDefault")
     mtus = tuple(
-        _read_muscle(node, default, em_delay)
+        _read_muscle(node, default, em_delay, angles or "deg")
         for node, name in zip(nodes, names, strict=True)
         if name in acting
     )
@@ -96,13 +115,13 @@ def read_rt_subject(
     return subject, _read_channels(channels, names, subject.mtu_names)
 
 
-def _read_muscle(node: XmlNode, default: XmlNode, em_delay: float) -> Mtu:
+def _read_muscle(node: XmlNode, default: XmlNode, em_delay: float, angles: str) -> Mtu:
     values = {"em_delay": em_delay, "max_contraction_velocity": MAX_CONTRACTION_VELOCITY}
     for kind in PARAMETERS.values():
         if kind.in_ceinms and kind.attribute not in values:
             parent = default if kind.name in ("percentageChange", "damping") else node
             child = parent.child(_RENAMED.get(kind.name, kind.name))
-            values[kind.attribute] = parameter_value(child, kind, unit="deg")
+            values[kind.attribute] = parameter_value(child, kind, unit=angles)
     return Mtu(name=name_of(node), **values)
 
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
+from ceinms_torch.conversion.rt_subject import read_rt_subject
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.rt_subject import read_rt_subject
 from ceinms_torch.model.subject import CURVE_NAMES, Subject
 from helpers import CURVES, edit, line_with
 from rt_files import write_rt_subject
@@ -102,7 +102,7 @@ def test_what_cannot_be_converted_is_an_error(path, old, new, marker, message):
 
 
 def test_delay_must_be_a_number(path):
-    with pytest.raises(OptionError, match="emDelay: expected a number"):
+    with pytest.raises(OptionError, match="emDelay: expected a finite number"):
         read_rt_subject(path, em_delay=math.nan)
 
 

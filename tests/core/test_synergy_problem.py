@@ -11,8 +11,8 @@ from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.model.options import AdamW, Lbfgs
-from ceinms_torch.synergies.hybrid import hybrid_setting
-from ceinms_torch.synergies.problem import build_hybrid_problem
+from ceinms_torch.synergies.calibration import synergy_setting
+from ceinms_torch.synergies.problem import SynergyProblem
 from ceinms_torch.synergies.start import start_points
 from engine_cases import make_subject, make_trial
 from problem_cases import NARROW, make_step, space_of
@@ -56,14 +56,14 @@ ONE_TRIAL = {
 }
 
 
-def hybrid_problem(engine, *, kinds=KINDS, exact=False, tendon="rosenbrockElastic", **choices):
+def synergy_problem(engine, *, kinds=KINDS, exact=False, tendon="rosenbrockElastic", **choices):
     """Return a problem of an engine, and a point that is off every bound but beyond some."""
     step = make_step(kinds, **{"normalisation": choices.pop("normalisation", "variance"), **NARROW})
     space = space_of(SUBJECT, step)
     hybrid = ct.SynergyHybrid(**{"n_synergy": 2, "primitive_rate": 60.0, **choices})
-    setting = hybrid_setting(TRIALS, GENERATOR, hybrid, step)
+    setting = synergy_setting(TRIALS, GENERATOR, hybrid, step)
     recorded_only = ct.build_problem(SUBJECT, TRIALS, step, space, tendon=tendon, engine=engine)
-    problem = build_hybrid_problem(recorded_only, setting, exact_bounds=exact)
+    problem = SynergyProblem(recorded_only, setting, exact_bounds=exact)
     layout = setting.space(len(space.components))
     random = np.random.default_rng(5)
     n = layout.first_primitive + layout.n_synergy * sum(layout.n_node)
@@ -77,8 +77,8 @@ def hybrid_problem(engine, *, kinds=KINDS, exact=False, tendon="rosenbrockElasti
 @pytest.mark.parametrize("tendon", ["stiff", "rosenbrockElastic"])
 def test_engines_agree(tendon, normalisation, weightings):
     choices = {"tendon": tendon, "normalisation": normalisation, "weightings": weightings}
-    fused, x, _ = hybrid_problem("fused", **choices)
-    tensor, _, _ = hybrid_problem("tensor", **choices)
+    fused, x, _ = synergy_problem("fused", **choices)
+    tensor, _, _ = synergy_problem("tensor", **choices)
     assert fused.term_names == tensor.term_names
     got, gradient = fused.gradient(x)
     expected, slope = tensor.gradient(x)
@@ -93,10 +93,10 @@ def test_engines_agree_on_the_shipped_subject(gait_folder):
     folder = ct.CalibrationFolder.read(gait_folder.parent / "gait_synergies" / "calibrate.xml")
     (step,) = folder.plan.steps
     space = ct.ParameterSpace.of(folder.subject, step, folder.plan)
-    setting = hybrid_setting(folder.trials, folder.generator, folder.plan.hybrid, step)
+    setting = synergy_setting(folder.trials, folder.generator, folder.plan.synergy_hybrid, step)
     (x,) = start_points(setting, space.start()[np.newaxis], seed=3)
     (got, gradient), (expected, slope) = (
-        build_hybrid_problem(
+        SynergyProblem(
             ct.build_problem(
                 folder.subject,
                 folder.trials,
@@ -115,8 +115,8 @@ def test_engines_agree_on_the_shipped_subject(gait_folder):
 
 
 def test_delay_moves_synthesised_excitations_too():
-    fused, x, _ = hybrid_problem("fused", kinds=[*KINDS, "emDelay"])
-    tensor, _, _ = hybrid_problem("tensor", kinds=[*KINDS, "emDelay"])
+    fused, x, _ = synergy_problem("fused", kinds=[*KINDS, "emDelay"])
+    tensor, _, _ = synergy_problem("tensor", kinds=[*KINDS, "emDelay"])
     _, gradient = fused.gradient(x)
     _, slope = tensor.gradient(x)
     assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
@@ -125,7 +125,7 @@ def test_delay_moves_synthesised_excitations_too():
 @pytest.mark.parametrize("tendon", ["stiff", "rosenbrockElastic"])
 def test_gradcheck(tendon):
     """Autograd against differences, for parameters, weightings and primitives."""
-    problem, x, _ = hybrid_problem("tensor", kinds=KINDS[3:], tendon=tendon)
+    problem, x, _ = synergy_problem("tensor", kinds=KINDS[3:], tendon=tendon)
 
     def root(point):  # of a size that suits absolute tolerances
         return problem.core.evaluate(point).objective().sqrt()
@@ -136,7 +136,7 @@ def test_gradcheck(tendon):
 
 
 def test_fused_gradient_equals_central_differences():
-    problem, x, _ = hybrid_problem("fused")
+    problem, x, _ = synergy_problem("fused")
     _, gradient = problem.gradient(x)
     h = 1e-6
     for i in range(len(x)):
@@ -150,12 +150,12 @@ def test_fused_gradient_equals_central_differences():
 
 
 def test_terms_are_what_they_say():
-    problem, x, layout = hybrid_problem("fused", normalisation="meanSquare", bounds_weight=7.0)
+    problem, x, layout = synergy_problem("fused", normalisation="meanSquare", bounds_weight=7.0)
     point, _ = problem.gradient(x)
     terms = dict(zip(problem.term_names, point.terms, strict=True))
     sums = {"excitation": 0.0, "synthesised": 0.0, "bounds": 0.0}
     hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0)
-    setting = hybrid_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS))
+    setting = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS))
 
     def outside(values):
         return np.sum(np.clip(values - 1.0, 0.0, None) ** 2 + np.clip(-values, 0.0, None) ** 2)
@@ -176,10 +176,10 @@ def test_terms_are_what_they_say():
 
 def test_recorded_excitations_drive_their_mtus():
     """With the synergies' own excitations in the trials, it is the objective of eq. (4)."""
-    problem, x, layout = hybrid_problem("fused")
+    problem, x, layout = synergy_problem("fused")
     hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0)
     step = make_step(KINDS, normalisation="variance", **NARROW)
-    setting = hybrid_setting(TRIALS, GENERATOR, hybrid, step)
+    setting = synergy_setting(TRIALS, GENERATOR, hybrid, step)
     driven = []
     for trial, nodes, weightings, primitives in zip(
         TRIALS, setting.nodes, layout.weightings(x), layout.primitives(x), strict=True
@@ -200,13 +200,13 @@ def test_recorded_excitations_drive_their_mtus():
 def test_results_do_not_depend_on_threads():
     step = make_step(KINDS, **NARROW)
     space = space_of(SUBJECT, step)
-    setting = hybrid_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
+    setting = synergy_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
     results = []
     for threads in (1, 2):
         recorded_only = ct.FusedProblem(
             SUBJECT, TRIALS, step, space, tendon="rosenbrockElastic", threads=threads
         )
-        problem = build_hybrid_problem(recorded_only, setting, exact_bounds=True)
+        problem = SynergyProblem(recorded_only, setting, exact_bounds=True)
         x = np.full(problem.core.n_component, 0.4)
         results.append(problem.gradient(x))
     assert results[0][0] == results[1][0]
@@ -214,19 +214,19 @@ def test_results_do_not_depend_on_threads():
 
 
 def test_bounds_are_exact_or_a_penalty():
-    exact, x, layout = hybrid_problem("fused", exact=True)
+    exact, x, layout = synergy_problem("fused", exact=True)
     assert exact.core.n_boxed == len(x)
     with pytest.raises(ValueError, match="expected numbers from 0 to 1"):
         exact.gradient(x)
-    free, _, _ = hybrid_problem("fused")
+    free, _, _ = synergy_problem("fused")
     assert free.core.n_boxed == layout.n_parameter
     assert free.gradient(x)[0].terms[-1] > 0.0
     assert exact.gradient(np.clip(x, 0.0, 1.0) * 0.7)[0].terms[-1] == 0.0
 
 
 def test_adamw_of_both_engines_goes_the_same_way():
-    fused, x, layout = hybrid_problem("fused")
-    tensor, _, _ = hybrid_problem("tensor")
+    fused, x, layout = synergy_problem("fused")
+    tensor, _, _ = synergy_problem("tensor")
     start = np.clip(x, 0.05, 0.95)
     options = AdamW(max_iterations=12)
     one, two = (ct.minimise(problem, start, options) for problem in (fused, tensor))
@@ -237,7 +237,7 @@ def test_adamw_of_both_engines_goes_the_same_way():
 
 
 def test_lbfgs_ends_as_without_equilibration():
-    problem, x, _ = hybrid_problem("fused", exact=True)
+    problem, x, _ = synergy_problem("fused", exact=True)
     start = np.clip(x, 0.05, 0.95)
     minimum = ct.minimise(problem, start, Lbfgs())
     problem.is_uneven = False
@@ -253,8 +253,8 @@ def test_lbfgs_ends_as_without_equilibration():
 
 
 def test_lbfgs_of_both_engines_goes_the_same_way():
-    fused, x, _ = hybrid_problem("fused", exact=True)
-    tensor, _, _ = hybrid_problem("tensor", exact=True)
+    fused, x, _ = synergy_problem("fused", exact=True)
+    tensor, _, _ = synergy_problem("tensor", exact=True)
     start = np.clip(x, 0.05, 0.95)
     one, two = (
         ct.minimise(problem, start, Lbfgs(max_iterations=52)) for problem in (fused, tensor)
@@ -285,7 +285,7 @@ def test_lbfgs_of_both_engines_goes_the_same_way():
 @pytest.mark.parametrize("engine", [ct.FusedProblem, ct.TensorProblem])
 def test_faulty_arrays_are_refused(engine, changes, message):
     step = make_step(KINDS)
-    setting = hybrid_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
+    setting = synergy_setting(TRIALS, GENERATOR, ct.SynergyHybrid(n_synergy=2), step)
     plain = engine(SUBJECT, TRIALS, step, space_of(SUBJECT, step), tendon="stiff")
     arguments = {
         "n_synergy": 2,
@@ -296,9 +296,9 @@ def test_faulty_arrays_are_refused(engine, changes, message):
         "row_interval": [one.row_interval for one in setting.nodes],
         "shared_weightings": True,
         "exact_bounds": True,
-        "objective": _kernel.SynergyObjective(setting.hybrid),
+        "objective": _kernel.SynergyObjective(setting.synergy_hybrid),
     }
-    hybrid = {ct.FusedProblem: _kernel, ct.TensorProblem: _torch}[engine].HybridProblem
+    hybrid = {ct.FusedProblem: _kernel, ct.TensorProblem: _torch}[engine].SynergyProblem
     with pytest.raises(ValueError, match=message):
         hybrid(problem=plain.core, synergies=_kernel.Synergies(**{**arguments, **changes}))
 
@@ -310,18 +310,18 @@ def test_faulty_arrays_are_refused(engine, changes, message):
 def test_smoothness_is_the_mean_squared_derivative(normalisation):
     plain = {"normalisation": normalisation, "primitive_rate": 40.0}
     choices = {**plain, "smoothness_weight": 0.02}
-    fused, x, layout = hybrid_problem("fused", **choices)
-    tensor, _, _ = hybrid_problem("tensor", **choices)
+    fused, x, layout = synergy_problem("fused", **choices)
+    tensor, _, _ = synergy_problem("tensor", **choices)
     assert fused.term_names == tensor.term_names
     assert fused.term_names[-1] == "smoothness"
     got, gradient = fused.gradient(x)
     expected, slope = tensor.gradient(x)
     assert got.terms == pytest.approx(expected.terms, rel=RTOL)
     assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
-    without, _, _ = hybrid_problem("fused", **plain)
+    without, _, _ = synergy_problem("fused", **plain)
     assert got.terms[:-1] == without.gradient(x)[0].terms
     hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=40.0)
-    nodes = hybrid_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS)).nodes
+    nodes = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS)).nodes
     total = 0.0
     for trial, one, weightings, primitives in zip(
         TRIALS, nodes, layout.weightings(x), layout.primitives(x), strict=True
@@ -336,7 +336,7 @@ def test_smoothness_is_the_mean_squared_derivative(normalisation):
 
 
 def test_fused_gradient_with_smoothness_equals_central_differences():
-    problem, x, layout = hybrid_problem("fused", smoothness_weight=0.02)
+    problem, x, layout = synergy_problem("fused", smoothness_weight=0.02)
     _, gradient = problem.gradient(x)
     h = 1e-6
     for i in range(layout.n_parameter, len(x)):

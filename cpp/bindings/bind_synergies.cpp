@@ -2,7 +2,7 @@
 
 #include "arrays.hpp"
 #include "bind_kernel.hpp"
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/synergy_problem.hpp"
 #include "names.hpp"
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 namespace ceinms_torch::bindings {
 namespace {
 
-using calibration::HybridProblem;
 using calibration::Problem;
 using calibration::SynergyData;
+using calibration::SynergyProblem;
 
 SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised,
                            const std::vector<Array>& recorded,
@@ -71,22 +71,22 @@ void check_synergies(const SynergyData& data, const engine::LaneLayout& layout) 
 
 }  // namespace
 
-void bind_hybrid(py::module_& module) {
+void bind_synergies(py::module_& module) {
   py::class_<SynergyData>(module, "Synergies",
                           "How synergies make excitations, and what these are compared with.")
-      .def(py::init(&make_synergies), py::kw_only(), py::arg("n_synergy"), py::arg("synthesised"),
-           py::arg("recorded"), py::arg("n_row"), py::arg("rows_per_node"), py::arg("row_interval"),
-           py::arg("shared_weightings"), py::arg("exact_bounds"), py::arg("objective"));
-  py::class_<HybridProblem, calibration::SmoothProblem, std::shared_ptr<HybridProblem>>(
-      module, "HybridProblem",
+      .def(py::init(&make_synergies), py::kw_only(), "n_synergy"_a, "synthesised"_a, "recorded"_a,
+           "n_row"_a, "rows_per_node"_a, "row_interval"_a, "shared_weightings"_a, "exact_bounds"_a,
+           "objective"_a);
+  py::class_<SynergyProblem, calibration::SmoothProblem, std::shared_ptr<SynergyProblem>>(
+      module, "SynergyProblem",
       "A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is "
       "the problem's, then weightings (n_set, n_channel + n_synthesised, n_synergy), then "
       "primitives (n_synergy, n_node) of every trial. Takes over the problem.")
       .def(py::init([](std::shared_ptr<Problem> problem, const SynergyData& synergies) {
              check_synergies(synergies, problem->layout());
-             return std::make_shared<HybridProblem>(std::move(problem), synergies);
+             return std::make_shared<SynergyProblem>(std::move(problem), synergies);
            }),
-           py::kw_only(), py::arg("problem"), py::arg("synergies"));
+           py::kw_only(), "problem"_a, "synergies"_a);
 }
 
 }  // namespace ceinms_torch::bindings

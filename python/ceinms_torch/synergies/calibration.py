@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.loop import Calibration
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -22,20 +22,13 @@ from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.channels import Channels
-from ceinms_torch.synergies.problem import (
-    FusedHybridProblem,
-    HybridSetting,
-    TensorHybridProblem,
-    build_hybrid_problem,
-)
+from ceinms_torch.synergies.problem import SynergyProblem, SynergySetting
 from ceinms_torch.synergies.result import HybridResult, TrialSynergies, trial_synergies
 from ceinms_torch.synergies.start import choose_number, start_points
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(kw_only=True, eq=False)
-class HybridCalibration(Calibration):
+class SynergyCalibration(Calibration):
     """A calibration of a subject and, at once, of the excitations that nobody recorded (III-C).
 
     Recordings drive their MTUs, sums of synergies all others. Parameters, primitives and muscle
@@ -51,15 +44,15 @@ class HybridCalibration(Calibration):
     """
 
     generator: ExcitationGenerator
-    setting: HybridSetting = field(init=False)
+    setting: SynergySetting = field(init=False)
     synergies: dict[str, TrialSynergies] = field(init=False)
 
     result_kind: ClassVar[type[CalibrationResult]] = HybridResult
 
     @property
-    def hybrid(self) -> SynergyHybrid:
+    def synergy_hybrid(self) -> SynergyHybrid:
         """Synergies and weights."""
-        return self.plan.hybrid or SynergyHybrid()
+        return self.plan.synergy_hybrid or SynergyHybrid()
 
     @property
     def synthesised(self) -> tuple[str, ...]:
@@ -68,16 +61,14 @@ class HybridCalibration(Calibration):
 
     def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
         """Lay out synergies and primitives, too."""
-        self.setting = hybrid_setting(self.trials, self.generator, self.hybrid, step)
+        self.setting = synergy_setting(self.trials, self.generator, self.synergy_hybrid, step)
         return super().lay_out(subject, step)
 
-    def problem(
-        self, step: CalibrationStep, space: ParameterSpace, threads: int
-    ) -> FusedHybridProblem | TensorHybridProblem:
+    def problem(self, step: CalibrationStep, space: ParameterSpace, threads: int) -> SynergyProblem:
         """Return a step with synergies. All but the paper's AdamW keep exact bounds."""
         recorded_only = self.recorded_only(step, space, threads)
         exact_bounds = not isinstance(self.options, AdamW)
-        return build_hybrid_problem(recorded_only, self.setting, exact_bounds=exact_bounds)
+        return SynergyProblem(recorded_only, self.setting, exact_bounds=exact_bounds)
 
     def points(self, number: int, space: ParameterSpace) -> FloatArray:
         """Return starts with different random weightings of MTUs that were not recorded."""
@@ -111,12 +102,12 @@ class HybridCalibration(Calibration):
         }
 
 
-def hybrid_setting(
+def synergy_setting(
     trials: Sequence[Trial],
     generator: ExcitationGenerator,
-    hybrid: SynergyHybrid,
+    synergy_hybrid: SynergyHybrid,
     step: CalibrationStep,
-) -> HybridSetting:
+) -> SynergySetting:
     """Tell recorded from synthesised excitations and lay out the primitives.
 
     Parameters
@@ -125,21 +116,21 @@ def hybrid_setting(
         The trials to calibrate on.
     generator : ExcitationGenerator
         Which MTUs were recorded.
-    hybrid : SynergyHybrid
+    synergy_hybrid : SynergyHybrid
         Synergies and weights.
     step : CalibrationStep
         DOFs that count.
 
     Returns
     -------
-    HybridSetting
+    SynergySetting
 
     Raises
     ------
     DataError, OptionError
         As `calibrate` with synergies.
     """
-    channels = Channels.of(trials, generator, hybrid, step.dofs)
-    setting = HybridSetting.of(trials, channels, hybrid, n_synergy=1)
-    n_synergy = choose_number(channels, hybrid, setting.recorded)
+    channels = Channels.of(trials, generator, synergy_hybrid, step.dofs)
+    setting = SynergySetting.of(trials, channels, synergy_hybrid, n_synergy=1)
+    n_synergy = choose_number(channels, synergy_hybrid, setting.recorded)
     return dataclasses.replace(setting, n_synergy=n_synergy)

@@ -1,4 +1,4 @@
-#include "ceinms_torch/tensor/hybrid_problem.hpp"
+#include "ceinms_torch/tensor/synergy_problem.hpp"
 
 #include <ATen/ATen.h>
 
@@ -6,7 +6,7 @@
 
 namespace ceinms_torch::tensor {
 
-HybridProblem::HybridProblem(Problem problem, calibration::SynergyData data)
+SynergyProblem::SynergyProblem(Problem problem, calibration::SynergyData data)
     : problem_(std::move(problem)),
       data_(std::move(data)),
       first_(data_.first_primitives(problem_.map.n_component())) {
@@ -44,7 +44,7 @@ HybridProblem::HybridProblem(Problem problem, calibration::SynergyData data)
           .to(excitation.device());
 }
 
-void HybridProblem::check_point(const at::Tensor& x) const {
+void SynergyProblem::check_point(const at::Tensor& x) const {
   check_shape("x", x, {n_component()});
   check_numbers("x", x);
   const at::Tensor boxed = x.narrow(0, 0, n_boxed());
@@ -52,14 +52,14 @@ void HybridProblem::check_point(const at::Tensor& x) const {
                     "x: expected numbers from 0 to 1, got one outside.");
 }
 
-std::vector<std::string> HybridProblem::term_names() const {
+std::vector<std::string> SynergyProblem::term_names() const {
   std::vector<std::string> names = problem_.term_names();
   for (std::string& name : terms::names_of(data_.objective, problem_.simulation.tendon))
     names.push_back(std::move(name));
   return names;
 }
 
-Evaluation HybridProblem::evaluate(const at::Tensor& x) const {
+Evaluation SynergyProblem::evaluate(const at::Tensor& x) const {
   const double per_trial = balance_of(problem_.objective, problem_.target).per_trial();
   std::array<at::Tensor, terms::n_term<terms::SynergyObjective>> sums;
   sums.fill(at::zeros({}, x.options()));

@@ -1,4 +1,4 @@
-#include "ceinms_torch/calibration/hybrid_problem.hpp"
+#include "ceinms_torch/calibration/synergy_problem.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -13,20 +13,20 @@ std::vector<std::size_t> SynergyData::first_primitives(std::size_t n) const {
   return first;
 }
 
-HybridProblem::HybridProblem(std::shared_ptr<Problem> problem, SynergyData data)
+SynergyProblem::SynergyProblem(std::shared_ptr<Problem> problem, SynergyData data)
     : problem_(std::move(problem)),
       data_(std::move(data)),
       first_(data_.first_primitives(problem_->n_component())) {}
 
-std::vector<std::string> HybridProblem::term_names() const {
+std::vector<std::string> SynergyProblem::term_names() const {
   std::vector<std::string> names = problem_->term_names();
   for (const std::string& name : terms::names_of(data_.objective, problem_->tendon()))
     names.push_back(name);
   return names;
 }
 
-HybridProblem::Synergies HybridProblem::synergies(const double* x, double* gradient,
-                                                  std::size_t trial) const noexcept {
+SynergyProblem::Synergies SynergyProblem::synergies(const double* x, double* gradient,
+                                                    std::size_t trial) const noexcept {
   const std::size_t set = data_.shared_weightings ? 0 : trial;
   const std::size_t weighting =
       problem_->n_component() + set * data_.n_weighted() * data_.n_synergy;
@@ -34,8 +34,8 @@ HybridProblem::Synergies HybridProblem::synergies(const double* x, double* gradi
 }
 
 /// The excitation of one row of the weightings, at the nodes: into node_.
-void HybridProblem::reconstruct(const Synergies& synergies, std::size_t trial,
-                                std::size_t weighted) {
+void SynergyProblem::reconstruct(const Synergies& synergies, std::size_t trial,
+                                 std::size_t weighted) {
   const std::size_t n_node = data_.trials[trial].n_node;
   node_.assign(n_node, 0.0);
   for (std::size_t k = 0; k < data_.n_synergy; ++k) {
@@ -46,7 +46,7 @@ void HybridProblem::reconstruct(const Synergies& synergies, std::size_t trial,
 }
 
 /// Let synergies drive their MTUs.
-void HybridProblem::load_excitations(const double* x, double* gradient) {
+void SynergyProblem::load_excitations(const double* x, double* gradient) {
   for (std::size_t trial = 0; trial < data_.trials.size(); ++trial) {
     const RecordedChannels& recorded = data_.trials[trial];
     const Synergies at = synergies(x, gradient, trial);
@@ -61,7 +61,7 @@ void HybridProblem::load_excitations(const double* x, double* gradient) {
   }
 }
 
-const Evaluation& HybridProblem::gradient(const double* x, double* gradient) {
+const Evaluation& SynergyProblem::gradient(const double* x, double* gradient) {
   load_excitations(x, gradient);
   evaluation_ = problem_->gradient(x, gradient);
   std::fill(gradient + problem_->n_component(), gradient + n_component(), 0.0);
@@ -74,7 +74,7 @@ const Evaluation& HybridProblem::gradient(const double* x, double* gradient) {
 }
 
 /// What eq. (5) adds in one trial, and all derivatives by its weightings and primitives.
-void HybridProblem::add_terms(const Synergies& synergies, std::size_t trial) {
+void SynergyProblem::add_terms(const Synergies& synergies, std::size_t trial) {
   const std::size_t n_node = data_.trials[trial].n_node;
   const std::size_t n_synergy = data_.n_synergy;
   const double per_trial = problem_->balance().per_trial();
@@ -112,7 +112,7 @@ void HybridProblem::add_terms(const Synergies& synergies, std::size_t trial) {
 }
 
 /// What an MTU is driven by, node_, and what comes back from that MTU's moments.
-void HybridProblem::add_driven(std::size_t trial, std::size_t mtu, double per_node) {
+void SynergyProblem::add_driven(std::size_t trial, std::size_t mtu, double per_node) {
   const RecordedChannels& recorded = data_.trials[trial];
   const std::size_t n_node = recorded.n_node;
   row_.assign(recorded.n_row, 0.0);
@@ -142,7 +142,7 @@ void HybridProblem::add_driven(std::size_t trial, std::size_t mtu, double per_no
 }
 
 /// The terms that observe such nodes.
-void HybridProblem::add(const ObservedNodes& nodes) {
+void SynergyProblem::add(const ObservedNodes& nodes) {
   using Number = kernel::Dual<double, 2>;
   terms::for_each(data_.objective, [&](const auto& term, std::size_t place) {
     if (term.observes != nodes.observed || term.weight == 0.0) return;

@@ -1,4 +1,4 @@
-/// @file hybrid_problem.hpp
+/// @file synergy_problem.hpp
 /// The synergy-hybrid calibration, eq. (5): model parameters, primitives and weightings at once.
 #pragma once
 
@@ -64,9 +64,9 @@ struct SynergyData {
 /// (n_set, n_channel + n_synthesised, n_synergy), n_set being 1 or the number of trials, then the
 /// primitives (n_synergy, n_node) of every trial. Excitations are linear between nodes, and what
 /// is beyond 0..1 acts as 0 or 1, as it does in every trial.
-class HybridProblem final : public SmoothProblem {
+class SynergyProblem final : public SmoothProblem {
  public:
-  HybridProblem(std::shared_ptr<Problem> problem, SynergyData data);
+  SynergyProblem(std::shared_ptr<Problem> problem, SynergyData data);
 
   std::size_t n_component() const noexcept override { return first_.back(); }
   std::size_t n_boxed() const noexcept override {

@@ -1,0 +1,119 @@
+"""The public names and where they are defined: `__init__.py` reads them here, too."""
+
+from ceinms_torch import plots as plots
+from ceinms_torch.calibration.identifiability import (
+    Identifiability as Identifiability,
+    identifiability as identifiability,
+)
+from ceinms_torch.calibration.loss import (
+    LossResult as LossResult,
+    calibrate_with_loss as calibrate_with_loss,
+)
+from ceinms_torch.calibration.optimisers.minimise import minimise as minimise
+from ceinms_torch.calibration.optimisers.minimum import Minimum as Minimum
+from ceinms_torch.calibration.parameter_space import ParameterSpace as ParameterSpace
+from ceinms_torch.calibration.problems.build import build_problem as build_problem
+from ceinms_torch.calibration.problems.fused import FusedProblem as FusedProblem
+from ceinms_torch.calibration.problems.loss import ModelState as ModelState
+from ceinms_torch.calibration.problems.tensor import TensorProblem as TensorProblem
+from ceinms_torch.calibration.result import (
+    CalibratedParameter as CalibratedParameter,
+    CalibrationResult as CalibrationResult,
+    Iteration as Iteration,
+    Provenance as Provenance,
+)
+from ceinms_torch.calibration.windowed import (
+    WindowedCalibrator as WindowedCalibrator,
+    WindowFit as WindowFit,
+)
+from ceinms_torch.conversion.rt_subject import read_rt_subject as read_rt_subject
+from ceinms_torch.errors import (
+    CeinmsTorchError as CeinmsTorchError,
+    CeinmsTorchWarning as CeinmsTorchWarning,
+    DataError as DataError,
+    FileFormatError as FileFormatError,
+    OptionError as OptionError,
+    Place as Place,
+    UnknownNameError as UnknownNameError,
+)
+from ceinms_torch.excitations.search import (
+    ExcitationResult as ExcitationResult,
+    TrialSearch as TrialSearch,
+)
+from ceinms_torch.excitations.weights import (
+    WeightChoice as WeightChoice,
+    choose_weights as choose_weights,
+)
+from ceinms_torch.inputs.calibrate import calibrate as calibrate
+from ceinms_torch.inputs.checks.check import check_folder as check_folder
+from ceinms_torch.inputs.checks.findings import CheckReport as CheckReport, Finding as Finding
+from ceinms_torch.inputs.folder import (
+    CalibrationFolder as CalibrationFolder,
+    RunFolder as RunFolder,
+)
+from ceinms_torch.io.storage import (
+    Storage as Storage,
+    read_storage as read_storage,
+    write_storage as write_storage,
+)
+from ceinms_torch.model.calibration import (
+    CalibrationPlan as CalibrationPlan,
+    CalibrationStep as CalibrationStep,
+    ParameterSpec as ParameterSpec,
+)
+from ceinms_torch.model.composites import RangePenalty as RangePenalty, TorqueError as TorqueError
+from ceinms_torch.model.excitation_generator import ExcitationGenerator as ExcitationGenerator
+from ceinms_torch.model.execution import Execution as Execution, Hybrid as Hybrid
+from ceinms_torch.model.input_data import InputData as InputData
+from ceinms_torch.model.nms_model import SimulatedAnnealing as SimulatedAnnealing, Tendon as Tendon
+from ceinms_torch.model.objective import Objective as Objective
+from ceinms_torch.model.options import (
+    AdamW as AdamW,
+    Lbfgs as Lbfgs,
+    LevenbergMarquardt as LevenbergMarquardt,
+)
+from ceinms_torch.model.parameters import (
+    PARAMETER_KINDS as PARAMETER_KINDS,
+    parameter_row as parameter_row,
+)
+from ceinms_torch.model.setup import CalibrationSetup as CalibrationSetup, RunSetup as RunSetup
+from ceinms_torch.model.subject import Curve as Curve, Dof as Dof, Mtu as Mtu, Subject as Subject
+from ceinms_torch.model.synergy_hybrid import SynergyHybrid as SynergyHybrid
+from ceinms_torch.model.trial import Trial as Trial
+from ceinms_torch.preoptimisation.muscle_volume import (
+    scale_max_isometric_force as scale_max_isometric_force,
+)
+from ceinms_torch.preoptimisation.operating_range import (
+    OperatingRange as OperatingRange,
+    RangeFit as RangeFit,
+    preserve_operating_range as preserve_operating_range,
+    read_pose_lengths as read_pose_lengths,
+)
+from ceinms_torch.report.html import write_report as write_report
+from ceinms_torch.results.read import load_result as load_result, load_results as load_results
+from ceinms_torch.results.write import save_result as save_result
+from ceinms_torch.simulation.batch import trial_batch as trial_batch
+from ceinms_torch.simulation.fit import (
+    MomentFit as MomentFit,
+    mean_fit as mean_fit,
+    moment_fit as moment_fit,
+)
+from ceinms_torch.simulation.simulate import Simulation as Simulation, simulate as simulate
+from ceinms_torch.simulation.stream import Stream as Stream, StreamStep as StreamStep
+from ceinms_torch.simulation.tensors import simulate_tensors as simulate_tensors
+from ceinms_torch.simulation.time_series import TimeSeries as TimeSeries
+from ceinms_torch.simulation.trial_result import TrialResult as TrialResult
+from ceinms_torch.synergies.extraction import (
+    Synergies as Synergies,
+    extract_synergies as extract_synergies,
+)
+from ceinms_torch.synergies.number import choose_n_synergies as choose_n_synergies
+from ceinms_torch.synergies.recording import Recording as Recording
+from ceinms_torch.synergies.result import (
+    HybridResult as HybridResult,
+    TrialSynergies as TrialSynergies,
+)
+from ceinms_torch.synergies.synthesise import synthesise_excitations as synthesise_excitations
+from ceinms_torch.synergies.weightings import Weightings as Weightings
+
+__version__: str

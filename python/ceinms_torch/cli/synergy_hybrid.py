@@ -1,0 +1,140 @@
+"""What ``calibrate`` and ``run`` do where synergies drive MTUs without a recording."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from rich.markup import escape
+
+from ceinms_torch.cli.display import new_table
+from ceinms_torch.cli.options import given, synthesised_names
+from ceinms_torch.errors import OptionError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ceinms_torch.calibration.result import CalibrationResult
+    from ceinms_torch.model.calibration import CalibrationPlan
+    from ceinms_torch.model.excitation_generator import ExcitationGenerator
+    from ceinms_torch.synergies.result import HybridResult
+
+
+def with_synergy_hybrid(
+    plan: CalibrationPlan,
+    asked_for: bool | None,
+    n_synergy: int | Literal["auto"] | None,
+    synthesise: str | None = None,
+) -> CalibrationPlan:
+    """Return the plan with or without synergies, as the options ask for.
+
+    Parameters
+    ----------
+    plan : CalibrationPlan
+        What the file says.
+    asked_for : bool or None
+        ``--hybrid`` or ``--no-hybrid``; None for what the file says.
+    n_synergy : int or "auto" or None
+        ``--synergies``.
+    synthesise : str or None
+        ``--synthesise``.
+
+    Returns
+    -------
+    CalibrationPlan
+
+    Raises
+    ------
+    OptionError
+        If one of the last two comes with ``--no-hybrid``, or names nothing.
+    """
+    from ceinms_torch.model.synergy_hybrid import SynergyHybrid  # noqa: PLC0415
+
+    asked = given(**{"--synergies": n_synergy, "--synthesise": synthesise})
+    if asked_for is False:
+        for name, value in asked.items():
+            expected = "no such option with --no-hybrid"
+            raise OptionError(where=name, expected=expected, got=str(value))
+        return dataclasses.replace(plan, synergy_hybrid=None)
+    if asked_for is None and not asked:
+        return plan
+    hybrid = plan.synergy_hybrid or SynergyHybrid()
+    if n_synergy is not None:
+        hybrid = dataclasses.replace(hybrid, n_synergy=n_synergy)
+    if synthesise is not None:
+        hybrid = dataclasses.replace(hybrid, synthesise=synthesised_names(synthesise))
+    return dataclasses.replace(plan, synergy_hybrid=hybrid)
+
+
+def undriven_notes(result: CalibrationResult, generator: ExcitationGenerator) -> Iterator[str]:
+    """Say which MTUs nothing drives: those whose passive force counts, and those left alone.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration, with synergies or not.
+    generator : ExcitationGenerator
+        Which MTUs were recorded.
+
+    Yields
+    ------
+    str
+    """
+    from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
+
+    subject = result.subject
+    is_hybrid = isinstance(result, HybridResult)
+    made = result.synthesised if isinstance(result, HybridResult) else ()
+    recorded = zip(subject.mtu_names, generator.recorded(subject.mtu_names), strict=True)
+    undriven = [name for name, is_one in recorded if not is_one and name not in made]
+    acting = subject.mtus_on(dof for step in result.steps for dof in step.step.dofs)
+    kept = ", ".join(name for name in undriven if name in acting)
+    idle = ", ".join(name for name in undriven if name not in acting)
+    if kept and is_hybrid:
+        yield f"neither electrode nor synergy drives {kept}: kept, with passive force only"
+    elif kept:
+        yield (
+            f"no electrode drives {kept}: kept, with passive force only; --hybrid lets synergies "
+            "drive what has no electrode"
+        )
+    if idle and is_hybrid:
+        yield f"left undriven, as they act on no DOF of the calibration: {idle}"
+
+
+def synergies_line(result: HybridResult) -> str:
+    """Return a sentence on what drives which MTUs.
+
+    Parameters
+    ----------
+    result : HybridResult
+        The calibration.
+
+    Returns
+    -------
+    str
+    """
+    number = result.n_synergy
+    verb = "synergy drives" if number == 1 else "synergies drive"
+    return f"{number} {verb} {', '.join(result.synthesised)}."
+
+
+def synergies_table(result: HybridResult) -> Table:
+    """Return a table of how well synergies reconstruct the recordings, and how strong they are.
+
+    Parameters
+    ----------
+    result : HybridResult
+        The calibration.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    numbers = ("VAF of the\nrecordings", "mean synthesised\nexcitation [-]")
+    table = new_table("synergies", ("trial",), numbers)
+    for name, one in (*result.synergies.items(), *result.test_synergies.items()):
+        columns = [one.excitations.columns.index(mtu) for mtu in result.synthesised]
+        mean = one.excitations.array[:, columns].mean()
+        table.add_row(escape(name), f"{100.0 * one.vaf:.1f} %", f"{mean:.3f}")
+    return table

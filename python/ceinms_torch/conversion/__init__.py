@@ -1,0 +1,1 @@
+"""Files of one program as those of another."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -35,8 +36,8 @@ from ceinms_torch.cli.synergy_hybrid import (
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.outputs import calibration_outputs
 from ceinms_torch.io.interrupts import held
-from ceinms_torch.io.paths import check_writable
-from ceinms_torch.io.results import RESULT_FILE
+from ceinms_torch.io.paths import check_writable, kind_of
+from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE
 from ceinms_torch.model.objective import Normalisation
 from ceinms_torch.model.options import MethodName
 
@@ -134,6 +135,14 @@ def command(
     ] = None,
     synergies: opt.Synergies = None,
     synthesise: opt.Synthesise = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the checkpoint of a calibration that was killed, with the same files "
+            "and options, to the same result.",
+        ),
+    ] = False,
     quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
@@ -143,7 +152,7 @@ def command(
     says), result.json, loss_history.csv and, for every trial, activations, fibre lengths, tendon
     strains, forces and moments as .sto; ceinms-torch report makes one page of them. One start, from
     the subject's values, unless --starts asks for more. Ctrl-C, SIGTERM and SIGHUP stop and keep
-    the best parameters found so far.
+    the best parameters found so far; a long calibration writes a checkpoint every few seconds.
     """
     from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.inputs.calibrate import calibrate  # noqa: PLC0415
@@ -182,6 +191,8 @@ def command(
         )
         check_writable(subject_file.parent)
         claim(directory)
+        checkpoint = directory / CHECKPOINT_FILE
+        _say_checkpoint(checkpoint, resume=resume)
         if options.method != "annealing":
             _say_what_differs(folder, options.method)
         shown = CalibrationProgress(
@@ -201,6 +212,8 @@ def command(
                     threads=threads,
                     seed=seed,
                     callback=None if quiet else progress,
+                    checkpoint=checkpoint,
+                    resume=resume,
                 )
             for line in undriven_notes(result, folder.generator):
                 note(line)
@@ -209,16 +222,32 @@ def command(
                 folder,
                 findings=findings,
                 warnings=warnings,
-                command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
+                command=_command(),
             )
             copy = subject_file if out is None else None
             save_result(result, directory, subject_file=subject_file.name, copy=copy)
+            if result.status != "interrupted":
+                checkpoint.unlink(missing_ok=True)
     if not quiet:
         _show(result)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
     say_where(directory)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _command() -> str:
+    """Return the command line that gives the result, be it at once or after a break."""
+    return shlex.join(["ceinms-torch", *(one for one in sys.argv[1:] if one != "--resume")])
+
+
+def _say_checkpoint(file: Path, *, resume: bool) -> None:
+    """Say what becomes of the checkpoint of an earlier calibration."""
+    is_there = kind_of(file) != "nothing"
+    if resume and not is_there:
+        note(f"there is no checkpoint in {file.parent}: calibrating from the start")
+    elif is_there and not resume:
+        note(f"the checkpoint {file} is overwritten; --resume goes on from it")
 
 
 def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:

@@ -17,7 +17,7 @@ from ceinms_torch.cli.display import note, progress_bar, shown_warnings, stdout
 from ceinms_torch.cli.failures import INTERRUPTED
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
-from ceinms_torch.io.results import RESULT_FILE, results_in
+from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE, results_in
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import CalibrationFolder
@@ -156,6 +156,8 @@ def run_study(
     with results_in(directory):
         result = finish(result, directory)
         result.write(directory)  # last: it says that everything beside it is complete
+    for done in directory.glob(f"{CHECKPOINT_FILE}*") if result.is_complete else ():
+        done.unlink()
     if not quiet:
         for table in result.tables:
             if table.title != _LONG:

@@ -79,6 +79,11 @@ def held() -> Iterator[None]:
         raise_if_stopped()
 
 
+def hold_from_now_on() -> None:
+    """Let signals wait for good: in processes that another one ends when their work is done."""
+    _state.holders += 1
+
+
 def raise_if_stopped() -> None:
     """Raise the KeyboardInterrupt that waits, if there is one; of any thread."""
     if _state.waiting:

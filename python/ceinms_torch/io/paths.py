@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
@@ -239,13 +238,10 @@ class Staged:
     ----------
     temporary, target : Path
         Where it is, and where it belongs.
-    sha256 : str
-        Of its content.
     """
 
     temporary: Path
     target: Path
-    sha256: str
 
 
 _together: ContextVar[list[Staged] | None] = ContextVar("together", default=None)
@@ -315,7 +311,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
     if together is not None:
-        together.append(Staged(temporary, target, hashlib.sha256(data).hexdigest()))
+        together.append(Staged(temporary, target))
     log("debug", "wrote %s", target)
 
 

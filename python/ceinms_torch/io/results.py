@@ -25,6 +25,7 @@ from ceinms_torch.io.paths import (
 from ceinms_torch.io.plain import plain
 
 RESULT_FILE = "result.json"
+CHECKPOINT_FILE = "checkpoint.json"
 LOCK_FILE = ".ceinms-torch.lock"
 
 # What is being written into a folder of results, and into which.
@@ -183,8 +184,10 @@ def _speaks_of(summary: Path, names: Sequence[str | None]) -> bool:
     return any(name is None or name in known for name in names)
 
 
-def write_result_file(directory: Path, content: Mapping[str, Any]) -> Path:
-    """Write result.json, with the SHA-256 of the files that were written for it (``files``).
+def write_result_file(
+    directory: Path, content: Mapping[str, Any], *, lists_files: bool = True
+) -> Path:
+    """Write result.json, with digests of the files that were written for it (``files``).
 
     Parameters
     ----------
@@ -192,6 +195,8 @@ def write_result_file(directory: Path, content: Mapping[str, Any]) -> Path:
         The folder.
     content : mapping
         What it says, for `plain`.
+    lists_files : bool
+        False where all is in it, and files beside it are but drawings of that.
 
     Returns
     -------
@@ -199,13 +204,27 @@ def write_result_file(directory: Path, content: Mapping[str, Any]) -> Path:
         The file.
     """
     path = directory / RESULT_FILE
-    home, staged = _current.get() or (directory, [])
-    files = {_name_in(home, one.target): one.sha256 for one in staged}
-    files.pop(None, None)
-    whole = plain({**content, "files": files})
-    text = json.dumps(whole, indent=2, allow_nan=False)
+    whole = dict(content)
+    if lists_files:
+        home, staged = _current.get() or (directory, [])
+        files = {_name_in(home, one.target): _digest(one.temporary) for one in staged}
+        files.pop(None, None)
+        whole["files"] = files
+    text = json.dumps(plain(whole), indent=2, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
     return path
+
+
+def _digest(file: Path) -> str:
+    """Return the SHA-256 of a file; times of tables do not count, so that it can be repeated."""
+    data = file.read_bytes()
+    head, _, rest = data.partition(b"\n")
+    names = head.split(b",")
+    if b"seconds [s]" in names:
+        place = names.index(b"seconds [s]")
+        rows = [row.split(b",") for row in rest.splitlines()]
+        data = b"\n".join([head, *(b",".join(row[:place] + row[place + 1 :]) for row in rows)])
+    return hashlib.sha256(data).hexdigest()
 
 
 def check_files(directory: Path, files: object) -> None:
@@ -216,7 +235,7 @@ def check_files(directory: Path, files: object) -> None:
     directory : Path
         The folder.
     files : object
-        What result.json says of them: SHA-256 by name.
+        What result.json says of them: digests by name.
 
     Raises
     ------
@@ -225,9 +244,9 @@ def check_files(directory: Path, files: object) -> None:
     """
     if not isinstance(files, dict):
         files = {}
-    for name, sha256 in files.items():
+    for name, digest in files.items():
         path = directory / name
-        if kind_of(path) != "file" or hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+        if kind_of(path) != "file" or _digest(path) == digest:
             continue
         raise FileFormatError(
             where=path,

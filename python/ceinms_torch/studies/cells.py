@@ -6,7 +6,6 @@ import abc
 import hashlib
 import json
 import multiprocessing
-import signal
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -17,6 +16,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.inputs.folder import CalibrationFolder
+from ceinms_torch.io.interrupts import hold_from_now_on, stop_on_signals
 from ceinms_torch.io.log import log
 from ceinms_torch.io.paths import kind_of, write_atomically
 from ceinms_torch.io.plain import plain
@@ -54,13 +54,19 @@ class StudyCell(abc.ABC):
         """What it is, for a progress bar."""
 
     @abc.abstractmethod
-    def compute(self) -> object:
+    def compute(self, checkpoint: Path | None = None) -> object:
         """Calibrate and judge, and return what came out, for `plain`.
+
+        Parameters
+        ----------
+        checkpoint : Path, optional
+            Where a long calibration keeps what it has found so far, and goes on from; of several,
+            beside it.
 
         Raises
         ------
         KeyboardInterrupt
-            If Ctrl-C ended it; nothing is kept.
+            If Ctrl-C ended it; its checkpoint is kept.
         """
 
     def inputs(self) -> tuple[CalibrationFolder, dict[str, Trial]]:
@@ -88,13 +94,16 @@ class StudyCell(abc.ABC):
 
     def run(self, file: Path) -> dict[str, Any]:
         """Compute, keep what came out in a file, and return it as `read_cell` will."""
+        checkpoint = file.with_suffix(".checkpoint")
         with warnings.catch_warnings():
             # What is doubtful in the input has been said when the study began.
             warnings.simplefilter("ignore", CeinmsTorchWarning)
-            text = json.dumps(plain(self.compute()), allow_nan=False)
+            text = json.dumps(plain(self.compute(checkpoint)), allow_nan=False)
         known: dict[str, Any] = json.loads(text)
         known["sha256"] = _digest(known)
         write_atomically(file, json.dumps(known).encode())
+        for done in file.parent.glob(f"{checkpoint.name}*"):
+            done.unlink()
         return known
 
 
@@ -139,8 +148,9 @@ def read_cell(file: Path) -> dict[str, Any] | None:
 
 
 def _begin_process() -> None:
-    """Leave Ctrl-C to the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Let signals stop the calibration that is computed, and not the process between two."""
+    stop_on_signals()
+    hold_from_now_on()
 
 
 class CellRunner(Generic[C]):
@@ -181,9 +191,11 @@ class CellRunner(Generic[C]):
         """Begin."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End the processes; what is being computed is finished and kept, also after Ctrl-C."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the processes; what is being computed leaves a checkpoint if it takes long."""
         if self._pool is not None:
+            for process in multiprocessing.active_children() if kind is not None else ():
+                process.terminate()  # a signal, which stops the calibration
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def all(self, cells: Sequence[C]) -> dict[C, dict[str, Any]]:

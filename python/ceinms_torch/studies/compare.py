@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ def compare(
     max_evaluations: int | None = None,
     threads: int = 1,
     progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> Comparison:
     """Calibrate one subject in several ways, and judge all alike.
 
@@ -134,6 +136,9 @@ def compare(
     progress : callable, optional
         Called with the candidate, its number from 0 and the `Iteration`. A KeyboardInterrupt, also
         one that it raises, ends the comparison; what is complete is kept.
+    checkpoint : Path, optional
+        Where long calibrations keep what they have found so far, and go on from: this file for the
+        first, others beside it.
 
     Returns
     -------
@@ -156,6 +161,8 @@ def compare(
                     options=_options_of(plan, candidate, max_evaluations),
                     threads=threads,
                     callback=None if progress is None else partial(progress, candidate, number),
+                    checkpoint=_numbered(checkpoint, number),
+                    resume=True,
                     **_start_of(candidate),
                 )
                 if result.status == "interrupted":
@@ -172,6 +179,12 @@ def compare(
         unit=folder.plan.steps[-1].objective.unit,
         is_complete=is_complete,
     )
+
+
+def _numbered(checkpoint: Path | None, number: int) -> Path | None:
+    if checkpoint is None or number == 0:
+        return checkpoint
+    return checkpoint.with_name(f"{checkpoint.name}{number + 1}")
 
 
 def _plan_of(plan: CalibrationPlan, candidate: Candidate) -> CalibrationPlan:

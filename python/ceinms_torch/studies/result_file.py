@@ -117,7 +117,9 @@ class StudyResult:
         Path
             The file.
         """
-        return write_result_file(Path(directory), {"format": FORMAT, **plain(self)})
+        return write_result_file(
+            Path(directory), {"format": FORMAT, **plain(self)}, lists_files=False
+        )
 
     @classmethod
     def read(cls, directory: str | os.PathLike[str], study: str) -> Self:

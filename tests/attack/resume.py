@@ -73,7 +73,14 @@ def result_in(out):
         run["history"] = [[row[0], row[2]] for row in run["history"]]
     for part in content.get("data", {}).get("parts", []):
         part["run"].pop("history", None)
-    content.pop("options", None) if "study" in content else None
+    for table in content.get("tables", []):
+        table["rows"] = [
+            [
+                None if "[s]" in header else cell
+                for header, cell in zip(table["columns"], row, strict=True)
+            ]
+            for row in table["rows"]
+        ]
     return json.dumps(content)
 
 

@@ -6,6 +6,8 @@ import abc
 import hashlib
 import json
 import multiprocessing
+import os
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -151,6 +153,15 @@ def _begin_process() -> None:
     """Let signals stop the calibration that is computed, and not the process between two."""
     stop_on_signals()
     hold_from_now_on()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the study is killed, which would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class CellRunner(Generic[C]):
@@ -191,11 +202,9 @@ class CellRunner(Generic[C]):
         """Begin."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """End the processes; what is being computed leaves a checkpoint if it takes long."""
+    def __exit__(self, *_: object) -> None:
+        """End the processes."""
         if self._pool is not None:
-            for process in multiprocessing.active_children() if kind is not None else ():
-                process.terminate()  # a signal, which stops the calibration
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def all(self, cells: Sequence[C]) -> dict[C, dict[str, Any]]:
@@ -226,8 +235,14 @@ class CellRunner(Generic[C]):
             futures: dict[Future[dict[str, Any]], C] = {
                 self._pool.submit(one.run, file): one for one, file in waiting
             }
-            for future in as_completed(futures):
-                self._done(futures[future], future.result())
+            try:
+                for future in as_completed(futures):
+                    self._done(futures[future], future.result())
+            except BaseException:
+                # What is being computed stops at its next iteration, and leaves a checkpoint.
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
         return {one: self.known[one] for one in cells}
 
     def _done(self, cell: C, result: dict[str, Any]) -> None:

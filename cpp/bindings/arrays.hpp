@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace ceinms_torch::bindings {
@@ -20,6 +22,14 @@ using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using Indices = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
 
 using kernel::InputError;
+
+/// InputError unless numbers of this kind ('f', 'i' ... as NumPy has them) mean what they say as the
+/// numbers that are asked for: NumPy would drop imaginary parts and decimals, and read texts.
+inline void check_kind(const py::array& array, const char* kinds, const char* expected) {
+  if (std::string_view(kinds).find(array.dtype().kind()) != std::string_view::npos) return;
+  if (array.size() == 0) return;  // an empty list is of no kind
+  throw InputError("array", expected, "values of dtype " + std::string(py::str(array.dtype())));
+}
 
 inline std::string shape_text(const py::ssize_t* begin, const py::ssize_t* end) {
   std::string result = "(";
@@ -51,7 +61,7 @@ inline void check_finite(const char* name, const Array& array) {
 
 inline void check_positive(const char* name, double value) {
   if (std::isfinite(value) && value > 0.0) return;
-  throw InputError(name, "a positive number", std::to_string(value));
+  throw InputError(name, "a positive number", kernel::number_text(value));
 }
 
 inline void check_number(const char* name, double value) {
@@ -66,9 +76,11 @@ inline void check_increasing(const char* name, const Array& array) {
   throw InputError(name, "to increase strictly", "a step that does not");
 }
 
+/// InputError unless `parameters` are those of so many MTUs, and numbers.
 inline void check_parameters(const Array& parameters, py::ssize_t n_mtu) {
   check_shape("parameters", parameters,
               {static_cast<py::ssize_t>(kernel::n_parameter_kind), n_mtu});
+  check_finite("parameters", parameters);
 }
 
 inline std::vector<double> to_vector(const Array& array) {
@@ -124,3 +136,27 @@ inline kernel::MtuCurves<kernel::PiecewiseCubic> to_curves(const Tables& tables)
 }
 
 }  // namespace ceinms_torch::bindings
+
+/// Arrays of numbers as arguments, once check_kind has seen them.
+template <class T>
+struct pybind11::detail::pyobject_caster<
+    pybind11::array_t<T, pybind11::array::c_style | pybind11::array::forcecast>> {
+  using type = array_t<T, array::c_style | array::forcecast>;
+
+  bool load(handle source, bool convert) {
+    if (!convert && !type::check_(source)) return false;
+    const array any = array::ensure(source);
+    if (!any) return false;
+    using ceinms_torch::bindings::check_kind;
+    if constexpr (std::is_same_v<T, bool>)
+      check_kind(any, "b", "true or false");
+    else if constexpr (std::is_integral_v<T>)
+      check_kind(any, "iu", "whole numbers");
+    else
+      check_kind(any, "fiub", "real numbers");
+    value = type::ensure(any);
+    return static_cast<bool>(value);
+  }
+  static handle cast(const handle& source, return_value_policy, handle) { return source.inc_ref(); }
+  PYBIND11_TYPE_CASTER(type, handle_type_name<type>::name);
+};

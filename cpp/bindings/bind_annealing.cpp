@@ -6,7 +6,9 @@
 #include "ceinms_torch/legacy/calibration.hpp"
 #include "ceinms_torch/terms/terms.hpp"
 #include "legacy_arrays.hpp"
+#include "threads.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,13 +18,10 @@ namespace ceinms_torch::bindings {
 namespace {
 
 /// Trials side by side on a thread pool; results do not depend on it.
-legacy::ParallelFor parallel_on(std::size_t threads) {
-  if (threads <= 1)
-    return [](std::size_t n, const std::function<void(std::size_t)>& f) {
-      for (std::size_t i = 0; i < n; ++i) f(i);
-    };
-  return [pool = std::make_shared<engine::ThreadPool>(threads)](
-             std::size_t n, const std::function<void(std::size_t)>& f) {
+legacy::ParallelFor parallel_on(std::size_t threads, std::size_t n_trial) {
+  const auto pool = std::make_shared<engine::ThreadPool>(std::min(threads, n_trial));
+  tell_threads(threads, n_trial, pool->n_thread());
+  return [pool](std::size_t n, const std::function<void(std::size_t)>& f) {
     pool->run(n, [&f](std::size_t i, std::size_t) { f(i); });
   };
 }
@@ -33,6 +32,9 @@ std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy
                                               const Indices& dofs, const kernel::ParameterMap& map,
                                               const std::optional<terms::Objective>& objective,
                                               std::size_t threads) {
+  check_threads(threads);
+  if (map.n_component() == 0) throw InputError("map", "at least one parameter", "none");
+  if (dofs.size() == 0) throw InputError("dofs", "at least one", "none");
   if (arrays.empty() || measured.size() != arrays.size())
     throw InputError("measured", "one array per trial, of at least one trial",
                      std::to_string(measured.size()));
@@ -51,7 +53,13 @@ std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy
   const auto n_dof = static_cast<py::ssize_t>(trials.front().n_dof);
   return std::make_unique<legacy::Problem>(to_curves(tables), model, std::move(trials),
                                            std::move(moments), to_indices("dofs", dofs, n_dof), map,
-                                           objective, parallel_on(threads));
+                                           objective, parallel_on(threads, arrays.size()));
+}
+
+/// InputError unless x has a number of every parameter.
+void check_point(const char* name, const legacy::Problem& problem, const Array& x) {
+  check_shape(name, x, {static_cast<py::ssize_t>(problem.n_component())});
+  check_finite(name, x);
 }
 
 calibration::Evaluation evaluate(legacy::Problem& problem, std::span<const double> x) {
@@ -114,8 +122,10 @@ calibration::Minimum anneal_problem(legacy::Problem& problem, const Array& start
                                     const py::object& callback, const py::object& keep,
                                     double keep_interval,
                                     const std::optional<legacy::AnnealingState>& from) {
-  check_shape("lower", lower, {start.size()});
-  check_shape("upper", upper, {start.size()});
+  check_point("start", problem, start);
+  check_point("lower", problem, lower);
+  check_point("upper", problem, upper);
+  const auto use = problem.lock().begin("problem");
   const Stopwatch watch;
   calibration::Minimum result;
   const legacy::AnnealingHooks hooks{
@@ -166,11 +176,17 @@ void bind_annealing(py::module_& module) {
       .def(
           "evaluate",
           [](legacy::Problem& problem, const Array& x) {
+            check_point("x", problem, x);
+            const auto use = problem.lock().begin("problem");
             const py::gil_scoped_release release;
             return evaluate(problem, span_of(x));
           },
           "x"_a, "Objective at parameter values x (n_component).")
-      .def_property_readonly("failures", &legacy::Problem::failures,
+      .def_property_readonly("failures",
+                             [](legacy::Problem& problem) {
+                               const auto use = problem.lock().begin("problem");
+                               return problem.failures();
+                             },
                              "Frames without equilibrium at the last point (n_mtu).");
   module.def(
       "legacy_anneal", &anneal_problem, "problem"_a, py::kw_only(), "start"_a, "lower"_a, "upper"_a,

@@ -20,6 +20,8 @@ CubicSpline spline_through(const Array& x, const Array& y) {
     throw InputError("x", "one dimension and at least one knot", shape_of(x));
   check_shape("y", y, {x.size()});
   check_increasing("x", x);
+  check_finite("x", x);
+  check_finite("y", y);
   const std::span<const double> knots(x.data(), static_cast<std::size_t>(x.size()));
   return CubicSpline(knots, {y.data(), knots.size()});
 }
@@ -45,7 +47,12 @@ TableArrays to_arrays(const PiecewiseCubic& table) {
 
 PiecewiseCubic to_table(const TableArrays& arrays) {
   const auto& [knots, pieces] = arrays;
+  if (knots.ndim() != 1 || knots.size() == 0)
+    throw InputError("knots", "one dimension and at least one knot", shape_of(knots));
+  check_finite("knots", knots);
+  check_increasing("knots", knots);
   check_shape("pieces", pieces, {knots.size() + 1, static_cast<py::ssize_t>(n_column)});
+  check_finite("pieces", pieces);
   return PiecewiseCubic::of({knots.data(), static_cast<std::size_t>(knots.size())}, pieces.data());
 }
 

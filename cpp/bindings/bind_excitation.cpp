@@ -3,6 +3,7 @@
 #include "bind_kernel.hpp"
 #include "ceinms_torch/engine/excitation_problem.hpp"
 #include "names.hpp"
+#include "threads.hpp"
 #include "trial.hpp"
 
 #include <algorithm>
@@ -21,10 +22,9 @@ std::unique_ptr<ExcitationProblem> make_problem(const Tables& tables, const Arra
                                                 const Array& measured, const Indices& searched,
                                                 const Indices& dofs, std::size_t threads) {
   check_parameters(parameters, trial.n_mtu());
-  check_finite("parameters", parameters);
   trial.check_measured(measured);
-  if (threads == 0) throw InputError("threads", "at least 1", "0");
-  return std::make_unique<ExcitationProblem>(
+  check_threads(threads);
+  auto problem = std::make_unique<ExcitationProblem>(
       *engine::backends().front(), trial.input(),
       std::make_shared<const engine::CurveTables>(to_curves(tables)),
       engine::ExcitationTarget{to_vector(parameters), to_vector(measured),
@@ -32,6 +32,8 @@ std::unique_ptr<ExcitationProblem> make_problem(const Tables& tables, const Arra
                                to_indices("dofs", dofs, trial.n_dof()),
                                simulation_options(tendon, filter_start)},
       threads);
+  tell_threads(threads, problem->n_block(), problem->n_thread());
+  return problem;
 }
 
 void check_point(const ExcitationProblem& problem, const Array& x) {
@@ -47,6 +49,7 @@ py::typing::Tuple<Array, Array> square_errors(ExcitationProblem& problem, const 
   Array sums(static_cast<py::ssize_t>(problem.n_counted()));
   double* by_x = gradient.mutable_data();
   double* out = sums.mutable_data();
+  const auto use = problem.lock().begin("problem");
   {
     const py::gil_scoped_release release;
     const std::vector<double>& found = problem.square_errors(x.data(), by_x);
@@ -60,6 +63,7 @@ SimulatedArrays simulate(ExcitationProblem& problem, const Array& x) {
   SimulatedArrays result;
   const kernel::TrialOutput out =
       allocate_simulation(problem.n_step(), problem.n_mtu(), problem.n_dof(), result);
+  const auto use = problem.lock().begin("problem");
   {
     const py::gil_scoped_release release;
     problem.simulate(x.data(), out);

@@ -5,6 +5,7 @@
 #include "callback.hpp"
 #include "ceinms_torch/calibration/optimisers.hpp"
 #include "names.hpp"
+#include "threads.hpp"
 #include "trial.hpp"
 
 #include <string>
@@ -55,7 +56,6 @@ ParameterMap make_parameter_map(const Array& start, const Array& lower, const Ar
           to_indices("slot", slot, start.size()), to_indices("component", component, lower.size())};
 }
 
-/// A Problem with the lock that keeps two Python threads from using it at once.
 std::shared_ptr<Problem> make_problem(const Tables& tables, const std::vector<Trial>& trials,
                                       const std::vector<Array>& measured, const Array& variance,
                                       const ParameterMap& map, const Indices& dofs,
@@ -72,7 +72,7 @@ std::shared_ptr<Problem> make_problem(const Tables& tables, const std::vector<Tr
   if (dofs.size() == 0) throw InputError("dofs", "at least one", "none");
   check_indices("dofs", dofs, n_dof);
   check_unique("dofs", dofs);
-  if (threads == 0) throw InputError("threads", "at least 1", "0");
+  check_threads(threads);
 
   ProblemData data{.map = map,
                    .measured = {},
@@ -96,9 +96,11 @@ std::shared_ptr<Problem> make_problem(const Tables& tables, const std::vector<Tr
     for (const std::size_t dof : data.dofs)
       if (!(row[dof] > 0.0)) throw InputError("variance", "positive numbers", "one that is not");
   }
-  return std::make_shared<Problem>(backend_named(instruction_set), inputs,
-                                   std::make_shared<const CurveTables>(to_curves(tables)),
-                                   std::move(data), threads);
+  auto problem = std::make_shared<Problem>(backend_named(instruction_set), inputs,
+                                           std::make_shared<const CurveTables>(to_curves(tables)),
+                                           std::move(data), threads);
+  tell_threads(threads, problem->n_task(), problem->n_thread());
+  return problem;
 }
 
 std::vector<double> point(const SmoothProblem& problem, const Array& x) {
@@ -147,6 +149,7 @@ Minimum run(Minimum (*search)(AnyProblem&, const std::vector<double>&, const Opt
             const py::object& callback) {
   const std::vector<double> x = point(problem, start);
   const calibration::Progress progress = progress_through(callback);
+  const auto use = problem.lock().begin("problem");
   const py::gil_scoped_release release;
   return search(problem, x, options, progress);
 }
@@ -187,6 +190,7 @@ void bind_smooth_problem(py::module_& module) {
             Array gradient(x.size());
             double* out = gradient.mutable_data();
             Evaluation evaluation;
+            const auto use = problem.lock().begin("problem");
             {
               const py::gil_scoped_release release;
               evaluation = problem.gradient(at.data(), out);
@@ -196,29 +200,38 @@ void bind_smooth_problem(py::module_& module) {
           "x"_a, "Objective and its gradient (n) at x (n).");
 }
 
-void set(double& option, const py::object& value) {
-  option = value.cast<double>();
+void set(double& option, const std::string& name, const py::object& options) {
+  option = attribute<double>(options, name);
+  check_number(name.c_str(), option);
 }
-void set(std::vector<terms::Penalty>& option, const py::object& value) {
+void set(std::vector<terms::Penalty>& option, const std::string& name, const py::object& options) {
   using Row = std::tuple<std::pair<double, double>, double, double, std::vector<std::size_t>>;
   option.clear();
-  for (const auto& [range, weight, exponent, mtus] : value.cast<std::vector<Row>>())
+  for (const auto& [range, weight, exponent, mtus] : attribute<std::vector<Row>>(options, name)) {
+    if (std::isnan(range.first) || std::isnan(range.second))
+      throw InputError(name, "ranges of numbers", "NaN");
+    check_number(name.c_str(), weight);
+    check_number(name.c_str(), exponent);
     option.push_back({{range.first, range.second}, weight, exponent, mtus});
+  }
 }
-void set(std::vector<terms::Power>& option, const py::object& value) {
+void set(std::vector<terms::Power>& option, const std::string& name, const py::object& options) {
   using Row = std::tuple<double, double, bool, std::vector<std::size_t>>;
   option.clear();
-  for (const auto& [weight, exponent, is_of_sum, dofs] : value.cast<std::vector<Row>>())
+  for (const auto& [weight, exponent, is_of_sum, dofs] :
+       attribute<std::vector<Row>>(options, name)) {
+    check_number(name.c_str(), weight);
+    check_number(name.c_str(), exponent);
     option.push_back({weight, exponent, is_of_sum, dofs});
-  if (option.empty()) throw InputError("moment_powers", "at least one", "none");
+  }
+  if (option.empty()) throw InputError(name, "at least one", "none");
 }
 
 /// An objective whose terms have their options from the attributes of a Python object.
 template <class AnyObjective>
 AnyObjective with_options_of(const py::object& source, AnyObjective objective = {}) {
-  terms::for_each_option(objective, [&](const std::string& name, auto& option) {
-    set(option, source.attr(name.c_str()));
-  });
+  terms::for_each_option(
+      objective, [&](const std::string& name, auto& option) { set(option, name, source); });
   return objective;
 }
 
@@ -230,7 +243,7 @@ void bind_objectives(py::module_& module) {
                  {{"variance", Normalisation::variance},
                   {"meanSquare", Normalisation::mean_square},
                   {"rmse", Normalisation::rmse}}};
-             const auto word = options.attr("normalisation").cast<std::string>();
+             const auto word = attribute<std::string>(options, "normalisation");
              return with_options_of<terms::Objective>(options,
                                                       {named("normalisation", word, words), {}});
            }),
@@ -291,6 +304,7 @@ void bind_problem(py::module_& module) {
           "evaluate",
           [](Problem& problem, const Array& x) {
             const std::vector<double> at = point(problem, x);
+            const auto use = problem.lock().begin("problem");
             const py::gil_scoped_release release;
             return Evaluation(problem.evaluate(at.data()));
           },
@@ -301,6 +315,7 @@ void bind_problem(py::module_& module) {
             const std::vector<double> at = point(problem, x);
             std::vector<double> residual;
             std::vector<double> jacobian;
+            const auto use = problem.lock().begin("problem");
             {
               const py::gil_scoped_release release;
               problem.residuals(at.data(), residual, jacobian);
@@ -320,6 +335,7 @@ void bind_problem(py::module_& module) {
             Array matrix({x.size(), x.size()});
             double* by_x = gradient.mutable_data();
             double* products = matrix.mutable_data();
+            const auto use = problem.lock().begin("problem");
             {
               const py::gil_scoped_release release;
               problem.normal_equations(at.data(), by_x, products);

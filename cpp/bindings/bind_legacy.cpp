@@ -37,10 +37,12 @@ legacy::AnnealingOptions annealing_options(std::size_t no_epsilon, double rt, do
   using legacy::AnnealingVariant;
   constexpr std::array<std::pair<std::string_view, AnnealingVariant>, 2> variants{
       {{"ceinms", AnnealingVariant::ceinms}, {"modern", AnnealingVariant::modern}}};
-  if (no_epsilon < 1 || ns < 1 || nt < 1) throw InputError("no_epsilon, ns, nt", "at least 1", "0");
-  return {no_epsilon, rt,      temperature, ns,
-          nt,         epsilon, max_no_eval, named("variant", variant, variants),
-          seed};
+  const legacy::AnnealingOptions options{
+      no_epsilon, rt,      temperature, ns,
+      nt,         epsilon, max_no_eval, named("variant", variant, variants),
+      seed};
+  check(options);
+  return options;
 }
 
 using Results = py::typing::Dict<py::str, py::array>;
@@ -80,6 +82,9 @@ Results run_hybrid(const Tables& tables, const Array& parameters, const LegacyTr
   const py::ssize_t n_mtu = arrays.data.n_mtu();
   check_parameters(parameters, n_mtu);
   arrays.data.check_measured(measured);
+  check_number("alpha", alpha);
+  check_number("beta", beta);
+  check_number("gamma", gamma);
   const legacy::HybridOptions options{alpha,
                                       beta,
                                       gamma,
@@ -95,6 +100,7 @@ Results run_hybrid(const Tables& tables, const Array& parameters, const LegacyTr
   result["adjusted_excitation"] = excitation;
   result["terms"] = terms;
   result["evaluations"] = evaluations;
+  const std::function<bool()> go_on = until_interrupted();
   std::size_t n_done = 0;
   {
     const py::gil_scoped_release release;
@@ -102,10 +108,10 @@ Results run_hybrid(const Tables& tables, const Array& parameters, const LegacyTr
     legacy::FrameProblem problem(frames, measured.data(), options);
     std::unique_ptr<legacy::FrameSearch> search;
     if (annealing)
-      search = std::make_unique<legacy::AnnealingSearch>(*annealing);
+      search = std::make_unique<legacy::AnnealingSearch>(*annealing, go_on);
     else
       search = std::make_unique<legacy::GradientSearch>(problem);
-    n_done = run_hybrid(problem, *search, out, until_interrupted());
+    n_done = run_hybrid(problem, *search, out, go_on);
   }
   if (n_done < trial.n_step()) {
     PyErr_SetNone(PyExc_KeyboardInterrupt);
@@ -116,10 +122,13 @@ Results run_hybrid(const Tables& tables, const Array& parameters, const LegacyTr
 
 py::typing::Tuple<py::int_, py::array_t<std::int64_t>> rows(const Array& time,
                                                             const Array& emg_time, double delay) {
-  const auto span = [](const Array& array) {
+  const auto span = [](const char* name, const Array& array) {
+    check_shape(name, array, {array.size()});
+    check_finite(name, array);
     return std::span(array.data(), static_cast<std::size_t>(array.size()));
   };
-  const legacy::EmgRows found = legacy::emg_rows(span(time), span(emg_time), delay);
+  check_number("em_delay", delay);
+  const legacy::EmgRows found = legacy::emg_rows(span("time", time), span("excitation_time", emg_time), delay);
   Counts row(static_cast<py::ssize_t>(found.row.size()));
   std::copy(found.row.begin(), found.row.end(), row.mutable_data());
   return py::make_tuple(found.run_in, row);

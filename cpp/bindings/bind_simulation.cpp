@@ -15,7 +15,6 @@ namespace {
 SimulatedArrays simulate(const Tables& tables, const Array& parameters, const Trial& trial,
                          const std::string& tendon, const std::string& filter_start) {
   check_parameters(parameters, trial.n_mtu());
-  check_finite("parameters", parameters);
   // The damped equilibrium has no derivatives, so that the engines with gradients do not know it.
   const bool is_damped = tendon == "dampedEquilibrium";
   const kernel::SimulationOptions options =

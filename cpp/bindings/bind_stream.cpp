@@ -32,7 +32,8 @@ std::unique_ptr<Stream> make_stream(const Tables& tables, const Array& parameter
                                     const Flags& acts, double rate, double longest_delay,
                                     const std::string& tendon, const std::string& filter_start,
                                     const std::string& instruction_set) {
-  if (acts.ndim() != 2) throw InputError("acts", "shape (n_dof, n_mtu)", shape_of(acts));
+  if (acts.ndim() != 2 || acts.shape(1) == 0)
+    throw InputError("acts", "shape (n_dof, n_mtu) of at least one MTU", shape_of(acts));
   check_parameters(parameters, acts.shape(1));
   engine::StreamSetup setup{
       .n_mtu = static_cast<std::size_t>(acts.shape(1)),

@@ -29,8 +29,11 @@ SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised,
         "recorded, rows_per_node", "one per trial",
         std::to_string(recorded.size()) + " and " + std::to_string(rows_per_node.size()));
   if (row_interval.size() != n_row.size() ||
-      !std::all_of(row_interval.begin(), row_interval.end(), [](double s) { return s > 0.0; }))
+      !std::all_of(row_interval.begin(), row_interval.end(),
+                   [](double s) { return s > 0.0 && std::isfinite(s); }))
     throw InputError("row_interval", "one positive number per trial", "others");
+  if (std::any_of(n_row.begin(), n_row.end(), [](std::size_t n) { return n < 2; }))
+    throw InputError("n_row", "at least 2", "fewer");
   SynergyData data{.n_synergy = n_synergy,
                    .n_channel = 0,
                    .synthesised = to_indices(synthesised),
@@ -54,6 +57,9 @@ SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised,
     data.trials.push_back(
         {n_row[trial], n_node, step, row_interval[trial], to_vector(recorded[trial])});
   }
+  if (n_synergy > data.n_weighted())
+    throw InputError("n_synergy", "at most one for each of " + std::to_string(data.n_weighted()) +
+                                      " excitations", std::to_string(n_synergy));
   return data;
 }
 
@@ -86,7 +92,7 @@ void bind_synergies(py::module_& module) {
              check_synergies(synergies, problem->layout());
              return std::make_shared<SynergyProblem>(std::move(problem), synergies);
            }),
-           py::kw_only(), "problem"_a, "synergies"_a);
+           py::kw_only(), "problem"_a.none(false), "synergies"_a);
 }
 
 }  // namespace ceinms_torch::bindings

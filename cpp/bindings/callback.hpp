@@ -5,6 +5,9 @@
 #include "names.hpp"
 #include "pybind.hpp"
 
+#include <cmath>
+#include <string>
+
 namespace ceinms_torch::bindings {
 
 /// Hand `value` to `callback` (None for no report) while holding the GIL. False if the run shall
@@ -23,22 +26,39 @@ bool call_back(const py::object& callback, const Value& value) {
   return true;
 }
 
+/// An attribute of the right type, or an InputError.
+template <class Value>
+Value attribute(const py::object& options, const std::string& name) {
+  const py::object value = py::getattr(options, name.c_str(), py::none());
+  try {
+    return value.cast<Value>();
+  } catch (const py::cast_error&) {
+    throw kernel::InputError(name, "an attribute of the options, of its type", py::repr(value));
+  }
+}
+
 /// A Python object's attribute of a name, as whatever number it is wanted as.
 inline auto attributes_of(const py::object& source) {
   struct Attribute {
-    py::object value;
-    operator int() const { return value.cast<int>(); }
-    operator double() const { return value.cast<double>(); }
+    py::object source;
+    const char* name;
+    operator int() const { return attribute<int>(source, name); }
+    operator double() const { return attribute<double>(source, name); }
   };
-  return [source](const char* name) { return Attribute{source.attr(name)}; };
+  return [source](const char* name) { return Attribute{source, name}; };
 }
 
 inline calibration::AdamWOptions adamw_options(const py::object& source) {
   const auto of = attributes_of(source);
+  for (const char* name : {"learning_rate", "min_learning_rate", "weight_decay"}) {
+    const double value = of(name);
+    if (!(value >= 0.0) || !std::isfinite(value))
+      throw kernel::InputError(name, "a number >= 0", kernel::number_text(value));
+  }
   return {of("learning_rate"),     of("learning_rate_decay"),
           of("min_learning_rate"), of("max_iterations"),
           of("min_improvement"),   of("patience"),
-          of("weight_decay"),      is_absolute(source.attr("improvement").cast<std::string>())};
+          of("weight_decay"),      is_absolute(attribute<std::string>(source, "improvement"))};
 }
 
 /// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C

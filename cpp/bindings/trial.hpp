@@ -19,47 +19,45 @@ class Trial {
         mtu_length_(std::move(mtu_length)),
         mtu_velocity_(std::move(mtu_velocity)),
         moment_arm_(std::move(moment_arm)),
-        excitation_(std::move(excitation)),
-        excitation_start_(excitation_start),
-        excitation_rate_(excitation_rate) {
+        excitation_(std::move(excitation)) {
     if (mtu_length_.ndim() != 2 || mtu_length_.size() == 0)
       throw InputError("mtu_length", "shape (n_step, n_mtu), not empty", shape_of(mtu_length_));
     if (moment_arm_.ndim() != 3)
       throw InputError("moment_arm", "shape (n_step, n_dof, n_mtu)", shape_of(moment_arm_));
     if (excitation_.ndim() != 2 || excitation_.size() == 0)
       throw InputError("excitation", "shape (n_row, n_mtu), not empty", shape_of(excitation_));
-    check_shape("time", time_, {n_step()});
-    check_shape("mtu_velocity", mtu_velocity_, {n_step(), n_mtu()});
-    check_shape("moment_arm", moment_arm_, {n_step(), n_dof(), n_mtu()});
-    check_shape("excitation", excitation_, {excitation_.shape(0), n_mtu()});
+    const py::ssize_t n_step = mtu_length_.shape(0), n_mtu = mtu_length_.shape(1);
+    check_shape("time", time_, {n_step});
+    check_shape("mtu_velocity", mtu_velocity_, {n_step, n_mtu});
+    check_shape("moment_arm", moment_arm_, {n_step, moment_arm_.shape(1), n_mtu});
+    check_shape("excitation", excitation_, {excitation_.shape(0), n_mtu});
     check_finite("time", time_);
     check_finite("mtu_length", mtu_length_);
     check_finite("mtu_velocity", mtu_velocity_);
     check_finite("moment_arm", moment_arm_);
     check_finite("excitation", excitation_);
     check_increasing("time", time_);
-    check_number("excitation_start", excitation_start_);
-    check_positive("excitation_rate", excitation_rate_);
+    check_number("excitation_start", excitation_start);
+    check_positive("excitation_rate", excitation_rate);
+    input_ = {.n_step = static_cast<std::size_t>(n_step),
+              .n_row = static_cast<std::size_t>(excitation_.shape(0)),
+              .n_mtu = static_cast<std::size_t>(n_mtu),
+              .n_dof = static_cast<std::size_t>(moment_arm_.shape(1)),
+              .time = time_.data(),
+              .mtu_length = mtu_length_.data(),
+              .mtu_velocity = mtu_velocity_.data(),
+              .moment_arm = moment_arm_.data(),
+              .excitation = excitation_.data(),
+              .excitation_start = excitation_start,
+              .excitation_rate = excitation_rate};
   }
 
-  py::ssize_t n_step() const { return mtu_length_.shape(0); }
-  py::ssize_t n_mtu() const { return mtu_length_.shape(1); }
-  py::ssize_t n_dof() const { return moment_arm_.shape(1); }
+  py::ssize_t n_step() const { return static_cast<py::ssize_t>(input_.n_step); }
+  py::ssize_t n_mtu() const { return static_cast<py::ssize_t>(input_.n_mtu); }
+  py::ssize_t n_dof() const { return static_cast<py::ssize_t>(input_.n_dof); }
 
   /// What the engines take, valid while the trial lives.
-  kernel::TrialInput input() const {
-    return {.n_step = static_cast<std::size_t>(n_step()),
-            .n_row = static_cast<std::size_t>(excitation_.shape(0)),
-            .n_mtu = static_cast<std::size_t>(n_mtu()),
-            .n_dof = static_cast<std::size_t>(n_dof()),
-            .time = time_.data(),
-            .mtu_length = mtu_length_.data(),
-            .mtu_velocity = mtu_velocity_.data(),
-            .moment_arm = moment_arm_.data(),
-            .excitation = excitation_.data(),
-            .excitation_start = excitation_start_,
-            .excitation_rate = excitation_rate_};
-  }
+  const kernel::TrialInput& input() const { return input_; }
 
   /// @throws InputError unless measured joint moments are numbers at every step, (n_step, n_dof)
   void check_measured(const Array& measured) const {
@@ -69,8 +67,7 @@ class Trial {
 
  private:
   Array time_, mtu_length_, mtu_velocity_, moment_arm_, excitation_;
-  double excitation_start_;
-  double excitation_rate_;
+  kernel::TrialInput input_{};  ///< sizes as they were checked, whatever shapes Python gives later
 };
 
 using SimulatedArrays = py::typing::Dict<py::str, Array>;

@@ -173,6 +173,32 @@ class CeinmsTorchWarning(UserWarning):
         super().__init__(f"{self.where}: {what}" if where else what)
 
 
+def warn_of_threads(asked: int, started: int, *, has_work: bool) -> None:
+    """Say that there are fewer threads than were asked for.
+
+    Parameters
+    ----------
+    asked : int
+        How many were asked for.
+    started : int
+        How many there are.
+    has_work : bool
+        Whether there was work for more, and the system let no more start.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+    """
+    why = "there is no work for more."
+    if has_work:
+        why = (
+            "the system lets no more start. Results are the same, and come later. Ask for fewer "
+            "threads, or allow the process more of them or more memory."
+        )
+    text = f"{started} of {asked} threads: {why}"
+    warnings.warn(CeinmsTorchWarning(text, "threads"), stacklevel=3)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Find the known name that a misspelt one most probably stands for.
 

@@ -102,7 +102,7 @@ def test_annealing(tmp_path, tendon):
     ("arguments", "message"),
     [
         (("--starts", "2"), "starts: expected the default, with annealing"),
-        (("--max-iterations", "5"), "setting of simulatedAnnealing: expected one of"),
+        (("--max-iterations", "5"), "option: expected one of noEpsilon, rt, T,"),
         (("--normalisation", "rmse"), "objective: expected <minimizeTorqueError/> as CEINMS"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

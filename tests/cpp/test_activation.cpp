@@ -269,6 +269,20 @@ TEST_CASE("delay: samples of a trial lie in their signal as they should") {
   CHECK(sum == near(expected, 1e-14));
 }
 
+TEST_CASE("delay: a run-in is no longer than its signal, or none is made") {
+  const std::vector<double> time{0.0, 0.01};
+  const auto n_run_in = [&](double start, double rate, double delay) {
+    return Sampling({time.data(), time.size(), 5, start, rate}, delay).n_run_in();
+  };
+  CHECK(n_run_in(-0.05, 100.0, 0.0) == 5);
+  for (const double start : {-0.06, -1.0, -1e9, -1e300, -1e308})
+    CHECK_THROWS_AS(n_run_in(start, 100.0, 0.0), InputError);
+  CHECK_THROWS_AS(n_run_in(-0.05, 1e300, 0.0), InputError);
+  CHECK_THROWS_AS(n_run_in(0.0, 100.0, -1e300), InputError);
+  CHECK(n_run_in(1e300, 100.0, 0.0) == 0);
+  CHECK(n_run_in(0.0, 100.0, 1e300) == 0);
+}
+
 TEST_CASE("interpolation: linear between two rows") {
   CHECK(interpolate(2.0, 6.0, 0.0) == 2.0);
   CHECK(interpolate(2.0, 6.0, 1.0) == 6.0);

@@ -287,6 +287,35 @@ TEST_CASE("annealing: stops when asked, with the best so far") {
   CHECK(result.objective == best);
 }
 
+TEST_CASE("annealing: refuses what it would never end with") {
+  using Numbers = std::vector<double>;
+  const auto run = [](const Numbers& start, const Numbers& lower, const Numbers& upper,
+                      const AnnealingOptions& options) {
+    return anneal(AnnealingKind::calibration, start, lower, upper, options, Bowl().hooks());
+  };
+  const Numbers middle{0.0, 0.0}, low{-1.0, -1.0}, high{1.0, 1.0};
+  CHECK_NOTHROW(run(middle, low, high, settings));
+  CHECK_NOTHROW(run(middle, middle, middle, settings));
+  CHECK_THROWS_AS(run({}, {}, {}, settings), kernel::InputError);
+  CHECK_THROWS_AS(run(middle, {-1.0}, high, settings), kernel::InputError);
+  CHECK_THROWS_AS(run(middle, low, {1.0, 1.0, 1.0}, settings), kernel::InputError);
+  CHECK_THROWS_AS(run(middle, high, low, settings), kernel::InputError);
+  CHECK_THROWS_AS(run({0.0, std::nan("")}, low, high, settings), kernel::InputError);
+  CHECK_THROWS_AS(run(middle, low, {1.0, HUGE_VAL}, settings), kernel::InputError);
+  const auto with = [](auto AnnealingOptions::*setting, auto value) {
+    AnnealingOptions changed = settings;
+    changed.*setting = value;
+    return changed;
+  };
+  for (const auto setting :
+       {&AnnealingOptions::ns, &AnnealingOptions::nt, &AnnealingOptions::no_epsilon})
+    CHECK_THROWS_AS(run(middle, low, high, with(setting, std::size_t{0})), kernel::InputError);
+  CHECK_THROWS_AS(run(middle, low, high, with(&AnnealingOptions::no_epsilon, ~std::size_t{0})),
+                  kernel::InputError);
+  CHECK_THROWS_AS(run(middle, low, high, with(&AnnealingOptions::rt, std::nan(""))),
+                  kernel::InputError);
+}
+
 TEST_CASE("annealing: says when no objective is a number") {
   const std::array<double, 1> at{0.0};
   const std::array<double, 1> upper{1.0};

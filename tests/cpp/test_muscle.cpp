@@ -28,7 +28,7 @@ TEST_CASE("MTU: detached parameters carry no derivatives") {
   const Mtu<double> fixed = detached(mtu);
   const Mtu<double> plain(plain_parameters(soleus));
   CHECK(fixed.thickness == plain.thickness);
-  CHECK(fixed.peak_force == plain.peak_force);
+  CHECK(fixed.isometric_force == plain.isometric_force);
   CHECK(fixed.peak_velocity == plain.peak_velocity);
   CHECK(fixed.least_fibre_length == plain.least_fibre_length);
   CHECK(fixed.parameters.c1 == plain.parameters.c1);

@@ -352,9 +352,14 @@ TEST_CASE("stream: refuses delays that it has no memory for, and bad set-ups") {
   }
   r.parameter(ParameterKind::em_delay, 2) = 0.1;
   CHECK_NOTHROW(stream.set_parameters(r.parameters.data()));
-  for (const double bad_rate : {0.0, -1.0, nan}) {
+  for (const double bad_rate : {0.0, -1.0, nan, 1e-310, 0.9e-3, 1.1e6, 1e18, 1e308}) {
     StreamSetup setup = setup_of(r, TendonModel::rosenbrock, FilterStart::zero);
     setup.rate = bad_rate;
+    CHECK_THROWS_AS(Stream(*backends().front(), tables(), setup), std::invalid_argument);
+  }
+  for (const double bad_delay : {-1.0, nan, 1e5, 1.4e15, 9e16, 1e200, 1e308}) {
+    StreamSetup setup = setup_of(r, TendonModel::rosenbrock, FilterStart::zero);
+    setup.longest_delay = bad_delay;
     CHECK_THROWS_AS(Stream(*backends().front(), tables(), setup), std::invalid_argument);
   }
   StreamSetup setup = setup_of(r, TendonModel::rosenbrock, FilterStart::zero);

@@ -19,8 +19,7 @@ Problem::Problem(const engine::Backend& backend, const std::vector<kernel::Trial
                  std::shared_ptr<const engine::CurveTables> curves, ProblemData data,
                  std::size_t n_thread)
     : data_(std::make_shared<const ProblemData>(std::move(data))),
-      workspace_(engine::LaneLayout(backend, trials), std::move(curves), data_->simulation,
-                 n_thread),
+      workspace_(engine::LaneLayout(backend, trials), std::move(curves), data_->simulation, 1),
       balance_{data_->objective.normalisation, static_cast<double>(data_->dofs.size()),
                static_cast<double>(trials.size())},
       own_(workspace_.layout().n_mtu()),
@@ -63,6 +62,8 @@ Problem::Problem(const engine::Backend& backend, const std::vector<kernel::Trial
       bands_.push_back({group, first, std::min(first + height, components.size() + 1)});
   }
   evaluation_.rmse.resize(data_->dofs.size());
+  n_task_ = std::max({blocks_.size(), sums_.size(), bands_.size()});
+  workspace_.start_threads(std::min(n_thread, n_task_));
 }
 
 /// What a term observes: moments of the DOFs that count, or all forces, of every trial.

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <new>
 #include <numeric>
 
 namespace ceinms_torch::engine {
 
-AlignedBuffer::AlignedBuffer(std::size_t size, double value)
-    : data_(static_cast<double*>(
-          ::operator new[](std::max<std::size_t>(size, 1) * sizeof(double), alignment))),
-      size_(size) {
+AlignedBuffer::AlignedBuffer(std::size_t size, double value) : size_(size) {
+  if (size > std::numeric_limits<std::size_t>::max() / sizeof(double))
+    throw std::bad_array_new_length();
+  const std::size_t n_byte = std::max<std::size_t>(size, 1) * sizeof(double);
+  data_.reset(static_cast<double*>(::operator new[](n_byte, alignment)));
   std::fill(data_.get(), data_.get() + size, value);
 }
 
@@ -107,6 +110,7 @@ void LaneLayout::load_excitation(std::size_t trial, std::size_t mtu, const doubl
 
 bool LaneLayout::sample_excitations(const double* em_delay) {
   if (is_sampled_ && std::equal(em_delay_.begin(), em_delay_.end(), em_delay)) return false;
+  is_sampled_ = false;
   em_delay_.assign(em_delay, em_delay + n_mtu_);
   for (Block& block : blocks_) sample(block);
   is_sampled_ = true;

@@ -13,6 +13,7 @@ namespace ceinms_torch::engine {
 
 using kernel::InputError;
 using kernel::n_parameter_kind;
+using kernel::number_text;
 using kernel::ParameterKind;
 
 namespace {
@@ -32,7 +33,7 @@ void check_delays(const double* parameters, std::size_t n_mtu, double longest) {
     const double delay = parameters[em_delay_row * n_mtu + mtu];
     if (delay >= 0.0 && delay <= longest) continue;
     throw InputError("emDelay of MTU " + std::to_string(mtu),
-                     "0 to " + std::to_string(longest) + " s", std::to_string(delay) + " s",
+                     "0 to " + number_text(longest) + " s", number_text(delay) + " s",
                      "set the stream up with a longest delay that covers it");
   }
 }
@@ -57,10 +58,13 @@ Stream::Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves
     throw InputError("parameters",
                      std::to_string(n_parameter_kind) + " for each of at least one MTU",
                      std::to_string(setup.parameters.size()));
-  if (!(rate_ > 0.0) || !std::isfinite(rate_))
-    throw InputError("rate", "a number above 0 Hz", std::to_string(rate_));
-  if (!(longest_delay_ >= 0.0) || !std::isfinite(longest_delay_))
-    throw InputError("longest_delay", "0 s or more", std::to_string(longest_delay_));
+  if (!(rate_ >= lowest_rate && rate_ <= highest_rate))
+    throw InputError("rate", number_text(lowest_rate) + " to " + number_text(highest_rate) + " Hz",
+                     number_text(rate_));
+  if (!(longest_delay_ >= 0.0 && longest_delay_ * rate_ <= most_delayed))
+    throw InputError("longest_delay", "0 to " + number_text(most_delayed / rate_) + " s",
+                     number_text(longest_delay_),
+                     "at most " + number_text(most_delayed) + " samples are kept");
   for (const std::vector<std::size_t>& mtus : mtus_of_dof_)
     for (const std::size_t mtu : mtus)
       if (mtu >= n_mtu_) throw InputError("mtus_of_dof", "indices of MTUs", std::to_string(mtu));

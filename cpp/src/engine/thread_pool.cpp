@@ -1,9 +1,12 @@
 #include "ceinms_torch/engine/simulation.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace ceinms_torch::engine {
 namespace {
@@ -29,7 +32,9 @@ struct ThreadPool::State {
   std::atomic<std::size_t> n{0};
   std::atomic<const Task*> task{nullptr};
   std::atomic<std::size_t> n_done{0};
-  std::atomic<bool> stop{false};
+  /// Threads of a higher number go; that of `run` is 0.
+  std::atomic<std::size_t> last{0};
+  std::exception_ptr error;  ///< the first of the round, under the mutex
   std::vector<std::thread> threads;
 
   std::uint64_t round() const noexcept { return ticket.load(std::memory_order_acquire) >> 32U; }
@@ -43,6 +48,15 @@ struct ThreadPool::State {
     ticket.store((round() + 1) << 32U | count, std::memory_order_release);
   }
 
+  /// Let all but so many threads go.
+  void keep(std::size_t count) {
+    last.store(count);
+    publish(0, nullptr);  // for those that wait
+    wake.notify_all();
+    for (std::size_t i = count; i < threads.size(); ++i) threads[i].join();
+    threads.resize(count);
+  }
+
   /// Take tasks until the round has none left.
   void work(std::size_t thread) {
     std::uint64_t now = ticket.load(std::memory_order_acquire);
@@ -53,7 +67,12 @@ struct ThreadPool::State {
       if (!ticket.compare_exchange_weak(now, now - 1, std::memory_order_acq_rel,
                                         std::memory_order_acquire))
         continue;
-      (*f)(i, thread);
+      try {
+        (*f)(i, thread);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!error) error = std::current_exception();
+      }
       n_done.fetch_add(1, std::memory_order_release);
       now = ticket.load(std::memory_order_acquire);
     }
@@ -61,12 +80,12 @@ struct ThreadPool::State {
 
   void loop(std::size_t thread) {
     std::uint64_t seen = 0;
-    while (!stop.load(std::memory_order_acquire)) {
+    while (thread <= last.load(std::memory_order_acquire)) {
       constexpr int spins = 4000;  // some 50 us: the pause between two passes of a calibration
       for (int i = 0; i < spins && round() == seen; ++i) pause();
       if (round() == seen) {
         std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return round() != seen || stop.load(); });
+        wake.wait(lock, [&] { return round() != seen; });
       }
       seen = round();
       work(thread);
@@ -74,17 +93,26 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(std::size_t n_thread)
-    : n_thread_(std::max<std::size_t>(n_thread, 1)), state_(std::make_unique<State>()) {
-  for (std::size_t i = 1; i < n_thread_; ++i)
-    state_->threads.emplace_back([state = state_.get(), i] { state->loop(i); });
+ThreadPool::ThreadPool(std::size_t n_thread) : state_(std::make_unique<State>()) {
+  State& state = *state_;
+  state.last.store(n_thread);
+  try {
+    for (std::size_t i = 1; i < n_thread; ++i)
+      state.threads.emplace_back([&state, i] { state.loop(i); });
+  } catch (const std::exception&) {
+    // There is no room for another, and none to compute in: a thread's stack and its memory are
+    // address space, which batch systems limit. No more stay than can compute at a time.
+    const std::size_t most = std::max(std::thread::hardware_concurrency(), 1U) - 1;
+    state.keep(std::min(state.threads.size() / 2, most));
+  }
 }
 
 ThreadPool::~ThreadPool() {
-  state_->stop.store(true);
-  state_->publish(0, nullptr);  // for those that spin
-  state_->wake.notify_all();
-  for (std::thread& thread : state_->threads) thread.join();
+  state_->keep(0);
+}
+
+std::size_t ThreadPool::n_thread() const noexcept {
+  return state_->threads.size() + 1;
 }
 
 void ThreadPool::run(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f) {
@@ -103,6 +131,7 @@ void ThreadPool::run(std::size_t n, const std::function<void(std::size_t, std::s
     else
       std::this_thread::yield();
   }
+  if (state.error) std::rethrow_exception(std::exchange(state.error, nullptr));
 }
 
 }  // namespace ceinms_torch::engine

@@ -18,7 +18,7 @@ Workspace::Workspace(LaneLayout layout, std::shared_ptr<const CurveTables> curve
       options_(options),
       buffers_(layout_.n_block()),
       window_(std::clamp<std::size_t>(2048 / layout_.n_trial() / 32 * 32, 32, 256)),
-      pool_(std::make_unique<ThreadPool>(n_thread)) {}
+      pool_(std::make_unique<ThreadPool>(std::min(n_thread, layout_.n_block()))) {}
 
 void Workspace::allocate() {
   const std::size_t width = layout_.backend().width;

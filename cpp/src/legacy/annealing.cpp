@@ -1,16 +1,37 @@
 #include "ceinms_torch/legacy/annealing.hpp"
 
+#include "ceinms_torch/kernel/input_error.hpp"
 #include "ceinms_torch/legacy/random.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace ceinms_torch::legacy {
 namespace {
 
 constexpr double infinite = std::numeric_limits<double>::max();  // DBL_MAX, as in the original
+
+using kernel::InputError;
+
+/// Without a coordinate no proposal would ever be made, and so none counted.
+void check(std::span<const double> start, std::span<const double> lower,
+           std::span<const double> upper) {
+  if (start.empty()) throw InputError("start", "at least one parameter", "none");
+  for (const auto& [name, bound] : {std::pair{"lower", lower}, std::pair{"upper", upper}})
+    if (bound.size() != start.size())
+      throw InputError(name, std::to_string(start.size()) + " numbers, one of each parameter",
+                       std::to_string(bound.size()));
+  for (std::size_t k = 0; k < start.size(); ++k) {
+    if (!std::isfinite(start[k]) || !std::isfinite(lower[k]) || !std::isfinite(upper[k]))
+      throw InputError("start, lower, upper", "finite numbers", "NaN or infinity");
+    if (upper[k] < lower[k])
+      throw InputError("upper", "to be at or above lower, " + kernel::number_text(lower[k]),
+                       kernel::number_text(upper[k]));
+  }
+}
 
 template <class Random>
 class Annealer {
@@ -165,10 +186,22 @@ class Annealer {
 
 }  // namespace
 
+void check(const AnnealingOptions& options) {
+  if (options.no_epsilon < 1 || options.no_epsilon > AnnealingOptions::most_no_epsilon)
+    throw InputError("no_epsilon", "1 to " + std::to_string(AnnealingOptions::most_no_epsilon),
+                     std::to_string(options.no_epsilon));
+  if (options.ns < 1 || options.nt < 1) throw InputError("ns, nt", "at least 1", "0");
+  for (const double value : {options.rt, options.temperature, options.epsilon})
+    if (!std::isfinite(value))
+      throw InputError("rt, temperature, epsilon", "finite numbers", kernel::number_text(value));
+}
+
 AnnealingResult anneal(AnnealingKind kind, std::span<const double> start,
                        std::span<const double> lower, std::span<const double> upper,
                        const AnnealingOptions& options, const AnnealingHooks& hooks,
                        const AnnealingState* from) {
+  check(options);
+  check(start, lower, upper);
   const auto run = [&](auto random) {
     return Annealer(kind, start, lower, upper, options, hooks, std::move(random)).run(from);
   };

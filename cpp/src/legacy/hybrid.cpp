@@ -12,7 +12,7 @@ std::size_t AnnealingSearch::search(FrameProblem& problem) {
   const AnnealingHooks hooks{
       .objective = [&](std::span<const double> x) { return problem.objective(x); },
       .report = [](const Temperature&) { return true; },
-      .go_on = {}};
+      .go_on = go_on_};
   const AnnealingResult best = anneal(AnnealingKind::hybrid, start, lower, upper, options_, hooks);
   problem.objective(best.x);
   return static_cast<std::size_t>(best.evaluations);
@@ -28,6 +28,7 @@ std::size_t run_hybrid(FrameProblem& problem, FrameSearch& search, const HybridO
   for (std::size_t frame = 0; frame < n_step; ++frame) {
     model.begin(frame);
     const std::size_t evaluations = problem.searched().empty() ? 0 : search.search(problem);
+    if (!go_on()) return frame;
     // The original solves all MTUs once more for its files. With the elastic tendon the solution
     // moves within its tolerance, and later frames start from it.
     model.solve_again();
@@ -43,7 +44,6 @@ std::size_t run_hybrid(FrameProblem& problem, FrameSearch& search, const HybridO
     row[2] = terms.tracking;
     out.evaluations[frame] = static_cast<std::int64_t>(evaluations);
     model.end();
-    if (!go_on()) return frame + 1;
   }
   return n_step;
 }

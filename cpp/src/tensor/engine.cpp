@@ -129,6 +129,8 @@ void check_shape(const char* name, const at::Tensor& tensor, at::IntArrayRef exp
 void check_numbers(const char* name, const at::Tensor& tensor) {
   TORCH_CHECK_TYPE(tensor.scalar_type() == at::kDouble, name, ": expected dtype float64, got ",
                    tensor.scalar_type(), ".");
+  TORCH_CHECK_TYPE(tensor.layout() == at::kStrided, name, ": expected a dense tensor, got ",
+                   tensor.layout(), ".");
   TORCH_CHECK_VALUE(at::isfinite(tensor.detach()).all().item<bool>(), name,
                     ": expected finite numbers, got NaN or infinity.");
 }

@@ -19,6 +19,7 @@ from ceinms_torch.calibration.multi_start import (
     MemoryOf,
     StartCallback,
     StartResult,
+    affordable_threads,
     go_on,
     minimise_from_all,
 )
@@ -200,7 +201,7 @@ class Calibration:
         """
         check_whole("starts", self.starts, least=1)
         check_whole("threads", self.threads, least=1)
-        check_whole("seed", self.seed, least=0)
+        check_whole("seed", self.seed, least=0, most=2**64 - 1)
         if self.begin_at is not None and self.start == "random":
             raise OptionError(where="start", expected="subject, with begin_at", got="random")
         self.plan = self.plan.of_subject(self.subject)
@@ -259,7 +260,8 @@ class Calibration:
         text = "step %d: %d parameters, %d starts, %r"
         log("info", text, number + 1, len(space.components), self.starts, self.options)
         n = min(self.threads, self.starts) if self.searches_in_parallel else 1
-        problems = [self.problem(step, space, self.threads if n == 1 else 1) for _ in range(n)]
+        of_each = self.threads if n == 1 else 1
+        problems = [self.problem(step, space, of_each) for _ in range(affordable_threads(n))]
         problem = problems[0]
         if self.polish:
             least_squares_core(problem)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ceinms_torch.arrays import FloatArray
@@ -15,6 +17,7 @@ from ceinms_torch.calibration.optimisers.memory import SearchMemory
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem
+from ceinms_torch.errors import warn_of_threads
 
 StartCallback = Callable[[int, Iterate], None]
 MemoryOf = Callable[[str], SearchMemory]
@@ -23,6 +26,8 @@ MemoryOf = Callable[[str], SearchMemory]
 # the start that wins in the end, and the time goes to that quarter.
 _FIRST_ITERATIONS = 40
 _KEPT_SHARE = 0.25
+# Address space of a thread [bytes]: its stack, and what glibc sets aside where it allocates.
+_PER_THREAD = (8 + 128) << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,38 @@ class StartResult:
     iterations: int
     status: str
     finished: bool
+
+
+def affordable_threads(wanted: int) -> int:
+    """Find out how many threads may search side by side where address space is limited.
+
+    Parameters
+    ----------
+    wanted : int
+        How many there are searches for, >= 1.
+
+    Returns
+    -------
+    int
+        Fewer where a limit, such as that of a batch system, would leave too little to compute in.
+
+    Warns
+    -----
+    CeinmsTorchWarning
+        If it is fewer.
+    """
+    if wanted == 1 or sys.platform != "linux":
+        return wanted
+    import resource  # noqa: PLC0415  not everywhere
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    possible = max(1, min(wanted, (limit - used) // (2 * _PER_THREAD)))
+    if possible < wanted:
+        warn_of_threads(wanted, possible, has_work=True)
+    return possible
 
 
 def minimise_from_all(
@@ -213,7 +250,14 @@ def _parallel(
     """Search from all starts, each thread with a problem of its own."""
     searches = _Searches(numbers, callback)
     with ThreadPoolExecutor(len(problems)) as executor:
-        futures = [executor.submit(searches.work, problem, search) for problem in problems]
+        futures: list[Future[None]] = []
+        try:
+            for problem in problems:
+                futures += [executor.submit(searches.work, problem, search)]
+        except RuntimeError:  # no more threads; without any, this one searches
+            warn_of_threads(len(problems), max(1, len(futures)), has_work=True)
+            if not futures:
+                searches.work(problems[0], search)
         try:
             for future in futures:
                 future.result()

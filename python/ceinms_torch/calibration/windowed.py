@@ -91,11 +91,11 @@ class WindowedCalibrator:
         The DOFs of moment arms and measured moments, in their order; all of the subject's, unless
         given.
     rate : float
-        Instants per second [Hz], > 0.
+        Instants per second [Hz], 0.001 to 1e6.
     window : float
-        Length of the window [s]; at least ten instants.
+        Length of the window [s]; ten instants to a million.
     run_in : float
-        How long the activation filter runs before the fibres start [s], >= 0.
+        How long the activation filter runs before the fibres start [s], 0 to a million instants.
     step : int
         Which step of the plan.
     tendon : str, optional
@@ -134,9 +134,9 @@ class WindowedCalibrator:
         quiet: float = 1.0,
         options: LevenbergMarquardt = _FEW_ITERATIONS,
     ) -> None:
-        check_number("rate", rate, above=0.0)
-        check_number("window", window, least=10.0 / rate)
-        check_number("run_in", run_in, least=0.0)
+        check_number("rate", rate, least=1e-3, most=1e6)
+        check_number("window", window, least=10.0 / rate, most=1e6 / rate)
+        check_number("run_in", run_in, least=0.0, most=1e6 / rate)
         check_number("quiet", quiet, above=0.0)
         if not 0 <= step < len(plan.steps):
             raise OptionError(where="step", expected=f"0 to {len(plan.steps) - 1}", got=str(step))

@@ -9,7 +9,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -59,17 +59,27 @@ def revived(kind: Any, value: Any) -> Any:
     -------
     object
         NaN for None where there must be a float.
+
+    Raises
+    ------
+    TypeError, ValueError, AttributeError
+        If `plain` has never returned this for such a type.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         others = [one for one in arguments if one is not type(None)]
         return value if value is None or len(others) > 1 else revived(others[0], value)
     if kind is float:
-        value = math.nan if value is None else float(value)
+        value = math.nan if value is None else float(_checked((int, float), value))
+    elif kind in (str, int, bool):
+        value = _checked((kind,), value)
+    elif origin is Literal and value not in arguments:
+        raise ValueError(f"{value!r} is none of {', '.join(map(repr, arguments))}")
     elif origin is tuple and arguments[-1] is not Ellipsis:
-        value = tuple(revived(*pair) for pair in zip(arguments, value, strict=True))
+        items = _checked((list, tuple), value)
+        value = tuple(revived(*pair) for pair in zip(arguments, items, strict=True))
     elif origin in (tuple, list):
-        value = origin(revived(arguments[0], one) for one in value)
+        value = origin(revived(arguments[0], one) for one in _checked((list, tuple), value))
     elif origin in (dict, Mapping):
         key = int if arguments[0] is int else str
         value = {key(name): revived(arguments[1], one) for name, one in value.items()}
@@ -77,6 +87,13 @@ def revived(kind: Any, value: Any) -> Any:
         hints = _hints(kind)
         known = {name: revived(hints[name], one) for name, one in value.items() if name in hints}
         value = kind(**known)
+    return value
+
+
+def _checked(kinds: tuple[type, ...], value: Any) -> Any:
+    """Return a value of one of these types; true and false are no numbers."""
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{value!r} is no {kinds[0].__name__}")
     return value
 
 

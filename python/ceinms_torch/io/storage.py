@@ -260,17 +260,38 @@ def read_storage(path: str | os.PathLike[str]) -> Storage:
     )
 
 
+# No quantity of a body is as large in any unit; of what is larger squares are infinite. The number
+# that some programs mark gaps by, the largest of single precision, is.
+_LARGEST = 1e30
+
+
 class StorageReader:
-    """Reads storage files, each once, by whatever path it is called: trials may share files."""
+    """Reads recordings, each once, by whatever path it is called: trials may share files."""
 
     def __init__(self) -> None:
         self._read: dict[Path, Storage] = {}
 
     def __call__(self, path: Path) -> Storage:
-        """Return a file as `read_storage` does, or as it was when it was read before."""
+        """Return a file as `read_storage` does, or as it was when it was read before.
+
+        Raises
+        ------
+        FileFormatError
+            As `read_storage`, or at the first number that no recording has.
+        """
         file = path.resolve()
         if file not in self._read:
-            self._read[file] = read_storage(path)
+            storage = read_storage(path)
+            if (np.abs(storage.values) > _LARGEST).any():
+                row, column = (int(i) for i in np.argwhere(np.abs(storage.values) > _LARGEST)[0])
+                raise FileFormatError(
+                    where=Place(path, element=storage.columns[column]),
+                    expected=f"numbers of a recording, {_LARGEST:g} at most",
+                    got=f"{storage.values[row, column]:.4g} at time {storage.time[row]:.6g} s",
+                    hint="Fill gaps before the trial is used: some programs mark them like this",
+                    code="not-a-number",
+                )
+            self._read[file] = storage
         return replace(self._read[file], path=path)
 
 

@@ -243,9 +243,13 @@ def _parse(path: Path) -> tuple[Element, Source]:
                 got=f"'{error.msg}'",
                 hint="Check the tags around this line",
             ) from error
-    for entity in root.iter(etree.Entity):
+    if root.getroottree().docinfo.internalDTD is not None:
+        before, found, _ = data.partition(b"<!DOCTYPE")
         raise FileFormatError(
-            where=Place(path, line_of(entity), "XML"), expected="plain text", got=f"'{entity.text}'"
+            where=Place(path, before.count(b"\n") + 1 if found else None, "<!DOCTYPE>"),
+            expected="elements and attributes in plain sight",
+            got="a document type, which can add attributes to elements that have none",
+            hint="Delete everything from <!DOCTYPE to the > that closes it",
         )
     return root, source
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import sys
 from dataclasses import KW_ONLY, dataclass
 
 from ceinms_torch.errors import OptionError, unknown_name
@@ -34,7 +35,7 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         """Tell whether a number is within; NaN and infinity never are."""
         return (
-            math.isfinite(value)
+            abs(value) <= sys.float_info.max  # whole numbers may be larger than any other
             and (value > self.low if self.without_low else value >= self.low)
             and (value < self.high if self.without_high else value <= self.high)
         )

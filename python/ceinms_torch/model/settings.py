@@ -29,6 +29,8 @@ Finite = Annotated[float, Interval()]
 Positive = Annotated[float, Interval(low=0.0, without_low=True)]
 NotNegative = Annotated[float, Interval(low=0.0)]
 Count = Annotated[int, Interval(low=1)]
+# As far as the compiled modules count.
+_LARGEST = 2**31 - 1
 
 
 class Settings:
@@ -189,7 +191,11 @@ def _read_setting(node: XmlNode, kind: Any) -> Any:
     return node.integer() if get_args(first)[0] is int else node.number()
 
 
-def _check_within(name: str, value: object, limits: Interval, *, whole: bool = False) -> None:
+def _check_within(
+    name: str, value: object, limits: Interval, *, whole: bool = False, most: int = _LARGEST
+) -> None:
+    if whole and isinstance(value, int) and value > most:
+        raise OptionError(where=name, expected=f"at most {most}", got="more")
     kinds = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or value not in limits:
         expected = str(limits).replace("a number", "a whole number") if whole else str(limits)
@@ -226,8 +232,8 @@ def check_number(
     _check_within(name, value, Interval(low=low, high=most, without_low=without_low))
 
 
-def check_whole(name: str, value: object, *, least: int) -> None:
-    """Check that an option is a whole number and large enough.
+def check_whole(name: str, value: object, *, least: int, most: int = _LARGEST) -> None:
+    """Check that an option is a whole number within its range.
 
     Parameters
     ----------
@@ -237,13 +243,15 @@ def check_whole(name: str, value: object, *, least: int) -> None:
         Its value.
     least : int
         Smallest allowed value.
+    most : int
+        Largest allowed value.
 
     Raises
     ------
     OptionError
         If it is not.
     """
-    _check_within(name, value, Interval(low=least), whole=True)
+    _check_within(name, value, Interval(low=least), whole=True, most=most)
 
 
 def check_choice(name: str, value: object, allowed: Iterable[str]) -> None:

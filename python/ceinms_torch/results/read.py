@@ -192,11 +192,29 @@ def _result(
         history=tuple(_history(directory / HISTORY_FILE)),
         trials=tried("calibration", summary["fit"]),
         tests=tried("test", summary["test_fit"]),
-        identifiability=revived(Identifiability | None, summary["identifiability"]),
+        identifiability=_identifiability(summary["identifiability"], steps[-1].space),
         label=label,
         provenance=revived(Provenance, summary),
         **also,
     )
+
+
+def _identifiability(value: Any, space: ParameterSpace) -> Identifiability | None:
+    """Return what the data say about the parameters of the last step, and of no others."""
+    found: Identifiability | None = revived(Identifiability | None, value)
+    if found is None:
+        return None
+    parameters = [(one.kind, one.mtu_names) for one in space.components]
+    if [(one.name, one.mtus) for one in found.parameters] != parameters:
+        raise ValueError("identifiability of other parameters than those of the last step")
+    for one in found.parameters:
+        if one.identifiable == (None in (one.standard_error, one.interval, one.share_of_range)):
+            raise ValueError(f"identifiability: {one.name} of {', '.join(one.mtus)}")
+    if any(
+        (one.name, one.mtus) not in parameters for way in found.directions for one in way.loadings
+    ):
+        raise ValueError("identifiability: directions of other parameters")
+    return found
 
 
 def _hybrid(directory: Path, summary: dict[str, Any], mtu_names: tuple[str, ...]) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class Stream:
         The DOFs whose moments are wanted, in the order of the moment arms; all of the subject's,
         unless given.
     rate : float
-        Steps per second [Hz], > 0.
+        Steps per second [Hz], 0.001 to 1e6.
     tendon : {"rosenbrockElastic", "equilibriumElastic", "stiff"} or Tendon
         Tendon model; the second is solved as the first.
     filter_start : {"zero", "ceinms"}
@@ -111,7 +111,7 @@ class Stream:
         CEINMS does (reference C.1). A restart without excitations before the first step is a jump
         that an elastic tendon answers with a swing.
     longest_delay : float
-        The longest delay that any subject of this stream will have [s], >= 0.
+        The longest delay that any subject of this stream will have [s], 0 to a million steps.
     instruction_set : str
         "auto", or one of `_kernel.instruction_sets()`.
 
@@ -134,8 +134,9 @@ class Stream:
         longest_delay: float = 0.25,
         instruction_set: str = "auto",
     ) -> None:
-        check_number("rate", rate, above=0.0)
-        check_number("longest_delay", longest_delay, least=0.0)
+        check_number("rate", rate, least=1e-3, most=1e6)
+        # Samples wait for their delay in memory: a million of every MTU at most.
+        check_number("longest_delay", longest_delay, least=0.0, most=1e6 / rate)
         if filter_start not in ("zero", "ceinms"):
             raise OptionError(
                 where="filter_start", expected="zero or ceinms", got=repr(filter_start)
@@ -180,7 +181,7 @@ class Stream:
                 got="one after",
                 hint=hint,
             )
-        self._core.run_in(np.asarray(excitation, dtype=np.float64))
+        self._core.run_in(excitation)
 
     def step(
         self, excitation: ArrayLike, mtu_length: ArrayLike, moment_arm: ArrayLike

@@ -240,16 +240,27 @@ def test_invalid_document_is_not_written(tiny_folder, tmp_path):
     assert not (tmp_path / "setup.xml").exists()
 
 
-def test_entities_are_not_resolved(tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_text("top secret")
+@pytest.mark.parametrize(
+    ("declaration", "text"),
+    [
+        ('<!ENTITY x SYSTEM "SECRET">', "&x;"),
+        ('<!ENTITY x "subject.xml">', "&x;"),
+        ('<!ATTLIST subjectFile unit CDATA "deg">', "subject.xml"),
+        ("", "subject.xml"),
+    ],
+)
+def test_document_types_are_refused(tmp_path, declaration, text):
+    """Entities would read other files, and attributes by default turn radians into degrees."""
+    (tmp_path / "secret").write_text("top secret")
     path = tmp_path / "setup.xml"
+    declaration = declaration.replace("SECRET", (tmp_path / "secret").as_uri())
     path.write_text(
-        f'<!DOCTYPE ceinms [<!ENTITY x SYSTEM "{secret.as_uri()}">]>'
-        "<ceinms><subjectFile>&x;</subjectFile></ceinms>"
+        f'<?xml version="1.0"?>\n<!DOCTYPE ceinms [{declaration}]>'
+        f"<ceinms><subjectFile>{text}</subjectFile></ceinms>"
     )
     error = fault(path, "ceinmsSetup")
-    assert (error.expected, error.got) == ("plain text", "'&x;'")
+    assert (error.where.line, error.where.element) == (2, "<!DOCTYPE>")
+    assert error.hint == "Delete everything from <!DOCTYPE to the > that closes it."
 
 
 def test_values_of_nodes(tmp_path):

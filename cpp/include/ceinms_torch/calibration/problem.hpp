@@ -47,6 +47,7 @@ struct ProblemData {
 /// these are added in a fixed order, so that no result depends on the number of threads.
 class Problem final : public SmoothProblem {
  public:
+  /// @param n_thread  at most; no more than can be busy at a time
   Problem(const engine::Backend& backend, const std::vector<kernel::TrialInput>& trials,
           std::shared_ptr<const engine::CurveTables> curves, ProblemData data,
           std::size_t n_thread);
@@ -54,6 +55,9 @@ class Problem final : public SmoothProblem {
   std::size_t n_component() const noexcept override { return data_->map.n_component(); }
   std::vector<std::string> term_names() const override;
   const engine::LaneLayout& layout() const noexcept { return workspace_.layout(); }
+  std::size_t n_thread() const noexcept { return workspace_.pool().n_thread(); }
+  /// Threads that can be busy at a time.
+  std::size_t n_task() const noexcept { return n_task_; }
   const terms::Balance& balance() const noexcept { return balance_; }
   kernel::TendonModel tendon() const noexcept { return data_->simulation.tendon; }
 
@@ -197,6 +201,7 @@ class Problem final : public SmoothProblem {
   std::vector<double> matrix_gradient_;  ///< (n_parameter_kind, n_mtu)
   std::vector<BlockTerms> blocks_;
   LinearTerms linear_;
+  std::size_t n_task_ = 1;
   Evaluation evaluation_;
 };
 

@@ -2,6 +2,8 @@
 /// What gradient descent needs to know of a problem.
 #pragma once
 
+#include "ceinms_torch/kernel/one_at_a_time.hpp"
+
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -26,6 +28,11 @@ class SmoothProblem {
   virtual std::vector<std::string> term_names() const = 0;
   /// Objective and its gradient (n) at x (n).
   virtual const Evaluation& gradient(const double* x, double* gradient) = 0;
+  /// Held by whoever uses it.
+  virtual kernel::OneAtATime& lock() noexcept { return lock_; }
+
+ private:
+  kernel::OneAtATime lock_;
 };
 
 }  // namespace ceinms_torch::calibration

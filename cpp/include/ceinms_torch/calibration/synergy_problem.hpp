@@ -75,6 +75,7 @@ class SynergyProblem final : public SmoothProblem {
   /// Those of the problem, then those of terms::SynergyObjective.
   std::vector<std::string> term_names() const override;
   const Evaluation& gradient(const double* x, double* gradient) override;
+  kernel::OneAtATime& lock() noexcept override { return problem_->lock(); }
 
  private:
   /// A trial's part of a point, and of the gradient there.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ceinms_torch/engine/simulation.hpp"
+#include "ceinms_torch/kernel/one_at_a_time.hpp"
 #include "ceinms_torch/kernel/trial.hpp"
 
 #include <cstddef>
@@ -35,7 +36,12 @@ class ExcitationProblem {
   std::size_t n_mtu() const noexcept { return workspace_.layout().n_mtu(); }
   std::size_t n_dof() const noexcept { return n_dof_; }
   std::size_t n_searched() const noexcept { return target_.searched.size(); }
+  std::size_t n_block() const noexcept { return workspace_.layout().n_block(); }
+  std::size_t n_thread() const noexcept { return workspace_.pool().n_thread(); }
   std::size_t n_counted() const noexcept { return target_.dofs.size(); }
+
+  /// Held by whoever uses it.
+  kernel::OneAtATime& lock() noexcept { return lock_; }
 
   /// Excitations as recorded, at all steps, of all MTUs: (n_step, n_mtu).
   const std::vector<double>& recorded() const noexcept { return recorded_; }
@@ -65,6 +71,7 @@ class ExcitationProblem {
   std::vector<double> moment_;        ///< of the last run (n_step, n_dof) [N m]
   std::vector<double> square_error_;  ///< by DOF that counts
   std::vector<double> by_parameter_;
+  kernel::OneAtATime lock_;
 };
 
 }  // namespace ceinms_torch::engine

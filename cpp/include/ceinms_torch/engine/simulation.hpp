@@ -18,6 +18,7 @@ namespace ceinms_torch::engine {
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
+  /// @throws std::bad_alloc where there is no room for it, or no number for its bytes
   explicit AlignedBuffer(std::size_t size, double value = 0.0);
   double* data() noexcept { return data_.get(); }
   const double* data() const noexcept { return data_.get(); }
@@ -84,6 +85,7 @@ class LaneLayout {
 
   /// Sample the excitations with each MTU's delay (n_mtu) [s]; nothing if both are the same as
   /// before. Lengthens the run-in where needed. Returns whether anything changed.
+  /// @throws InputError where a trial begins after its excitations
   bool sample_excitations(const double* em_delay);
 
   /// A lane's excitation at a step.
@@ -143,18 +145,19 @@ class LaneLayout {
 /// pool and spin for a moment before they sleep: a calibration asks for work every 100 us.
 class ThreadPool {
  public:
+  /// Starts fewer where the system does not let it start so many; see n_thread.
   explicit ThreadPool(std::size_t n_thread);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  std::size_t n_thread() const noexcept { return n_thread_; }
-  /// f(i, thread) must not throw.
+  /// How many there are, this one among them.
+  std::size_t n_thread() const noexcept;
+  /// What a call of f(i, thread) throws is thrown once all are done; of several, one.
   void run(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f);
 
  private:
   struct State;
-  std::size_t n_thread_;
   std::unique_ptr<State> state_;
 };
 
@@ -163,9 +166,10 @@ class ThreadPool {
 /// Only blocks whose parameters changed since the last call are simulated again.
 class Workspace {
  public:
-  /// Work on one block, on the thread that has it in its cache. Must not throw.
+  /// Work on one block, on the thread that has it in its cache.
   using BlockWork = std::function<void(std::size_t block)>;
 
+  /// @param n_thread  at most; no more than there are blocks
   Workspace(LaneLayout layout, std::shared_ptr<const CurveTables> curves,
             kernel::SimulationOptions options, std::size_t n_thread);
 
@@ -224,6 +228,9 @@ class Workspace {
   }
 
   ThreadPool& pool() noexcept { return *pool_; }
+  const ThreadPool& pool() const noexcept { return *pool_; }
+  /// For a caller that has more to do at a time than there are blocks.
+  void start_threads(std::size_t n_thread) { pool_ = std::make_unique<ThreadPool>(n_thread); }
 
  private:
   struct Seed {

@@ -17,8 +17,9 @@ struct StreamSetup {
   std::size_t n_mtu = 0;                              ///< >= 1
   std::vector<double> parameters;                     ///< (n_parameter_kind, n_mtu)
   std::vector<std::vector<std::size_t>> mtus_of_dof;  ///< (n_dof) MTUs that act on each DOF
-  double rate = 0.0;                                  ///< steps per second [Hz], > 0
-  double longest_delay = 0.0;  ///< em_delay may be changed to this at most [s], >= 0
+  double rate = 0.0;           ///< steps per second [Hz], lowest_rate to highest_rate
+  double longest_delay = 0.0;  ///< em_delay may be changed to this at most [s], >= 0;
+                               ///< most_delayed samples
   kernel::SimulationOptions simulation;
 };
 
@@ -30,6 +31,10 @@ struct StreamSetup {
 /// lengths over the time between them, zero at the first. Not safe for use by several threads.
 class Stream {
  public:
+  static constexpr double lowest_rate = 1e-3;   ///< [Hz]
+  static constexpr double highest_rate = 1e6;   ///< [Hz]
+  static constexpr double most_delayed = 1e6;   ///< samples that the ring keeps, of every MTU
+
   /// Allocates all that it will ever need.
   /// @throws InputError if `setup` is not as described
   Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves,

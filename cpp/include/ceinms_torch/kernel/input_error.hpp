@@ -2,11 +2,19 @@
 /// What is wrong with an argument, in parts. Python makes an error of its own of them.
 #pragma once
 
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 namespace ceinms_torch::kernel {
+
+/// A number as a message shows it.
+inline std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g", value);
+  return text;
+}
 
 struct InputError : std::invalid_argument {
   std::string where;     ///< the argument

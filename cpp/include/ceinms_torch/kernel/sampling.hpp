@@ -3,11 +3,13 @@
 /// delay, run-in, third sample, interpolation. Every engine that knows a whole trial asks here.
 #pragma once
 
+#include "ceinms_torch/kernel/input_error.hpp"
 #include "ceinms_torch/kernel/number.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string>
 
 namespace ceinms_torch::kernel {
 
@@ -76,13 +78,18 @@ class Sampling {
     double by_delay;  ///< derivative by em_delay [1/s]
   };
 
+  /// @throws InputError where the trial begins after the signal: its run-in is no longer than that
   /// @param em_delay  [s]
   /// @param n_run_in  samples before the first step, if these are more than it needs; they come
   ///                  before the signal
-  Sampling(const SignalTimes& times, double em_delay, std::size_t n_run_in = 0) noexcept
-      : times_(times),
-        em_delay_(em_delay),
-        n_run_in_(std::max(n_run_in, run_in_samples(row_at_step(0), times.rate))) {}
+  Sampling(const SignalTimes& times, double em_delay, std::size_t n_run_in = 0)
+      : times_(times), em_delay_(em_delay) {
+    const double first_row = row_at_step(0);
+    if (first_row - row_tolerance(times.rate) > static_cast<double>(times.n_row))
+      throw InputError("excitation", "rows up to the first step, less the electromechanical delay",
+                       std::to_string(times.n_row) + ", the last one before it");
+    n_run_in_ = std::max(n_run_in, run_in_samples(first_row, times.rate));
+  }
 
   std::size_t n_run_in() const noexcept { return n_run_in_; }
   std::size_t n_sample() const noexcept { return n_run_in_ + times_.n_step; }

@@ -26,7 +26,9 @@ enum class AnnealingVariant {
 
 /// Settings under their XML names, and the seed.
 struct AnnealingOptions {
-  std::size_t no_epsilon;     ///< temperatures that must agree, >= 1
+  static constexpr std::size_t most_no_epsilon = 1'000'000;
+
+  std::size_t no_epsilon;     ///< temperatures that must agree, 1 to most_no_epsilon
   double rt;                  ///< factor on the temperature
   double temperature;         ///< T, at the start, in units of the objective
   std::size_t ns;             ///< cycles before step lengths are adjusted, >= 1
@@ -36,6 +38,9 @@ struct AnnealingOptions {
   AnnealingVariant variant = AnnealingVariant::ceinms;
   std::uint64_t seed = 0;  ///< of the modern variant
 };
+
+/// @throws InputError where a setting is not as described
+void check(const AnnealingOptions& options);
 
 /// The state after a temperature.
 struct Temperature {
@@ -94,10 +99,11 @@ struct AnnealingHooks {
 /// Minimise within bounds. In the variant of CEINMS the start is never evaluated: the first
 /// proposal is always accepted. In the modern one the result is never worse than the start.
 ///
-/// @param start        (n), may be outside the bounds; a coordinate is checked when proposed
+/// @param start        (n), n >= 1, may be outside the bounds; a coordinate is checked when proposed
 /// @param lower,upper  (n), lower <= upper
 /// @param from         where an earlier search with the same arguments was, or null; it goes on to
 ///                     the very result that it would have had
+/// @throws InputError where these are not as described, or options are not
 AnnealingResult anneal(AnnealingKind kind, std::span<const double> start,
                        std::span<const double> lower, std::span<const double> upper,
                        const AnnealingOptions& options, const AnnealingHooks& hooks,

@@ -2,6 +2,7 @@
 /// CEINMS's calibration objective, fast enough for a hundred thousand evaluations (reference D).
 #pragma once
 
+#include "ceinms_torch/kernel/one_at_a_time.hpp"
 #include "ceinms_torch/kernel/parameter_map.hpp"
 #include "ceinms_torch/legacy/annealing.hpp"
 #include "ceinms_torch/legacy/trial.hpp"
@@ -44,6 +45,10 @@ class Problem {
           std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
           kernel::ParameterMap map, std::optional<terms::Objective> objective,
           ParallelFor parallel);
+
+  std::size_t n_component() const noexcept { return map_.n_component(); }
+  /// Held by whoever uses it.
+  kernel::OneAtATime& lock() noexcept { return lock_; }
 
   /// Objective at values x (n_component). Not safe for use by several threads.
   double objective(std::span<const double> x);
@@ -116,6 +121,7 @@ class Problem {
   std::vector<double> parameters_;
   std::vector<double> isometric_force_;
   std::vector<TrialState> trials_;
+  kernel::OneAtATime lock_;
 };
 
 /// Sample variance, in two passes with the first-order correction of round-off (reference D.3).

@@ -50,6 +50,6 @@ class LegacyProblem(InOwnUnits):
             dofs=np.array([subject.dof_names.index(name) for name in dofs], dtype=np.int64),
             map=space.map(),
             objective=engine_objective(step, subject) if step.objective.composites else None,
-            threads=min(threads, len(trials)),
+            threads=threads,
         )
         self.term_names = ("moment", "penalty" if step.objective.composites else "fibre_length")

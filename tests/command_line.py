@@ -58,7 +58,7 @@ def run_program(program, *arguments, without_torch=None, without=()):
     )
 
 
-def interrupt(program, *arguments):
+def interrupt(program, *arguments, number=signal.SIGINT):
     """Run a Python program until it prints "under way", press Ctrl-C, and wait for its end.
 
     Parameters
@@ -67,6 +67,8 @@ def interrupt(program, *arguments):
         The program's text.
     *arguments : str or path-like
         Its arguments.
+    number : int
+        Another signal.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def interrupt(program, *arguments):
         try:
             first = process.stdout.readline()
             assert first == "under way\n", first + process.stderr.read()
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             stdout, stderr = process.communicate(timeout=120.0)
         finally:
             process.kill()

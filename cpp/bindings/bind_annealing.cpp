@@ -86,11 +86,42 @@ calibration::Status status_of(legacy::AnnealingStatus status) {
   return calibration::Status::not_finite;
 }
 
+/// InputError unless a state is one of a search over n numbers.
+void check_state(const legacy::AnnealingState& state, std::size_t n,
+                 const legacy::AnnealingOptions& options) {
+  const bool fits = state.x.size() == n && state.best.size() == n && state.step.size() == n &&
+                    state.n_accepted.size() == n && state.latest.size() == options.no_epsilon &&
+                    state.adjustment < options.nt && state.cycle < options.ns && state.next <= n;
+  if (!fits) throw InputError("state", "one of a search with the same settings", "another one");
+}
+
+void bind_state(py::module_& module) {
+  using State = legacy::AnnealingState;
+  py::class_<State>(module, "AnnealingState", "All that an annealing goes on from.")
+      .def(py::init<>())
+      .def_readwrite("x", &State::x)
+      .def_readwrite("best", &State::best)
+      .def_readwrite("step", &State::step)
+      .def_readwrite("n_accepted", &State::n_accepted)
+      .def_readwrite("latest", &State::latest)
+      .def_readwrite("temperature", &State::temperature)
+      .def_readwrite("f", &State::f)
+      .def_readwrite("best_f", &State::best_f)
+      .def_readwrite("evaluations", &State::evaluations)
+      .def_readwrite("n_temperature", &State::n_temperature)
+      .def_readwrite("adjustment", &State::adjustment)
+      .def_readwrite("cycle", &State::cycle)
+      .def_readwrite("next", &State::next)
+      .def_readwrite("random", &State::random);
+}
+
 /// An iteration is a temperature.
 calibration::Minimum anneal_problem(legacy::Problem& problem, const Array& start,
                                     const Array& lower, const Array& upper,
                                     const legacy::AnnealingOptions& options,
-                                    const py::object& callback) {
+                                    const py::object& callback, const py::object& keep,
+                                    double keep_interval,
+                                    const std::optional<legacy::AnnealingState>& from) {
   check_point("start", problem, start);
   check_point("lower", problem, lower);
   check_point("upper", problem, upper);
@@ -106,10 +137,23 @@ calibration::Minimum anneal_problem(legacy::Problem& problem, const Array& start
             const py::gil_scoped_acquire acquire;
             return call_back(callback, result.history.back());
           },
-      .go_on = until_interrupted()};
+      .go_on = until_interrupted(),
+      .keeps =
+          [&, last = 0.0]() mutable {
+            if (keep.is_none() || watch.seconds() - last < keep_interval) return false;
+            last = watch.seconds();
+            return true;
+          },
+      .keep =
+          [&](const legacy::AnnealingState& state) {
+            const py::gil_scoped_acquire acquire;
+            keep(state);
+          }};
+  if (from) check_state(*from, static_cast<std::size_t>(start.size()), options);
   const py::gil_scoped_release release;
-  legacy::AnnealingResult found = legacy::anneal(legacy::AnnealingKind::calibration, span_of(start),
-                                                 span_of(lower), span_of(upper), options, hooks);
+  legacy::AnnealingResult found =
+      legacy::anneal(legacy::AnnealingKind::calibration, span_of(start), span_of(lower),
+                     span_of(upper), options, hooks, from ? &*from : nullptr);
   result.x = std::move(found.x);
   result.evaluation = evaluate(problem, result.x);
   result.evaluations = static_cast<int>(found.evaluations);
@@ -121,6 +165,7 @@ calibration::Minimum anneal_problem(legacy::Problem& problem, const Array& start
 }  // namespace
 
 void bind_annealing(py::module_& module) {
+  bind_state(module);
   py::class_<legacy::Problem>(module, "LegacyProblem",
                               "A calibration step of CEINMS. Use it from one thread at a time.")
       .def(
@@ -144,10 +189,13 @@ void bind_annealing(py::module_& module) {
             return problem.failures();
           },
           "Frames without equilibrium at the last point (n_mtu).");
-  module.def("legacy_anneal", &anneal_problem, "problem"_a, py::kw_only(), "start"_a, "lower"_a,
-             "upper"_a, "options"_a, "callback"_a = py::none(),
-             "Minimise by CEINMS's annealing; callback(Iteration) after every temperature. Ctrl-C "
-             "stops and keeps the best point.");
+  module.def(
+      "legacy_anneal", &anneal_problem, "problem"_a, py::kw_only(), "start"_a, "lower"_a, "upper"_a,
+      "options"_a, "callback"_a = py::none(), "keep"_a = py::none(), "keep_interval"_a = 1.0,
+      "state"_a = py::none(),
+      "Minimise by CEINMS's annealing; callback(Iteration) after every temperature, "
+      "keep(AnnealingState) every keep_interval [s]. With such a state it goes on from there "
+      "to the same result. Ctrl-C stops and keeps the best point.");
 }
 
 }  // namespace ceinms_torch::bindings

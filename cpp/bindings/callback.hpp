@@ -11,17 +11,14 @@
 namespace ceinms_torch::bindings {
 
 /// Hand `value` to `callback` (None for no report) while holding the GIL. False if the run shall
-/// stop: on Ctrl-C, or a KeyboardInterrupt raised by the callback. Its other exceptions go through.
+/// stop: on a signal, now or one that waits (io/interrupts.py), or a KeyboardInterrupt raised by
+/// the callback. Its other exceptions go through.
 template <class Value>
 bool call_back(const py::object& callback, const Value& value) {
-  if (PyErr_CheckSignals() != 0) {
-    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) throw py::error_already_set();
-    PyErr_Clear();
-    return false;
-  }
-  if (callback.is_none()) return true;
   try {
-    callback(value);
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    py::module_::import("ceinms_torch.io.interrupts").attr("raise_if_stopped")();
+    if (!callback.is_none()) callback(value);
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_KeyboardInterrupt)) throw;
     return false;

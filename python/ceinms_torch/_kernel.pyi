@@ -10,6 +10,7 @@ import typing
 
 __all__: list[str] = [
     "AnnealingOptions",
+    "AnnealingState",
     "Evaluation",
     "ExcitationProblem",
     "Iteration",
@@ -422,6 +423,76 @@ class AnnealingOptions:
         seed: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None: ...
 
+class AnnealingState:
+    """
+    All that an annealing goes on from.
+    """
+
+    random: str
+    def __init__(self) -> None: ...
+    @property
+    def adjustment(self) -> int: ...
+    @adjustment.setter
+    def adjustment(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def best(self) -> list[float]: ...
+    @best.setter
+    def best(
+        self, arg0: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> None: ...
+    @property
+    def best_f(self) -> float: ...
+    @best_f.setter
+    def best_f(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def cycle(self) -> int: ...
+    @cycle.setter
+    def cycle(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def evaluations(self) -> int: ...
+    @evaluations.setter
+    def evaluations(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def f(self) -> float: ...
+    @f.setter
+    def f(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def latest(self) -> list[float]: ...
+    @latest.setter
+    def latest(
+        self, arg0: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> None: ...
+    @property
+    def n_accepted(self) -> list[int]: ...
+    @n_accepted.setter
+    def n_accepted(
+        self, arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
+    ) -> None: ...
+    @property
+    def n_temperature(self) -> int: ...
+    @n_temperature.setter
+    def n_temperature(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def next(self) -> int: ...
+    @next.setter
+    def next(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def step(self) -> list[float]: ...
+    @step.setter
+    def step(
+        self, arg0: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> None: ...
+    @property
+    def temperature(self) -> float: ...
+    @temperature.setter
+    def temperature(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def x(self) -> list[float]: ...
+    @x.setter
+    def x(
+        self, arg0: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> None: ...
+
 class LegacyProblem:
     """
     A calibration step of CEINMS. Use it from one thread at a time.
@@ -479,9 +550,12 @@ def legacy_anneal(
     upper: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     options: AnnealingOptions,
     callback: typing.Any = None,
+    keep: typing.Any = None,
+    keep_interval: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    state: AnnealingState | None = None,
 ) -> Minimum:
     """
-    Minimise by CEINMS's annealing; callback(Iteration) after every temperature. Ctrl-C stops and keeps the best point.
+    Minimise by CEINMS's annealing; callback(Iteration) after every temperature, keep(AnnealingState) every keep_interval [s]. With such a state it goes on from there to the same result. Ctrl-C stops and keeps the best point.
     """
 
 def legacy_rows(

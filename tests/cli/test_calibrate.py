@@ -63,6 +63,7 @@ RESULT_KEYS = {
     "warnings",
     "versions",
     "inputs",
+    "files",
 }
 
 

@@ -324,7 +324,9 @@ def test_trials_that_do_not_fit_are_refused(trials, message):
 
 def test_models_without_gradient_are_refused():
     plan = dataclasses.replace(make_plan(*USUAL), activation="piecewise")
-    with pytest.raises(OptionError, match=r"^activation: expected exponential, got piecewise"):
+    with pytest.raises(
+        OptionError, match=r"^activation: expected <exponential/>, got <piecewise/>"
+    ):
         calibrate(SUBJECT, TRIALS, plan)
     with pytest.raises(OptionError, match="integrationElastic"):
         calibrate(SUBJECT, TRIALS, make_plan(*USUAL, tendon="integrationElastic"))

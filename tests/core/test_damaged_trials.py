@@ -166,7 +166,7 @@ def trials(request, tmp_path_factory):
 def test_run(trials, changes, cut, counted):
     trials.damage(changes, cut, counted)
     if trials.run(CEINMS, "setup.xml") == 0:
-        assert_complete(trials.folder, n_file=9)
+        assert_complete(trials.folder, n_file=12)
     else:
         assert not (trials.folder / "output").exists()
 
@@ -192,7 +192,7 @@ def searched(request, tmp_path_factory):
 def test_hybrid(searched, changes, cut, counted):
     searched.damage(changes, cut, counted)
     if searched.run(CEINMS, "setup.xml") == 0:
-        assert_complete(searched.folder, n_file=10)
+        assert_complete(searched.folder, n_file=14)
     else:
         assert not (searched.folder / "output").exists()
 

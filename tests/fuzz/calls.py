@@ -564,6 +564,29 @@ def _(case: Case) -> Any:
     }
 
 
+@kernel("AnnealingState")
+def _(case: Case) -> Any:
+    names = ("x", "best", "step", "n_accepted", "latest", "temperature", "f", "best_f")
+    names += ("evaluations", "n_temperature", "adjustment", "cycle", "next", "random")
+    box = {"start": case.space.lower, "lower": case.space.lower, "upper": case.space.upper}
+    options = _kernel.AnnealingOptions(**case.annealing_arguments())
+    kept: list[dict[str, Any]] = []
+
+    def keep(state: _kernel.AnnealingState) -> None:
+        kept.append({name: getattr(state, name) for name in names})
+
+    problem = _kernel.LegacyProblem(**case.legacy_arguments())
+    _kernel.legacy_anneal(problem, **box, options=options, keep=keep, keep_interval=0.0)
+
+    def run(**fields: Any) -> None:
+        state = _kernel.AnnealingState()
+        for name, value in fields.items():
+            setattr(state, name, value)
+        _kernel.legacy_anneal(problem, **box, options=options, callback=stop_soon(), state=state)
+
+    return run, kept[3]
+
+
 @tensor("Curves")
 def _(case: Case) -> Any:
     tables = [(torch.from_numpy(k), torch.from_numpy(p)) for k, p in case.tables]

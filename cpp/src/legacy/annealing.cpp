@@ -44,110 +44,134 @@ class Annealer {
         upper_(upper),
         options_(options),
         hooks_(hooks),
-        random_(std::move(random)),
-        x_(start.begin(), start.end()),
-        best_(x_.size(), 0.0),
-        step_(x_.size()),
-        n_accepted_(x_.size(), 0),
-        latest_(options.no_epsilon, infinite) {
-    for (std::size_t k = 0; k < x_.size(); ++k) step_[k] = (upper_[k] - lower_[k]) / 2.0;
+        random_(std::move(random)) {
+    const std::size_t n = start.size();
+    at_.x.assign(start.begin(), start.end());
+    at_.best.assign(n, 0.0);
+    at_.step.resize(n);
+    for (std::size_t k = 0; k < n; ++k) at_.step[k] = (upper_[k] - lower_[k]) / 2.0;
+    at_.n_accepted.assign(n, 0);
+    at_.latest.assign(options.no_epsilon, infinite);
+    at_.temperature = options.temperature;
+    at_.f = at_.best_f = infinite;
   }
 
-  AnnealingResult run() {
+  AnnealingResult run(const AnnealingState* from) {
+    bool is_under_way = from != nullptr;
+    if (is_under_way) {
+      at_ = *from;
+      random_.restore(at_.random);
+    }
     AnnealingStatus status = AnnealingStatus::max_iterations;
-    double temperature = options_.temperature;
-    bool go_on = options_.variant == AnnealingVariant::ceinms || evaluate_start();
+    const bool needs_start = options_.variant == AnnealingVariant::modern && !is_under_way;
+    bool go_on = !needs_start || evaluate_start();
     if (!go_on) status = AnnealingStatus::interrupted;
-    while (go_on && evaluations_ < options_.max_no_eval) {
-      go_on = cool_at(temperature);
-      ++n_temperature_;
-      go_on = go_on && report(temperature);
+    // A temperature that has begun is gone through, however many evaluations there were.
+    while (go_on && (is_under_way || at_.evaluations < options_.max_no_eval)) {
+      is_under_way = false;
+      go_on = cool();
+      ++at_.n_temperature;
+      go_on = go_on && report();
       if (!go_on) {
         status = AnnealingStatus::interrupted;
         break;
       }
-      latest_.front() = f_;
-      const bool agrees = std::all_of(latest_.begin(), latest_.end(), [&](double f) {
-        return std::abs(f - best_f_) <= options_.epsilon;
+      at_.latest.front() = at_.f;
+      const bool agrees = std::all_of(at_.latest.begin(), at_.latest.end(), [&](double f) {
+        return std::abs(f - at_.best_f) <= options_.epsilon;
       });
       if (agrees) {
         status = AnnealingStatus::converged;
         break;
       }
-      temperature *= options_.rt;
-      std::shift_right(latest_.begin(), latest_.end(), 1);
-      f_ = best_f_;
-      x_ = best_;
+      at_.temperature *= options_.rt;
+      std::shift_right(at_.latest.begin(), at_.latest.end(), 1);
+      at_.f = at_.best_f;
+      at_.x = at_.best;
     }
-    if (!(best_f_ < infinite) && status != AnnealingStatus::interrupted)
+    if (!(at_.best_f < infinite) && status != AnnealingStatus::interrupted)
       status = AnnealingStatus::not_finite;
-    return {best_, best_f_, evaluations_, n_temperature_, status};
+    return {at_.best, at_.best_f, at_.evaluations, at_.n_temperature, status};
   }
 
  private:
-  bool report(double temperature) const {
-    return hooks_.report({n_temperature_, temperature, evaluations_, best_f_, best_});
+  bool report() const {
+    return hooks_.report(
+        {at_.n_temperature, at_.temperature, at_.evaluations, at_.best_f, at_.best});
   }
 
   /// False if the caller asked to stop.
   bool evaluate_start() {
-    const double f = hooks_.objective(x_);
-    ++evaluations_;
-    best_ = x_;
-    if (f < infinite) f_ = best_f_ = f;  // else the first proposal is accepted, whatever it is
-    return report(options_.temperature);
+    const double f = hooks_.objective(at_.x);
+    ++at_.evaluations;
+    at_.best = at_.x;
+    if (f < infinite) at_.f = at_.best_f = f;  // else the first proposal is accepted, anyhow
+    return report();
   }
 
-  /// All proposals of one temperature. False if the caller asked to stop.
-  bool cool_at(double temperature) {
-    for (std::size_t i = 0; i < options_.nt; ++i) {
-      for (std::size_t j = 0; j < options_.ns; ++j)
-        for (std::size_t k = 0; k < x_.size(); ++k)
-          if (!propose(k, temperature)) return false;
+  /// All proposals of one temperature, or those that are left. False if the caller asked to stop.
+  bool cool() {
+    for (; at_.adjustment < options_.nt; ++at_.adjustment) {
+      for (; at_.cycle < options_.ns; ++at_.cycle) {
+        while (at_.next < at_.x.size()) {
+          if (!propose(at_.next)) return false;
+          ++at_.next;
+          if (hooks_.keeps && hooks_.keeps()) keep();
+        }
+        at_.next = 0;
+      }
+      at_.cycle = 0;
       adjust_steps();
     }
+    at_.adjustment = 0;
     return true;
   }
 
-  bool propose(std::size_t k, double temperature) {
-    const double before = x_[k];
-    double value = before + step_[k] * (2.0 * random_.uniform() - 1.0);
+  void keep() {
+    at_.random = random_.state();
+    hooks_.keep(at_);
+  }
+
+  bool propose(std::size_t k) {
+    const double before = at_.x[k];
+    double value = before + at_.step[k] * (2.0 * random_.uniform() - 1.0);
     if (value < lower_[k] || value > upper_[k])
       value = lower_[k] + (upper_[k] - lower_[k]) * random_.uniform();
-    x_[k] = value;
-    const double f = hooks_.objective(x_);
-    ++evaluations_;
+    at_.x[k] = value;
+    const double f = hooks_.objective(at_.x);
+    ++at_.evaluations;
     const bool ties = kind_ == AnnealingKind::hybrid;
-    if (ties ? f <= f_ : f < f_) {
+    if (ties ? f <= at_.f : f < at_.f) {
       accept(k, f);
-      if (ties ? f <= best_f_ : f < best_f_) {
-        best_f_ = f;
-        best_ = x_;
+      if (ties ? f <= at_.best_f : f < at_.best_f) {
+        at_.best_f = f;
+        at_.best = at_.x;
       }
-    } else if (random_.uniform() < std::exp((f_ - f) / temperature)) {
+    } else if (random_.uniform() < std::exp((at_.f - f) / at_.temperature)) {
       accept(k, f);
     } else {
-      x_[k] = before;
+      at_.x[k] = before;
     }
     return !hooks_.go_on || hooks_.go_on();
   }
 
   void accept(std::size_t k, double f) {
-    f_ = f;
-    ++n_accepted_[k];
+    at_.f = f;
+    ++at_.n_accepted[k];
   }
 
   void adjust_steps() {
     constexpr double c = 2.0;
-    for (std::size_t k = 0; k < x_.size(); ++k) {
+    for (std::size_t k = 0; k < at_.x.size(); ++k) {
       const double ratio =
           kind_ == AnnealingKind::hybrid
-              ? static_cast<double>(n_accepted_[k] / options_.ns)
-              : static_cast<double>(n_accepted_[k]) / static_cast<double>(options_.ns);
-      if (ratio > 0.6) step_[k] *= 1.0 + c * (ratio - 0.6) / 0.4;
-      if (ratio < 0.4) step_[k] /= 1.0 + c * (0.4 - ratio) / 0.4;
-      step_[k] = std::min(step_[k], upper_[k] - lower_[k]);
-      n_accepted_[k] = 0;
+              ? static_cast<double>(at_.n_accepted[k] / options_.ns)
+              : static_cast<double>(at_.n_accepted[k]) / static_cast<double>(options_.ns);
+      double& step = at_.step[k];
+      if (ratio > 0.6) step *= 1.0 + c * (ratio - 0.6) / 0.4;
+      if (ratio < 0.4) step /= 1.0 + c * (0.4 - ratio) / 0.4;
+      step = std::min(step, upper_[k] - lower_[k]);
+      at_.n_accepted[k] = 0;
     }
   }
 
@@ -157,15 +181,7 @@ class Annealer {
   const AnnealingOptions& options_;
   const AnnealingHooks& hooks_;
   Random random_;
-  std::vector<double> x_;
-  std::vector<double> best_;
-  std::vector<double> step_;
-  std::vector<std::size_t> n_accepted_;
-  std::vector<double> latest_;  ///< objective after the last temperatures, the latest first
-  double f_ = infinite;
-  double best_f_ = infinite;
-  std::uint64_t evaluations_ = 0;
-  std::size_t n_temperature_ = 0;
+  AnnealingState at_;
 };
 
 }  // namespace
@@ -182,11 +198,12 @@ void check(const AnnealingOptions& options) {
 
 AnnealingResult anneal(AnnealingKind kind, std::span<const double> start,
                        std::span<const double> lower, std::span<const double> upper,
-                       const AnnealingOptions& options, const AnnealingHooks& hooks) {
+                       const AnnealingOptions& options, const AnnealingHooks& hooks,
+                       const AnnealingState* from) {
   check(options);
   check(start, lower, upper);
   const auto run = [&](auto random) {
-    return Annealer(kind, start, lower, upper, options, hooks, std::move(random)).run();
+    return Annealer(kind, start, lower, upper, options, hooks, std::move(random)).run(from);
   };
   if (options.variant == AnnealingVariant::modern) return run(PortableRandom(options.seed));
   return run(GlibcRandom(1));  // srand(1) before every search

@@ -12,7 +12,12 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.loop import Calibration, check_trials
-from ceinms_torch.calibration.multi_start import StartCallback, StartResult, minimise_from_all
+from ceinms_torch.calibration.multi_start import (
+    MemoryOf,
+    StartCallback,
+    StartResult,
+    minimise_from_all,
+)
 from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace, groups_of
@@ -131,12 +136,14 @@ class Annealing(Calibration):
         space: ParameterSpace,
         problems: Sequence[Problem],
         report: StartCallback | None,
+        memory: MemoryOf | None,
     ) -> tuple[Minimum, list[StartResult]]:
         """Search from the subject's values, in the units of the parameters."""
         start = np.array([[component.start for component in space.components]])
         options = annealing_options(self._settings, self.seed + number)
-        found = minimise_from_all(problems, start, options, report)
+        found = minimise_from_all(problems, start, options, report, memory)
         if math.isfinite(found[0].objective):
+            problems[0].core.evaluate(found[0].x)  # the search may have been known
             _warn_of_failures(space.subject, problems[0].core.failures)
         return found
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.checkpoint import Checkpoint, fingerprint
 from ceinms_torch.calibration.identifiability import Identifiability, identifiability
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import (
+    MemoryOf,
     StartCallback,
     StartResult,
     affordable_threads,
@@ -25,7 +31,8 @@ from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start, StepResult
-from ceinms_torch.errors import DataError, OptionError, Place
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
+from ceinms_torch.io.interrupts import held
 from ceinms_torch.io.log import log
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.objective import Objective
@@ -44,6 +51,8 @@ from ceinms_torch.simulation.simulate import (
 from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.simulation.trial_result import TrialResult
 
+_WITHOUT_INFLUENCE = {"threads", "callback", "checkpoint", "resume"}  # on the result
+
 
 @dataclass(kw_only=True, eq=False)
 class Calibration:
@@ -57,7 +66,7 @@ class Calibration:
     ----------
     subject, trials, plan, options, objective, engine, device, polish, start, starts, threads, seed
         As for `calibrate`; the options are those of `choose_method`.
-    begin_at, callback
+    begin_at, callback, checkpoint, resume
         Likewise.
     """
 
@@ -75,6 +84,8 @@ class Calibration:
     seed: int = 0
     begin_at: Subject | None = None
     callback: Callable[[Iteration], None] | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
 
     # What a kind says of itself: its result, whether several threads may search, whether it is a
     # sum of squares, and where an objective must be finite.
@@ -147,9 +158,11 @@ class Calibration:
         space: ParameterSpace,
         problems: Sequence[Problem],
         report: StartCallback | None,
+        memory: MemoryOf | None,
     ) -> tuple[Minimum, list[StartResult]]:
         """Search a step from all its starts, with the same problem for every thread."""
-        return minimise_from_all(problems, self.points(number, space), self.options, report)
+        points = self.points(number, space)
+        return minimise_from_all(problems, points, self.options, report, memory)
 
     def settle(self, space: ParameterSpace, minimum: Minimum) -> tuple[FloatArray, Subject]:
         """Return the place in the parameter space, (n,), and the subject of the best point."""
@@ -194,12 +207,32 @@ class Calibration:
         self.plan = self.plan.of_subject(self.subject)
         self.check()
         self.plan = self.plan.with_settings(self.options, self.objective)
+        # From here on there is something to lose: signals wait, and searches ask for them.
+        with held():
+            checkpoint = None
+            if self.checkpoint is not None:
+                known = fingerprint(type(self).__name__, *self._identity())
+                checkpoint = Checkpoint(self.checkpoint, known, resume=self.resume)
+            return self._run(checkpoint)
+
+    def _identity(self) -> Iterator[object]:
+        """Iterate over all that the result depends on."""
+        for one in dataclasses.fields(self):
+            if one.init and one.name not in _WITHOUT_INFLUENCE:
+                yield getattr(self, one.name)
+
+    def _run(self, checkpoint: Checkpoint | None) -> CalibrationResult:
         subject = self.subject
         steps: list[StepResult] = []
         history: list[Iteration] = []
         for number, step in enumerate(self.plan.steps):
             space = self.lay_out(subject, step)
-            problem, minimum, result, subject = self._run_step(number, step, space)
+            memory = None if checkpoint is None else partial(checkpoint.memory, number)
+            problem, minimum, result, subject = self._run_step(number, step, space, memory)
+            if checkpoint is not None and result.status == "interrupted":
+                checkpoint.write()
+            elif checkpoint is not None:
+                checkpoint.write_if_long()
             steps.append(result)
             history += [self._named(number, 0, step, problem, one) for one in minimum.history]
             if result.status == "interrupted":
@@ -222,7 +255,7 @@ class Calibration:
         return self.result_kind(**common | self.besides())
 
     def _run_step(
-        self, number: int, step: CalibrationStep, space: ParameterSpace
+        self, number: int, step: CalibrationStep, space: ParameterSpace, memory: MemoryOf | None
     ) -> tuple[Problem, Minimum, StepResult, Subject]:
         text = "step %d: %d parameters, %d starts, %r"
         log("info", text, number + 1, len(space.components), self.starts, self.options)
@@ -238,7 +271,7 @@ class Calibration:
                 self.callback(self._named(number, start, step, problem, one))
 
         report_to = None if self.callback is None else report
-        minimum, starts = self.search(number, space, problems, report_to)
+        minimum, starts = self.search(number, space, problems, report_to, memory)
         if not math.isfinite(minimum.objective):
             raise DataError(
                 where=Place(
@@ -300,7 +333,11 @@ class Calibration:
             problem = FusedProblem(
                 last.space.subject, self.driven_trials(), last.step, last.space, tendon=self.tendon
             )
-        return identifiability(problem, last.space, last.x)
+        try:
+            return identifiability(problem, last.space, last.x)
+        except DataError as error:  # what was found is no less true
+            warnings.warn(CeinmsTorchWarning(error.what, where=error.where), stacklevel=4)
+            return None
 
 
 def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPlan) -> None:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.memory import SearchMemory
 from ceinms_torch.calibration.optimisers.minimise import minimise
 from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import warn_of_threads
 
 StartCallback = Callable[[int, Iterate], None]
+MemoryOf = Callable[[str], SearchMemory]
 
 # Measured on the lower limb data: after 40 iterations of Levenberg-Marquardt the best quarter holds
 # the start that wins in the end, and the time goes to that quarter.
@@ -87,6 +89,7 @@ def minimise_from_all(
     starts: FloatArray,
     options: Any,
     callback: StartCallback | None = None,
+    memory: MemoryOf | None = None,
 ) -> tuple[Minimum, list[StartResult]]:
     """Minimise from every start and return the best.
 
@@ -104,6 +107,8 @@ def minimise_from_all(
     callback : callable, optional
         Called with the number of the start and an Iterate after every iteration, from the thread
         that searches. A KeyboardInterrupt stops all searches and keeps the best point.
+    memory : callable, optional
+        Returns what is known of a search, by its name: one of each start, and of each that goes on.
 
     Returns
     -------
@@ -113,8 +118,12 @@ def minimise_from_all(
         One per start.
     """
     begin = time.perf_counter()
+
+    def known(name: str, start: int) -> SearchMemory | None:
+        return None if memory is None else memory(f"{name} {start}")
+
     if len(starts) == 1:
-        best = minimise(problems[0], starts[0], options, _of_start(0, callback))
+        best = minimise(problems[0], starts[0], options, _of_start(0, callback), known("start", 0))
         return best, [_result(best, finished=True)]
     first = dataclasses.replace(
         options, max_iterations=min(_FIRST_ITERATIONS, options.max_iterations)
@@ -122,7 +131,9 @@ def minimise_from_all(
     minima = _parallel(
         problems,
         range(len(starts)),
-        lambda problem, i, report: minimise(problem, starts[i], first, _of_start(i, report)),
+        lambda problem, i, report: minimise(
+            problem, starts[i], first, _of_start(i, report), known("start", i)
+        ),
         callback,
     )
     if not minima:
@@ -134,7 +145,9 @@ def minimise_from_all(
         finals = _parallel(
             problems,
             kept,
-            lambda problem, i, report: go_on(problem, minima[i], options, i, report),
+            lambda problem, i, report: go_on(
+                problem, minima[i], options, i, report, known("end", i)
+            ),
             callback,
         )
         minima |= finals
@@ -155,6 +168,7 @@ def go_on(
     options: Any,
     start: int,
     callback: StartCallback | None,
+    memory: SearchMemory | None = None,
 ) -> Minimum:
     """Search on from the best point of another search, and return both as one.
 
@@ -170,6 +184,8 @@ def go_on(
         Number of the start, for the callback.
     callback : callable, optional
         As for `minimise_from_all`; iterations are counted on.
+    memory : SearchMemory, optional
+        Of the second search.
 
     Returns
     -------
@@ -178,7 +194,7 @@ def go_on(
     if not first.history:
         return first
     report = None if callback is None else lambda one: callback(start, first.later(one))
-    return first.then(minimise(problem, first.x, options, report))
+    return first.then(minimise(problem, first.x, options, report, memory))
 
 
 def _of_start(start: int, callback: StartCallback | None) -> Callable[[Iterate], None] | None:

@@ -232,7 +232,7 @@ class CalibrationResult:
         Every calibration trial, simulated with the calibrated subject.
     identifiability : Identifiability or None
         Which parameters of the last step are identifiable; None after an annealing, which has
-        no derivatives.
+        no derivatives, and where derivatives are beyond the largest numbers.
     tests : tuple of TrialResult
         Every test trial, see `with_tests`.
     label : str

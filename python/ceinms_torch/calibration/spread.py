@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ceinms_torch.arrays import BoolArray, FloatArray
+from ceinms_torch.errors import DataError
 
 # Singular values below this share of the largest are zero but for rounding.
 _NO_VALUE = 1e-9
@@ -95,6 +96,11 @@ def parameter_spread(residual: FloatArray, jacobian: FloatArray, rows: Sequence[
     -------
     Spread
 
+    Raises
+    ------
+    DataError
+        If squares of residuals or derivatives are not finite, as with absurd ranges.
+
     Notes
     -----
     With J the Jacobian of the residuals e, the covariance is the sandwich
@@ -105,6 +111,15 @@ def parameter_spread(residual: FloatArray, jacobian: FloatArray, rows: Sequence[
     (1 + rho) / (1 - rho), and for those that change fast by less.
     """
     n = jacobian.shape[1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = np.sum(jacobian**2, axis=0)
+        if not np.isfinite([length.sum(), residual @ residual]).all():
+            raise DataError(
+                where="identifiability",
+                expected="moment errors and derivatives that are finite numbers, and their squares",
+                got="NaN or infinity",
+                hint="Narrow the ranges of the parameters to what a muscle can have",
+            )
     # The triangle has the same singular values and vectors as the Jacobian, and is small.
     _, found, directions = np.linalg.svd(np.linalg.qr(jacobian, mode="r"))
     values = np.zeros(n)
@@ -129,7 +144,6 @@ def parameter_spread(residual: FloatArray, jacobian: FloatArray, rows: Sequence[
         # So many independent residuals would tell the variance as well.
         observations += e.size * (1.0 - rho**2) / (1.0 + rho**2)
     square, axes = np.linalg.eigh((filling + filling.T) / 2.0)
-    length = np.sum(jacobian**2, axis=0)
     return Spread(
         root=np.sqrt(np.maximum(square, 0.0))[:, np.newaxis] * axes.T @ scaled,
         alone=np.where(length > 0.0, np.sqrt(own) / np.where(length > 0.0, length, 1.0), np.inf),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -24,7 +25,8 @@ from ceinms_torch.cli.display import (
     stdout,
     terms_table,
 )
-from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
+from ceinms_torch.cli.failures import INTERRUPTED
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.cli.synergy_hybrid import (
     synergies_line,
     synergies_table,
@@ -32,7 +34,10 @@ from ceinms_torch.cli.synergy_hybrid import (
     with_synergy_hybrid,
 )
 from ceinms_torch.errors import OptionError
-from ceinms_torch.io.paths import check_writable
+from ceinms_torch.inputs.outputs import calibration_outputs
+from ceinms_torch.io.interrupts import held
+from ceinms_torch.io.paths import check_writable, kind_of
+from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE
 from ceinms_torch.model.objective import Normalisation
 from ceinms_torch.model.options import MethodName
 
@@ -130,6 +135,14 @@ def command(
     ] = None,
     synergies: opt.Synergies = None,
     synthesise: opt.Synthesise = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the checkpoint of a calibration that was killed, with the same files "
+            "and options, to the same result.",
+        ),
+    ] = False,
     quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
@@ -138,15 +151,15 @@ def command(
     gradient, and writes the calibrated subject (CEINMS 0.9 XML; without --out where the setup file
     says), result.json, loss_history.csv and, for every trial, activations, fibre lengths, tendon
     strains, forces and moments as .sto; ceinms-torch report makes one page of them. One start, from
-    the subject's values, unless --starts asks for more. Ctrl-C stops and keeps the best parameters
-    found so far.
+    the subject's values, unless --starts asks for more. Ctrl-C, SIGTERM and SIGHUP stop and keep
+    the best parameters found so far; a long calibration writes a checkpoint every few seconds.
     """
     from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.inputs.calibrate import calibrate  # noqa: PLC0415
     from ceinms_torch.inputs.checks.check import check_inputs  # noqa: PLC0415
     from ceinms_torch.inputs.checks.files import read_inputs  # noqa: PLC0415
     from ceinms_torch.results.provenance import with_provenance  # noqa: PLC0415
-    from ceinms_torch.results.write import save_result, write_subject  # noqa: PLC0415
+    from ceinms_torch.results.write import save_result  # noqa: PLC0415
 
     legacy = method == "annealing"
     inputs, faults = read_inputs(setup, test or (), legacy=legacy)
@@ -165,44 +178,76 @@ def command(
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
-        say_overwriting(subject_file, directory / "result.json")
+        say_overwriting(
+            subject_file,
+            directory / RESULT_FILE,
+            inputs=inputs.files(),
+            others=calibration_outputs(
+                directory,
+                [directory / subject_file.name],
+                inputs.roles(),
+                hybrid=plan.synergy_hybrid is not None,
+            ),
+        )
         check_writable(subject_file.parent)
+        claim(directory)
+        checkpoint = directory / CHECKPOINT_FILE
+        _say_checkpoint(checkpoint, resume=resume)
         if options.method != "annealing":
             _say_what_differs(folder, options.method)
-        with CalibrationProgress(
+        shown = CalibrationProgress(
             len(plan.steps), _most_iterations(folder, options), starts or 1, quiet=quiet
-        ) as progress:
-            result = calibrate(
-                folder,
-                plan=plan,
-                options=options,
-                engine=engine,
-                device=device,
-                polish=polish,
-                start=start,
-                starts=starts or 1,
-                threads=threads,
-                seed=seed,
-                callback=None if quiet else progress,
-            )
-        for line in undriven_notes(result, folder.generator):
-            note(line)
-        result = with_provenance(
-            result.with_tests(inputs.tests),
-            folder,
-            findings=findings,
-            warnings=warnings,
-            command=shlex.join(["ceinms-torch", *sys.argv[1:]]),
         )
-        save_result(result, directory, subject_file=subject_file.name)
-        if out is None:
-            write_subject(result, subject_file)
+        with held():  # what is found is written, whatever signals come meanwhile
+            with shown as progress:
+                result = calibrate(
+                    folder,
+                    plan=plan,
+                    options=options,
+                    engine=engine,
+                    device=device,
+                    polish=polish,
+                    start=start,
+                    starts=starts or 1,
+                    threads=threads,
+                    seed=seed,
+                    callback=None if quiet else progress,
+                    checkpoint=checkpoint,
+                    resume=resume,
+                )
+            for line in undriven_notes(result, folder.generator):
+                note(line)
+            result = with_provenance(
+                result.with_tests(inputs.tests),
+                folder,
+                findings=findings,
+                warnings=warnings,
+                command=_command(),
+            )
+            copy = subject_file if out is None else None
+            save_result(result, directory, subject_file=subject_file.name, copy=copy)
+            if result.status != "interrupted":
+                checkpoint.unlink(missing_ok=True)
     if not quiet:
         _show(result)
     stdout.print(f"calibrated subject: {escape(str(subject_file))}", soft_wrap=True)
     say_where(directory)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _command() -> str:
+    """Return the command line that gives the result, be it at once or after a break."""
+    return shlex.join(["ceinms-torch", *(one for one in sys.argv[1:] if one != "--resume")])
+
+
+def _say_checkpoint(file: Path, *, resume: bool) -> None:
+    """Say what becomes of the checkpoint of an earlier calibration."""
+    is_there = kind_of(file) != "nothing"
+    if resume and not is_there:
+        note(f"there is no checkpoint in {file.parent}: calibrating from the start")
+    elif is_there and not resume:
+        note(f"the checkpoint {file} is overwritten; --resume goes on from it")
 
 
 def _most_iterations(folder: CalibrationFolder, options: Optimiser | SimulatedAnnealing) -> int:

@@ -9,6 +9,7 @@ import typer
 
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.study import read_inputs, run_study, study_progress
+from ceinms_torch.io.results import CHECKPOINT_FILE
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import Iteration
@@ -66,8 +67,9 @@ def command(
         setup,
         out=out,
         source=source,
-        compute=lambda setup, _: _run(
+        compute=lambda setup, directory: _run(
             setup,
+            directory / CHECKPOINT_FILE,
             opt.words(methods),
             opt.words(tendons),
             list(range(seeds or 0)),
@@ -93,6 +95,7 @@ def _finish(result: StudyResult, directory: Path) -> StudyResult:
 
 def _run(
     setup: Path,
+    checkpoint: Path,
     methods: list[str],
     tendons: list[str],
     seeds: list[int],
@@ -126,6 +129,7 @@ def _run(
             max_evaluations=max_evaluations,
             threads=threads,
             progress=progress,
+            checkpoint=checkpoint,
         )
         if comparison.is_complete:
             show(len(candidates), "")

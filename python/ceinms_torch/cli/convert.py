@@ -9,7 +9,7 @@ import typer
 
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import note, shown_warnings, stdout
-from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY, Angles
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.dialect import Version
@@ -77,6 +77,7 @@ def command(
         if conversion.dialect.is_rt and em_delay is None:
             note(f"the file has no emDelay; {delay:g} s is written, --em-delay sets another")
         say_overwriting(*conversion.outputs, inputs=conversion.inputs)
+        claim(directory)
         conversion.write()
     for sentence in conversion.lost:
         note(f"{sentence}.")

@@ -23,8 +23,8 @@ from ceinms_torch.cli import (
     synergies,
 )
 from ceinms_torch.cli.display import stderr, stdout
-from ceinms_torch.cli.streams import forgive_letters
-from ceinms_torch.errors import CeinmsTorchError
+from ceinms_torch.cli.failures import as_process
+from ceinms_torch.cli.outputs import CLAIMS
 
 app = typer.Typer(
     name="ceinms-torch",
@@ -61,14 +61,23 @@ def _common(
     """Options before the subcommand."""
 
 
-def main() -> None:
-    """Run the command line; an error in the input is one message and exit status 1."""
-    forgive_letters()
-    try:
+def run_as_process() -> int:
+    """Run the command line, and return its exit status: 1 for an error, which is one message."""
+    return as_process(_obey, _tell)
+
+
+def _obey() -> None:
+    with CLAIMS:
         app()
-    except CeinmsTorchError as error:
-        stderr.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(1)
+
+
+def _tell(message: str) -> None:
+    stderr.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    sys.exit(run_as_process())
 
 
 if __name__ == "__main__":

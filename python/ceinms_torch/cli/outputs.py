@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.markup import escape
 
 from ceinms_torch.cli.display import note, stdout
-from ceinms_torch.errors import OptionError
-from ceinms_torch.io.paths import check_is_no_folder, check_writable
+from ceinms_torch.inputs.outputs import results_beside
+from ceinms_torch.io.paths import check_is_no_folder, check_overwrites_none, check_writable, kind_of
+from ceinms_torch.io.results import claimed
 
-INTERRUPTED = 130  # what shells report for Ctrl-C
+# Folders that this command writes into, until it ends.
+CLAIMS = ExitStack()
 
 
 def results_folder(worked_on: Path, out: Path | None, part: str = "") -> Path:
@@ -37,13 +39,29 @@ def results_folder(worked_on: Path, out: Path | None, part: str = "") -> Path:
     OptionError
         If it cannot be made or written to.
     """
-    beside = worked_on.parent / f"{worked_on.stem}_results" / part
-    directory = out or (worked_on if worked_on.is_dir() else beside)
+    is_folder = kind_of(worked_on) == "folder"
+    directory = out or (worked_on if is_folder else results_beside(worked_on, part))
     check_writable(directory)
     return directory
 
 
-def say_overwriting(*files: Path, inputs: Iterable[Path] = ()) -> None:
+def claim(directory: Path) -> None:
+    """Keep other commands from writing into a folder until this one ends.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder.
+
+    Raises
+    ------
+    OptionError
+        If another process is writing into it.
+    """
+    CLAIMS.enter_context(claimed(directory))
+
+
+def say_overwriting(*files: Path, inputs: Iterable[Path] = (), others: Iterable[Path] = ()) -> None:
     """Say in one line which results of an earlier run are about to be overwritten.
 
     Parameters
@@ -52,6 +70,8 @@ def say_overwriting(*files: Path, inputs: Iterable[Path] = ()) -> None:
         What the command will write, or what stands for all of it.
     inputs : iterable of Path
         Files that the command reads.
+    others : iterable of Path
+        What else it will write, of which nothing is said.
 
     Raises
     ------
@@ -60,14 +80,8 @@ def say_overwriting(*files: Path, inputs: Iterable[Path] = ()) -> None:
     """
     for file in files:
         check_is_no_folder(file)
-        if file.exists() and any(file.samefile(one) for one in inputs if one.exists()):
-            raise OptionError(
-                where=os.fspath(file),
-                expected="a file to write",
-                got="the input",
-                hint="choose another --out",
-            )
-    earlier = ", ".join(str(file) for file in files if file.exists())
+    check_overwrites_none([*files, *others], inputs, "choose another --out")
+    earlier = ", ".join(str(file) for file in files if kind_of(file) != "nothing")
     if earlier:
         note(f"earlier results are overwritten: {earlier}")
 

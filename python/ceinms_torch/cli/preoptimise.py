@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import new_table, shown_warnings, stdout
-from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ def command(
             subject = _with_forces(
                 generic, subject, keep_force or (), height=height, mass=mass, **options
             )
-        say_overwriting(file, inputs=[reference])
+        lengths = filter(None, (reference_lengths, target_lengths))
+        say_overwriting(file, inputs=[reference, *lengths])
+        claim(directory)
         subject.write(file)
     if not quiet:
         stdout.print(_table(generic, subject, found, forces=volumes))

@@ -16,18 +16,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ceinms_torch.cli.streams import complain, forgive_letters, say
-from ceinms_torch.errors import CeinmsTorchError, told_warnings
-from ceinms_torch.io.paths import check_is_no_folder, check_writable
+from ceinms_torch.cli.failures import INTERRUPTED, as_process, status_of
+from ceinms_torch.cli.streams import complain, say
+from ceinms_torch.errors import told_warnings
+from ceinms_torch.io.paths import check_is_no_folder, check_overwrites_none, check_writable
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult, Iteration
     from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
 
 SUCCESS = 0
-FAILURE = 1
 WRONG_USAGE = 255  # -1 to the original's shell
-INTERRUPTED = 130  # what shells report for Ctrl-C
 
 HELP = ("-help", "-h", "-Help", "-H", "-usage", "-u", "-Usage", "-U")
 SETUP = ("-S", "-Setup")
@@ -81,18 +80,15 @@ class Program:
         int
             Exit status: 0, 1 for an error in the input, 130 after Ctrl-C, 255 for wrong usage.
         """
-        forgive_letters()
-        try:
-            with told_warnings(partial(complain, kind="warning")):
-                return self._obey(arguments)
-        except CeinmsTorchError as error:
-            complain(str(error))
-        except OSError as error:
-            complain(f"{error.filename or self.name}: {error.strerror or error}")
-        except KeyboardInterrupt:
-            complain("interrupted before the results were complete")
-            return INTERRUPTED
-        return FAILURE
+        return status_of(lambda: self._obey_and_warn(arguments), complain)
+
+    def run_as_process(self) -> int:
+        """Do what the command line of this process asks for, and return the exit status."""
+        return as_process(lambda: self._obey_and_warn(sys.argv[1:]), complain)
+
+    def _obey_and_warn(self, arguments: Sequence[str]) -> int:
+        with told_warnings(partial(complain, kind="warning")):
+            return self._obey(arguments)
 
     def _obey(self, arguments: Sequence[str]) -> int:
         option = arguments[0] if arguments else HELP[0]
@@ -133,12 +129,17 @@ def _write_run_template(path: str) -> None:
 
 def _run(setup: Path) -> int:
     from ceinms_torch.inputs.folder import RunFolder  # noqa: PLC0415
+    from ceinms_torch.inputs.outputs import run_outputs  # noqa: PLC0415
     from ceinms_torch.results.legacy import write_legacy  # noqa: PLC0415
     from ceinms_torch.simulation.legacy.run import run_legacy  # noqa: PLC0415
 
     folder = RunFolder.read(setup, legacy=True)
     directory = folder.setup.output_directory
-    check_writable(directory, "name another <outputDirectory> in the setup file")
+    hint = "name another <outputDirectory> in the setup file"
+    check_writable(directory, hint)
+    hybrid = folder.execution.hybrid is not None
+    outputs = run_outputs(directory, legacy=True, hybrid=hybrid)
+    check_overwrites_none(outputs, folder.files(), hint)
     _say_dialect(folder)
     say(_what_is_run(folder))
     write_legacy(run_legacy(folder.subject, folder.trial, folder.execution), directory)
@@ -187,7 +188,9 @@ def _calibrate(setup: Path) -> int:
     folder = CalibrationFolder.read(setup, legacy=True)
     subject_file = folder.setup.output_subject_file
     check_is_no_folder(subject_file)
-    check_writable(subject_file.parent, "name another <outputSubjectFile> in the setup file")
+    hint = "name another <outputSubjectFile> in the setup file"
+    check_overwrites_none([subject_file], (one.path for one in folder.sources() if one.path), hint)
+    check_writable(subject_file.parent, hint)
     _say_dialect(folder)
     say(_what_is_calibrated(folder))
     begin = time.perf_counter()
@@ -231,7 +234,7 @@ def _tell_result(result: CalibrationResult) -> None:
         say(f"fOpt_ = {step.objective:g}")
 
 
-# ---- Entry points -----------------------------------------------------------------------
+# ---- The programs -----------------------------------------------------------------------
 
 CEINMS = Program(
     name="CEINMS",
@@ -247,25 +250,3 @@ CEINMS_CALIBRATE = Program(
     write_template=_write_calibration_template,
     run=_calibrate,
 )
-
-
-def ceinms() -> int:
-    """Run ``CEINMS`` with the arguments of this process.
-
-    Returns
-    -------
-    int
-        Exit status.
-    """
-    return CEINMS.main(sys.argv[1:])
-
-
-def ceinms_calibrate() -> int:
-    """Run ``CEINMScalibrate`` with the arguments of this process.
-
-    Returns
-    -------
-    int
-        Exit status.
-    """
-    return CEINMS_CALIBRATE.main(sys.argv[1:])

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import stderr
-from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -54,6 +54,7 @@ def command(
     directory = results_folder(results[0], out)
     file = directory / "report.html"
     say_overwriting(file)
+    claim(directory)
     with _progress("drawing", quiet=quiet) as progress:
         write_report(loaded, file, progress=progress)
     if figures is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,14 +10,16 @@ import typer
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import fit_table, note, note_dialect, shown_warnings, stdout
 from ceinms_torch.cli.excitations import search_excitations
-from ceinms_torch.cli.outputs import results_folder, say_overwriting, say_where
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
+from ceinms_torch.inputs.outputs import run_outputs
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.simulation.legacy.run import Solver
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import RunFolder
     from ceinms_torch.simulation.simulate import Simulation
+    from ceinms_torch.synergies.result import TrialSynergies
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -106,16 +107,27 @@ def command(
         directory = results_folder(setup, out or folder.setup.output_directory)
         _refuse(folder, legacy, tendon, solver, weights, weightings, refine)
         kind = "" if legacy else _engine_kind(folder, tendon)
-        say_overwriting(directory / "Torques.sto")
         hybrid, simulation = folder.execution.hybrid, None
+        say_overwriting(
+            directory / "Torques.sto",
+            inputs=[*folder.files(), *([weightings] if weightings else [])],
+            others=run_outputs(
+                directory,
+                legacy=legacy,
+                hybrid=hybrid is not None,
+                synthesised=weightings is not None,
+            ),
+        )
+        claim(directory)
         if legacy:
             simulation = _run_legacy(folder, solver, directory)
         elif hybrid is not None:
             search_excitations(folder, hybrid, kind, directory, auto=weights == "auto", quiet=quiet)
         else:
+            synergies = None
             if weightings is not None:
-                folder = _synthesised(folder, weightings, kind, directory, refine=refine)
-            simulation = _run(folder, kind, directory)
+                synergies = _synthesised(folder, weightings, kind, refine=refine)
+            simulation = _run(folder, kind, directory, synergies)
     if simulation and not quiet and folder.trial.measured_moment is not None:
         fit = {folder.trial.name: moment_fit(folder.trial, simulation)}
         stdout.print(fit_table("measured and predicted moments", fit))
@@ -160,15 +172,12 @@ def _engine_kind(folder: RunFolder, tendon: TendonKind | None) -> str:
     return kind
 
 
-def _synthesised(
-    folder: RunFolder, file: Path, tendon: str, directory: Path, *, refine: bool
-) -> RunFolder:
-    """Let synergies drive what was not recorded, and write them."""
-    from ceinms_torch.results.trials import write_trial_synergies  # noqa: PLC0415
+def _synthesised(folder: RunFolder, file: Path, tendon: str, *, refine: bool) -> TrialSynergies:
+    """Let synergies drive what was not recorded."""
     from ceinms_torch.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
     from ceinms_torch.synergies.weightings import Weightings  # noqa: PLC0415
 
-    synergies = synthesise_excitations(
+    return synthesise_excitations(
         folder.subject,
         folder.trial,
         folder.generator,
@@ -176,18 +185,27 @@ def _synthesised(
         refine=refine,
         tendon=tendon,
     )
-    write_trial_synergies(synergies, directory)
-    return dataclasses.replace(folder, trial=synergies.drive(folder.trial))
 
 
-def _run(folder: RunFolder, tendon: str, directory: Path) -> Simulation:
-    from ceinms_torch.results.trials import write_series, write_simulation  # noqa: PLC0415
+def _run(
+    folder: RunFolder, tendon: str, directory: Path, synergies: TrialSynergies | None
+) -> Simulation:
+    from ceinms_torch.io.results import results_in  # noqa: PLC0415
+    from ceinms_torch.results.trials import (  # noqa: PLC0415
+        write_series,
+        write_simulation,
+        write_trial_synergies,
+    )
     from ceinms_torch.simulation.later_outputs import later_outputs  # noqa: PLC0415
     from ceinms_torch.simulation.simulate import simulate  # noqa: PLC0415
 
-    simulation = simulate(folder.subject, folder.trial, tendon=tendon)
-    write_simulation(simulation, directory)
-    write_series(later_outputs(folder.subject, folder.trial, simulation), directory)
+    trial = folder.trial if synergies is None else synergies.drive(folder.trial)
+    simulation = simulate(folder.subject, trial, tendon=tendon)
+    with results_in(directory):
+        if synergies is not None:
+            write_trial_synergies(synergies, directory)
+        write_simulation(simulation, directory)
+        write_series(later_outputs(folder.subject, trial, simulation), directory)
     return simulation
 
 

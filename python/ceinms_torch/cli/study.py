@@ -14,8 +14,10 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from ceinms_torch.cli.display import note, progress_bar, shown_warnings, stdout
-from ceinms_torch.cli.outputs import INTERRUPTED, results_folder, say_overwriting, say_where
+from ceinms_torch.cli.failures import INTERRUPTED
+from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
+from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE, results_in
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import CalibrationFolder
@@ -134,23 +136,28 @@ def run_study(
     typer.Exit
         After Ctrl-C.
     """
-    from ceinms_torch.studies.result_file import RESULT_FILE, StudyResult  # noqa: PLC0415
+    from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
     if source is not None and worked_on is None:
         result = StudyResult.read(source, study)
         directory = results_folder(source if source.is_dir() else source.parent, out)
         say_overwriting(directory / RESULT_FILE)
+        claim(directory)
     elif worked_on is not None and source is None:
         directory = results_folder(worked_on, out, study)
         say_overwriting(directory / RESULT_FILE)
+        claim(directory)
         result = _computed(compute, worked_on, directory)
     else:
         got = "neither" if source is None else "both"
         raise OptionError(
             where=study, expected="a file to work on, or --from with a folder", got=got
         )
-    result = finish(result, directory)
-    result.write(directory)  # last: it says that everything beside it is complete
+    with results_in(directory):
+        result = finish(result, directory)
+        result.write(directory)  # last: it says that everything beside it is complete
+    for done in directory.glob(f"{CHECKPOINT_FILE}*") if result.is_complete else ():
+        done.unlink()
     if not quiet:
         for table in result.tables:
             if table.title != _LONG:

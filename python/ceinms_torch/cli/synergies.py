@@ -9,6 +9,7 @@ import typer
 
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.study import run_study, study_progress
+from ceinms_torch.io.paths import check_overwrites_none
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.result_file import StudyResult
@@ -87,19 +88,23 @@ def command(
         "starts": starts,
         "seed": seed,
     }
-    run_study(
-        STUDY,
-        inputs[0],
-        out=out,
-        compute=lambda _, directory: _run(inputs, options, directory, quiet=quiet),
-        finish=lambda result, _: result,
-        quiet=quiet,
-    )
+    found: list[SynergyStudy] = []
+
+    def compute(_: Path, directory: Path) -> StudyResult:
+        result, study = _run(inputs, options, directory, quiet=quiet)
+        found.append(study)
+        return result
+
+    def finish(result: StudyResult, directory: Path) -> StudyResult:
+        _write(found[0], directory)
+        return result
+
+    run_study(STUDY, inputs[0], out=out, compute=compute, finish=finish, quiet=quiet)
 
 
 def _run(
     inputs: list[Path], options: dict[str, Any], directory: Path, *, quiet: bool
-) -> StudyResult:
+) -> tuple[StudyResult, SynergyStudy]:
     from ceinms_torch.model.subject import Subject  # noqa: PLC0415  keeps --help fast
     from ceinms_torch.results.provenance import file_hashes  # noqa: PLC0415
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
@@ -108,12 +113,15 @@ def _run(
         data_of,
         notes_of,
         tables_of,
-        write_synergies,
+        written_files,
     )
     from ceinms_torch.synergies.extraction import REPLICATES  # noqa: PLC0415
     from ceinms_torch.synergies.number import default_numbers  # noqa: PLC0415
 
     read = read_inputs(inputs)
+    names = [one.name for one in read.recordings]
+    files = [one.path for one in read.sources if one.path]
+    check_overwrites_none(written_files(names, directory), files, "choose another --out")
     number = None if options["synergies"] == "auto" else options["synergies"]
     n_part = 1 if number else len(default_numbers(len(read.recordings[0].channels)))
     model = options["subject"] and Subject.read(options["subject"])
@@ -132,9 +140,7 @@ def _run(
             callback=lambda n: show(n_part if number else n, ""),
         )
     sources = [*read.sources, *([model.document.source] if model and model.document else [])]
-    write_synergies(study, directory)
-    _draw(study, directory)
-    return StudyResult(
+    result = StudyResult(
         study=STUDY,
         options=options,
         tables=tables_of(study),
@@ -142,16 +148,20 @@ def _run(
         notes=notes_of(study),
         inputs=file_hashes(sources, inputs[0]),
     )
+    return result, study
 
 
-def _draw(study: SynergyStudy, directory: Path) -> None:
+def _write(study: SynergyStudy, directory: Path) -> None:
+    """Write synergies and draw them."""
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415  slow to load
     from ceinms_torch.plots.synergies import (  # noqa: PLC0415
         number_figure,
         reliability_figure,
         synergies_figure,
     )
+    from ceinms_torch.studies.synergy_tables import write_synergies  # noqa: PLC0415
 
+    write_synergies(study, directory)
     first = study.recordings[0].name
     figures = {
         "synergies": synergies_figure(study.recordings, study.synergies, first),

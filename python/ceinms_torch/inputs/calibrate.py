@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ceinms_torch.calibration.annealing import Annealing
@@ -41,6 +42,8 @@ def calibrate(
     seed: int = 0,
     begin_at: Subject | None = None,
     callback: Callable[[Iteration], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
 ) -> CalibrationResult:
     """Calibrate a subject by gradient (paper, section III-B), with synergies, or as CEINMS does.
 
@@ -94,6 +97,11 @@ def calibrate(
     callback : callable, optional
         Called with an `Iteration` after every iteration, from the thread that searches. Ctrl-C (or
         a KeyboardInterrupt it raises) stops the calibration and keeps the best parameters.
+    checkpoint : path-like, optional
+        A file that is written every few seconds of a long calibration, and is there to be deleted
+        when the result is saved.
+    resume : bool
+        Whether to go on from that file, if it exists, to the same result as without a break.
 
     Returns
     -------
@@ -108,7 +116,7 @@ def calibrate(
         synthesise, a recording is zero throughout a trial, or an MTU to synthesise acts on no DOF.
     OptionError
         If the plan asks for a model that has no gradient, there are more synergies than independent
-        recordings, or options do not fit together.
+        recordings, options do not fit together, or the checkpoint is one of another calibration.
     FileFormatError
         If files of the folder are missing or faulty.
 
@@ -145,6 +153,8 @@ def calibrate(
         "seed": seed,
         "begin_at": begin_at,
         "callback": callback,
+        "checkpoint": None if checkpoint is None else Path(checkpoint),
+        "resume": resume,
     }
     if is_annealing:
         return Annealing(**asked_for).run()

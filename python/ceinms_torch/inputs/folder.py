@@ -272,6 +272,13 @@ class RunFolder(OneLine):
             dialect=dialect_of(documents),
         )
 
+    def files(self) -> list[Path]:
+        """Return every file that was read."""
+        setup = self.setup
+        documents = (setup.path, setup.subject_file, setup.execution_file)
+        trial = (file.path for file in self.trial.sources)
+        return [*filter(None, (*documents, setup.excitation_generator_file, *trial))]
+
 
 def check_execution(execution: Execution) -> None:
     """Refuse what only the model of CEINMS 0.9 runs.

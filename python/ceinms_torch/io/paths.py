@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean
 from ceinms_torch.io.log import log
 
+# What write_atomically leaves of a file when its process is killed.
+TEMPORARY = ".ceinms-torch.*.tmp"
 _DRIVE = re.compile(r"^.:")
 
 
@@ -86,10 +95,34 @@ def missing_file_hint(path: Path) -> str:
     if os.name != "nt" and _DRIVE.match(path.as_posix()):
         return "This is a Windows path with a drive letter: make it relative to the file it is in"
     folder = path.parent
-    if not folder.is_dir():
+    if kind_of(folder) != "folder":
         return f"The folder '{folder}' does not exist either"
-    similar = did_you_mean(path.name, sorted(entry.name for entry in folder.iterdir()))
+    names: list[str] = []
+    with contextlib.suppress(OSError):  # it may not be read
+        names = sorted(entry.name for entry in folder.iterdir())
+    similar = did_you_mean(path.name, names)
     return similar or "Names are relative to the folder of the file they are written in"
+
+
+def kind_of(path: Path) -> Literal["file", "folder", "pipe or device", "nothing"]:
+    """Tell what is at a path; what cannot be looked at, or has an impossible name, is nothing.
+
+    Parameters
+    ----------
+    path : Path
+        Links are followed.
+
+    Returns
+    -------
+    str
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return "nothing"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "pipe or device"
 
 
 def check_writable(directory: Path, hint: str = "choose another one with --out") -> None:
@@ -107,27 +140,32 @@ def check_writable(directory: Path, hint: str = "choose another one with --out")
     OptionError
         If it cannot be made or written to.
     """
-    nearest = directory.absolute()
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
     try:
-        if not nearest.is_dir():
-            raise NotADirectoryError(f"a file, '{nearest}'")
-        probe = nearest / _temporary_name(directory)
-        probe.open("xb").close()
-        probe.unlink()
-    except OSError as error:
+        _probe(directory.absolute())
+    except (OSError, ValueError) as error:
         raise OptionError(
             where=directory,
             expected="a folder that can be written to",
-            got=error.strerror or str(error),
+            got=getattr(error, "strerror", None) or str(error),
             hint=hint,
         ) from error
 
 
-def _temporary_name(target: Path) -> str:
-    # Not with `secrets` or `tempfile`, whose imports take longer than many a run.
-    return f".{target.name}.{os.urandom(6).hex()}.tmp"
+def _probe(directory: Path) -> None:
+    nearest = directory
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"a file, '{nearest}'")
+    probe = nearest / _temporary_name()
+    probe.open("xb").close()
+    probe.unlink()
+
+
+def _temporary_name() -> str:
+    # Short, whatever the name of the file that it will be. Not with `secrets` or `tempfile`, whose
+    # imports take longer than many a run.
+    return TEMPORARY.replace("*", os.urandom(6).hex())
 
 
 def check_is_no_folder(file: Path) -> None:
@@ -143,10 +181,100 @@ def check_is_no_folder(file: Path) -> None:
     OptionError
         If there is a folder of that name.
     """
-    if file.is_dir():
+    if kind_of(file) == "folder":
         raise OptionError(
             where=file, expected="the name of a file to write", got="that of a folder"
         )
+
+
+def check_overwrites_none(outputs: Iterable[Path], inputs: Iterable[Path], hint: str) -> None:
+    """Refuse to write over what is read, before anything is computed.
+
+    Parameters
+    ----------
+    outputs : iterable of Path
+        Files that will be written; they need not exist.
+    inputs : iterable of Path
+        Files that are read.
+    hint : str
+        What the user can do about it.
+
+    Raises
+    ------
+    OptionError
+        At the first output that is an input: by links, or by a name that differs only in capitals
+        or in how its accents are composed, which is the same file on Windows and macOS.
+    """
+    known: dict[object, Path] = {}
+    for file in inputs:
+        known |= dict.fromkeys(_identities(file), file)
+    for file in outputs:
+        for identity in _identities(file):
+            if identity in known:
+                raise OptionError(
+                    where=file,
+                    expected="a file to write",
+                    got=f"the input '{known[identity]}'",
+                    hint=hint,
+                    code="output-over-input",
+                )
+
+
+def _identities(file: Path) -> Iterator[object]:
+    """Iterate over what two names of one file share, one of them at least."""
+    try:
+        yield unicodedata.normalize("NFC", os.fspath(file.resolve())).casefold()
+        state = file.stat()
+        yield state.st_dev, state.st_ino
+    except (OSError, ValueError, RuntimeError):  # not there; a circle of links
+        return
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file that is on disk beside the one it will replace.
+
+    Parameters
+    ----------
+    temporary, target : Path
+        Where it is, and where it belongs.
+    """
+
+    temporary: Path
+    target: Path
+
+
+_together: ContextVar[list[Staged] | None] = ContextVar("together", default=None)
+
+
+@contextlib.contextmanager
+def written_together(begin: Callable[[list[Staged]], None]) -> Iterator[list[Staged]]:
+    """Let what `write_atomically` writes in this thread take effect at the end, all or nothing.
+
+    A full disk, which shows while files are written, leaves everything as it was.
+
+    Parameters
+    ----------
+    begin : callable
+        Called with all files when all are on disk, before the first one is replaced.
+
+    Yields
+    ------
+    list of Staged
+        The files so far, in the order in which they will be replaced.
+    """
+    staged: list[Staged] = []
+    token = _together.set(staged)
+    try:
+        yield staged
+        begin(staged)
+        for one in staged:
+            with _naming(one.target):
+                one.temporary.replace(one.target)
+    finally:
+        _together.reset(token)
+        for one in staged:
+            one.temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -164,19 +292,35 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     OSError
-        If the folder cannot be created or written to.
+        If the folder cannot be created or written to; it names the file.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target, together = Path(path), _together.get()
     # A temporary file beside the target: replacing is only atomic within one file system. It is
     # opened the ordinary way, so that it gets the permissions the user's umask asks for.
-    temporary = target.with_name(_temporary_name(target))
+    temporary = target.with_name(_temporary_name())
+    with _naming(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if together is None:
+                temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    if together is not None:
+        together.append(Staged(temporary, target))
+    log("debug", "wrote %s", target)
+
+
+@contextlib.contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Let an OSError name a file: a full disk does not say where the last bytes were lost."""
     try:
-        with temporary.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-        log("debug", "wrote %s", target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise type(error)(error.errno, error.strerror, os.fspath(target)) from error

@@ -14,6 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from ceinms_torch.errors import FileFormatError, Place
+from ceinms_torch.io.paths import kind_of
 
 
 def plain(value: Any) -> Any:
@@ -122,10 +123,15 @@ def read_json(path: Path, what: str, hint: str) -> dict[str, Any]:
     FileFormatError
         If there is no such file, or no object in it.
     """
+    if kind_of(path) == "pipe or device":  # which may be waited for in vain
+        raise FileFormatError(where=path, expected=what, got="a pipe or a device", hint=hint)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         got = f"none that can be read ({error.strerror or error})"
+        raise FileFormatError(where=path, expected=what, got=got, hint=hint) from error
+    except RecursionError as error:
+        got = "one that is nested too deeply"
         raise FileFormatError(where=path, expected=what, got=got, hint=hint) from error
     except ValueError as error:  # of the encoding, too
         line = getattr(error, "lineno", None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.log import log
-from ceinms_torch.io.paths import missing_file_hint
+from ceinms_torch.io.paths import kind_of, missing_file_hint
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,23 @@ def read_source(path: Path, expected: str) -> tuple[bytes, Source]:
     Raises
     ------
     FileFormatError
-        If it is missing, unreadable or a folder.
+        If it is missing, unreadable, a folder, or no file at all.
     """
-    if path.is_dir():
+    kind = kind_of(path)
+    if kind == "folder":
         hint = "Name the file inside it"
         raise FileFormatError(where=path, expected=expected, got="a folder", hint=hint)
+    if kind == "pipe or device":  # which may be waited for in vain
+        hint = "Write what comes out of it into a file"
+        raise FileFormatError(where=path, expected=expected, got="a pipe or a device", hint=hint)
     try:
         data = path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         is_missing = isinstance(error, FileNotFoundError)
         raise FileFormatError(
             where=path,
             expected=expected,
-            got=f"no readable file ({error.strerror})",
+            got=f"no readable file ({getattr(error, 'strerror', error)})",
             hint=missing_file_hint(path) if is_missing else None,
             code="file-missing" if is_missing else None,
         ) from error

@@ -11,7 +11,7 @@ from lxml import etree
 
 from ceinms_torch.errors import FileFormatError, Place, did_you_mean
 from ceinms_torch.io.grammar import Element, is_element, line_of
-from ceinms_torch.io.paths import missing_file_hint, resolve_path
+from ceinms_torch.io.paths import kind_of, missing_file_hint, resolve_path
 
 
 def number_text(value: float) -> str:
@@ -281,8 +281,9 @@ class XmlNode:
         if not name.strip('" '):
             raise self.error("a file name", "an empty text")
         path = resolve_path(name, self.path)
-        if must_exist and not path.is_file():
-            got = f"'{path}', which is a folder" if path.is_dir() else f"'{path}', which is missing"
+        if must_exist and (kind := kind_of(path)) != "file":
+            what = "missing" if kind == "nothing" else f"a {kind}"
+            got = f"'{path}', which is {what}"
             raise self.error("the name of a file that exists", got, missing_file_hint(path))
         return path
 

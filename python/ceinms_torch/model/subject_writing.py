@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.grammar import load_grammar
-from ceinms_torch.io.paths import relative_text, resolve_path
+from ceinms_torch.io.paths import kind_of, relative_text, resolve_path
 from ceinms_torch.io.xml_document import XmlDocument, new_document
 from ceinms_torch.io.xml_node import XmlNode, number_text
 from ceinms_torch.model.parameters import PARAMETERS
@@ -198,7 +198,7 @@ def _moved(text: str, old: Path, new: str | os.PathLike[str]) -> str:
     # The programs of CEINMS write names relative to the folder they were started in, which is not
     # known here: such a name stays as it is, unless it leads somewhere from the old file, too.
     file = resolve_path(text, old)
-    return relative_text(file, new) if file.is_file() else text
+    return relative_text(file, new) if kind_of(file) == "file" else text
 
 
 def _listed(name: str) -> str:

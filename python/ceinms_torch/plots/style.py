@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.studies.statistics import deviation
 
 if TYPE_CHECKING:
@@ -121,13 +123,13 @@ def save_figure(
     list of Path
         The files.
     """
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{name}.{ending}" for ending in endings]
+    files = [Path(directory) / f"{name}.{ending}" for ending in endings]
     with in_style():
         # Laid out once, which takes longer than to draw it.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-        for file in files:
-            figure.savefig(file, dpi=150)
+        for file, ending in zip(files, endings, strict=True):
+            drawn = io.BytesIO()
+            figure.savefig(drawn, dpi=150, format=ending)
+            write_atomically(file, drawn.getvalue())
     return files

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.excitations.search import ExcitationResult
 from ceinms_torch.excitations.weights import WeightChoice
+from ceinms_torch.inputs.outputs import CHOICE_FILE
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.io.plain import plain
+from ceinms_torch.io.results import results_in, write_result_file
 from ceinms_torch.results.trials import write_series, write_simulation
 from ceinms_torch.simulation.fit import Fit
 
@@ -32,12 +32,12 @@ def write_excitations(
     choice : WeightChoice, optional
         How the weights were chosen; adds weights.csv.
     """
-    write_simulation(result.simulation, directory)
-    write_series({"AdjustedEmgs": result.adjusted_excitation, **result.later}, directory)
-    text = json.dumps(plain(_result_dict(result, fit, choice)), indent=2, allow_nan=False)
-    write_atomically(directory / "result.json", text.encode())
-    if choice is not None:
-        write_atomically(directory / "weights.csv", choice.to_csv().encode())
+    with results_in(directory):
+        write_simulation(result.simulation, directory)
+        write_series({"AdjustedEmgs": result.adjusted_excitation, **result.later}, directory)
+        if choice is not None:
+            write_atomically(directory / CHOICE_FILE, choice.to_csv().encode())
+        write_result_file(directory, _result_dict(result, fit, choice))
 
 
 def _result_dict(result: ExcitationResult, fit: Fit, choice: WeightChoice | None) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ceinms_torch.inputs.outputs import RESPELT
 from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.io.results import results_in
 from ceinms_torch.simulation.legacy.run import LegacyRun
 from ceinms_torch.simulation.time_series import TimeSeries
-
-# Spelt by the original as on the left; written under both names.
-RESPELT = {"FiberLenghts": "FiberLengths"}
 
 
 def write_legacy(run: LegacyRun, directory: Path) -> None:
@@ -22,10 +21,11 @@ def write_legacy(run: LegacyRun, directory: Path) -> None:
     directory : Path
         Where; made if needed, files in it are overwritten.
     """
-    for name, series in (run.series() | run.later).items():
-        data = _text(series).encode()
-        for file in {name, RESPELT.get(name, name)}:
-            write_atomically(directory / f"{file}.sto", data)
+    with results_in(directory):
+        for name, series in (run.series() | run.later).items():
+            data = _text(series).encode()
+            for file in {name, RESPELT.get(name, name)}:
+                write_atomically(directory / f"{file}.sto", data)
 
 
 def _text(series: TimeSeries) -> str:

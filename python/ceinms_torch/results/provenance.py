@@ -46,11 +46,7 @@ def with_provenance(
     if result.provenance.versions:
         return result
     doubts = [doubt for step in result.steps for doubt in step.space.doubts]
-    read = (result.steps[0].space.subject, result.plan)
-    sources = [one.document.source for one in read if one.document is not None]
-    if folder is not None:
-        sources = folder.sources()
-    sources += [file for one in (*result.trials, *result.tests) for file in one.sources]
+    sources = sources_of(result) if folder is None else [*folder.sources(), *sources_of(result)]
     return dataclasses.replace(
         result,
         provenance=Provenance(
@@ -61,6 +57,13 @@ def with_provenance(
             versions=versions(),
         ),
     )
+
+
+def sources_of(result: CalibrationResult) -> list[Source]:
+    """Return the input files that a result itself names; none after `load_result`."""
+    read = (result.steps[0].space.subject, result.plan)
+    documents = [one.document.source for one in read if one.document is not None]
+    return documents + [file for one in (*result.trials, *result.tests) for file in one.sources]
 
 
 def file_hashes(sources: Iterable[Source], setup: Path | None) -> dict[str, str]:

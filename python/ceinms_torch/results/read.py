@@ -20,7 +20,10 @@ from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Provenance, StepResult
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError, Place
+from ceinms_torch.inputs.outputs import HISTORY_FILE, RECORDED_FILE, trial_folder
+from ceinms_torch.io.paths import kind_of
 from ceinms_torch.io.plain import read_json, revived
+from ceinms_torch.io.results import RESULT_FILE, check_files
 from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
@@ -28,8 +31,8 @@ from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.options import OPTIMISERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.synergy_hybrid import SynergyHybrid
-from ceinms_torch.results.trials import read_trial, read_trial_synergies, trial_folder
-from ceinms_torch.results.write import HISTORY_FILE, RECORDED_FILE, RESULT_FILE, RESULT_FORMAT
+from ceinms_torch.results.trials import read_trial, read_trial_synergies
+from ceinms_torch.results.write import RESULT_FORMAT
 from ceinms_torch.simulation.trial_result import Role, TrialResult
 from ceinms_torch.synergies.result import HybridResult, TrialSynergies
 
@@ -106,7 +109,8 @@ def load_result(
     Raises
     ------
     FileFormatError
-        If it is no such folder, or one of another version, or a file in it is missing or faulty.
+        If it is no such folder, or one of another version, or a file in it is missing, faulty, or
+        another one than its result.json speaks of.
     """
     directory = Path(directory)
     path = directory / RESULT_FILE
@@ -131,9 +135,12 @@ def load_result(
 
 def _summary(directory: Path, path: Path) -> dict[str, Any]:
     """Return what result.json says, if it is one that this version reads."""
-    if not path.is_file():
+    if kind_of(path) != "file":
         expected = f"a folder that ceinms-torch calibrate has written, with a {RESULT_FILE}"
-        hint = "Name the folder that its last line of output names"
+        hint = (
+            "Name the folder that its last line of output names; a calibration that did not end "
+            "leaves none"
+        )
         raise FileFormatError(where=directory, expected=expected, got="none", hint=hint)
     summary = read_json(path, "a result of ceinms-torch calibrate", _AGAIN)
     if "study" in summary:
@@ -146,6 +153,7 @@ def _summary(directory: Path, path: Path) -> dict[str, Any]:
             got=str(summary.get("format", "none")),
             hint=_AGAIN,
         )
+    check_files(directory, summary.get("files"))
     return summary
 
 

@@ -6,45 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.inputs.outputs import (
+    RECORDING_FILES,
+    STORAGE_FILES,
+    SYNERGY_FILES,
+    WEIGHTINGS_FILE,
+)
 from ceinms_torch.io.plain import revived
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.simulation.fit import MomentFit
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries
-from ceinms_torch.simulation.trial_result import Role, TrialResult
+from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.result import TrialSynergies
 from ceinms_torch.synergies.weightings import Weightings
-
-# One storage file per quantity, named as the field names them.
-STORAGE_FILES = {
-    "activation": "Activations.sto",
-    "fibre_length": "FibreLengths.sto",
-    "norm_fibre_length": "NormFibreLengths.sto",
-    "fibre_velocity": "FibreVelocities.sto",
-    "norm_fibre_velocity": "NormFibreVelocities.sto",
-    "pennation_angle": "PennationAngles.sto",
-    "tendon_strain": "TendonStrains.sto",
-    "mtu_force": "MuscleForces.sto",
-    "joint_moment": "Torques.sto",
-}
-# What a trial was recorded with, so that a calibration can be judged without its original folder.
-RECORDING_FILES = {
-    "measured_moment": "MeasuredTorques.sto",
-    "excitation": "Excitations.sto",
-}
-# What synergies drove a trial, after a synergy-hybrid calibration.
-SYNERGY_FILES = {
-    "excitations": "Excitations.sto",
-    "primitives": "Primitives.sto",
-    "reconstruction": "ReconstructedExcitations.sto",
-}
-WEIGHTINGS_FILE = "Weightings.csv"
-_FOLDERS: dict[Role, str] = {"calibration": "trials", "test": "test"}
-
-
-def trial_folder(directory: Path, role: Role, name: str) -> Path:
-    """Return the folder of a trial within the folder of a calibration's results."""
-    return directory / _FOLDERS[role] / name
 
 
 def write_simulation(simulation: Simulation, directory: Path) -> None:

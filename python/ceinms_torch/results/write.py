@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ceinms_torch.calibration.loss import LossResult
 from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult, StepResult
+from ceinms_torch.inputs.outputs import (
+    GENERATOR_FILE,
+    HISTORY_FILE,
+    RECORDED_FILE,
+    WEIGHTINGS_FILE,
+    trial_folder,
+)
 from ceinms_torch.io.log import log
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain
+from ceinms_torch.io.results import results_in, write_result_file
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.parameters import PARAMETER_KINDS
-from ceinms_torch.results.provenance import with_provenance
-from ceinms_torch.results.trials import (
-    WEIGHTINGS_FILE,
-    trial_folder,
-    write_trial,
-    write_trial_synergies,
-)
+from ceinms_torch.results.provenance import sources_of, with_provenance
+from ceinms_torch.results.trials import write_trial, write_trial_synergies
 from ceinms_torch.synergies.result import HybridResult
 
 # What result.json and the files beside it are; another number when their readers have to change.
 RESULT_FORMAT = 2
-RESULT_FILE = "result.json"
-HISTORY_FILE = "loss_history.csv"
-# For the excitations that are written, which are those of every MTU; and for those recorded.
-GENERATOR_FILE = "excitationGenerator.xml"
-RECORDED_FILE = "recordedExcitations.xml"
 
 
 def save_result(
@@ -39,8 +36,11 @@ def save_result(
     directory: str | os.PathLike[str],
     *,
     subject_file: str = "subject.xml",
+    copy: Path | None = None,
 ) -> None:
     """Write a calibration: subject, result.json, history, storage files of every trial.
+
+    All of it, or nothing: a full disk leaves an earlier calibration as it was, and Ctrl-C waits.
 
     Parameters
     ----------
@@ -50,28 +50,32 @@ def save_result(
         Where; made if needed, files in it are overwritten. `load_result` reads it.
     subject_file : str
         Name of the calibrated subject in it.
+    copy : Path, optional
+        Another file for the calibrated subject, elsewhere.
 
     Raises
     ------
     OptionError
-        If MTUs differ in percentageChange, which a subject file has only once for all.
+        If MTUs differ in percentageChange, which a subject file has only once for all; if another
+        process is writing into the folder, or a file to write is one that the result was read from.
     """
     folder = Path(directory)
     result = with_provenance(result)
-    write_subject(result, folder / subject_file)
-    for trial in (*result.trials, *result.tests):
-        write_trial(trial, trial_folder(folder, trial.role, trial.name))
-    if isinstance(result, HybridResult):
-        _write_synergies(result, folder)
-    write_atomically(folder / HISTORY_FILE, _history_csv(result).encode())
-    # Last: a result.json says that everything beside it is complete.
-    content = plain({**_result_dict(result), "subject": subject_file})
-    text = json.dumps(content, indent=2, allow_nan=False)
-    write_atomically(folder / RESULT_FILE, f"{text}\n".encode())
+    with results_in(folder, [one.path for one in sources_of(result) if one.path]):
+        _write_subject(result, folder / subject_file)
+        if copy is not None:
+            _write_subject(result, copy)
+        for trial in (*result.trials, *result.tests):
+            write_trial(trial, trial_folder(folder, trial.role, trial.name))
+        if isinstance(result, HybridResult):
+            _write_synergies(result, folder)
+        write_atomically(folder / HISTORY_FILE, _history_csv(result).encode())
+        # Last: a result.json says that everything beside it is complete.
+        write_result_file(folder, {**_result_dict(result), "subject": subject_file})
     log("info", "result written to %s", folder)
 
 
-def write_subject(result: CalibrationResult, path: Path) -> None:
+def _write_subject(result: CalibrationResult, path: Path) -> None:
     """Write a calibrated subject, with what it was calibrated from and by."""
     result.subject.write(
         path,

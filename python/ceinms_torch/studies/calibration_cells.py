@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from ceinms_torch.studies.cells import StudyCell
@@ -47,7 +48,7 @@ class CalibrationCell(StudyCell):
         trials = f"{n_trial} trial{'s' if n_trial > 1 else ''}"
         return f"{self.candidate.label}, seed {self.candidate.seed}, {trials}"
 
-    def compute(self) -> Comparison:
+    def compute(self, checkpoint: Path | None = None) -> Comparison:
         """Calibrate, and return a comparison of one candidate and its control."""
         folder, others = self.inputs()
         trials = {trial.name: trial for trial in folder.trials} | others
@@ -56,6 +57,7 @@ class CalibrationCell(StudyCell):
             [self.candidate],
             tests={name: trials[name] for name in self.test},
             max_evaluations=self.max_evaluations,
+            checkpoint=checkpoint,
         )
         if not comparison.is_complete:
             raise KeyboardInterrupt

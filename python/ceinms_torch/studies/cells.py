@@ -6,7 +6,8 @@ import abc
 import hashlib
 import json
 import multiprocessing
-import signal
+import os
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -17,8 +18,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.inputs.folder import CalibrationFolder
+from ceinms_torch.io.interrupts import hold_from_now_on, stop_on_signals
 from ceinms_torch.io.log import log
-from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.io.paths import kind_of, write_atomically
 from ceinms_torch.io.plain import plain
 from ceinms_torch.model.trial import Trial
 
@@ -54,13 +56,19 @@ class StudyCell(abc.ABC):
         """What it is, for a progress bar."""
 
     @abc.abstractmethod
-    def compute(self) -> object:
+    def compute(self, checkpoint: Path | None = None) -> object:
         """Calibrate and judge, and return what came out, for `plain`.
+
+        Parameters
+        ----------
+        checkpoint : Path, optional
+            Where a long calibration keeps what it has found so far, and goes on from; of several,
+            beside it.
 
         Raises
         ------
         KeyboardInterrupt
-            If Ctrl-C ended it; nothing is kept.
+            If Ctrl-C ended it; its checkpoint is kept.
         """
 
     def inputs(self) -> tuple[CalibrationFolder, dict[str, Trial]]:
@@ -88,12 +96,16 @@ class StudyCell(abc.ABC):
 
     def run(self, file: Path) -> dict[str, Any]:
         """Compute, keep what came out in a file, and return it as `read_cell` will."""
+        checkpoint = file.with_suffix(".checkpoint")
         with warnings.catch_warnings():
             # What is doubtful in the input has been said when the study began.
             warnings.simplefilter("ignore", CeinmsTorchWarning)
-            text = json.dumps(plain(self.compute()), allow_nan=False)
-        write_atomically(file, text.encode())
+            text = json.dumps(plain(self.compute(checkpoint)), allow_nan=False)
         known: dict[str, Any] = json.loads(text)
+        known["sha256"] = _digest(known)
+        write_atomically(file, json.dumps(known).encode())
+        for done in file.parent.glob(f"{checkpoint.name}*"):
+            done.unlink()
         return known
 
 
@@ -104,6 +116,12 @@ C = TypeVar("C", bound=StudyCell)
 def _inputs(setup: Path, tests: tuple[Path, ...]) -> tuple[CalibrationFolder, dict[str, Trial]]:
     folder = CalibrationFolder.read(setup)
     return folder, folder.read_tests(tests)
+
+
+def _digest(found: Mapping[str, Any]) -> str:
+    """Return a digest of a cell but for itself."""
+    rest = {name: value for name, value in found.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def read_cell(file: Path) -> dict[str, Any] | None:
@@ -117,17 +135,33 @@ def read_cell(file: Path) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
+        None also if the file holds anything else, which is then computed again.
     """
-    try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    if kind_of(file) != "file":
         return None
-    return found
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        is_one = found["sha256"] == _digest(found)
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
+        is_one = False
+    if not is_one:
+        log("info", "%s is no calibration of a study, and is computed again", file)
+    return found if is_one else None
 
 
 def _begin_process() -> None:
-    """Leave Ctrl-C to the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Let signals stop the calibration that is computed, and not the process between two."""
+    stop_on_signals()
+    hold_from_now_on()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the study is killed, which would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class CellRunner(Generic[C]):
@@ -169,7 +203,7 @@ class CellRunner(Generic[C]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the processes; what is being computed is finished and kept, also after Ctrl-C."""
+        """End the processes."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -201,12 +235,18 @@ class CellRunner(Generic[C]):
             futures: dict[Future[dict[str, Any]], C] = {
                 self._pool.submit(one.run, file): one for one, file in waiting
             }
-            for future in as_completed(futures):
-                self._done(futures[future], future.result())
+            try:
+                for future in as_completed(futures):
+                    self._done(futures[future], future.result())
+            except BaseException:
+                # What is being computed stops at its next iteration, and leaves a checkpoint.
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
         return {one: self.known[one] for one in cells}
 
     def _done(self, cell: C, result: dict[str, Any]) -> None:
-        self.known[cell] = result
+        self.known[cell] = {name: one for name, one in result.items() if name != "sha256"}
         self._n_done += 1
         log("info", "calibration %d of the study: %s", self._n_done, cell.label)
         self._progress(self._n_done, cell.label)

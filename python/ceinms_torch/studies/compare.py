@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
+from ceinms_torch.io.interrupts import held, raise_if_stopped
 from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
 from ceinms_torch.model.options import Optimiser
@@ -115,6 +117,7 @@ def compare(
     max_evaluations: int | None = None,
     threads: int = 1,
     progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> Comparison:
     """Calibrate one subject in several ways, and judge all alike.
 
@@ -133,6 +136,9 @@ def compare(
     progress : callable, optional
         Called with the candidate, its number from 0 and the `Iteration`. A KeyboardInterrupt, also
         one that it raises, ends the comparison; what is complete is kept.
+    checkpoint : Path, optional
+        Where long calibrations keep what they have found so far, and go on from: this file for the
+        first, others beside it.
 
     Returns
     -------
@@ -144,23 +150,27 @@ def compare(
     tendons = dict.fromkeys(candidate.tendon for candidate in candidates)
     runs = [judge.control(Candidate(method=CONTROL, tendon=name)) for name in tendons]
     is_complete = True
-    try:
-        for number, candidate in enumerate(candidates):
-            plan = _plan_of(folder.plan, candidate)
-            result = calibrate(
-                folder,
-                plan=plan,
-                options=_options_of(plan, candidate, max_evaluations),
-                threads=threads,
-                callback=None if progress is None else partial(progress, candidate, number),
-                **_start_of(candidate),
-            )
-            if result.status == "interrupted":
-                is_complete = False
-                break
-            runs.append(judge.run(candidate, result))
-    except KeyboardInterrupt:
-        is_complete = False
+    with held():  # until what is complete is judged
+        try:
+            for number, candidate in enumerate(candidates):
+                raise_if_stopped()
+                plan = _plan_of(folder.plan, candidate)
+                result = calibrate(
+                    folder,
+                    plan=plan,
+                    options=_options_of(plan, candidate, max_evaluations),
+                    threads=threads,
+                    callback=None if progress is None else partial(progress, candidate, number),
+                    checkpoint=_numbered(checkpoint, number),
+                    resume=True,
+                    **_start_of(candidate),
+                )
+                if result.status == "interrupted":
+                    is_complete = False
+                    break
+                runs.append(judge.run(candidate, result))
+        except KeyboardInterrupt:
+            is_complete = False
     return Comparison(
         runs=tuple(runs),
         dofs=judge.dofs,
@@ -169,6 +179,12 @@ def compare(
         unit=folder.plan.steps[-1].objective.unit,
         is_complete=is_complete,
     )
+
+
+def _numbered(checkpoint: Path | None, number: int) -> Path | None:
+    if checkpoint is None or number == 0:
+        return checkpoint
+    return checkpoint.with_name(f"{checkpoint.name}{number + 1}")
 
 
 def _plan_of(plan: CalibrationPlan, candidate: Candidate) -> CalibrationPlan:

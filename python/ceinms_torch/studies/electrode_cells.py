@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -73,8 +74,13 @@ class Cell(StudyCell):
         """What it is, for a progress bar."""
         return f"{len(self.kept)} electrodes, {self.method}, seed {self.seed}"
 
-    def compute(self) -> dict[str, Any]:
+    def compute(self, checkpoint: Path | None = None) -> dict[str, Any]:
         """Calibrate and judge.
+
+        Parameters
+        ----------
+        checkpoint : Path, optional
+            As for `StudyCell`.
 
         Returns
         -------
@@ -83,16 +89,20 @@ class Cell(StudyCell):
             the fit of test trials by way of driving them; withheld, the errors of synthesised
             excitations by trials and MTU; parameters, relative to their ranges, by kind and MTU.
         """
-        found = (_emg_driven if self.method == EMG_DRIVEN else _hybrid)(self, *self.inputs())
+        compute = _emg_driven if self.method == EMG_DRIVEN else _hybrid
+        found = compute(self, *self.inputs(), checkpoint)
         return found | {"kept": self.kept, "method": self.method, "seed": self.seed}
 
 
 def _calibrate_recorded(
-    cell: Cell, folder: CalibrationFolder, generator: ExcitationGenerator
+    cell: Cell,
+    folder: CalibrationFolder,
+    generator: ExcitationGenerator,
+    checkpoint: Path | None,
 ) -> CalibrationResult:
     """Calibrate without the MTUs that were not recorded."""
     part = recorded_subject(folder.subject, generator)
-    return calibrate(
+    result = calibrate(
         part,
         [recorded_trial(trial, part) for trial in folder.trials],
         recorded_plan(folder.plan, part),
@@ -100,11 +110,23 @@ def _calibrate_recorded(
         starts=cell.starts,
         seed=cell.seed,
         start="random",
+        checkpoint=checkpoint,
+        resume=True,
     )
+    return _whole(result)
 
 
-def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> dict[str, Any]:
-    result = _calibrate_recorded(cell, folder, with_electrodes(folder.generator, cell.kept))
+def _whole(result: CalibrationResult) -> CalibrationResult:
+    if result.status == "interrupted":
+        raise KeyboardInterrupt
+    return result
+
+
+def _emg_driven(
+    cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial], checkpoint: Path | None
+) -> dict[str, Any]:
+    generator = with_electrodes(folder.generator, cell.kept)
+    result = _calibrate_recorded(cell, folder, generator, checkpoint)
     fit: Fit = {}
     for name, trial in tests.items():
         seen = recorded_trial(trial, result.subject)
@@ -121,14 +143,16 @@ def _emg_driven(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) 
     }
 
 
-def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> dict[str, Any]:
+def _hybrid(
+    cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial], checkpoint: Path | None
+) -> dict[str, Any]:
     """Calibrate with synergies that drive the MTUs that were not recorded.
 
     Parameters begin where the EMG-driven calibration of the same electrodes ends, so that synergies
     go on from what is known without them.
     """
     generator = with_electrodes(folder.generator, cell.kept)
-    begin = _calibrate_recorded(cell, folder, generator)
+    begin = _calibrate_recorded(cell, folder, generator, checkpoint)
     most = cell.n_synergy
     synergy_hybrid = SynergyHybrid(n_synergy=most if most == "auto" else min(most, len(cell.kept)))
     result = calibrate(
@@ -139,7 +163,10 @@ def _hybrid(cell: Cell, folder: CalibrationFolder, tests: dict[str, Trial]) -> d
         starts=cell.starts,
         seed=cell.seed,
         begin_at=put_back(folder.subject, begin.subject),
+        checkpoint=checkpoint and checkpoint.with_name(f"{checkpoint.name}2"),
+        resume=True,
     )
+    _whole(result)
     assert isinstance(result, HybridResult)  # noqa: S101  for mypy
     step = folder.plan.steps[-1]
     ways: dict[str, Fit] = {"synthesised": {}, "refined": {}}

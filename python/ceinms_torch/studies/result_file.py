@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +11,11 @@ from typing import Any, Self
 import numpy as np
 
 from ceinms_torch.errors import FileFormatError, Place
-from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain, read_json, revived
+from ceinms_torch.io.results import RESULT_FILE, write_result_file
 from ceinms_torch.results.provenance import versions
 from ceinms_torch.studies.statistics import deviation
 
-RESULT_FILE = "result.json"
 # Raised when a file of today could not be read by the code of yesterday.
 FORMAT = 2
 
@@ -119,10 +117,9 @@ class StudyResult:
         Path
             The file.
         """
-        content = {"format": FORMAT, **plain(self)}
-        path = Path(directory) / RESULT_FILE
-        write_atomically(path, f"{json.dumps(content, indent=1, allow_nan=False)}\n".encode())
-        return path
+        return write_result_file(
+            Path(directory), {"format": FORMAT, **plain(self)}, lists_files=False
+        )
 
     @classmethod
     def read(cls, directory: str | os.PathLike[str], study: str) -> Self:

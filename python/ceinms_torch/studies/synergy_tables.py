@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.inputs.outputs import SYNERGY_FILES, WEIGHTINGS_FILE, trial_folder
 from ceinms_torch.io.paths import write_atomically
-from ceinms_torch.results.trials import SYNERGY_FILES, WEIGHTINGS_FILE
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.studies.result_file import Table
 from ceinms_torch.studies.synergies import SynergyStudy
 from ceinms_torch.synergies.number import RULE_NAMES
 from ceinms_torch.synergies.reliability import Reliability
+
+_RECORDED = "RecordedExcitations.sto"
+_FILES = (SYNERGY_FILES["primitives"], SYNERGY_FILES["reconstruction"], _RECORDED, WEIGHTINGS_FILE)
 
 _RULES = {
     "vaf": "the smallest number that accounts for more than {threshold:g} % of the variance",
@@ -168,6 +172,13 @@ def data_of(study: SynergyStudy) -> dict[str, Any]:
     }
 
 
+def written_files(names: Iterable[str], directory: Path) -> Iterator[Path]:
+    """Iterate over the files that `write_synergies` writes for trials of these names."""
+    for name in names:
+        folder = trial_folder(directory, "calibration", name)
+        yield from (folder / file for file in _FILES)
+
+
 def write_synergies(study: SynergyStudy, directory: Path) -> None:
     """Write primitives, weightings and excitations, trial by trial.
 
@@ -181,12 +192,12 @@ def write_synergies(study: SynergyStudy, directory: Path) -> None:
     """
     for one in study.recordings:
         found = study.synergies[one.name]
-        folder = directory / "trials" / one.name
+        folder = trial_folder(directory, "calibration", one.name)
         labels = tuple(f"synergy_{i + 1}" for i in range(found.n_synergy))
         primitives = TimeSeries("primitives", "-", one.time, labels, found.primitives.T)
         primitives.to_sto(folder / SYNERGY_FILES["primitives"])
         recorded = TimeSeries("recorded excitation", "-", one.time, one.channels, one.excitation)
-        recorded.to_sto(folder / "RecordedExcitations.sto")
+        recorded.to_sto(folder / _RECORDED)
         name = "excitation from synergies"
         rebuilt = TimeSeries(name, "-", one.time, found.names, found.reconstruction)
         rebuilt.to_sto(folder / SYNERGY_FILES["reconstruction"])

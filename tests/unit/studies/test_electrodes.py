@@ -288,6 +288,12 @@ def test_no_recommendation_without_test_trials():
     assert "test trials" not in " ".join(table.title for table in tables_of(study))
 
 
-def test_a_broken_cell_is_computed_again(tmp_path):
-    (tmp_path / "cell.json").write_text("{half")
-    assert cells.read_cell(tmp_path / "cell.json") is None
+@pytest.mark.parametrize("text", ["[]", "{}", "3", "null", '{"sha256": ""}', "{half"])
+def test_a_broken_cell_is_computed_again(folder, tmp_path, text):
+    file = tmp_path / "cell.json"
+    found = make_cell(folder).run(file)
+    assert cells.read_cell(file) == found
+    file.write_text(json.dumps({**found, "objective": 1.0}))
+    assert cells.read_cell(file) is None
+    file.write_text(text)
+    assert cells.read_cell(file) is None

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace ceinms_torch::legacy {
@@ -50,6 +51,24 @@ struct Temperature {
   const std::vector<double>& x;  ///< where
 };
 
+/// All that a search goes on from, between two proposals.
+struct AnnealingState {
+  std::vector<double> x;
+  std::vector<double> best;
+  std::vector<double> step;
+  std::vector<std::size_t> n_accepted;  ///< since steps were adjusted
+  std::vector<double> latest;           ///< objective after the last temperatures, latest first
+  double temperature = 0.0;
+  double f = 0.0;  ///< of x
+  double best_f = 0.0;
+  std::uint64_t evaluations = 0;
+  std::size_t n_temperature = 0;  ///< those that are over
+  std::size_t adjustment = 0;     ///< of this temperature, from 0
+  std::size_t cycle = 0;          ///< of this adjustment
+  std::size_t next = 0;           ///< component that is proposed next
+  std::string random{};           ///< state of the generator
+};
+
 enum class AnnealingStatus {
   converged,       ///< the last temperatures agree
   max_iterations,  ///< max_no_eval
@@ -72,6 +91,9 @@ struct AnnealingHooks {
   std::function<bool(const Temperature&)> report;
   /// After every evaluation; false stops at once. May be empty.
   std::function<bool()> go_on;
+  /// After every proposal: whether to hand out the state. May be empty.
+  std::function<bool()> keeps{};
+  std::function<void(const AnnealingState&)> keep{};
 };
 
 /// Minimise within bounds. In the variant of CEINMS the start is never evaluated: the first
@@ -80,9 +102,12 @@ struct AnnealingHooks {
 /// @param start        (n), n >= 1, may be outside the bounds; a coordinate is checked when
 /// proposed
 /// @param lower,upper  (n), lower <= upper
+/// @param from         where an earlier search with the same arguments was, or null; it goes on to
+///                     the very result that it would have had
 /// @throws InputError where these are not as described, or options are not
 AnnealingResult anneal(AnnealingKind kind, std::span<const double> start,
                        std::span<const double> lower, std::span<const double> upper,
-                       const AnnealingOptions& options, const AnnealingHooks& hooks);
+                       const AnnealingOptions& options, const AnnealingHooks& hooks,
+                       const AnnealingState* from = nullptr);
 
 }  // namespace ceinms_torch::legacy

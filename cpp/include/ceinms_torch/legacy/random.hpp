@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <string>
 
 namespace ceinms_torch::legacy {
 
@@ -22,6 +23,10 @@ class GlibcRandom {
   /// `rand() / RAND_MAX`: 0..1, both included.
   double uniform() noexcept { return static_cast<double>(next()) / max; }
 
+  std::string state() const;
+  /// Go on from a `state`; InputError if it is none.
+  void restore(const std::string& state);
+
  private:
   static constexpr std::size_t n_state = 31;
 
@@ -37,6 +42,10 @@ class PortableRandom {
 
   /// 0..1, 1 not included.
   double uniform() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
+
+  std::string state() const;
+  /// Go on from a `state`; InputError if it is none.
+  void restore(const std::string& state);
 
  private:
   std::mt19937_64 engine_;

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.calibration.optimisers.memory import Gradients, SearchMemory
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Problem
+from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation, Problem
 from ceinms_torch.calibration.optimisers.run import NotFiniteError, Run
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.options import Lbfgs
@@ -27,7 +29,11 @@ _ENOUGH = 100
 
 
 def minimise_lbfgs(
-    problem: Problem, start: FloatArray, options: Lbfgs, callback: Callback | None
+    problem: Problem,
+    start: FloatArray,
+    options: Lbfgs,
+    callback: Callback | None,
+    memory: SearchMemory | None = None,
 ) -> Minimum:
     """Minimise by scipy's L-BFGS-B, see `minimise`.
 
@@ -42,6 +48,8 @@ def minimise_lbfgs(
     if not isinstance(problem, Differentiable):
         raise OptionError(where="method", expected="another one for this problem", got="lbfgs")
     search = _Search(problem, start, options, callback)
+    if memory is not None:
+        search.gradient = Gradients(search.gradient, memory)
     return search.run.finish(start, search)
 
 
@@ -67,12 +75,13 @@ class _Search:
 
         self._scipy = scipy.optimize
         self._problem, self._start, self._options = problem, start, options
+        self.gradient: Callable[[FloatArray], tuple[Evaluation, FloatArray]] = problem.gradient
         self._unit = _unit(problem, start)
         self.run = Run(callback)  # the clock starts here
 
     def evaluate(self, x: FloatArray) -> tuple[float, FloatArray]:
         """Return objective and gradient at x (n,); the first evaluation is the first iterate."""
-        evaluation, gradient = self._problem.gradient(x)
+        evaluation, gradient = self.gradient(x)
         self.run.take(x, evaluation)
         if not self.run.history:
             self.run.record()

@@ -11,6 +11,7 @@ from ceinms_torch.calibration.optimisers.adamw import minimise_adamw
 from ceinms_torch.calibration.optimisers.annealing import minimise_annealing
 from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
 from ceinms_torch.calibration.optimisers.levenberg_marquardt import minimise_lm
+from ceinms_torch.calibration.optimisers.memory import SearchMemory
 from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
 from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import OptionError
@@ -24,10 +25,19 @@ SEARCHES: dict[type, Callable[[Any, FloatArray, Any, Callback | None], Minimum]]
     Lbfgs: minimise_lbfgs,
     _kernel.AnnealingOptions: minimise_annealing,
 }
+# Those that, given a memory, go on from where an earlier search was; others begin again.
+RESUMABLE: dict[type, Callable[[Any, FloatArray, Any, Callback | None, SearchMemory], Minimum]] = {
+    Lbfgs: minimise_lbfgs,
+    _kernel.AnnealingOptions: minimise_annealing,
+}
 
 
 def minimise(
-    problem: Problem, start: FloatArray, options: Any, callback: Callback | None = None
+    problem: Problem,
+    start: FloatArray,
+    options: Any,
+    callback: Callback | None = None,
+    memory: SearchMemory | None = None,
 ) -> Minimum:
     """Minimise a problem from a start, by the search that the options belong to.
 
@@ -42,6 +52,8 @@ def minimise(
     callback : callable, optional
         Called with an Iterate after every iteration. Ctrl-C (or a KeyboardInterrupt it raises)
         stops the search, which keeps the best point.
+    memory : SearchMemory, optional
+        What an earlier search with the same arguments left, and where this one leaves it.
 
     Returns
     -------
@@ -56,4 +68,13 @@ def minimise(
     if type(options) not in SEARCHES:
         names = ", ".join(kind.__name__ for kind in SEARCHES)
         raise OptionError(where="options", expected=f"one of {names}", got=type(options).__name__)
-    return SEARCHES[type(options)](problem, start, options, callback)
+    if memory is None:
+        return SEARCHES[type(options)](problem, start, options, callback)
+    known = memory
+
+    def search() -> Minimum:
+        if type(options) in RESUMABLE:
+            return RESUMABLE[type(options)](problem, start, options, callback, known)
+        return SEARCHES[type(options)](problem, start, options, callback)
+
+    return known.search(search)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.problem import Evaluation
@@ -34,6 +35,11 @@ class Iterate(Evaluation):
     evaluations: int
     seconds: float
     validation: float | None = None
+
+    @classmethod
+    def from_json(cls, known: Mapping[str, Any]) -> Iterate:
+        """Return an iterate from JSON."""
+        return cls(**{**known, "terms": tuple(known["terms"]), "rmse": tuple(known["rmse"])})
 
 
 Callback = Callable[[Iterate], None]

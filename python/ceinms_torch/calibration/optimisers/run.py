@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.optimisers.minimum import Callback, Iterate, Minimum
 from ceinms_torch.calibration.optimisers.problem import Evaluation
+from ceinms_torch.io.interrupts import raise_if_stopped
 from ceinms_torch.model.options import Improvement
 
 
@@ -42,9 +43,12 @@ class Run:
 
         Raises
         ------
+        KeyboardInterrupt
+            If a signal waits that asks to stop.
         NotFiniteError
             If the objective, or that of the validation trials, is not finite.
         """
+        raise_if_stopped()
         self.evaluations += 1
         self._latest = Iterate(
             objective=evaluation.objective,

@@ -60,6 +60,7 @@ _WHY = {
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
     "start-outside-range": "The search does not begin where the subject is.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
+    "output-over-input": "It would be lost, and nothing that came from it could be repeated.",
     "trial-name-repeated": "Their results would overwrite each other.",
 }
 _WHY_OTHERWISE = "The calculation stops here, or goes on without this."

@@ -21,6 +21,7 @@ from ceinms_torch.inputs.checks.matching import (
 )
 from ceinms_torch.inputs.checks.moments import check_moment_data
 from ceinms_torch.inputs.checks.muscles import check_muscles
+from ceinms_torch.inputs.checks.outputs import check_outputs
 from ceinms_torch.inputs.checks.parameters import check_parameters
 from ceinms_torch.inputs.checks.timing import check_timing
 from ceinms_torch.inputs.checks.units import check_units
@@ -53,7 +54,8 @@ def check_folder(
     CheckReport
         What is wrong or doubtful is in it, never raised.
     """
-    return check_inputs(*read_inputs(Path(setup), [Path(test) for test in tests], legacy=legacy))
+    inputs, findings = read_inputs(Path(setup), [Path(test) for test in tests], legacy=legacy)
+    return check_inputs(inputs, findings + check_outputs(inputs))
 
 
 def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:

@@ -22,6 +22,7 @@ from ceinms_torch.model.setup import CalibrationSetup, RunSetup, read_setup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles, ends, read_lengths
+from ceinms_torch.simulation.trial_result import Role
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,6 +110,25 @@ class Inputs:
         """The tendon model that is asked for, by its XML name."""
         document = self.plan or self.execution
         return None if document is None else document.tendon.kind
+
+    def roles(self) -> list[tuple[Role, str]]:
+        """Return what every trial is for, and its name."""
+        return [("test" if one.is_test else "calibration", one.name) for one in self.trials]
+
+    def files(self) -> list[Path]:
+        """Return every file that is read, also those that could not be."""
+        setup, files = self.setup, [self.file]
+        if setup is not None:
+            files += [setup.subject_file, setup.excitation_generator_file]
+        if isinstance(setup, CalibrationSetup):
+            files.append(setup.calibration_file)
+        elif setup is not None:
+            files.append(setup.execution_file)
+        for data in (trial.data for trial in self.trials):
+            files += [data.muscle_tendon_length_file, data.excitations_file]
+            files += data.moment_arms_files.values()
+            files += filter(None, (data.path, data.external_torques_file))
+        return files
 
     @property
     def dialect(self) -> Dialect:

@@ -1,0 +1,32 @@
+"""Where the installed commands begin: what they need is loaded only when signals are in order.
+
+Until then, Ctrl-C ends the process as it ends any other, without a traceback of half an import.
+"""
+
+from __future__ import annotations
+
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def ceinms_torch() -> int:
+    """Run ``ceinms-torch`` with the arguments of this process, and return the exit status."""
+    from ceinms_torch.cli.main import run_as_process  # noqa: PLC0415  after the signals
+
+    return run_as_process()
+
+
+def ceinms() -> int:
+    """Run ``CEINMS`` with the arguments of this process, and return the exit status."""
+    from ceinms_torch.cli.programs import CEINMS  # noqa: PLC0415
+
+    return CEINMS.run_as_process()
+
+
+def ceinms_calibrate() -> int:
+    """Run ``CEINMScalibrate`` with the arguments of this process, and return the exit status."""
+    from ceinms_torch.cli.programs import CEINMS_CALIBRATE  # noqa: PLC0415
+
+    return CEINMS_CALIBRATE.run_as_process()

@@ -67,8 +67,8 @@ def test_last_line_and_overwriting(folder, monkeypatch, command):
         before = listing(Path())
         result = run_command(*words, "-q" if command != "convert" else "--em-delay=0.02")
         assert result.returncode == 0, result.stderr
-        # Quiet, with one path more if a file lies elsewhere, and the dialect that was converted, but
-        # never silent.
+        # Quiet, with one path more if a file lies elsewhere, and the dialect that was converted,
+        # but never silent.
         assert result.stdout.splitlines()[-1] == f"results: {place}"
         assert len(result.stdout.splitlines()) == 1 + (command in ("calibrate", "convert"))
         assert Path(place).exists()

@@ -16,12 +16,12 @@ def environment(**changes):
     return {**os.environ, **plain, **changes}
 
 
-def run_command(*arguments, without_torch=None):
+def run_command(*arguments, without_torch=None, cwd=None):
     """Run ``ceinms-torch`` to its end; see `run_program`."""
-    return run_program(COMMAND.name, *arguments, without_torch=without_torch)
+    return run_program(COMMAND.name, *arguments, without_torch=without_torch, cwd=cwd)
 
 
-def run_program(program, *arguments, without_torch=None, without=()):
+def run_program(program, *arguments, without_torch=None, without=(), cwd=None):
     """Run an installed program to its end.
 
     Parameters
@@ -35,6 +35,8 @@ def run_program(program, *arguments, without_torch=None, without=()):
         torch ends in a traceback.
     without : tuple of str
         More modules to treat like that.
+    cwd : path-like, optional
+        Where it runs.
 
     Returns
     -------
@@ -51,6 +53,7 @@ def run_program(program, *arguments, without_torch=None, without=()):
     return subprocess.run(
         [SCRIPTS / program, *map(str, arguments)],
         check=False,
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=300.0,

@@ -22,7 +22,7 @@ from ceinms_torch.calibration.result import (
     Iteration as Iteration,
     Provenance as Provenance,
 )
-from ceinms_torch.calibration.windowed import (
+from ceinms_torch.realtime.windowed import (
     WindowedCalibrator as WindowedCalibrator,
     WindowFit as WindowFit,
 )

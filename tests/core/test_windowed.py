@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
-from ceinms_torch.calibration.window_history import WindowHistory
+from ceinms_torch.realtime.window_history import WindowHistory
 from engine_cases import make_trial, run_kernel
 from helpers import write_tiny_folder
 

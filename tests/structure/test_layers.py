@@ -22,7 +22,7 @@ ROOMS = (
     ("model",),
     ("simulation",),
     ("calibration",),
-    ("preoptimisation", "synergies", "excitations"),
+    ("preoptimisation", "synergies", "excitations", "realtime"),
     ("inputs",),
     ("conversion",),
     ("results",),
@@ -39,6 +39,7 @@ COMPILED_OF = {
     "preoptimisation": COMPILED,
     "synergies": COMPILED,
     "excitations": COMPILED,
+    "realtime": COMPILED,
 }
 # Order inside rooms, lowest first: folders and modules that come before all others of the room.
 INSIDE = {

@@ -1,0 +1,1 @@
+"""Calibration while a stream goes on."""

@@ -6,14 +6,8 @@
 #include <atomic>
 #include <cstddef>
 #include <doctest/doctest.h>
-#include <fstream>
 #include <new>
 #include <vector>
-
-#if defined(__linux__)
-#include <sys/resource.h>
-#include <unistd.h>
-#endif
 
 namespace ceinms_torch::engine {
 namespace {
@@ -54,30 +48,6 @@ TEST_CASE("what a task throws arrives where the work was asked for, once all are
     }
   }
 }
-
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST_CASE("threads that cannot start are done without") {
-  rlimit before{};
-  getrlimit(RLIMIT_AS, &before);
-  std::size_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages;
-  rlimit tight = before;
-  // Room for some stacks of 8 MiB each.
-  tight.rlim_cur = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + (200U << 20U);
-  setrlimit(RLIMIT_AS, &tight);
-  std::atomic<int> done{0};
-  std::size_t n_thread = 0;
-  {
-    ThreadPool pool(1000);
-    n_thread = pool.n_thread();
-    pool.run(100, [&](std::size_t, std::size_t) { ++done; });
-  }
-  setrlimit(RLIMIT_AS, &before);
-  CHECK(n_thread >= 1);
-  CHECK(n_thread < 100);
-  CHECK(done == 100);
-}
-#endif
 
 TEST_CASE("pools may be thrown away at any time") {
   for (int i = 0; i < 200; ++i) {

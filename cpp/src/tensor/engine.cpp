@@ -126,16 +126,25 @@ void check_shape(const char* name, const at::Tensor& tensor, at::IntArrayRef exp
                     tensor.sizes(), ".");
 }
 
+namespace {
+
+void check_dense(const char* name, const at::Tensor& tensor) {
+  TORCH_CHECK_TYPE(tensor.layout() == at::kStrided, name, ": expected a dense tensor, got ",
+                   tensor.layout(), ".");
+}
+
+}  // namespace
+
 void check_numbers(const char* name, const at::Tensor& tensor) {
   TORCH_CHECK_TYPE(tensor.scalar_type() == at::kDouble, name, ": expected dtype float64, got ",
                    tensor.scalar_type(), ".");
-  TORCH_CHECK_TYPE(tensor.layout() == at::kStrided, name, ": expected a dense tensor, got ",
-                   tensor.layout(), ".");
+  check_dense(name, tensor);
   TORCH_CHECK_VALUE(at::isfinite(tensor.detach()).all().item<bool>(), name,
                     ": expected finite numbers, got NaN or infinity.");
 }
 
 void check_device(const char* name, const at::Tensor& tensor, at::Device expected) {
+  check_dense(name, tensor);
   TORCH_CHECK_VALUE(tensor.device() == expected, name, ": expected on ", expected,
                     ", where the trials are, got on ", tensor.device(), ".");
 }

@@ -122,7 +122,7 @@ def load_result(
         try:
             subject = Subject.read(directory / summary["subject"])
             return _result(directory, summary, subject, label)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, FileFormatError):
                 raise
             raise FileFormatError(

@@ -37,7 +37,8 @@ def test_the_input_is_never_overwritten(tmp_path):
     before = listing(tmp_path)
     done = run_command("convert", old, "--out", tmp_path)
     assert done.returncode == 1
-    assert f"{old}: expected a file to write, got the input. Choose another --out." in done.stderr
+    assert f"error: {old}: expected " in done.stderr
+    assert f"input '{old}'. Choose another --out." in done.stderr
     assert listing(tmp_path) == before
 
 
@@ -136,7 +137,9 @@ def test_folder_is_never_written_over_itself(tiny_folder):
     before = listing(tiny_folder)
     done = run_command("convert", tiny_folder / "setup.xml", "--out", tiny_folder)
     assert done.returncode == 1
-    assert "got the input. Choose another --out." in done.stderr
+    same = tiny_folder / "excitationGenerator.xml"
+    assert f"error: {same}: expected " in done.stderr
+    assert f"input '{same}'. Choose another --out." in done.stderr
     assert listing(tiny_folder) == before
 
 

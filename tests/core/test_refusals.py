@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,15 @@ def test_stream_of_absurd_size(case, changes, where):
     with pytest.raises(ct.DataError) as caught:
         _kernel.Stream(**{**case.stream_arguments(), **changes})
     assert caught.value.where.element == where
+
+
+@pytest.mark.parametrize("damping", [0.0, -27.0, np.nan, np.inf])
+def test_damping_that_never_grows(case, damping):
+    """It would never grow to where a step is given up, and the search would not end."""
+    options = types.SimpleNamespace(**{**vars(ct.LevenbergMarquardt()), "damping": damping})
+    with pytest.raises(ct.DataError) as caught:
+        _kernel.minimise_levenberg_marquardt(case.problem(), case.x, options=options)
+    assert caught.value.where.element == "damping"
 
 
 def test_longest_stream_is_made(case):

@@ -1,5 +1,6 @@
 #include "ceinms_torch/calibration/box_step.hpp"
 #include "ceinms_torch/calibration/optimiser_run.hpp"
+#include "ceinms_torch/kernel/input_error.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +23,10 @@ double projected_gradient(const std::vector<double>& x, const std::vector<double
 Minimum minimise_levenberg_marquardt(Problem& problem, const std::vector<double>& start,
                                      const LevenbergMarquardtOptions& options,
                                      const Progress& progress) {
+  // What is not above 0 never grows to where a step is given up.
+  if (!std::isfinite(options.damping) || options.damping <= 0.0)
+    throw kernel::InputError("damping", "a finite number above 0",
+                             kernel::number_text(options.damping));
   const std::size_t n = start.size();
   OptimiserRun run(options, progress);
   BoxStep box(problem.layout().backend(), n);

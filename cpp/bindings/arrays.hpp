@@ -23,8 +23,8 @@ using Indices = py::array_t<std::int64_t, py::array::c_style | py::array::forcec
 
 using kernel::InputError;
 
-/// InputError unless numbers of this kind ('f', 'i' ... as NumPy has them) mean what they say as the
-/// numbers that are asked for: NumPy would drop imaginary parts and decimals, and read texts.
+/// InputError unless numbers of this kind ('f', 'i' ... as NumPy has them) mean what they say as
+/// the numbers that are asked for: NumPy would drop imaginary parts and decimals, and read texts.
 inline void check_kind(const py::array& array, const char* kinds, const char* expected) {
   if (std::string_view(kinds).find(array.dtype().kind()) != std::string_view::npos) return;
   if (array.size() == 0) return;  // an empty list is of no kind

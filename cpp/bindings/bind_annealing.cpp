@@ -182,12 +182,13 @@ void bind_annealing(py::module_& module) {
             return evaluate(problem, span_of(x));
           },
           "x"_a, "Objective at parameter values x (n_component).")
-      .def_property_readonly("failures",
-                             [](legacy::Problem& problem) {
-                               const auto use = problem.lock().begin("problem");
-                               return problem.failures();
-                             },
-                             "Frames without equilibrium at the last point (n_mtu).");
+      .def_property_readonly(
+          "failures",
+          [](legacy::Problem& problem) {
+            const auto use = problem.lock().begin("problem");
+            return problem.failures();
+          },
+          "Frames without equilibrium at the last point (n_mtu).");
   module.def(
       "legacy_anneal", &anneal_problem, "problem"_a, py::kw_only(), "start"_a, "lower"_a, "upper"_a,
       "options"_a, "callback"_a = py::none(), "keep"_a = py::none(), "keep_interval"_a = 1.0,

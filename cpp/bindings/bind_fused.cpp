@@ -230,8 +230,8 @@ void set(std::vector<terms::Power>& option, const std::string& name, const py::o
 /// An objective whose terms have their options from the attributes of a Python object.
 template <class AnyObjective>
 AnyObjective with_options_of(const py::object& source, AnyObjective objective = {}) {
-  terms::for_each_option(
-      objective, [&](const std::string& name, auto& option) { set(option, name, source); });
+  terms::for_each_option(objective,
+                         [&](const std::string& name, auto& option) { set(option, name, source); });
   return objective;
 }
 

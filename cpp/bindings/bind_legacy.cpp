@@ -128,7 +128,8 @@ py::typing::Tuple<py::int_, py::array_t<std::int64_t>> rows(const Array& time,
     return std::span(array.data(), static_cast<std::size_t>(array.size()));
   };
   check_number("em_delay", delay);
-  const legacy::EmgRows found = legacy::emg_rows(span("time", time), span("excitation_time", emg_time), delay);
+  const legacy::EmgRows found =
+      legacy::emg_rows(span("time", time), span("excitation_time", emg_time), delay);
   Counts row(static_cast<py::ssize_t>(found.row.size()));
   std::copy(found.row.begin(), found.row.end(), row.mutable_data());
   return py::make_tuple(found.run_in, row);

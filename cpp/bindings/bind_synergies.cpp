@@ -58,8 +58,10 @@ SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised,
         {n_row[trial], n_node, step, row_interval[trial], to_vector(recorded[trial])});
   }
   if (n_synergy > data.n_weighted())
-    throw InputError("n_synergy", "at most one for each of " + std::to_string(data.n_weighted()) +
-                                      " excitations", std::to_string(n_synergy));
+    throw InputError(
+        "n_synergy",
+        "at most one for each of " + std::to_string(data.n_weighted()) + " excitations",
+        std::to_string(n_synergy));
   return data;
 }
 

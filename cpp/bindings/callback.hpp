@@ -11,8 +11,8 @@
 namespace ceinms_torch::bindings {
 
 /// Hand `value` to `callback` (None for no report) while holding the GIL. False if the run shall
-/// stop: on a signal, now or one that waits (io/interrupts.py), or a KeyboardInterrupt raised by the
-/// callback. Its other exceptions go through.
+/// stop: on a signal, now or one that waits (io/interrupts.py), or a KeyboardInterrupt raised by
+/// the callback. Its other exceptions go through.
 template <class Value>
 bool call_back(const py::object& callback, const Value& value) {
   try {

@@ -21,8 +21,7 @@ struct LegacyTrial {
   /// @throws InputError unless there is a time of every row
   LegacyTrial(Trial trial, Array times, double delay)
       : data(std::move(trial)), excitation_time(std::move(times)), em_delay(delay) {
-    check_shape("excitation_time", excitation_time,
-                {static_cast<py::ssize_t>(data.input().n_row)});
+    check_shape("excitation_time", excitation_time, {static_cast<py::ssize_t>(data.input().n_row)});
     check_finite("excitation_time", excitation_time);
     check_increasing("excitation_time", excitation_time);
     check_number("em_delay", em_delay);
@@ -43,8 +42,8 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-/// Asks Python every now and then, not at every evaluation, whether Ctrl-C was pressed. Once it was,
-/// the answer stays, of copies, too.
+/// Asks Python every now and then, not at every evaluation, whether Ctrl-C was pressed. Once it
+/// was, the answer stays, of copies, too.
 inline std::function<bool()> until_interrupted() {
   struct State {
     Stopwatch watch;

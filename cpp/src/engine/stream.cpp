@@ -32,8 +32,8 @@ void check_delays(const double* parameters, std::size_t n_mtu, double longest) {
   for (std::size_t mtu = 0; mtu < n_mtu; ++mtu) {
     const double delay = parameters[em_delay_row * n_mtu + mtu];
     if (delay >= 0.0 && delay <= longest) continue;
-    throw InputError("emDelay of MTU " + std::to_string(mtu),
-                     "0 to " + number_text(longest) + " s", number_text(delay) + " s",
+    throw InputError("emDelay of MTU " + std::to_string(mtu), "0 to " + number_text(longest) + " s",
+                     number_text(delay) + " s",
                      "set the stream up with a longest delay that covers it");
   }
 }

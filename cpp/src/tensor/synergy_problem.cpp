@@ -21,8 +21,8 @@ SynergyProblem::SynergyProblem(Problem problem, calibration::SynergyData data)
   for (const calibration::RecordedChannels& trial : data_.trials) {
     const auto n_row = static_cast<std::int64_t>(trial.n_row);
     const auto n_node = static_cast<std::int64_t>(trial.n_node);
-    TORCH_CHECK_VALUE(trial.n_row <= static_cast<std::size_t>(excitation.size(0)), "n_row: expected at most ", excitation.size(0),
-                      ", got ", trial.n_row, ".");
+    TORCH_CHECK_VALUE(trial.n_row <= static_cast<std::size_t>(excitation.size(0)),
+                      "n_row: expected at most ", excitation.size(0), ", got ", trial.n_row, ".");
     at::Tensor interpolation = at::zeros({excitation.size(0), n_node}, at::kDouble);
     auto weight = interpolation.accessor<double, 2>();
     trial.for_each_row([&](std::size_t row, std::size_t node, double share) {

@@ -31,9 +31,9 @@ struct StreamSetup {
 /// lengths over the time between them, zero at the first. Not safe for use by several threads.
 class Stream {
  public:
-  static constexpr double lowest_rate = 1e-3;   ///< [Hz]
-  static constexpr double highest_rate = 1e6;   ///< [Hz]
-  static constexpr double most_delayed = 1e6;   ///< samples that the ring keeps, of every MTU
+  static constexpr double lowest_rate = 1e-3;  ///< [Hz]
+  static constexpr double highest_rate = 1e6;  ///< [Hz]
+  static constexpr double most_delayed = 1e6;  ///< samples that the ring keeps, of every MTU
 
   /// Allocates all that it will ever need.
   /// @throws InputError if `setup` is not as described

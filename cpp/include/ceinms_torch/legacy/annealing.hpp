@@ -99,7 +99,8 @@ struct AnnealingHooks {
 /// Minimise within bounds. In the variant of CEINMS the start is never evaluated: the first
 /// proposal is always accepted. In the modern one the result is never worse than the start.
 ///
-/// @param start        (n), n >= 1, may be outside the bounds; a coordinate is checked when proposed
+/// @param start        (n), n >= 1, may be outside the bounds; a coordinate is checked when
+/// proposed
 /// @param lower,upper  (n), lower <= upper
 /// @param from         where an earlier search with the same arguments was, or null; it goes on to
 ///                     the very result that it would have had

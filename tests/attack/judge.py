@@ -49,7 +49,8 @@ def start(*words, program="ceinms-torch", telling=False, **options):
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     options.setdefault("env", environment())
     begin = [sys.executable, "-c", _TELLING] if telling else [SCRIPTS / program]
-    process = subprocess.Popen([*begin, *map(str, words)], text=True, **options)
+    command = [*begin, *map(str, words)]
+    process = subprocess.Popen(command, text=True, errors="replace", **options)
     if telling:
         process.stdout.readline()
     return process

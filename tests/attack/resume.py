@@ -54,7 +54,13 @@ def study(folder):
     return ("study", "calibration", SETUP, *words, "--lm-starts", "1", "--jobs", "2")
 
 
-KINDS = {one.__name__: one for one in (annealing, many_starts, hybrid, study)}
+def comparison(folder):
+    """Return those of a comparison."""
+    annealing(folder)
+    return ("compare", SETUP, "--methods", "annealing,adamw,lm")
+
+
+KINDS = {one.__name__: one for one in (annealing, many_starts, hybrid, study, comparison)}
 
 
 def without_times(value):
@@ -69,7 +75,8 @@ def without_times(value):
 def result_in(out):
     """Return the text of a result but for times: of histories, which are rows, too."""
     content = without_times(json.loads((out / "result.json").read_text()))
-    for run in content.get("data", {}).get("comparison", {}).get("runs", []):
+    data = content.get("data", {})
+    for run in data.get("runs", data.get("comparison", {}).get("runs", [])):
         run["history"] = [[row[0], row[2]] for row in run["history"]]
     for part in content.get("data", {}).get("parts", []):
         part["run"].pop("history", None)

@@ -287,6 +287,54 @@ TEST_CASE("annealing: stops when asked, with the best so far") {
   CHECK(result.objective == best);
 }
 
+TEST_CASE("annealing: goes on from any state to the very same result") {
+  const std::array<double, 2> start{0.5, -0.5};
+  const std::array<double, 2> lower{-1.0, -1.0};
+  const std::array<double, 2> upper{1.0, 1.0};
+  for (const AnnealingVariant variant : {AnnealingVariant::ceinms, AnnealingVariant::modern})
+    for (const AnnealingKind kind : {AnnealingKind::calibration, AnnealingKind::hybrid}) {
+      AnnealingOptions options = settings;
+      options.variant = variant;
+      options.seed = 7;
+      Bowl whole;
+      std::vector<AnnealingState> states;
+      AnnealingHooks hooks = whole.hooks();
+      hooks.keeps = [] { return true; };
+      hooks.keep = [&](const AnnealingState& state) { states.push_back(state); };
+      const AnnealingResult expected = anneal(kind, start, lower, upper, options, hooks);
+      for (std::size_t i = 0; i < states.size(); i += 1 + i / 3) {
+        Bowl rest;
+        const AnnealingResult result =
+            anneal(kind, start, lower, upper, options, rest.hooks(), &states[i]);
+        CHECK(result.x == expected.x);
+        CHECK(result.objective == expected.objective);
+        CHECK(result.evaluations == expected.evaluations);
+        CHECK(result.temperatures == expected.temperatures);
+        CHECK(result.status == expected.status);
+        const auto from = whole.asked.begin() + static_cast<std::ptrdiff_t>(states[i].evaluations);
+        CHECK(rest.asked == std::vector(from, whole.asked.end()));
+      }
+    }
+}
+
+TEST_CASE("random numbers go on from a state, and from nothing else") {
+  GlibcRandom glibc(5);
+  PortableRandom portable(5);
+  for (int i = 0; i < 40; ++i) CHECK(glibc.uniform() + portable.uniform() >= 0.0);
+  GlibcRandom glibc_again;
+  PortableRandom portable_again(1);
+  glibc_again.restore(glibc.state());
+  portable_again.restore(portable.state());
+  for (int i = 0; i < 400; ++i) {
+    CHECK(glibc.next() == glibc_again.next());
+    CHECK(portable.uniform() == portable_again.uniform());
+  }
+  for (const char* state : {"", "1 2 3", "nonsense", "31"}) {
+    CHECK_THROWS(glibc.restore(state));
+    CHECK_THROWS(portable.restore(state));
+  }
+}
+
 TEST_CASE("annealing: refuses what it would never end with") {
   using Numbers = std::vector<double>;
   const auto run = [](const Numbers& start, const Numbers& lower, const Numbers& upper,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ceinms_torch.cli import streams
 from ceinms_torch.errors import CeinmsTorchError, Place
-from ceinms_torch.io.interrupts import first_signal, stop_on_signals
+from ceinms_torch.io.interrupts import first_signal, ignore_signals, stop_on_signals
 
 FAILURE = 1
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -152,6 +152,7 @@ def as_process(work: Callable[[], int | None], tell: Callable[[str], None]) -> i
     out = streams.be_patient()
     stop_on_signals()
     status = status_of(work, tell)
+    ignore_signals()
     lost = streams.why_lost(out)
     if lost is not None:
         lost.filename = "standard output"

@@ -48,6 +48,12 @@ def stop_on_signals() -> None:
             signal.signal(number, _stop)
 
 
+def ignore_signals() -> None:
+    """Let signals pass: the work is done, and only the process is left to end."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def first_signal() -> int | None:
     """Return the number of the signal that asked this process to stop, or None."""
     return _state.first

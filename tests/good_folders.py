@@ -9,7 +9,7 @@ import numpy as np
 import ceinms_torch as ct
 from ceinms_torch.io.storage import write_storage
 from ceinms_torch.model.excitation_generator import Excitation
-from helpers import CURVES
+from helpers import CURVES, write_strength_folder
 from shoulder import write_shoulder_folder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -112,27 +112,7 @@ def write_hinge_folder(folder, seed, *, turned=False):
         _write_trial(folder / f"trial{i}", rng, true, generator, arms, -1.0 if turned else 1.0)
         for i in range(1 + seed % 3)
     ]
-    plan = ct.CalibrationPlan(
-        algorithm=ct.LevenbergMarquardt(),
-        tendon=ct.Tendon(kind="stiff"),
-        steps=(
-            ct.CalibrationStep(
-                dofs=(DOF,),
-                parameters=(ct.ParameterSpec(kind="strengthCoefficient", low=0.5, high=2.5),),
-            ),
-        ),
-        trial_files=tuple(trials),
-    )
-    files = [folder / name for name in ("subject.xml", "map.xml", "calibration.xml", "setup.xml")]
-    for document, file in zip((generic, generator, plan), files, strict=False):
-        document.write(file)
-    ct.CalibrationSetup(
-        subject_file=files[0],
-        excitation_generator_file=files[1],
-        calibration_file=files[2],
-        output_subject_file=folder / "calibrated.xml",
-    ).write(files[3])
-    return files[3]
+    return write_strength_folder(folder, generic, generator, trials, "stiff")
 
 
 def _write_trial(folder, rng, subject, generator, arms, sign):

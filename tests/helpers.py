@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+import ceinms_torch as ct
 from ceinms_torch.simulation.legacy.run import run_legacy
 
 MTU_NAMES = ("soleus_r", "gasmed_r", "recfem_r")
@@ -383,3 +384,40 @@ def _write_trial(folder, *, phase, n_step):
 def run_legacy_folder(folder, solver="annealing"):
     """Run what a folder asks for on the model of CEINMS."""
     return run_legacy(folder.subject, folder.trial, folder.execution, solver)
+
+
+def write_strength_folder(folder, subject, generator, trials, tendon):
+    """Write a calibration of the strength coefficients, 0.5 to 2.5, on all DOFs of a subject.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to write.
+    subject : Subject
+    generator : ExcitationGenerator
+    trials : list of Path
+        The inputData files.
+    tendon : str
+
+    Returns
+    -------
+    Path
+        The calibration setup file.
+    """
+    strength = ct.ParameterSpec(kind="strengthCoefficient", low=0.5, high=2.5)
+    plan = ct.CalibrationPlan(
+        algorithm=ct.LevenbergMarquardt(),
+        tendon=ct.Tendon(kind=tendon),
+        steps=(ct.CalibrationStep(dofs=subject.dof_names, parameters=(strength,)),),
+        trial_files=tuple(trials),
+    )
+    files = [folder / name for name in ("subject.xml", "map.xml", "calibration.xml", "setup.xml")]
+    for document, file in zip((subject, generator, plan), files, strict=False):
+        document.write(file)
+    ct.CalibrationSetup(
+        subject_file=files[0],
+        excitation_generator_file=files[1],
+        calibration_file=files[2],
+        output_subject_file=folder / "calibrated.xml",
+    ).write(files[3])
+    return files[3]

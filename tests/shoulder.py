@@ -6,6 +6,7 @@ import numpy as np
 
 import ceinms_torch as ct
 from ceinms_torch.model.excitation_generator import Excitation
+from helpers import write_strength_folder
 
 DOFS = ("plane_elv", "shoulder_elv", "axial_rot")
 
@@ -36,27 +37,8 @@ def write_shoulder_folder(source, folder):
             excitations_file=trial / "emg.sto",
             external_torques_file=trial / "id.sto",
         ).write(folder / f"{trial.name}.xml")
-    plan = ct.CalibrationPlan(
-        algorithm=ct.LevenbergMarquardt(),
-        tendon=ct.Tendon(kind="rosenbrockElastic"),
-        steps=(
-            ct.CalibrationStep(
-                dofs=DOFS,
-                parameters=(ct.ParameterSpec(kind="strengthCoefficient", low=0.5, high=2.5),),
-            ),
-        ),
-        trial_files=tuple(folder / f"{trial.name}.xml" for trial in trials),
-    )
-    files = [folder / name for name in ("subject.xml", "map.xml", "calibration.xml", "setup.xml")]
-    for document, file in zip((subject, generator, plan), files, strict=False):
-        document.write(file)
-    ct.CalibrationSetup(
-        subject_file=files[0],
-        excitation_generator_file=files[1],
-        calibration_file=files[2],
-        output_subject_file=folder / "calibrated.xml",
-    ).write(files[3])
-    return files[3]
+    files = [folder / f"{trial.name}.xml" for trial in trials]
+    return write_strength_folder(folder, subject, generator, files, "rosenbrockElastic")
 
 
 def _generator(source, signals):

@@ -21,6 +21,8 @@ def check_differences(inputs: Inputs) -> list[Finding]:
         A note for every difference; none for files of CEINMS.
     """
     plan = inputs.plan
+    if plan is None:
+        return []
     return [
         Finding(
             severity="note",
@@ -30,6 +32,5 @@ def check_differences(inputs: Inputs) -> list[Finding]:
             why="The file is one of the paper's calibrator; where this matters, results differ.",
             to_do="Write a calibration file of CEINMS to choose otherwise.",
         )
-        for one in (() if plan is None else plan.differences)
-        if plan is not None
+        for one in plan.differences
     ]

@@ -68,6 +68,8 @@ TEST_CASE("penalty: a power of the distance, for some MTUs") {
     const Number inside = one.residual(Number::variable(1.0, 1.0, 0));
     CHECK(inside.value == 0.0);
     CHECK(inside.partial[0] == 0.0);
+    for (const double x : {0.4, 0.5, 0.6, 1.0, 1.5, 1.6})
+      CHECK(one.is_zero(x) == (one.residual(x) == 0.0));
     CHECK(one.acts_on(2));
     CHECK(!one.acts_on(0));
   }

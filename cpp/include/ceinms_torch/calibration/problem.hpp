@@ -229,7 +229,7 @@ void Problem::visit_residuals(std::size_t block, const kernel::StepRange& steps,
           const double weight = part.weight * balance_.per_trial() / static_cast<double>(n_step);
           for (std::size_t k = steps.first; k < std::min(steps.end, n_step); ++k) {
             const double x = table[k * width + lane.place] * per_unit;
-            if (part.residual(x) == 0.0) continue;
+            if (part.is_zero(x)) continue;
             const Number residual = part.residual(Number::variable(x, 1.0, 0));
             visit(Residual{lane, observes, place, k, x, per_unit, weight, residual.value,
                            residual.partial[0]});

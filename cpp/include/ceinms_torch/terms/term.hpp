@@ -101,6 +101,8 @@ struct Weighted {
   void options(const auto& set) { set("weight", weight); }
   bool counts(kernel::TendonModel /*tendon*/) const noexcept { return weight > 0.0; }
   bool acts_on(std::size_t /*mtu*/) const noexcept { return true; }
+  /// Where its residual is zero and has no slope: nowhere, unless a term says so.
+  bool is_zero(double /*x*/) const noexcept { return false; }
 };
 
 /// Whether an index is among some; all are among none.
@@ -116,6 +118,8 @@ struct Penalty {
   std::vector<std::size_t> mtus = {};  ///< whose quantity it is; none for all
 
   bool acts_on(std::size_t mtu) const noexcept { return is_among(mtus, mtu); }
+  /// Where the residual is zero, as it is at most steps: these need not wait for the power.
+  bool is_zero(double x) const noexcept { return !(x > range.highest || x < range.lowest); }
   /// The root of distance^exponent, with a finite slope where the penalty sets in.
   template <class T>
   T residual(const T& x) const {

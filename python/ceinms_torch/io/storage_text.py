@@ -206,6 +206,13 @@ def read_labels(path: Path, layout: Layout, lines: list[str]) -> Columns:
     line, text = layout.label_line + 1, lines[layout.label_line]
     columns = _divided(text, next(filter(_bare, lines[line:]), ""))
     labels = columns.labels
+    if not labels:  # such as quotes with nothing between them
+        raise FileFormatError(
+            where=Place(path, line, "labels"),
+            expected="a label above every column, that of the times first",
+            got="none",
+            hint="Export the table with its labels",
+        )
     if len(labels) == 1 and ";" in text:
         raise FileFormatError(
             where=Place(path, line, "labels"),
@@ -289,10 +296,10 @@ def parse_fast(rows: Sequence[str], columns: Columns) -> FloatArray | None:
     ndarray (n_row, n_column) or None
         None if anything is wrong, whatever it is: `parse_by_line` finds out.
     """
-    if not any(row.strip() for row in rows[:10]):
-        return None
     if rows and '"' in rows[0]:
         rows = [row.replace('"', "") for row in rows]
+    if not any(map(str.strip, rows)):  # loadtxt would warn
+        return None
     try:
         table = np.loadtxt(
             rows, dtype=np.float64, comments=None, delimiter=columns.delimiter, ndmin=2

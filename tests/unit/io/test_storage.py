@@ -239,6 +239,8 @@ def test_not_a_finite_number(tmp_path, cell):
         ("x\nnRows=2\n" + ROWS, None, "endheader.*none in the whole file"),
         ("x\nendheader\n", 3, "a line of column labels after 'endheader'"),
         ("x\nendheader\ntime\ta\n", 4, "at least one row of numbers, got none"),
+        ('x\nendheader\ntime\ta\n"', 4, "at least one row of numbers, got none"),
+        ("x\nendheader\n\xa0\n0\t1\n", 3, "a label above every column.*got none"),
         (
             "x\nendheader\ntime\ta\tb\n0\t1\t2\n\n0.01\t3\t\n",
             6,

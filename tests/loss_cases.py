@@ -2,7 +2,7 @@
 
 import ceinms_torch as ct
 from ceinms_torch.calibration.problems.loss import LossProblem
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from engine_cases import make_subject, make_trial
 
 SUBJECT = make_subject(

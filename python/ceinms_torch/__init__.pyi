@@ -9,8 +9,8 @@ from ceinms_torch.calibration.loss import (
     LossResult as LossResult,
     calibrate_with_loss as calibrate_with_loss,
 )
-from ceinms_torch.calibration.optimisers.minimise import minimise as minimise
-from ceinms_torch.calibration.optimisers.minimum import Minimum as Minimum
+from ceinms_torch.optimisers.minimise import minimise as minimise
+from ceinms_torch.optimisers.minimum import Minimum as Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace as ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem as build_problem
 from ceinms_torch.calibration.problems.fused import FusedProblem as FusedProblem
@@ -56,18 +56,18 @@ from ceinms_torch.io.storage import (
     read_storage as read_storage,
     write_storage as write_storage,
 )
-from ceinms_torch.model.calibration import (
+from ceinms_torch.plan.calibration import (
     CalibrationPlan as CalibrationPlan,
     CalibrationStep as CalibrationStep,
     ParameterSpec as ParameterSpec,
 )
-from ceinms_torch.model.composites import RangePenalty as RangePenalty, TorqueError as TorqueError
+from ceinms_torch.plan.composites import RangePenalty as RangePenalty, TorqueError as TorqueError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator as ExcitationGenerator
 from ceinms_torch.model.execution import Execution as Execution, Hybrid as Hybrid
 from ceinms_torch.model.input_data import InputData as InputData
 from ceinms_torch.model.nms_model import SimulatedAnnealing as SimulatedAnnealing, Tendon as Tendon
-from ceinms_torch.model.objective import Objective as Objective
-from ceinms_torch.model.options import (
+from ceinms_torch.plan.objective import Objective as Objective
+from ceinms_torch.plan.options import (
     AdamW as AdamW,
     Lbfgs as Lbfgs,
     LevenbergMarquardt as LevenbergMarquardt,
@@ -78,7 +78,7 @@ from ceinms_torch.model.parameters import (
 )
 from ceinms_torch.model.setup import CalibrationSetup as CalibrationSetup, RunSetup as RunSetup
 from ceinms_torch.model.subject import Curve as Curve, Dof as Dof, Mtu as Mtu, Subject as Subject
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid as SynergyHybrid
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid as SynergyHybrid
 from ceinms_torch.model.trial import Trial as Trial
 from ceinms_torch.preoptimisation.muscle_volume import (
     scale_max_isometric_force as scale_max_isometric_force,

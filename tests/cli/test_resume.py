@@ -12,7 +12,7 @@ import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch.calibration.annealing import Annealing
 from ceinms_torch.calibration.checkpoint import Checkpoint, fingerprint
-from ceinms_torch.calibration.optimisers.memory import SearchMemory
+from ceinms_torch.optimisers.memory import SearchMemory
 from ceinms_torch.simulation.legacy.inputs import annealing_options
 from command_line import environment, run_command
 from helpers import edit, write_tiny_folder

@@ -9,11 +9,11 @@ import pytest
 from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.inputs.calibrate import calibrate
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
 from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import AdamW, Lbfgs, LevenbergMarquardt
 from engine_cases import make_subject, make_trial
 
 SUBJECT = make_subject(

@@ -18,11 +18,11 @@ from ceinms_torch._backend import _torch
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.objective import engine_objective
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import AdamW
 from ceinms_torch.simulation.batch import batch_arrays
 from engine_cases import SMOOTH_SUBJECT as SUBJECT
 from engine_cases import SMOOTH_TRIALS as TRIALS

@@ -10,10 +10,10 @@ from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import AdamW
 from ceinms_torch.simulation.legacy.inputs import legacy_model, legacy_tables, legacy_trial
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from helpers import edit, write_tiny_folder

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
-from ceinms_torch.calibration.optimisers.minimise import SEARCHES
-from ceinms_torch.calibration.optimisers.run import Run
-from ceinms_torch.model.options import Optimiser
+from ceinms_torch.optimisers.minimise import SEARCHES
+from ceinms_torch.optimisers.run import Run
+from ceinms_torch.plan.options import Optimiser
 
 SUBJECTS = Path(__file__).resolve().parents[2] / "subjects"
 

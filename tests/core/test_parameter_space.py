@@ -13,11 +13,11 @@ from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.plan.options import AdamW
 from engine_cases import make_subject, make_trial
 from helpers import DOF_MTUS, MTU_NAMES, edit, line_with
 

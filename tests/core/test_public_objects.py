@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
-from ceinms_torch.calibration.optimisers.minimum import Minimum
+from ceinms_torch.optimisers.minimum import Minimum
 from helpers import ANNEALING, edit, write_tiny_folder
 from same import assert_same
 

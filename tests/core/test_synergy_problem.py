@@ -10,7 +10,7 @@ import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
-from ceinms_torch.model.options import AdamW, Lbfgs
+from ceinms_torch.plan.options import AdamW, Lbfgs
 from ceinms_torch.synergies.calibration import synergy_setting
 from ceinms_torch.synergies.problem import SynergyProblem
 from ceinms_torch.synergies.start import start_points

@@ -9,7 +9,7 @@ import pytest
 
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
-from ceinms_torch.model.options import AdamW
+from ceinms_torch.plan.options import AdamW
 from helpers import write_tiny_folder
 
 

@@ -18,17 +18,17 @@ from ceinms_torch.calibration.multi_start import (
     StartResult,
     minimise_from_all,
 )
-from ceinms_torch.calibration.optimisers.minimum import Minimum
-from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace, groups_of
 from ceinms_torch.calibration.problems.legacy import LegacyProblem
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.minimum import Minimum
+from ceinms_torch.optimisers.problem import Problem
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep
+from ceinms_torch.plan.objective import Objective
 from ceinms_torch.simulation.legacy.inputs import annealing_options, check_tendon
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import Simulation

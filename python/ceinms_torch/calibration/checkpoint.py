@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.calibration.optimisers.memory import SearchMemory
-from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError
 from ceinms_torch.io.paths import kind_of, write_atomically
 from ceinms_torch.io.plain import read_json
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.xml_document import XmlDocument
+from ceinms_torch.optimisers.memory import SearchMemory
+from ceinms_torch.optimisers.minimum import Iterate, Minimum
 
 _FORMAT = 1
 _SOON = 1.0  # s, until the first writing, and between two states of a search in memory

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ceinms_torch.calibration.parameter_space import groups_of
 from ceinms_torch.errors import DataError, Place
-from ceinms_torch.model.calibration import CalibrationPlan, ParameterSpec
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TIME_TOLERANCE
+from ceinms_torch.plan.calibration import CalibrationPlan, ParameterSpec
 
 
 def check_delays(subject: Subject, plan: CalibrationPlan, trials: Sequence[Trial]) -> None:

@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 
 from ceinms_torch.arrays import BoolArray, FloatArray
-from ceinms_torch.calibration.optimisers.problem import LeastSquares
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.spread import Spread, parameter_spread, student_quantile
 from ceinms_torch.io.display import OneLine
+from ceinms_torch.optimisers.problem import LeastSquares
 
 # A parameter is identifiable when half its 95 % interval is less than this share of its range: half
 # of what 95 % of an even spread over the range covers. Coverage hardly depends on it (measured on

@@ -23,9 +23,6 @@ from ceinms_torch.calibration.multi_start import (
     go_on,
     minimise_from_all,
 )
-from ceinms_torch.calibration.optimisers.levenberg_marquardt import least_squares_core
-from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.fused import FusedProblem
@@ -34,12 +31,15 @@ from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start,
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.io.interrupts import held
 from ceinms_torch.io.log import log
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import LevenbergMarquardt
 from ceinms_torch.model.settings import check_whole
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.levenberg_marquardt import least_squares_core
+from ceinms_torch.optimisers.minimum import Iterate, Minimum
+from ceinms_torch.optimisers.problem import Problem
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import LevenbergMarquardt
 from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.simulation.moments import check_moments, varying_dofs
 from ceinms_torch.simulation.simulate import (

@@ -9,16 +9,16 @@ from typing import Any, ClassVar
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.loop import Calibration, check_inputs
 from ceinms_torch.calibration.methods import choose_method
-from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.loss import Loss, LossProblem, Variables, variable_groups
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start
 from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import AdamW, Lbfgs, Optimiser
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.minimum import Minimum
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import AdamW, Lbfgs, Optimiser
 from ceinms_torch.simulation.engine import EngineName
 
 # The first is the usual one.

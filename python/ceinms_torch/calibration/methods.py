@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import get_args
 
 from ceinms_torch.errors import OptionError, Place
-from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.options import OPTIMISERS, AdamW, Lbfgs, MethodName, Optimiser
+from ceinms_torch.plan.calibration import CalibrationPlan
+from ceinms_torch.plan.options import OPTIMISERS, AdamW, Lbfgs, MethodName, Optimiser
 
 Options = Optimiser | SimulatedAnnealing
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.memory import SearchMemory
-from ceinms_torch.calibration.optimisers.minimise import minimise
-from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import warn_of_threads
+from ceinms_torch.optimisers.memory import SearchMemory
+from ceinms_torch.optimisers.minimise import minimise
+from ceinms_torch.optimisers.minimum import Iterate, Minimum
+from ceinms_torch.optimisers.problem import Problem
 
 StartCallback = Callable[[int, Iterate], None]
 MemoryOf = Callable[[str], SearchMemory]

@@ -14,9 +14,9 @@ from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.io.display import OneLine
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 
 # A start value may miss its bound by this share of the range: printed values are rounded.
 _ROUNDING = 1e-9

@@ -17,10 +17,10 @@ from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.io.display import OneLine, html_table, optional
 from ceinms_torch.model.activation_delay import activation_delay
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.simulation.fit import Fit, mean_fit
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import Simulation, simulate

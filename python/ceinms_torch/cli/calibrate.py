@@ -38,15 +38,15 @@ from ceinms_torch.inputs.outputs import calibration_outputs
 from ceinms_torch.io.interrupts import held
 from ceinms_torch.io.paths import check_writable, kind_of
 from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE
-from ceinms_torch.model.objective import Normalisation
-from ceinms_torch.model.options import MethodName
+from ceinms_torch.plan.objective import Normalisation
+from ceinms_torch.plan.options import MethodName
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult
     from ceinms_torch.inputs.folder import CalibrationFolder
-    from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.nms_model import SimulatedAnnealing
-    from ceinms_torch.model.options import Optimiser
+    from ceinms_torch.plan.calibration import CalibrationPlan
+    from ceinms_torch.plan.options import Optimiser
 
 EXAMPLES = """
 [bold]Examples[/]

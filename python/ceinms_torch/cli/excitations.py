@@ -16,11 +16,11 @@ from ceinms_torch.cli.display import fit_table, new_table, stderr, stdout
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ceinms_torch.calibration.optimisers.minimum import Iterate
     from ceinms_torch.excitations.search import ExcitationResult
     from ceinms_torch.excitations.weights import WeightChoice
     from ceinms_torch.inputs.folder import RunFolder
     from ceinms_torch.model.execution import Hybrid
+    from ceinms_torch.optimisers.minimum import Iterate
 
 
 def search_excitations(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ceinms_torch.calibration.result import CalibrationResult
-    from ceinms_torch.model.calibration import CalibrationPlan
     from ceinms_torch.model.excitation_generator import ExcitationGenerator
+    from ceinms_torch.plan.calibration import CalibrationPlan
     from ceinms_torch.synergies.result import HybridResult
 
 
@@ -49,7 +49,7 @@ def with_synergy_hybrid(
     OptionError
         If one of the last two comes with ``--no-hybrid``, or names nothing.
     """
-    from ceinms_torch.model.synergy_hybrid import SynergyHybrid  # noqa: PLC0415
+    from ceinms_torch.plan.synergy_hybrid import SynergyHybrid  # noqa: PLC0415
 
     asked = given(**{"--synergies": n_synergy, "--synthesise": synthesise})
     if asked_for is False:

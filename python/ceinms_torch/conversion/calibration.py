@@ -7,13 +7,13 @@ from typing import Any, get_args
 
 from ceinms_torch.errors import OptionError, Place
 from ceinms_torch.inputs.dialect import Version
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
-from ceinms_torch.model.composites import Composite, RangePenalty, TorqueError
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.model.objective import Normalisation, Objective
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.plan.composites import Composite, RangePenalty, TorqueError
+from ceinms_torch.plan.objective import Normalisation, Objective
 
 # The calibration example of CEINMS's manual.
 MANUAL_ANNEALING = SimulatedAnnealing(

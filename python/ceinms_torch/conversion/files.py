@@ -19,7 +19,6 @@ from ceinms_torch.inputs.folder import check_trial_names
 from ceinms_torch.io.grammar import SCHEMAS, load_grammar
 from ceinms_torch.io.storage import Storage, StorageReader, write_storage
 from ceinms_torch.io.xml_document import XmlDocument, open_document
-from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.input_data import InputData
@@ -28,6 +27,7 @@ from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial, at_times
 from ceinms_torch.model.trial_files import TrialFiles, moment_columns
+from ceinms_torch.plan.calibration import CalibrationPlan
 
 # Brought by versions that a target does not know.
 _UNKNOWN_TO: dict[Version, tuple[str, ...]] = {

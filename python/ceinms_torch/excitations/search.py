@@ -10,16 +10,16 @@ import numpy as np
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.minimise import minimise
-from ceinms_torch.calibration.optimisers.minimum import Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.minimise import minimise
+from ceinms_torch.optimisers.minimum import Iterate, Minimum
+from ceinms_torch.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.plan.options import Lbfgs
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets
 from ceinms_torch.simulation.later_outputs import (

@@ -13,13 +13,13 @@ from ceinms_torch.calibration.methods import Options, choose_method
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
-from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import MethodName
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.calibration import CalibrationPlan
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import MethodName
 from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.synergies.calibration import SynergyCalibration
 

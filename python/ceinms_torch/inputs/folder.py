@@ -16,7 +16,6 @@ from ceinms_torch.inputs.dialect import Dialect, dialect_of
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
-from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.input_data import InputData
@@ -24,6 +23,7 @@ from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles
+from ceinms_torch.plan.calibration import CalibrationPlan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,8 +1,5 @@
 """What CEINMS documents say, as small frozen objects that can be written back."""
 
-from ceinms_torch.model.calibration import CalibrationPlan as CalibrationPlan
-from ceinms_torch.model.calibration import CalibrationStep as CalibrationStep
-from ceinms_torch.model.calibration import ParameterSpec as ParameterSpec
 from ceinms_torch.model.excitation_generator import Excitation as Excitation
 from ceinms_torch.model.excitation_generator import ExcitationGenerator as ExcitationGenerator
 from ceinms_torch.model.execution import Execution as Execution
@@ -10,8 +7,6 @@ from ceinms_torch.model.execution import Hybrid as Hybrid
 from ceinms_torch.model.input_data import InputData as InputData
 from ceinms_torch.model.nms_model import SimulatedAnnealing as SimulatedAnnealing
 from ceinms_torch.model.nms_model import Tendon as Tendon
-from ceinms_torch.model.objective import Objective as Objective
-from ceinms_torch.model.options import AdamW as AdamW
 from ceinms_torch.model.parameters import PARAMETER_KINDS as PARAMETER_KINDS
 from ceinms_torch.model.setup import CalibrationSetup as CalibrationSetup
 from ceinms_torch.model.setup import RunSetup as RunSetup

@@ -19,10 +19,10 @@ from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import problem_settings
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.io.display import OneLine
-from ceinms_torch.model.calibration import CalibrationPlan
-from ceinms_torch.model.options import LevenbergMarquardt
 from ceinms_torch.model.settings import check_number
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.plan.calibration import CalibrationPlan
+from ceinms_torch.plan.options import LevenbergMarquardt
 from ceinms_torch.realtime.window_history import WindowHistory
 from ceinms_torch.simulation.simulate import calibrated_tendon
 from ceinms_torch.simulation.stream import acting_mtus, check_dofs

@@ -11,8 +11,8 @@ import numpy as np
 
 from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
 from ceinms_torch.model.activation_delay import LONGEST_ACTIVATION_DELAY, is_plausible_delay
-from ceinms_torch.model.objective import Objective, preferences
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.plan.objective import Objective, preferences
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.fit import MomentFit, mean_fit
 from ceinms_torch.simulation.trial_result import TrialResult, fit_of
 

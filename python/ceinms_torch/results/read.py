@@ -24,13 +24,13 @@ from ceinms_torch.inputs.outputs import HISTORY_FILE, RECORDED_FILE, trial_folde
 from ceinms_torch.io.paths import kind_of
 from ceinms_torch.io.plain import read_json, revived
 from ceinms_torch.io.results import RESULT_FILE, check_files
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import OPTIMISERS
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import OPTIMISERS
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.results.trials import read_trial, read_trial_synergies
 from ceinms_torch.results.write import RESULT_FORMAT
 from ceinms_torch.simulation.trial_result import Role, TrialResult

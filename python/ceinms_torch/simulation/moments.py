@@ -8,8 +8,8 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
-from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.calibration import CalibrationStep
 
 
 def measured_moments(trial: Trial) -> FloatArray:

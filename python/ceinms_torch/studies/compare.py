@@ -19,12 +19,12 @@ from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.interrupts import held, raise_if_stopped
-from ceinms_torch.model.calibration import CalibrationPlan
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon, TendonKind
-from ceinms_torch.model.options import Optimiser
 from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.calibration import CalibrationPlan
+from ceinms_torch.plan.options import Optimiser
 from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.simulate import engine_tendon, simulate
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run

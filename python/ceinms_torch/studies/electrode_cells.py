@@ -14,8 +14,8 @@ from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
 from ceinms_torch.simulation.simulate import simulate
 from ceinms_torch.simulation.time_series import TimeSeries

@@ -14,14 +14,14 @@ import numpy as np
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place
 from ceinms_torch.inputs.calibrate import calibrate
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import LevenbergMarquardt
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Dof, Mtu, Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import Sources
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import LevenbergMarquardt
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import DAMPED_EQUILIBRIUM, Simulation, simulate
 from ceinms_torch.studies.muscle_curves import millard_curves

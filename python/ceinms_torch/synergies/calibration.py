@@ -11,15 +11,15 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.loop import Calibration
-from ceinms_torch.calibration.optimisers.minimum import Minimum
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.options import AdamW
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.minimum import Minimum
+from ceinms_torch.plan.calibration import CalibrationStep
+from ceinms_torch.plan.options import AdamW
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.problem import SynergyProblem, SynergySetting

@@ -11,8 +11,8 @@ import numpy as np
 from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import DataError, OptionError, Place, did_you_mean
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,11 +7,11 @@ from collections.abc import Collection
 
 import numpy as np
 
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 
 
 def with_electrodes(generator: ExcitationGenerator, kept: Collection[str]) -> ExcitationGenerator:

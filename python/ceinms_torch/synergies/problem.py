@@ -10,11 +10,11 @@ import numpy as np
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
 

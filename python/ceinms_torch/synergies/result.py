@@ -13,8 +13,8 @@ from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.problem import SynergySetting

@@ -8,7 +8,7 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.extraction import Synergies, extract_synergies
 from ceinms_torch.synergies.problem import SynergySetting

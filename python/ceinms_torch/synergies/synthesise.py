@@ -8,19 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.minimise import minimise
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.errors import DataError, Place
-from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import Lbfgs
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.minimise import minimise
+from ceinms_torch.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.plan.calibration import CalibrationStep
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import Lbfgs
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.moments import check_moments, varying_dofs
 from ceinms_torch.simulation.simulate import calibrated_tendon
 from ceinms_torch.simulation.trial_input import check_names

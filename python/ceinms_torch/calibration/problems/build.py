@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
-from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.calibration import CalibrationStep
 from ceinms_torch.simulation.engine import EngineName, check_fused
 
 

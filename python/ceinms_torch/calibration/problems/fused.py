@@ -9,13 +9,13 @@ import numpy as np
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.calibration.problems.objective import engine_objective
-from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.plan.calibration import CalibrationStep
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.moments import measured_moments, moment_variance, varying_dofs
 from ceinms_torch.simulation.simulate import engine_tendon

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ceinms_torch import _kernel
-from ceinms_torch.calibration.optimisers.problem import InOwnUnits
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.objective import engine_objective
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.problem import InOwnUnits
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.simulation.legacy.inputs import legacy_model, legacy_tables, legacy_trial
 from ceinms_torch.simulation.moments import measured_moments
 

@@ -14,9 +14,9 @@ from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.objective import Objective
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
+from ceinms_torch.plan.calibration import CalibrationStep
+from ceinms_torch.plan.objective import Objective
 
 
 def linear_terms(

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.problem import (
+from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.tensor import TensorProblem, term_values
+from ceinms_torch.errors import OptionError
+from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.problem import (
     Evaluation,
     LossWithVariables,
     independent_loss,
 )
-from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.tensor import TensorProblem, term_values
-from ceinms_torch.errors import OptionError
-from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.calibration import CalibrationStep
 from ceinms_torch.simulation.engine import EngineName, check_fused
 from ceinms_torch.simulation.tensors import simulate_tensors
 

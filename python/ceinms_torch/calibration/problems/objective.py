@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from ceinms_torch import _kernel
-from ceinms_torch.model.calibration import CalibrationStep
-from ceinms_torch.model.composites import TorqueError
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.plan.calibration import CalibrationStep
+from ceinms_torch.plan.composites import TorqueError
 
 _TERMS = {
     "normalisedFibreLength": "fibre_length_penalties",

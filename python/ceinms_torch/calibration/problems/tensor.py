@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.calibration.problems.objective import engine_objective
-from ceinms_torch.model.calibration import CalibrationStep
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.plan.calibration import CalibrationStep
 from ceinms_torch.simulation.batch import side_by_side, trial_batch
 from ceinms_torch.simulation.curves import tensor_curves
 from ceinms_torch.simulation.engine import tensor_device

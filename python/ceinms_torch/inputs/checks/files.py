@@ -14,7 +14,6 @@ from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.inputs.dialect import Dialect, dialect_of
 from ceinms_torch.inputs.folder import CalibrationFolder, check_execution
 from ceinms_torch.io.storage import Storage, StorageReader
-from ceinms_torch.model.calibration import CalibrationPlan, read_trial_files
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.input_data import InputData
@@ -22,6 +21,7 @@ from ceinms_torch.model.setup import CalibrationSetup, RunSetup, read_setup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles, ends, read_lengths
+from ceinms_torch.plan.calibration import CalibrationPlan, read_trial_files
 from ceinms_torch.simulation.trial_result import Role
 
 

@@ -18,9 +18,9 @@ from ceinms_torch.model.activation_delay import (
     activation_delay,
     is_plausible_delay,
 )
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, parameter_row
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 
 # Activation this late [s] is beyond anything that the usual ranges allow at 100 Hz (0.38).
 _FAR_TOO_LATE = 0.5

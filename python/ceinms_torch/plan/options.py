@@ -12,7 +12,7 @@ Improvement = Literal["relative", "absolute"]
 
 
 class Optimiser(Settings):
-    """Settings of a search from a start, see `calibration.optimisers.minimise`.
+    """Settings of a search from a start, see `optimisers.minimise`.
 
     Attributes
     ----------

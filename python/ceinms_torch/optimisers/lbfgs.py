@@ -8,12 +8,12 @@ from collections.abc import Callable
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.memory import Gradients, SearchMemory
-from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation, Problem
-from ceinms_torch.calibration.optimisers.run import NotFiniteError, Run
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.options import Lbfgs
+from ceinms_torch.optimisers.memory import Gradients, SearchMemory
+from ceinms_torch.optimisers.minimum import Callback, Minimum
+from ceinms_torch.optimisers.problem import Differentiable, Evaluation, Problem
+from ceinms_torch.optimisers.run import NotFiniteError, Run
+from ceinms_torch.plan.options import Lbfgs
 
 # Measured (cpp/EQUATIONS.md, "The search of eq. (5)"). Where a search starts, curvatures say little
 # about those at the minimum. With an exponent of 1/2 all variables would be curved about alike, but

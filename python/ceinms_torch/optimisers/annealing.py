@@ -6,11 +6,11 @@ import dataclasses
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.compiled import run_compiled
-from ceinms_torch.calibration.optimisers.memory import SearchMemory
-from ceinms_torch.calibration.optimisers.minimum import Callback, Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import InOwnUnits, Problem
 from ceinms_torch.errors import OptionError
+from ceinms_torch.optimisers.compiled import run_compiled
+from ceinms_torch.optimisers.memory import SearchMemory
+from ceinms_torch.optimisers.minimum import Callback, Iterate, Minimum
+from ceinms_torch.optimisers.problem import InOwnUnits, Problem
 
 # Of `AnnealingState`: all that the search goes on from.
 _FIELDS = (

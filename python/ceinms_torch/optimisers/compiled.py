@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ceinms_torch.calibration.optimisers.minimum import Callback, Iterate, Minimum
+from ceinms_torch.optimisers.minimum import Callback, Iterate, Minimum
 
 
 def run_compiled(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.adamw_with_variables import minimise_with_variables
-from ceinms_torch.calibration.optimisers.compiled import run_compiled
-from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import LossWithVariables, Problem
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.options import AdamW
+from ceinms_torch.optimisers.adamw_with_variables import minimise_with_variables
+from ceinms_torch.optimisers.compiled import run_compiled
+from ceinms_torch.optimisers.minimum import Callback, Minimum
+from ceinms_torch.optimisers.problem import LossWithVariables, Problem
+from ceinms_torch.plan.options import AdamW
 
 
 def minimise_adamw(

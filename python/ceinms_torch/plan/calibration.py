@@ -21,7 +21,6 @@ from ceinms_torch.io.xml_document import (
     write_new,
 )
 from ceinms_torch.io.xml_node import XmlNode, number_text
-from ceinms_torch.model.composites import ALL, RangePenalty, read_range
 from ceinms_torch.model.nms_model import (
     ACTIVATIONS,
     Activation,
@@ -32,12 +31,13 @@ from ceinms_torch.model.nms_model import (
     write_annealing,
     write_model,
 )
-from ceinms_torch.model.objective import Objective, read_objective, write_objective
-from ceinms_torch.model.options import OPTIMISERS, Optimiser
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.plan.composites import ALL, RangePenalty, read_range
+from ceinms_torch.plan.objective import Objective, read_objective, write_objective
+from ceinms_torch.plan.options import OPTIMISERS, Optimiser
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
 RangeType = Literal["absolute", "relativeToSubjectValue"]
@@ -200,7 +200,7 @@ class CalibrationPlan(OneLine):
         CeinmsTorchWarning
             If a step names a parameter twice: as in CEINMS, the first one counts.
         """
-        from ceinms_torch.model.paper_calibration import (  # noqa: PLC0415  which makes plans
+        from ceinms_torch.plan.paper_calibration import (  # noqa: PLC0415  which makes plans
             read_paper_calibration,
         )
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.adamw import minimise_adamw
-from ceinms_torch.calibration.optimisers.annealing import minimise_annealing
-from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
-from ceinms_torch.calibration.optimisers.levenberg_marquardt import minimise_lm
-from ceinms_torch.calibration.optimisers.memory import SearchMemory
-from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
+from ceinms_torch.optimisers.adamw import minimise_adamw
+from ceinms_torch.optimisers.annealing import minimise_annealing
+from ceinms_torch.optimisers.lbfgs import minimise_lbfgs
+from ceinms_torch.optimisers.levenberg_marquardt import minimise_lm
+from ceinms_torch.optimisers.memory import SearchMemory
+from ceinms_torch.optimisers.minimum import Callback, Minimum
+from ceinms_torch.optimisers.problem import Problem
+from ceinms_torch.plan.options import AdamW, Lbfgs, LevenbergMarquardt
 
 # By type of options. Each takes problem, start, options and callback, asks the problem for what it
 # needs, and refuses one that lacks it.

@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 from ceinms_torch.errors import OptionError, did_you_mean
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.xml_node import XmlNode, number_text
-from ceinms_torch.model.composites import (
+from ceinms_torch.model.settings import check_names, check_number
+from ceinms_torch.plan.composites import (
     Composite,
     RangePenalty,
     TorqueError,
@@ -21,7 +22,6 @@ from ceinms_torch.model.composites import (
     read_range,
     write_composites,
 )
-from ceinms_torch.model.settings import check_names, check_number
 
 Normalisation = Literal["variance", "meanSquare", "rmse"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import (
+from ceinms_torch.optimisers.minimum import Callback, Minimum
+from ceinms_torch.optimisers.problem import (
     LossWithVariables,
     independent_loss,
 )
-from ceinms_torch.calibration.optimisers.run import NotFiniteError, Run
-from ceinms_torch.model.options import AdamW
+from ceinms_torch.optimisers.run import NotFiniteError, Run
+from ceinms_torch.plan.options import AdamW
 
 
 def minimise_with_variables(

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ceinms_torch.calibration.optimisers.lbfgs import minimise_lbfgs
-from ceinms_torch.calibration.optimisers.problem import Differentiable, Evaluation
-from ceinms_torch.model.options import Lbfgs
+from ceinms_torch.optimisers.lbfgs import minimise_lbfgs
+from ceinms_torch.optimisers.problem import Differentiable, Evaluation
+from ceinms_torch.plan.options import Lbfgs
 
 TIGHT = Lbfgs(min_improvement=0.0, min_gradient=1e-9, max_iterations=5000)
 

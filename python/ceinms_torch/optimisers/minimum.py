@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.problem import Evaluation
 from ceinms_torch.io.display import OneLine
+from ceinms_torch.optimisers.problem import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)

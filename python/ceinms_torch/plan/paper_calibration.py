@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal, cast
 from ceinms_torch.errors import OptionError, did_you_mean
 from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.io.xml_node import XmlNode
-from ceinms_torch.model.calibration import (
+from ceinms_torch.model.nms_model import Tendon
+from ceinms_torch.plan.calibration import (
     CalibrationPlan,
     CalibrationStep,
     ParameterSpec,
@@ -21,7 +22,7 @@ from ceinms_torch.model.calibration import (
     Scope,
     trial_files_in,
 )
-from ceinms_torch.model.composites import (
+from ceinms_torch.plan.composites import (
     ALL,
     QUANTITIES,
     Composite,
@@ -30,10 +31,9 @@ from ceinms_torch.model.composites import (
     TorqueError,
     read_range,
 )
-from ceinms_torch.model.nms_model import Tendon
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import AdamW
-from ceinms_torch.model.synergy_hybrid import SynergyHybrid
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import AdamW
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
 # What parameters are called in lower case, and what their ranges are relative to.
 _PARAMETERS: dict[str, tuple[str, RangeType]] = {

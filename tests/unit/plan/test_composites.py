@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ceinms_torch as ct
-from ceinms_torch.model.composites import QUANTITIES
-from ceinms_torch.model.objective import Objective
+from ceinms_torch.plan.composites import QUANTITIES
+from ceinms_torch.plan.objective import Objective
 from helpers import DOF_NAMES, MTU_NAMES, edit
 
 ERROR = (

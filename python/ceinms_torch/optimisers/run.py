@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.minimum import Callback, Iterate, Minimum
-from ceinms_torch.calibration.optimisers.problem import Evaluation
 from ceinms_torch.io.interrupts import raise_if_stopped
-from ceinms_torch.model.options import Improvement
+from ceinms_torch.optimisers.minimum import Callback, Iterate, Minimum
+from ceinms_torch.optimisers.problem import Evaluation
+from ceinms_torch.plan.options import Improvement
 
 
 class NotFiniteError(Exception):

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError
-from ceinms_torch.model.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import AdamW, Lbfgs, LevenbergMarquardt
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import AdamW, Lbfgs, LevenbergMarquardt
 from helpers import edit, line_with, write_tiny_folder
 
 

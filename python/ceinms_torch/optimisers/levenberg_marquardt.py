@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.compiled import run_compiled
-from ceinms_torch.calibration.optimisers.minimum import Callback, Minimum
-from ceinms_torch.calibration.optimisers.problem import Problem
 from ceinms_torch.errors import OptionError
-from ceinms_torch.model.options import LevenbergMarquardt
+from ceinms_torch.optimisers.compiled import run_compiled
+from ceinms_torch.optimisers.minimum import Callback, Minimum
+from ceinms_torch.optimisers.problem import Problem
+from ceinms_torch.plan.options import LevenbergMarquardt
 
 
 def minimise_lm(

@@ -11,8 +11,8 @@ from lxml import etree
 import ceinms_torch.io
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.nms_model import SimulatedAnnealing
-from ceinms_torch.model.objective import Objective
-from ceinms_torch.model.options import OPTIMISERS, AdamW, MethodName
+from ceinms_torch.plan.objective import Objective
+from ceinms_torch.plan.options import OPTIMISERS, AdamW, MethodName
 
 
 @pytest.mark.parametrize(

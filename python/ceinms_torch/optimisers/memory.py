@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.optimisers.minimum import Minimum
-from ceinms_torch.calibration.optimisers.problem import Evaluation
+from ceinms_torch.optimisers.minimum import Minimum
+from ceinms_torch.optimisers.problem import Evaluation
 
 # Bytes of gradients that are kept of one search; what comes later is computed once more.
 _MOST = 100_000_000

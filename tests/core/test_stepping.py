@@ -127,6 +127,21 @@ def test_without_gradients_there_is_no_graph(tendon):
         assert torch.equal(getattr(silent, name), getattr(with_graph, name).detach()), name
 
 
+@pytest.mark.parametrize("stepping", STEPPINGS)
+@pytest.mark.parametrize("tendon", TENDONS)
+def test_several_gradients_at_once(tendon, stepping):
+    arrays = leaves_of(SMOOTH_SUBJECT, SMOOTH_TRIALS)
+    matrix = arrays["parameters"]
+    forces = simulate(SMOOTH_SUBJECT, arrays, tendon=tendon, stepping=stepping).mtu_force[3, :, 0]
+    seeds = torch.eye(len(forces), dtype=torch.float64)
+    (together,) = torch.autograd.grad(
+        forces, matrix, seeds, is_grads_batched=True, retain_graph=True
+    )
+    for seed, gradient in zip(seeds, together, strict=True):
+        (alone,) = torch.autograd.grad(forces, matrix, seed, retain_graph=True)
+        torch.testing.assert_close(gradient, alone, rtol=1e-12, atol=1e-12)
+
+
 def test_unknown_steps_are_refused():
     arrays = leaves_of(SMOOTH_SUBJECT, SMOOTH_TRIALS)
     with pytest.raises(ValueError, match=r"^stepping: expected one of 'automatic', 'compiled'"):

@@ -31,7 +31,8 @@ def test_tables_and_files(compared):
         "uncalibrated",
         "Accuracy of the moments",
         "RMSE test",
-        "Against annealing, test trials",
+        "Against adamw, test trials",
+        "Nothing is tested against a search that was cut short",
         "none: fewer than 3 values",
         "no temperature began after 50 evaluations",
     ):

@@ -14,6 +14,7 @@ from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
 from ceinms_torch.io.plain import revived
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.studies.calibration_cells import CalibrationCell
 from ceinms_torch.studies.cells import CellRunner, Progress
 from ceinms_torch.studies.compare import candidates_of, usual_methods

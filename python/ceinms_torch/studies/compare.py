@@ -320,7 +320,7 @@ class _Judge:
         )
 
     def _common(self, subject: Subject, result: CalibrationResult | None = None) -> float:
-        """Return the common objective, with the excitations that synergies gave if there are any."""
+        """Return the common objective, with excitations that synergies gave if there are any."""
         trials: Sequence[Trial] = self._folder.trials
         if isinstance(result, HybridResult):
             trials = [result.synergies[trial.name].drive(trial) for trial in trials]

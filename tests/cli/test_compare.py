@@ -88,7 +88,10 @@ def test_default_folder_lies_beside_the_setup_file(tiny_folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--methods", "lm,adamv"], "methods: expected one of lm, adamw, lbfgs, annealing, got"),
+        (
+            ["--methods", "lm,adamv"],
+            "expected one of lm, adamw, lbfgs, annealing, adamw-hybrid, lbfgs-h",
+        ),
         (["--tendons", "elastic"], "tendon: expected one of stiff, rosenbrockElastic, equilibrium"),
         (["--tendons", "integrationElastic"], "CEINMS 0.9 has it in its grammar but does not run"),
         (

@@ -233,16 +233,10 @@ def test_synergies_and_engines_are_candidates(unrecorded):
     assert hybrid.objective == alone.objective
     assert hybrid.test_fit == alone.test_fit
     assert hybrid.fit == alone.fit
-    # Judged with the excitations that synergies gave: as a plan of that subject on such trials.
+    # Judged with the excitations that synergies gave, as if they had been recorded.
     driven = [alone.synergies[trial.name].drive(trial) for trial in folder.trials]
-    judged = ct.calibrate(
-        alone.subject,
-        driven,
-        dataclasses.replace(plan, synergy_hybrid=None),
-        method="lm",
-        options=ct.LevenbergMarquardt(max_iterations=1),
-    )
-    assert hybrid.common == pytest.approx(judged.history[0].objective, rel=1e-9)
+    judged = dataclasses.replace(folder, subject=alone.subject, trials=tuple(driven))
+    assert hybrid.common == compare(judged, candidates[:1]).runs[0].common
     assert plain.common != hybrid.common
 
 

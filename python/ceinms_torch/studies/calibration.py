@@ -17,7 +17,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.studies.calibration_cells import CalibrationCell
 from ceinms_torch.studies.cells import CellRunner, Progress
-from ceinms_torch.studies.compare import candidates_of, usual_methods
+from ceinms_torch.studies.compare import candidates_of, check_candidates, usual_methods
 from ceinms_torch.studies.comparison import (
     CONTROL,
     Candidate,
@@ -234,6 +234,7 @@ def plan_study(
         return Planned(kind=kind, fold=fold, cell=cell)
 
     candidates = candidates_of(folder.plan, methods, seeds=options.seeds, engines=options.engines)
+    check_candidates(folder, candidates)
     if options.lm_starts > 1:
         several = [one for one in candidates if one.method == "lm"]
         candidates += [dataclasses.replace(one, starts=options.lm_starts) for one in several]

@@ -30,6 +30,7 @@ from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.simulate import engine_tendon, simulate
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
+from ceinms_torch.synergies.calibration import synergy_setting
 from ceinms_torch.synergies.result import HybridResult
 
 # What candidates call a tendon, and its XML names for the annealing and for gradients.
@@ -128,6 +129,27 @@ def candidates_of(
     return found
 
 
+def check_candidates(folder: CalibrationFolder, candidates: Sequence[Candidate]) -> None:
+    """Refuse synergies where there is nothing to synthesise, before anything is run.
+
+    Parameters
+    ----------
+    folder : CalibrationFolder
+        What is calibrated.
+    candidates : sequence of Candidate
+        How.
+
+    Raises
+    ------
+    DataError
+        As `calibrate` with synergies.
+    """
+    for one in candidates:
+        hybrid = _plan_of(folder.plan, one).synergy_hybrid
+        for step in folder.plan.steps if hybrid is not None else ():
+            synergy_setting(folder.trials, folder.generator, hybrid, step)
+
+
 def _common_name(tendon: str) -> str:
     """Return what candidates call a tendon, a key of `TENDONS`."""
     return "stiff" if engine_tendon(tendon) == "stiff" else "elastic"
@@ -175,6 +197,7 @@ def compare(
         With a control for every tendon, the subject as it came.
     """
     tests = tests or {}
+    check_candidates(folder, candidates)
     judge = _Judge(folder, TENDONS[_common_name(folder.plan.tendon.kind)][1], tests)
     tendons = dict.fromkeys(candidate.tendon for candidate in candidates)
     runs = [judge.control(Candidate(method=CONTROL, tendon=name)) for name in tendons]

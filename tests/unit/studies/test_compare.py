@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
-from ceinms_torch.errors import OptionError
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.studies.compare import Candidate, candidates_of, compare, usual_methods
@@ -238,6 +238,14 @@ def test_synergies_and_engines_are_candidates(unrecorded):
     judged = dataclasses.replace(folder, subject=alone.subject, trials=tuple(driven))
     assert hybrid.common == compare(judged, candidates[:1]).runs[0].common
     assert plain.common != hybrid.common
+
+
+def test_synergies_without_anything_to_synthesise_are_refused_before_anything_is_run(folder):
+    seen = []
+    candidates = candidates_of(folder.plan, ["lm", "adamw-hybrid"])
+    with pytest.raises(DataError, match="expected an MTU to synthesise"):
+        compare(folder, candidates, progress=lambda *_: seen.append(1))
+    assert not seen
 
 
 def test_ctrl_c_keeps_what_is_complete(folder):

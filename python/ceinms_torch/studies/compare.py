@@ -146,7 +146,9 @@ def check_candidates(folder: CalibrationFolder, candidates: Sequence[Candidate])
     """
     for one in candidates:
         hybrid = _plan_of(folder.plan, one).synergy_hybrid
-        for step in folder.plan.steps if hybrid is not None else ():
+        if hybrid is None:
+            continue
+        for step in folder.plan.steps:
             synergy_setting(folder.trials, folder.generator, hybrid, step)
 
 

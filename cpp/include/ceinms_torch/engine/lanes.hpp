@@ -46,7 +46,7 @@ struct LaneBlock {
 /// What a simulation leaves; tables are (n_step, width) but for sample (n_run_in + n_step, width).
 struct LaneTrace : kernel::PerQuantity<double*> {
   double* sample = nullptr;       ///< neural activation
-  double* denominator = nullptr;  ///< of the Rosenbrock step from k to k + 1
+  double* denominator = nullptr;  ///< of the step from k to k + 1, see kernel::ElasticStep
 };
 
 /// Derivatives of a scalar by the outputs of a simulation, (n_step, width) each; null for zero.

@@ -16,6 +16,13 @@ struct StepResult {
   T mtu_force;      ///< [N], along the tendon
 };
 
+/// The same after a Rosenbrock step.
+template <class T>
+struct ElasticStep {
+  StepResult<T> result;
+  T denominator;  ///< of eq. (A5) [1/m], below zero; zero where the step was taken in sub-steps
+};
+
 /// Everything that an MTU hands on from one instant to the next.
 template <class T, class E = T>
 struct MtuState {
@@ -25,7 +32,7 @@ struct MtuState {
 };
 
 /// Eqs. (1)-(3) and (A1)-(A6), instant by instant. At each, `sample` comes first; then `start` or
-/// `advance` (or `advance_damped`), and `forces`, for an elastic tendon, or `stiff` alone.
+/// `advance` (or `advance_damped`) for an elastic tendon, or `stiff`.
 ///
 /// `T` is what is computed, `E` an excitation; curves and mtu must outlive the stepper.
 template <class T, class E, class Table>
@@ -58,32 +65,40 @@ class MtuStepper {
 
   /// The first step: static equilibrium.
   template <class X>
-  void start(const X& mtu_length) {
+  StepResult<T> start(const X& mtu_length) {
     const T activation = activation_at_(filter_.state().u1);
     const T lmt = math::lift<T>(mtu_length);
     fibre_ = {equilibrium_fibre_length(curves_, mtu_, activation, lmt), T(0.0 * lmt), activation,
               lmt};
+    return forces();
   }
-  /// Eq. (A5): a step that is `h` [s] after the last. Returns the denominator.
+  /// Eq. (A5): a step that is `h` [s] after the last, in sub-steps where it is too long.
   template <class X, class H>
-  T advance(const X& mtu_length, const H& h) {
+  ElasticStep<T> advance(const X& mtu_length, const H& h) {
     const T activation = activation_at_(filter_.state().u1);
-    const T denominator = rosenbrock_denominator(mtu_, imbalance_, h);
-    fibre_ = rosenbrock_step(mtu_, fibre_, imbalance_, denominator, activation,
-                             math::lift<T>(mtu_length), h);
-    return denominator;
+    const T lmt = math::lift<T>(mtu_length);
+    const FibreState<T> before = fibre_;
+    const Dual<T, 4> f = imbalance_;
+    T denominator = rosenbrock_denominator(mtu_, f, h);
+    fibre_ = rosenbrock_step(mtu_, before, f, denominator, activation, lmt, h);
+    StepResult<T> result = forces();
+    const auto whole = is_short_enough(mtu_, before, f, denominator, fibre_, imbalance_);
+    if (!math::all<T>(whole)) {
+      const auto ignore = [](std::size_t, const FibreState<T>&, const T&) {};
+      fibre_ = select_state(
+          whole, fibre_, rosenbrock_sub_steps(curves_, mtu_, before, activation, lmt, h, ignore));
+      denominator = math::select(whole, denominator, T(0.0 * denominator));
+      result = forces();
+    }
+    return {result, denominator};
   }
   /// The same with the damped equilibrium tendon, for `double` alone.
-  void advance_damped(double mtu_length, double h) {
+  StepResult<T> advance_damped(double mtu_length, double h) {
     fibre_ = damped_step(curves_, mtu_, fibre_, activation_at_(filter_.state().u1), mtu_length, h);
+    return forces();
   }
-  /// The forces at this step and, with their partials, where the next one goes. To be called once
-  /// more when parameters have changed.
-  StepResult<T> forces() {
-    const auto now = forces_with_partials(curves_, mtu_, fibre_);
-    imbalance_ = now.imbalance();
-    return {fibre_, now.strain.value, mtu_.isometric_force * now.muscle.value};
-  }
+  /// Where the next step goes, once parameters have changed.
+  void adopt_parameters() { forces(); }
 
   /// A step of the stiff tendon.
   template <class X, class V>
@@ -97,6 +112,13 @@ class MtuStepper {
   }
 
  private:
+  /// The forces at this step and, with their partials, where the next one goes.
+  StepResult<T> forces() {
+    const auto now = forces_with_partials(curves_, mtu_, fibre_);
+    imbalance_ = now.imbalance();
+    return {fibre_, now.strain.value, mtu_.isometric_force * now.muscle.value};
+  }
+
   const MtuCurves<Table>& curves_;
   const Mtu<T>& mtu_;
   ActivationFilter<T, E> filter_;

@@ -65,6 +65,16 @@ struct FibreState {
   X mtu_length;      ///< lmt [m]
 };
 
+/// The state `a` where `condition` holds, `b` elsewhere.
+template <class T, class Condition>
+FibreState<T> select_state(const Condition& condition, const FibreState<T>& a,
+                           const FibreState<T>& b) {
+  return {math::select(condition, a.fibre_length, b.fibre_length),
+          math::select(condition, a.fibre_velocity, b.fibre_velocity),
+          math::select(condition, a.activation, b.activation),
+          math::select(condition, a.mtu_length, b.mtu_length)};
+}
+
 /// Inputs of f by which the Rosenbrock step differentiates.
 enum : std::size_t { by_length, by_velocity, by_activation, by_mtu_length };
 
@@ -193,6 +203,62 @@ FibreState<T> rosenbrock_step(const MtuCurves<Table>& curves, const M& mtu,
   const auto f = forces_with_partials(curves, mtu, state).imbalance();
   return rosenbrock_step(mtu, state, f, rosenbrock_denominator(mtu, f, h), activation, mtu_length,
                          h);
+}
+
+/// Where a Rosenbrock step was short enough for its fibre; `f` and `f_after` are eq. (A6) before
+/// and after it. Two things show that it was not, as shares of F0 S (EQUATIONS.md has the
+/// measurement): muscle and tendon disagree, as f was not linear over the step; or the velocity
+/// changed so much that the length, wrong by (v1 - v0) h/2 as after any first-order step, of which
+/// an implicit one keeps the share f_v/h over the denominator, is wrong by a force f_lmt.
+template <class T, class M>
+auto is_short_enough(const M& mtu, const FibreState<T>& before, const Dual<T, 4>& f,
+                     const T& denominator, const FibreState<T>& after, const Dual<T, 4>& f_after) {
+  constexpr double disagreement_limit = 0.02;
+  constexpr double delay_limit = 0.05;
+  const auto number = [](const T& x) { return math::detach(x); };
+  using R = std::decay_t<decltype(number(denominator))>;
+  // A muscle that is slack at its least length holds no tendon however short the step.
+  const R length = number(after.fibre_length);
+  const R disagreement =
+      math::select(length > number(mtu.least_fibre_length), number(f_after.value), R(0.0 * length));
+  const R delay = number(f.partial[by_mtu_length]) * number(f.partial[by_velocity]) *
+                  (number(after.fibre_velocity) - number(before.fibre_velocity));
+  const R limit = (2.0 * delay_limit) * number(denominator);
+  return math::both<R>(math::square(disagreement) < disagreement_limit * disagreement_limit,
+                       math::square(delay) < math::square(limit));
+}
+
+/// Sub-steps of a step that was not short enough. A power of two: their shares are exact.
+inline constexpr std::size_t n_sub_step = 16;
+
+/// An input of a step at the start of sub-step `i`; inputs go in straight lines.
+template <class T>
+T at_sub_step(const T& before, const T& after, std::size_t i) {
+  constexpr double share = 1.0 / n_sub_step;
+  return i == n_sub_step ? after : T(before + (after - before) * (static_cast<double>(i) * share));
+}
+
+/// A step in n_sub_step equal parts, each eq. (A5) linearised where its activation ends: a muscle
+/// near rest is so much less stiff than one that has been switched on that its own slopes lead far
+/// beyond. Out of line, as few steps need it.
+///
+/// @param at_start  called with (i, state, denominator) before every sub-step
+template <class T, class M, class Table, class H, class AtStart>
+[[gnu::noinline]] FibreState<T> rosenbrock_sub_steps(const MtuCurves<Table>& curves, const M& mtu,
+                                                     const FibreState<T>& before,
+                                                     const T& activation, const T& mtu_length,
+                                                     const H& h, const AtStart& at_start) {
+  const H part = h * (1.0 / n_sub_step);
+  FibreState<T> state = before;
+  for (std::size_t i = 0; i < n_sub_step; ++i) {
+    state.activation = at_sub_step(before.activation, activation, i + 1);
+    const auto f = forces_with_partials(curves, mtu, state).imbalance();
+    const T denominator = rosenbrock_denominator(mtu, f, part);
+    at_start(i, state, denominator);
+    state = rosenbrock_step(mtu, state, f, denominator, state.activation,
+                            at_sub_step(before.mtu_length, mtu_length, i + 1), part);
+  }
+  return state;
 }
 
 /// Eq. (3): MTU force [N] along the tendon.

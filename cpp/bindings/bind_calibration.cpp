@@ -2,7 +2,6 @@
 
 #include "bind_torch.hpp"
 #include "ceinms_torch/tensor/synergy_problem.hpp"
-#include "names.hpp"
 
 #include <string>
 #include <utility>
@@ -37,16 +36,21 @@ void bind_problem(py::module_& module) {
       .def(py::init([](tensor::Curves curves, tensor::TrialBatch batch, Target target,
                        ParameterMap map, const terms::Objective& objective,
                        const std::string& tendon, const std::string& filter_start,
-                       std::vector<LinearTerm> linear_terms) {
-             Problem problem{
-                 std::move(curves),      std::move(batch), std::move(target),
-                 std::move(map),         objective,        simulation_options(tendon, filter_start),
-                 std::move(linear_terms)};
+                       std::vector<LinearTerm> linear_terms, const std::string& stepping) {
+             Problem problem{std::move(curves),
+                             std::move(batch),
+                             std::move(target),
+                             std::move(map),
+                             objective,
+                             simulation_options(tendon, filter_start),
+                             std::move(linear_terms),
+                             stepping_named(stepping)};
              problem.check();
              return problem;
            }),
            py::kw_only(), "curves"_a, "batch"_a, "target"_a, "map"_a, "objective"_a, "tendon"_a,
-           "filter_start"_a, "linear_terms"_a = std::vector<LinearTerm>{})
+           "filter_start"_a, "linear_terms"_a = std::vector<LinearTerm>{},
+           "stepping"_a = "automatic")
       .def(
           "evaluate",
           [](const Problem& problem, const at::Tensor& x) {

@@ -3,7 +3,6 @@
 #include "bind_torch.hpp"
 #include "ceinms_torch/tensor/engine.hpp"
 #include "ceinms_torch/tensor/fused_function.hpp"
-#include "names.hpp"
 
 #include <array>
 #include <string>
@@ -94,13 +93,18 @@ void bind_engine(py::module_& module) {
       "simulate",
       [](const tensor::Curves& curves, const at::Tensor& parameters,
          const tensor::TrialBatch& batch, const std::string& tendon,
-         const std::string& filter_start) {
+         const std::string& filter_start, const std::string& stepping) {
         const kernel::SimulationOptions options = simulation_options(tendon, filter_start);
+        const tensor::Stepping how = stepping_named(stepping);
         const py::gil_scoped_release release;
-        return tensor::simulate(curves, parameters, batch, options);
+        return tensor::simulate(curves, parameters, batch, options, how);
       },
       "curves"_a, "parameters"_a, "batch"_a, py::kw_only(), "tendon"_a, "filter_start"_a,
-      "Simulate all trials at once; differentiable. parameters: (n_kind, n_mtu) float64.");
+      "stepping"_a = "automatic",
+      "Simulate all trials at once; differentiable. parameters: (n_kind, n_mtu) float64. stepping: "
+      "'compiled' loops over double, on the CPU alone, or 'operations' of LibTorch, step after "
+      "step, "
+      "on any device; by default the faster one.");
 
   module.def(
       "simulate_fused",

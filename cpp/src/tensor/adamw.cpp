@@ -3,9 +3,11 @@
 #include "ceinms_torch/calibration/optimiser_run.hpp"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/optim/adamw.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 namespace ceinms_torch::tensor {
@@ -16,10 +18,13 @@ std::vector<double> to_vector(const at::Tensor& tensor) {
   return {there.data_ptr<double>(), there.data_ptr<double>() + there.numel()};
 }
 
+/// One transfer from the device for all numbers.
 calibration::Evaluation values_of(const Evaluation& graph, const at::Tensor& objective) {
-  calibration::Evaluation result{objective.item<double>(), {}, to_vector(graph.rmse.mean(1))};
-  for (const Term& term : graph.terms) result.terms.push_back(term.value.item<double>());
-  return result;
+  std::vector<at::Tensor> numbers{objective.detach()};
+  for (const Term& term : graph.terms) numbers.push_back(term.value.detach());
+  const std::vector<double> all = to_vector(at::cat({at::stack(numbers), graph.rmse.mean(1)}));
+  const auto first_rmse = all.begin() + static_cast<std::ptrdiff_t>(numbers.size());
+  return {all.front(), {all.begin() + 1, first_rmse}, {first_rmse, all.end()}};
 }
 
 void put_into_box(at::Tensor& x, std::int64_t n_boxed) {
@@ -48,8 +53,7 @@ calibration::Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_bo
     put_into_box(inside, n_boxed);  // the sum may miss a bound by its rounding
     if (const auto ended = run.take(to_vector(inside), now)) return run.finish(*ended);
 
-    optimiser.zero_grad();
-    objective.backward();
+    shift.mutable_grad() = torch::autograd::grad({objective}, {shift})[0];
     optimiser.step();
     {
       const at::NoGradGuard no_grad;

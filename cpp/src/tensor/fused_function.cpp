@@ -1,6 +1,7 @@
 #include "ceinms_torch/tensor/fused_function.hpp"
 
 #include "ceinms_torch/engine/simulation.hpp"
+#include "ceinms_torch/tensor/recurrence.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
@@ -24,19 +25,6 @@ constexpr std::size_t n_quantity = kernel::all_quantities.size();
 
 std::size_t extent(const at::Tensor& tensor, std::int64_t axis) {
   return static_cast<std::size_t>(tensor.size(axis));
-}
-
-kernel::PiecewiseCubic to_numbers(const Table& table) {
-  const at::Tensor knots = table.knots.contiguous();
-  const at::Tensor pieces = table.pieces.contiguous();
-  return kernel::PiecewiseCubic::of({knots.const_data_ptr<double>(), extent(knots, 0)},
-                                    pieces.const_data_ptr<double>());
-}
-
-std::shared_ptr<const engine::CurveTables> to_tables(const Curves& curves) {
-  return std::make_shared<const engine::CurveTables>(kernel::MtuCurves<kernel::PiecewiseCubic>{
-      to_numbers(curves.active_force_length), to_numbers(curves.passive_force_length),
-      to_numbers(curves.force_velocity), to_numbers(curves.tendon_force_strain)});
 }
 
 /// Steps of a trial up to its last valid one.
@@ -88,8 +76,9 @@ class FusedEngine : public torch::CustomClassHolder {
       : options_(options),
         excitation_(batch.excitation.detach().clone(at::MemoryFormat::Contiguous)),
         n_step_(batch.mtu_length.size(0)),
-        workspace_(to_layout(batch, *options.backend), to_tables(curves), options.simulation,
-                   options.n_thread) {
+        workspace_(to_layout(batch, *options.backend),
+                   std::make_shared<const engine::CurveTables>(numbers_of(curves)),
+                   options.simulation, options.n_thread) {
     for (const at::Tensor& source : sources(curves, batch))
       sources_.push_back(source.detach().clone());
   }
@@ -212,19 +201,6 @@ class FusedEngine : public torch::CustomClassHolder {
   engine::Workspace workspace_;
 };
 
-/// A gradient that cannot be differentiated again.
-struct OnceDifferentiable : torch::autograd::Function<OnceDifferentiable> {
-  static at::Tensor forward(AutogradContext*, const at::Tensor& gradient) {
-    return gradient.clone();
-  }
-  static variable_list backward(AutogradContext*, const variable_list&) {
-    TORCH_CHECK_NOT_IMPLEMENTED(
-        false,
-        "simulate_fused: expected to be differentiated once, got a second derivative. The tensor "
-        "engine has those of the stiff tendon.");
-  }
-};
-
 struct FusedFunction : torch::autograd::Function<FusedFunction> {
   static variable_list forward(AutogradContext* context, const at::Tensor& parameters,
                                const at::Tensor& excitation,
@@ -239,17 +215,21 @@ struct FusedFunction : torch::autograd::Function<FusedFunction> {
     const variable_list inputs = context->get_saved_variables();
     const auto engine = c10::static_intrusive_pointer_cast<FusedEngine>(
         context->saved_data.at("engine").toCapsule());
-    const bool again = at::GradMode::is_enabled();
     variable_list result(3);
     {
       const at::NoGradGuard no_grad;
       std::tie(result[0], result[1]) =
           engine->backward(inputs[0], inputs[1], by_quantity, context->needs_input_grad(1));
     }
-    if (again)
-      for (Variable& gradient : result)
-        if (gradient.defined())
-          gradient = OnceDifferentiable::apply(gradient.set_requires_grad(true));
+    variable_list depends_on = inputs;
+    for (const Variable& by : by_quantity)
+      if (by.defined()) depends_on.push_back(by);
+    for (Variable& gradient : result)
+      if (gradient.defined())
+        gradient = differentiable_once(
+            gradient, depends_on,
+            "simulate_fused: expected to be differentiated once, got a second derivative. The "
+            "tensor engine has those of the stiff tendon.");
     return result;
   }
 };

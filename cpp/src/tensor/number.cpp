@@ -1,36 +1,73 @@
 #include "ceinms_torch/tensor/number.hpp"
 
-#include <array>
+#include <torch/csrc/autograd/custom_function.h>
 
 namespace ceinms_torch::tensor {
 namespace {
 
-/// The piece serving each x: distance from its origin and its four coefficients.
-struct Pieces {
-  at::Tensor distance;
-  std::array<at::Tensor, 4> c;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// Of cubics c (4, ...) at distances d (...) from their origins.
+at::Tensor value_of(const at::Tensor& c, const at::Tensor& d) {
+  return at::addcmul(c[0], d, at::addcmul(c[1], d, at::addcmul(c[2], d, c[3])));
+}
+at::Tensor slope_of(const at::Tensor& c, const at::Tensor& d) {
+  return at::addcmul(c[1], d, at::addcmul(2.0 * c[2], d, c[3], 3.0));
+}
+at::Tensor curvature_of(const at::Tensor& c, const at::Tensor& d) {
+  return at::addcmul(2.0 * c[2], d, c[3], 6.0);
+}
+
+/// Value and slope of cubics as one node of the graph, for coefficients without one.
+struct Cubic : torch::autograd::Function<Cubic> {
+  static variable_list forward(AutogradContext* context, const at::Tensor& d, const at::Tensor& c) {
+    const variable_list result{value_of(c, d), slope_of(c, d)};
+    context->save_for_backward({d, c, result[1]});
+    context->set_materialize_grads(false);
+    return result;
+  }
+
+  /// Made of plain operations on what was saved, so that it can be differentiated again.
+  static variable_list backward(AutogradContext* context, const variable_list& by) {
+    const variable_list saved = context->get_saved_variables();
+    at::Tensor by_distance;
+    if (by[0].defined()) by_distance = by[0] * saved[2];
+    if (by[1].defined()) {
+      const at::Tensor through_slope = by[1] * curvature_of(saved[1], saved[0]);
+      by_distance = by_distance.defined() ? by_distance + through_slope : through_slope;
+    }
+    return {by_distance, {}};
+  }
 };
-
-Pieces pieces_at(const Table& table, const at::Tensor& x) {
-  const at::Tensor index = at::searchsorted(table.knots, x.detach().contiguous());
-  const auto columns = table.pieces.index_select(0, index.flatten()).unbind(1);
-  const auto shaped = [&](std::size_t i) { return columns[i].view(x.sizes()); };
-  return {x - shaped(0), {shaped(1), shaped(2), shaped(3), shaped(4)}};
-}
-
-at::Tensor cubic(const Pieces& p) {
-  return p.c[0] + p.distance * (p.c[1] + p.distance * (p.c[2] + p.distance * p.c[3]));
-}
 
 }  // namespace
 
-at::Tensor Table::value(const at::Tensor& x) const {
-  return cubic(pieces_at(*this, x));
+std::pair<at::Tensor, at::Tensor> Table::value_and_slope(const at::Tensor& x) const {
+  const at::Tensor piece = at::searchsorted(knots, x.detach().contiguous());
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.insert(shape.begin(), kernel::PiecewiseCubic::n_column);
+  const at::Tensor columns = pieces.t().index_select(1, piece.flatten()).view(shape);
+  const at::Tensor distance = x - columns[0];
+  const at::Tensor c = columns.slice(0, 1);
+  if (at::GradMode::is_enabled() && c.requires_grad())
+    return {value_of(c, distance), slope_of(c, distance)};
+  const variable_list result = Cubic::apply(distance, c);
+  return {result[0], result[1]};
 }
 
-std::pair<at::Tensor, at::Tensor> Table::value_and_slope(const at::Tensor& x) const {
-  const Pieces p = pieces_at(*this, x);
-  return {cubic(p), p.c[1] + p.distance * (2.0 * p.c[2] + 3.0 * p.distance * p.c[3])};
+kernel::MtuCurves<kernel::PiecewiseCubic> numbers_of(const Curves& curves) {
+  const auto numbers = [](const Table& table) {
+    const auto there = [](const at::Tensor& tensor) {
+      return tensor.detach().to(at::kCPU).contiguous();
+    };
+    const at::Tensor knots = there(table.knots), pieces = there(table.pieces);
+    return kernel::PiecewiseCubic::of(
+        {knots.const_data_ptr<double>(), static_cast<std::size_t>(knots.numel())},
+        pieces.const_data_ptr<double>());
+  };
+  return {numbers(curves.active_force_length), numbers(curves.passive_force_length),
+          numbers(curves.force_velocity), numbers(curves.tendon_force_strain)};
 }
 
 }  // namespace ceinms_torch::tensor

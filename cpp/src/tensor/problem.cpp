@@ -93,7 +93,7 @@ at::Tensor Problem::parameters(const at::Tensor& x) const {
 Evaluation Problem::evaluate(const at::Tensor& x, const at::Tensor& excitation) const {
   TrialBatch driven = batch;
   driven.excitation = excitation;
-  return measure(x, simulate(curves, parameters(x), driven, simulation));
+  return measure(x, simulate(curves, parameters(x), driven, simulation, stepping));
 }
 
 Evaluation Problem::measure(const at::Tensor& x, const Simulation& result) const {

@@ -97,7 +97,7 @@ def calibrate_with_loss(
     engine : {"fused", "tensor"}
         Compiled loops, differentiable once, or LibTorch operations, some hundred times slower.
     device : str, optional
-        Where the tensor engine computes: "cpu", "cuda", ...; by default CUDA where there is one.
+        Where the tensor engine computes: "cpu" (the default), "cuda", ...
     start, starts, seed
         As for `calibrate`; searches follow each other. Variables are one set of tensors, changed in
         place, so that there is one start with them.

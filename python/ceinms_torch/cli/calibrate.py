@@ -120,8 +120,7 @@ def command(
     device: Annotated[
         str | None,
         typer.Option(
-            help="Where the tensor engine computes: cpu, cuda, ...; by default CUDA where there is "
-            "one."
+            help="Where the tensor engine computes: cpu (the default), cuda, ..."
         ),
     ] = None,
     hybrid: Annotated[

@@ -76,7 +76,7 @@ def calibrate(
     engine : {"fused", "tensor"}
         Compiled loops, or LibTorch autograd (no Levenberg-Marquardt).
     device : str, optional
-        Where the tensor engine computes: "cpu", "cuda", ...; by default CUDA where there is one.
+        Where the tensor engine computes: "cpu" (the default), "cuda", ...
     polish : bool
         Let Levenberg-Marquardt go on from the best point of the other method; not with synergies,
         whose primitives are too many numbers for its matrix.

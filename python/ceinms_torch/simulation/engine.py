@@ -42,8 +42,9 @@ def tensor_device(name: str | None = None) -> torch.device:
     Parameters
     ----------
     name : str, optional
-        As torch spells it: "cpu", "cuda", "cuda:1", ...; by default CUDA where there is one, else
-        the CPU.
+        As torch spells it: "cpu", "cuda", "cuda:1", ...; by default the CPU, also where there is a
+        GPU: a GPU spends longer on starting the many small operations of a few trials than the CPU
+        on all of them.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def tensor_device(name: str | None = None) -> torch.device:
     import torch  # noqa: PLC0415  slow to load
 
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cpu")
     try:
         return torch.zeros(1, dtype=torch.float64, device=name).device
     except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:

@@ -94,34 +94,36 @@ auto stiff_fibre_velocity(const M& mtu, const L& fibre_length, const X& mtu_leng
   return (mtu_length - mtu.parameters.tendon_slack_length) * mtu_velocity / fibre_length;
 }
 
-/// Static equilibrium f(l, 0, a; lmt) = 0: where a trial starts.
+/// Where f(l, 0, a; lmt) = 0, with what a derivative of it needs. `T` carries none.
+template <class T, class Condition>
+struct StaticEquilibrium {
+  T length;               ///< l [m]
+  T slope;                ///< f_l there [1/m]
+  Condition can_balance;  ///< false: slack even at the least fibre length, where the fibre stays
+};
+
+/// Static equilibrium of numbers without derivatives.
 ///
 /// Newton's method kept inside a bracket; a step that would leave it, and every other step once
 /// Newton has had its chance, halves the bracket instead. The lower end is the least fibre
 /// length (an MTU that is slack even there stays there), the upper end the length at which the
-/// tendon's strain is -1 %, where f < 0 even if the muscle's curves dip below zero. Derivatives
-/// follow from the implicit function theorem: one more Newton step from the root, in which only f
-/// carries derivatives.
-template <class T, class P, class Table>
-T equilibrium_fibre_length(const MtuCurves<Table>& curves, const Mtu<P>& mtu, const T& activation,
-                           const T& mtu_length) {
+/// tendon's strain is -1 %, where f < 0 even if the muscle's curves dip below zero.
+template <class R, class Table>
+auto static_equilibrium(const MtuCurves<Table>& curves, const Mtu<R>& mtu, const R& activation,
+                        const R& mtu_length) {
   constexpr int newton_only = 20;
   constexpr int max_iterations = 60;
   constexpr double converged = 1e-13;  // [m]
 
-  const auto fixed = detached(mtu);
-  const auto a = math::detach(activation);
-  const auto lmt = math::detach(mtu_length);
-  const auto zero = 0.0 * a;
-  const auto one = 1.0 + zero;
-  using R = std::decay_t<decltype(one)>;
+  const R zero = 0.0 * activation;
+  const R one = 1.0 + zero;
   const auto imbalance = [&](const R& length) {
-    return force_imbalance(curves, fixed, variable<0, 1>(length, one), zero, a, lmt);
+    return force_imbalance(curves, mtu, variable<0, 1>(length, one), zero, activation, mtu_length);
   };
 
-  const R lowest = fixed.least_fibre_length * one;
+  const R lowest = mtu.least_fibre_length * one;
   const R slack_length =
-      stiff_fibre_length(fixed, R(lmt + 0.01 * fixed.parameters.tendon_slack_length));
+      stiff_fibre_length(mtu, R(mtu_length + 0.01 * mtu.parameters.tendon_slack_length));
   const auto can_balance = imbalance(lowest).value > 0.0;
   R low = lowest;
   R high = math::select(slack_length > lowest, slack_length, R(2.0 * lowest));
@@ -144,11 +146,31 @@ T equilibrium_fibre_length(const MtuCurves<Table>& curves, const Mtu<P>& mtu, co
     f = imbalance(length);
     if (math::all<R>(math::square(step) < converged * converged)) break;
   }
-  const T root = math::lift<T>(length);
+  return StaticEquilibrium<R, std::decay_t<decltype(can_balance)>>{length, f.partial[0],
+                                                                   can_balance};
+}
+
+/// An equilibrium that was found, with its derivatives by the implicit function theorem: one more
+/// Newton step from the root, in which only f carries derivatives.
+template <class T, class P, class R, class Condition, class Table>
+T equilibrium_fibre_length(const MtuCurves<Table>& curves, const Mtu<P>& mtu,
+                           const StaticEquilibrium<R, Condition>& found, const T& activation,
+                           const T& mtu_length) {
+  const T root = math::lift<T>(found.length);
+  const T rest = math::lift<T>(R(0.0 * found.length));
   const T implicit =
-      root - force_imbalance(curves, mtu, root, math::lift<T>(zero), activation, mtu_length) /
-                 f.partial[0];
-  return math::select(can_balance, implicit, T(mtu.least_fibre_length * one));
+      root - force_imbalance(curves, mtu, root, rest, activation, mtu_length) / found.slope;
+  return math::select(found.can_balance, implicit, T(mtu.least_fibre_length + rest));
+}
+
+/// Static equilibrium f(l, 0, a; lmt) = 0: where a trial starts.
+template <class T, class P, class Table>
+T equilibrium_fibre_length(const MtuCurves<Table>& curves, const Mtu<P>& mtu, const T& activation,
+                           const T& mtu_length) {
+  const auto fixed = detached(mtu);
+  const auto found =
+      static_equilibrium(curves, fixed, math::detach(activation), math::detach(mtu_length));
+  return equilibrium_fibre_length(curves, mtu, found, activation, mtu_length);
 }
 
 /// Forces at a state with the partial derivatives of f that the Rosenbrock step needs.

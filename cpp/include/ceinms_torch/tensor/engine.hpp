@@ -4,6 +4,7 @@
 
 #include "ceinms_torch/kernel/trajectory.hpp"
 #include "ceinms_torch/tensor/number.hpp"
+#include "ceinms_torch/tensor/recurrence.hpp"
 
 #include <ATen/core/Tensor.h>
 
@@ -12,8 +13,6 @@
 namespace ceinms_torch::tensor {
 
 class FusedCache;  // fused_function.hpp
-
-using Curves = kernel::MtuCurves<Table>;
 
 /// Trials of unequal length side by side, each padded after its last step and row by repeating
 /// it (time goes on, so that every time step stays positive). All float64, contiguous, and on one
@@ -59,10 +58,13 @@ kernel::MtuParameters<at::Tensor> split_parameters(const at::Tensor& parameters)
 /// Moments (n_step, n_dof, n_trial) of forces (n_step, n_mtu, n_trial).
 at::Tensor joint_moments(const TrialBatch& batch, const at::Tensor& mtu_force);
 
-/// Eqs. (1)-(3), (A1)-(A6) and the moments, with a graph to every tensor that requires grad.
+/// Eqs. (1)-(3), (A1)-(A6) and the moments, with a graph to every tensor that requires grad, knots
+/// apart. It can be differentiated twice and more, but through the elastic tendon once: there
+/// c10::NotImplementedError says so.
 ///
 /// @param parameters  (n_parameter_kind, n_mtu), rows in the order of kernel::ParameterKind
 Simulation simulate(const Curves& curves, const at::Tensor& parameters, const TrialBatch& batch,
-                    const kernel::SimulationOptions& options);
+                    const kernel::SimulationOptions& options,
+                    Stepping stepping = Stepping::automatic);
 
 }  // namespace ceinms_torch::tensor

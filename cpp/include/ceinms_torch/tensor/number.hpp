@@ -2,6 +2,7 @@
 /// What the kernel's equations need to know about tensors (see kernel/number.hpp).
 #pragma once
 
+#include "ceinms_torch/kernel/curves.hpp"
 #include "ceinms_torch/kernel/number.hpp"
 #include "ceinms_torch/kernel/spline.hpp"
 
@@ -16,10 +17,15 @@ struct Table {
   at::Tensor knots;   ///< (n_knot), increasing
   at::Tensor pieces;  ///< (n_knot + 1, 5): origin, c0, c1, c2, c3
 
-  at::Tensor value(const at::Tensor& x) const;
-  /// Value and derivative; both carry derivatives with respect to x.
+  at::Tensor value(const at::Tensor& x) const { return value_and_slope(x).first; }
+  /// Value and derivative; both carry derivatives, of any order, with respect to x and pieces.
   std::pair<at::Tensor, at::Tensor> value_and_slope(const at::Tensor& x) const;
 };
+
+using Curves = kernel::MtuCurves<Table>;
+
+/// The same curves for `double`.
+kernel::MtuCurves<kernel::PiecewiseCubic> numbers_of(const Curves& curves);
 
 }  // namespace ceinms_torch::tensor
 

@@ -24,6 +24,7 @@ struct Problem {
   terms::Objective objective;
   kernel::SimulationOptions simulation;
   std::vector<calibration::LinearTerm> linear_terms;
+  Stepping stepping = Stepping::automatic;
 
   std::int64_t n_component() const { return static_cast<std::int64_t>(map.n_component()); }
   std::int64_t n_boxed() const { return n_component(); }  ///< all stay in the unit box

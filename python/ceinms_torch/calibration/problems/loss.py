@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.parameter_space import ParameterSpace
-from ceinms_torch.calibration.problems.tensor import TensorProblem, term_values
+from ceinms_torch.calibration.problems.tensor import TensorProblem, evaluation_of
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
@@ -109,7 +109,7 @@ class LossProblem(LossWithVariables):
     engine : {"fused", "tensor"}
         Compiled loops as one node of the graph, or LibTorch operations.
     device : str, optional
-        Where the tensor engine computes: "cpu", "cuda", ...; by default CUDA where there is one.
+        Where the tensor engine computes: "cpu" (the default), "cuda", ...
     threads : int
         Threads of the fused engine, >= 1.
 
@@ -182,13 +182,12 @@ class LossProblem(LossWithVariables):
         loss = self._value(state)
         if not loss.requires_grad:
             raise independent_loss()
-        value = float(loss.detach())
-        graph = state.evaluation or state.measure(state.simulation)
-        terms = term_values(graph)
+        seen = evaluation_of(loss, state.evaluation or state.measure(state.simulation))
+        terms = seen.terms
         if state.evaluation is None:  # a loss that has nothing to do with them
             terms = (0.0,) * len(terms)
-        rmse = tuple(graph.rmse.mean(1).tolist())
-        return loss, Evaluation(objective=value, terms=(*terms, value - sum(terms)), rmse=rmse)
+        own = seen.objective - sum(terms)
+        return loss, dataclasses.replace(seen, terms=(*terms, own))
 
     def validate(self, x: torch.Tensor) -> float | None:
         """Return the loss of the validation trials at a point (n,); None without such trials."""

@@ -20,6 +20,8 @@ from ceinms_torch.simulation.moments import measured_moments, moment_variance, v
 from ceinms_torch.simulation.simulate import engine_tendon
 
 if TYPE_CHECKING:
+    import torch
+
     from ceinms_torch import _torch
 
 
@@ -31,7 +33,10 @@ class TensorProblem(Differentiable):
     subject, trials, step, space, tendon, filter_start
         As for `FusedProblem`.
     device : str, optional
-        Where it computes: "cpu", "cuda", ...; by default CUDA where there is one.
+        Where it computes: "cpu" (the default), "cuda", ...
+    stepping : {"automatic", "compiled", "operations"}
+        How numbers go from step to step: compiled loops, on the CPU alone, or operations of
+        LibTorch, as on every other device. Derivatives are LibTorch's either way.
 
     Raises
     ------
@@ -54,6 +59,7 @@ class TensorProblem(Differentiable):
         tendon: str,
         filter_start: str = "ceinms",
         device: str | None = None,
+        stepping: str = "automatic",
     ) -> None:
         import torch  # noqa: PLC0415  slow to load
 
@@ -78,6 +84,7 @@ class TensorProblem(Differentiable):
             linear_terms=linear_terms(step, space, len(trials)),
             tendon=engine_tendon(tendon),
             filter_start=filter_start,
+            stepping=stepping,
         )
         self.term_names = tuple(self.core.term_names)
 
@@ -95,14 +102,18 @@ class TensorProblem(Differentiable):
         graph = core.evaluate(variable)
         objective = graph.objective()
         (gradient,) = torch.autograd.grad(objective, variable)
-        evaluation = Evaluation(
-            objective=float(objective.detach()),
-            terms=term_values(graph),
-            rmse=tuple(graph.rmse.mean(1).tolist()),
-        )
-        return evaluation, gradient.cpu().numpy()
+        return evaluation_of(objective, graph), gradient.cpu().numpy()
 
 
-def term_values(graph: _torch.Evaluation) -> tuple[float, ...]:
-    """Return the terms of an objective as numbers."""
-    return tuple(float(one.value.detach()) for one in graph.terms)
+def evaluation_of(objective: torch.Tensor, graph: _torch.Evaluation) -> Evaluation:
+    """Return an objective and its parts as numbers, in one transfer from their device."""
+    import torch  # noqa: PLC0415  slow to load
+
+    with torch.no_grad():
+        parts = torch.stack([objective, *(one.value for one in graph.terms)])
+        numbers = torch.cat([parts, graph.rmse.mean(1)]).tolist()
+    return Evaluation(
+        objective=numbers[0],
+        terms=tuple(numbers[1 : len(parts)]),
+        rmse=tuple(numbers[len(parts) :]),
+    )

@@ -298,7 +298,7 @@ template <class R, class Table, class Seeded>
                              states[i] = state;
                              denominators[i] = denominator;
                            });
-  const R part = h * (1.0 / n_sub_step);
+  const R part = h * share_before(1);
   InputAdjoint<R> result{of_length, of_velocity};
   for (std::size_t i = n_sub_step; i-- > 0;) {
     FibreState<R> end = states[i + 1];
@@ -313,7 +313,7 @@ template <class R, class Table, class Seeded>
     add_weighted<g_velocity>(result.fibre_velocity, step.w, f);
     add_weighted<g_activation>(of_activation, step.w, f);
     for_mtu_inputs([&](auto j) { add_weighted<j>(adjoint.of_input[j], step.w, f); });
-    const R later = at_sub_step(R(0.0), of_activation, i + 1);
+    const R later = of_activation * share_before(i + 1);
     result.next_activation += later;
     result.activation += of_activation - later;
   }
@@ -325,7 +325,7 @@ template <class R, class Table, class Seeded>
 /// Gradients of a scalar that depends on what simulate_lanes gave out, Rosenbrock tendon.
 ///
 /// @param trace     what the forward pass left: sample(n), activation(k), fibre_length(k),
-///                  fibre_velocity(k), denominator(k) as an ElasticStep has it
+///                  fibre_velocity(k), denominator(k) as a FibreStep has it
 /// @param seed      derivatives of the scalar: force(k), fibre_length(k), fibre_velocity(k),
 ///                  tendon_strain(k), activation(k)
 /// @param sink      receives excitation(n, derivative) for every sample, from the last to the first

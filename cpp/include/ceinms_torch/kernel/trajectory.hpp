@@ -110,8 +110,8 @@ void simulate_steps(Stepper& stepper, const Input& input, const StepRange& steps
 ///                of a signal, for FilterStart::ceinms; mtu_length(k), mtu_velocity(k),
 ///                time_step(k) (from step k - 1, k > 0).
 /// @param output  receives sample(n, u) after every filter sample, step(k, StepResult) after every
-///                step, and denominator(k, D) of the Rosenbrock step from k to k + 1, as an
-///                ElasticStep has it
+///                step, and denominator(k, D) of the Rosenbrock step from k to k + 1, as a
+///                FibreStep has it
 template <class T, class Table, class Input, class Output>
 void simulate_lanes(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const Input& input,
                     const SimulationOptions& options, Output& output) {

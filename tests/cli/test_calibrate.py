@@ -1,7 +1,6 @@
 """``ceinms-torch calibrate`` as users run it."""
 
 import csv
-import dataclasses
 import hashlib
 import json
 import sys
@@ -358,9 +357,7 @@ def test_verify_in_ceinms_shows_both_errors(tmp_path):
 
 
 def test_what_ceinms_cannot_run_is_said_before_calibrating(tmp_path):
-    folder = write_tiny_folder(tmp_path / "subject", tendon="<rosenbrockElastic/>")
-    subject = Subject.read(folder / "uncalibrated.xml")
-    dataclasses.replace(subject, curves={}).write(folder / "uncalibrated.xml")
+    folder = write_tiny_folder(tmp_path / "subject", tendon="<rosenbrockElastic/>", curves=False)
     result = run_command("calibrate", folder / "calibrationSetup.xml", "--verify-in", "ceinms")
     assert result.returncode == 1
     assert "to verify in CEINMS" in " ".join(result.stderr.split())

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from ceinms_torch.calibration.result import Start
-from ceinms_torch.calibration.verification import Program, check_can_verify
+from ceinms_torch.calibration.verification import Program
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.check import show_findings
 from ceinms_torch.cli.display import (
@@ -186,8 +186,6 @@ def command(
         directory = results_folder(setup, out)
         plan = with_synergy_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)
         plan = _with_normalisation(plan, normalisation)
-        if verify_in is not None:
-            check_can_verify(verify_in, folder.subject, plan)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
         say_overwriting(
@@ -226,6 +224,7 @@ def command(
                     callback=None if quiet else progress,
                     checkpoint=checkpoint,
                     resume=resume,
+                    verify_in=verify_in,
                 )
             for line in undriven_notes(result, folder.generator):
                 note(line)

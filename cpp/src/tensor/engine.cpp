@@ -1,5 +1,6 @@
 #include "ceinms_torch/tensor/engine.hpp"
 
+#include "ceinms_torch/tensor/one_thread.hpp"
 #include "ceinms_torch/tensor/trajectory.hpp"
 
 #include <ATen/ATen.h>
@@ -108,6 +109,7 @@ Simulation simulate(const Curves& curves, const at::Tensor& parameters, const Tr
                     const kernel::SimulationOptions& options, Stepping stepping) {
   check_parameters(parameters, batch);
   check_device("curves", curves.tendon_force_strain.knots, batch.device());
+  const OneThread alone(batch.mtu_length.numel());
   const kernel::Mtu<at::Tensor> mtu(split_parameters(parameters));
   Simulation result;
   result.activation = kernel::exponential_activation(

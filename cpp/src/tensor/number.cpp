@@ -2,30 +2,33 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <cstdint>
+#include <vector>
+
 namespace ceinms_torch::tensor {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Of cubics c (4, ...) at distances d (...) from their origins.
-at::Tensor value_of(const at::Tensor& c, const at::Tensor& d) {
-  return at::addcmul(c[0], d, at::addcmul(c[1], d, at::addcmul(c[2], d, c[3])));
+/// Coefficients of cubics, and where they are wanted: d from their origins.
+std::pair<at::Tensor, at::Tensor> value_and_slope_of(const at::Tensor& coefficients,
+                                                     const at::Tensor& d) {
+  const std::vector<at::Tensor> c = coefficients.unbind(0);
+  return {at::addcmul(c[0], d, at::addcmul(c[1], d, at::addcmul(c[2], d, c[3]))),
+          at::addcmul(c[1], d, at::addcmul(2.0 * c[2], d, c[3], 3.0))};
 }
-at::Tensor slope_of(const at::Tensor& c, const at::Tensor& d) {
-  return at::addcmul(c[1], d, at::addcmul(2.0 * c[2], d, c[3], 3.0));
-}
-at::Tensor curvature_of(const at::Tensor& c, const at::Tensor& d) {
-  return at::addcmul(2.0 * c[2], d, c[3], 6.0);
+at::Tensor curvature_of(const at::Tensor& coefficients, const at::Tensor& d) {
+  return at::addcmul(2.0 * coefficients[2], d, coefficients[3], 6.0);
 }
 
 /// Value and slope of cubics as one node of the graph, for coefficients without one.
 struct Cubic : torch::autograd::Function<Cubic> {
   static variable_list forward(AutogradContext* context, const at::Tensor& d, const at::Tensor& c) {
-    const variable_list result{value_of(c, d), slope_of(c, d)};
-    context->save_for_backward({d, c, result[1]});
+    const auto [value, slope] = value_and_slope_of(c, d);
+    context->save_for_backward({d, c, slope});
     context->set_materialize_grads(false);
-    return result;
+    return {value, slope};
   }
 
   /// Made of plain operations on what was saved, so that it can be differentiated again.
@@ -48,10 +51,8 @@ std::pair<at::Tensor, at::Tensor> Table::value_and_slope(const at::Tensor& x) co
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.insert(shape.begin(), kernel::PiecewiseCubic::n_column);
   const at::Tensor columns = pieces.t().index_select(1, piece.flatten()).view(shape);
-  const at::Tensor distance = x - columns[0];
-  const at::Tensor c = columns.slice(0, 1);
-  if (at::GradMode::is_enabled() && c.requires_grad())
-    return {value_of(c, distance), slope_of(c, distance)};
+  const at::Tensor distance = x - columns[0], c = columns.slice(0, 1);
+  if (!at::GradMode::is_enabled() || c.requires_grad()) return value_and_slope_of(c, distance);
   const variable_list result = Cubic::apply(distance, c);
   return {result[0], result[1]};
 }

@@ -53,8 +53,9 @@ def simulate_tensors(
         Start of the activation filter, see `simulate`.
     engine : {"fused", "tensor"}
         Compiled loops as one node of the graph: differentiable once, by parameters, excitations
-        and moment arms. Or LibTorch operations, some hundred times slower: differentiable by
-        lengths, too, twice for the stiff tendon, and on any device with float64.
+        and moment arms. Or LibTorch operations, some tens of times slower: differentiable by
+        lengths and times, too, twice with the stiff tendon, and on any device with float64. A
+        second derivative that an engine does not have is refused.
     threads : int
         Threads of the fused engine, >= 1. Results do not depend on it.
 
@@ -74,6 +75,8 @@ def simulate_tensors(
         If there is no such tendon or engine, or threads is not a whole number >= 1.
     ValueError, TypeError
         If a tensor has the wrong shape, dtype or device, or holds NaN or infinity.
+    NotImplementedError
+        When a gradient is differentiated again with the fused engine, or with an elastic tendon.
 
     Examples
     --------

@@ -127,6 +127,17 @@ struct MtuAdjoint {
   R beta1 = 0.0;
   R beta2 = 0.0;
 
+  MtuAdjoint& operator+=(const MtuAdjoint& other) {
+    for (std::size_t i = 0; i < n_input; ++i) of_input[i] += other.of_input[i];
+    isometric_force += other.isometric_force;
+    least_length += other.least_length;
+    denominator_limit += other.denominator_limit;
+    shape_factor += other.shape_factor;
+    beta1 += other.beta1;
+    beta2 += other.beta2;
+    return *this;
+  }
+
   /// Chain rule to the parameters, through what Mtu and ActivationFilter derive from them.
   MtuParameters<R> gradient(const Mtu<R>& mtu) const {
     constexpr std::size_t n = n_parameter_kind;
@@ -272,24 +283,24 @@ void add_weighted(R& sum, const R& w, const Dual<Dual<R, 1>, n_input, M>& f) {
   if constexpr (in_mask<M, I>) sum += w * f.partial[I].value + f.partial[I].partial[0];
 }
 
-/// Adjoints of the inputs of a step.
+/// Adjoints of what a step in sub-steps is computed from.
 template <class R>
-struct InputAdjoint {
+struct SubStepsAdjoint {
   R fibre_length = 0.0;
   R fibre_velocity = 0.0;
   R activation = 0.0;       ///< before the step
   R next_activation = 0.0;  ///< after it
+  MtuAdjoint<R> mtu;
 };
 
 /// Reverse of rosenbrock_sub_steps, which runs once more, given the adjoints of l and v after it;
 /// both are zero where there was no need of it. Out of line, too.
 template <class R, class Table, class Seeded>
-[[gnu::noinline]] InputAdjoint<R> reverse_sub_steps(const MtuCurves<Table>& curves,
-                                                    const Mtu<R>& mtu, const Seeded& seeded,
-                                                    const FibreState<R>& before,
-                                                    const FibreState<R>& after, const R& h,
-                                                    const R& of_length, const R& of_velocity,
-                                                    MtuAdjoint<R>& adjoint) {
+[[gnu::noinline]] SubStepsAdjoint<R> reverse_sub_steps(const MtuCurves<Table>& curves,
+                                                       const Mtu<R>& mtu, const Seeded& seeded,
+                                                       const FibreState<R>& before,
+                                                       const FibreState<R>& after, const R& h,
+                                                       const R& of_length, const R& of_velocity) {
   std::array<FibreState<R>, n_sub_step + 1> states;
   std::array<R, n_sub_step> denominators;
   states[n_sub_step] =
@@ -299,12 +310,15 @@ template <class R, class Table, class Seeded>
                              denominators[i] = denominator;
                            });
   const R part = h * share_before(1);
-  InputAdjoint<R> result{of_length, of_velocity};
+  SubStepsAdjoint<R> result;
+  result.fibre_length = of_length;
+  result.fibre_velocity = of_velocity;
   for (std::size_t i = n_sub_step; i-- > 0;) {
     FibreState<R> end = states[i + 1];
     end.activation = states[i].activation;  // the sub-step was linearised where this ends
-    const StepAdjoint<R> step = reverse_step(mtu, states[i], end, denominators[i], part,
-                                             result.fibre_length, result.fibre_velocity, adjoint);
+    const StepAdjoint<R> step =
+        reverse_step(mtu, states[i], end, denominators[i], part, result.fibre_length,
+                     result.fibre_velocity, result.mtu);
     const auto f = weighted_forces(curves, seeded, states[i], step).imbalance();
     R of_activation = 0.0;
     result.fibre_length = step.carried_length;
@@ -312,7 +326,7 @@ template <class R, class Table, class Seeded>
     add_weighted<g_length>(result.fibre_length, step.w, f);
     add_weighted<g_velocity>(result.fibre_velocity, step.w, f);
     add_weighted<g_activation>(of_activation, step.w, f);
-    for_mtu_inputs([&](auto j) { add_weighted<j>(adjoint.of_input[j], step.w, f); });
+    for_mtu_inputs([&](auto j) { add_weighted<j>(result.mtu.of_input[j], step.w, f); });
     const R later = of_activation * share_before(i + 1);
     result.next_activation += later;
     result.activation += of_activation - later;
@@ -388,14 +402,18 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
     const R denominator = trace.denominator(k - 1);
     const FibreState<R> before = state_at(k - 1);
     const auto whole = denominator < R(0.0);
-    if (math::all<R>(whole)) {
+    if (math::all<R>(whole)) [[likely]] {
       step = reverse_step(mtu, before, state, denominator, h, of_length, of_velocity, adjoint);
       continue;
     }
     const R zero = 0.0;
-    const InputAdjoint<R> divided = reverse_sub_steps(
-        curves, mtu, seeded, before, state, h, R(math::select(whole, zero, of_length)),
-        R(math::select(whole, zero, of_velocity)), adjoint);
+    // Copies, as in elastic_step.
+    const FibreState<R> from = before;
+    const FibreState<R> to = state;
+    const SubStepsAdjoint<R> divided = reverse_sub_steps(curves, mtu, seeded, from, to, R(h),
+                                                         R(math::select(whole, zero, of_length)),
+                                                         R(math::select(whole, zero, of_velocity)));
+    adjoint += divided.mtu;
     step = reverse_step(mtu, before, state, R(math::select(whole, denominator, R(-1.0))), h,
                         R(math::select(whole, of_length, zero)),
                         R(math::select(whole, of_velocity, zero)), adjoint);

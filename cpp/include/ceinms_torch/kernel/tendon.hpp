@@ -332,10 +332,16 @@ auto elastic_step(const MtuCurves<Table>& curves, const M& mtu, const ElasticFib
   const Dual<T, 4> f = forces.imbalance();
   const auto length = judge_step(mtu, before, denominator, state, f.value);
   FibreStep<T, std::decay_t<decltype(forces)>> step{{state, f, length.onset}, forces, denominator};
-  if (math::all<T>(length.is_short)) return step;
+  if (math::all<T>(length.is_short)) [[likely]]
+    return step;
+  // Copies, so that nothing that common steps need has an address that a call is given.
+  const FibreState<T> start = before.state;
+  const T end_activation = activation;
+  const T end_length = mtu_length;
+  const H duration = h;
   step.fibre.state = select_state(
       length.is_short, state,
-      rosenbrock_sub_steps(curves, mtu, before.state, activation, mtu_length, h, at_start));
+      rosenbrock_sub_steps(curves, mtu, start, end_activation, end_length, duration, at_start));
   step.forces = forces_with_partials(curves, mtu, step.fibre.state);
   step.fibre.imbalance = step.forces.imbalance();
   step.denominator = math::select(length.is_short, denominator, T(0.0 * denominator));

@@ -213,10 +213,9 @@ def simulate(
     )
     if engine == DAMPED_EQUILIBRIUM:
         _check_is_solved(trial, arrays["fibre_length"])
-    result = simulation_of(subject, trial, arrays)
     if engine == "rosenbrock":
-        warn_if_too_coarse(subject, trial, result)
-    return result
+        warn_if_too_coarse(subject, trial, arrays)
+    return simulation_of(subject, trial, arrays)
 
 
 def simulation_of(subject: Subject, trial: Trial, arrays: Mapping[str, FloatArray]) -> Simulation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,14 +13,11 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables, curve_values
 
-if TYPE_CHECKING:
-    from ceinms_torch.simulation.simulate import Simulation
-
 # Over maxIsometricForce times strengthCoefficient. Sub-steps begin at 0.02 (kernel/tendon.hpp).
 _LARGEST_IMBALANCE = 0.05
 
 
-def imbalance(subject: Subject, simulation: Simulation) -> FloatArray:
+def imbalance(subject: Subject, arrays: Mapping[str, FloatArray]) -> FloatArray:
     """Return eq. (A6) at every step: by how much tendon and muscle pull differently.
 
     A Rosenbrock step solves it linearised, so that what is left tells what the force is worth.
@@ -29,8 +26,8 @@ def imbalance(subject: Subject, simulation: Simulation) -> FloatArray:
     ----------
     subject : Subject
         The subject.
-    simulation : Simulation
-        What its elastic tendons did.
+    arrays : mapping of str to ndarray
+        What the kernel made of a trial: fibre_length, tendon_strain, mtu_force (n_step, n_mtu).
 
     Returns
     -------
@@ -43,15 +40,15 @@ def imbalance(subject: Subject, simulation: Simulation) -> FloatArray:
     stiffness = [mtu.tendon_stiffness for mtu in mtus]
     optimal = np.array([mtu.optimal_fibre_length for mtu in mtus])
     least = optimal * np.hypot(np.sin([mtu.pennation_angle for mtu in mtus]), 0.1)
-    strain = simulation.tendon_strain.array
+    strain = arrays["tendon_strain"]
     tendon = curve_values(curve_tables(subject)[3], strain.ravel()).reshape(strain.shape)
-    difference = stiffness * tendon - simulation.mtu_force.array / force
-    moves = simulation.fibre_length.array > least * (1.0 + 1e-12)
+    difference = stiffness * tendon - arrays["mtu_force"] / force
+    moves = arrays["fibre_length"] > least * (1.0 + 1e-12)
     result: FloatArray = np.where(moves, difference, 0.0)
     return result
 
 
-def warn_if_too_coarse(subject: Subject, trial: Trial, simulation: Simulation) -> None:
+def warn_if_too_coarse(subject: Subject, trial: Trial, arrays: Mapping[str, FloatArray]) -> None:
     """Warn where forces of the Rosenbrock tendon mean nothing.
 
     Parameters
@@ -60,15 +57,15 @@ def warn_if_too_coarse(subject: Subject, trial: Trial, simulation: Simulation) -
         The subject.
     trial : Trial
         The trial that was simulated.
-    simulation : Simulation
-        What came out.
+    arrays : mapping of str to ndarray
+        What came out, see `imbalance`.
 
     Warns
     -----
     CeinmsTorchWarning
         If muscle and tendon differ by more than 5 % of the isometric force at a step.
     """
-    is_off = ~(np.abs(imbalance(subject, simulation)) <= _LARGEST_IMBALANCE)
+    is_off = ~(np.abs(imbalance(subject, arrays)) <= _LARGEST_IMBALANCE)
     counts = zip(trial.mtu_names, is_off.sum(axis=0).tolist(), strict=True)
     coarse = [f"{name} ({n})" for name, n in counts if n]
     if coarse:

@@ -133,6 +133,30 @@ def test_unknown_devices_are_refused(folder):
         ct.calibrate(read.subject, read.trials, read.plan, method="lm", device="cuda")
 
 
-def test_cuda_is_taken_where_it_is():
-    expected = "cuda" if torch.cuda.is_available() else "cpu"
-    assert tensor_device().type == expected
+def test_the_cpu_is_taken_unless_asked(monkeypatch):
+    """Also where there is a GPU, which would be slower on a few trials."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert tensor_device().type == "cpu"
+
+
+def test_compiled_loops_are_refused_elsewhere(folder):
+    out = run_elsewhere(
+        """
+from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.tensor import TensorProblem
+
+step = folder.plan.steps[0]
+space = ParameterSpace.of(folder.subject, step, folder.plan)
+problem = TensorProblem(
+    folder.subject, folder.trials, step, space,
+    tendon="rosenbrockElastic", device=DEVICE, stepping="compiled",
+)
+try:
+    problem.gradient(space.start())
+except ValueError as error:
+    print(error)
+""",
+        folder,
+    )
+    assert out.startswith("stepping: expected operations or automatic on ")
+    assert "got compiled, which needs the CPU" in out

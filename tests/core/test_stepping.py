@@ -1,4 +1,4 @@
-"""The steps of the tensor engine: compiled or by operations; second derivatives right or refused."""
+"""Steps of the tensor engine: compiled or by operations; second derivatives right or refused."""
 
 import numpy as np
 import pytest
@@ -11,9 +11,7 @@ from ceinms_torch._backend import _torch
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
-from ceinms_torch.errors import OptionError
 from ceinms_torch.simulation.batch import batch_arrays
-from ceinms_torch.simulation.engine import tensor_device
 from engine_cases import (
     QUANTITIES,
     SMOOTH_SUBJECT,
@@ -129,16 +127,42 @@ def test_without_gradients_there_is_no_graph(tendon):
         assert torch.equal(getattr(silent, name), getattr(with_graph, name).detach()), name
 
 
+@pytest.mark.parametrize("stepping", STEPPINGS)
+@pytest.mark.parametrize("tendon", TENDONS)
+def test_several_gradients_at_once(tendon, stepping):
+    arrays = leaves_of(SMOOTH_SUBJECT, SMOOTH_TRIALS)
+    matrix = arrays["parameters"]
+    forces = simulate(SMOOTH_SUBJECT, arrays, tendon=tendon, stepping=stepping).mtu_force[3, :, 0]
+    seeds = torch.eye(len(forces), dtype=torch.float64)
+    (together,) = torch.autograd.grad(
+        forces, matrix, seeds, is_grads_batched=True, retain_graph=True
+    )
+    for seed, gradient in zip(seeds, together, strict=True):
+        (alone,) = torch.autograd.grad(forces, matrix, seed, retain_graph=True)
+        torch.testing.assert_close(gradient, alone, rtol=1e-12, atol=1e-12)
+
+
 def test_unknown_steps_are_refused():
     arrays = leaves_of(SMOOTH_SUBJECT, SMOOTH_TRIALS)
-    with pytest.raises(
-        ValueError, match=r"^stepping: expected one of 'automatic', 'compiled'"
-    ):
+    with pytest.raises(ValueError, match=r"^stepping: expected one of 'automatic', 'compiled'"):
         simulate(SMOOTH_SUBJECT, arrays, tendon="stiff", stepping="steam")
 
 
-def test_it_is_the_cpu_unless_asked():
-    assert tensor_device().type == "cpu"
+def test_threads_are_as_before():
+    """Small tensors are computed on one thread, for as long as that takes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        arrays = leaves_of(SMOOTH_SUBJECT, SMOOTH_TRIALS)
+        simulate(SMOOTH_SUBJECT, arrays, tendon="rosenbrock")
+        assert torch.get_num_threads() == 3
+        # A signal that ends before the trial begins.
+        early = arrays | {"excitation_start": arrays["excitation_start"] - 1e3}
+        with pytest.raises(ValueError, match="excitation: expected rows up to the first step"):
+            simulate(SMOOTH_SUBJECT, early, tendon="rosenbrock")
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("stepping", STEPPINGS)
@@ -275,8 +299,3 @@ def test_gradient_by_what_only_weighs_the_elastic_tendon(stepping):
     assert float((by_weight * weights).sum().detach()) == pytest.approx(
         float(first[7].sum().detach()), rel=1e-10
     )
-
-
-def test_devices_are_checked_before_anything_is_built():
-    with pytest.raises(OptionError, match="device: expected cpu, or a device of torch"):
-        tensor_device("abacus")

@@ -1,6 +1,7 @@
 #include "ceinms_torch/tensor/one_thread.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorIterator.h>
 
 // Of the OpenMP that torch brings along, if it does: weak, so that nothing is linked for it.
 #if defined(__GNUC__) && !defined(_WIN32) && !defined(__APPLE__)

@@ -57,8 +57,10 @@ at::Tensor solve_by_operations(const at::Tensor& jacobian, const at::Tensor& inp
 at::Tensor solve(const at::Tensor& jacobian, const at::Tensor& input, bool transposed,
                  bool compiled) {
   const at::NoGradGuard no_grad;
-  return compiled ? solve_compiled(jacobian, input, transposed)
-                  : solve_by_operations(jacobian, input, transposed);
+  // Several gradients at once (is_grads_batched) are tensors without memory of their own.
+  const bool has_memory = jacobian.has_storage() && input.has_storage();
+  return compiled && has_memory ? solve_compiled(jacobian, input, transposed)
+                                : solve_by_operations(jacobian, input, transposed);
 }
 
 struct LinearRecurrence : torch::autograd::Function<LinearRecurrence> {

@@ -209,7 +209,6 @@ def compare(
         try:
             for number, candidate in enumerate(candidates):
                 raise_if_stopped()
-                plan = _plan_of(folder.plan, candidate)
                 result = _calibrate(
                     folder,
                     candidate,

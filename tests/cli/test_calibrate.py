@@ -11,10 +11,13 @@ import pytest
 
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.results.read import load_result
 from ceinms_torch.simulation.fit import moment_fit
+from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import simulate
 from command_line import interrupt, listing, run_command
 from helpers import DOF_NAMES, MTU_NAMES, edit, write_tiny_folder
@@ -316,3 +319,46 @@ def test_help_has_examples():
     assert "ceinms-torch calibrate calibrate.xml --starts 32 --threads 2" in result.stdout
     for option in ("--out", "--test", "--normalisation", "--start", "--seed", "--set", "--method"):
         assert option in result.stdout
+
+
+def test_verify_in_ceinms_shows_both_errors(tmp_path):
+    folder = write_tiny_folder(tmp_path / "subject", tendon="<rosenbrockElastic/>", n_trial=3)
+    edit(folder / "calibration.xml", " trial3/inputData.xml", "")
+    result = run_command(
+        "calibrate",
+        folder / "calibrationSetup.xml",
+        "--test",
+        folder / "trial3" / "inputData.xml",
+        "--max-iterations",
+        "5",
+        "--verify-in",
+        "ceinms",
+        "--out",
+        tmp_path / "results",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "calibration trials, equilibriumElastic in CEINMS" in result.stdout
+    assert "test trials, equilibriumElastic in CEINMS" in result.stdout
+    verification = json.loads((tmp_path / "results" / "result.json").read_text())["verification"]
+    assert (verification["program"], verification["tendon"]) == ("ceinms", "equilibriumElastic")
+    subject = Subject.read(tmp_path / "results" / "subject.xml")
+    for name, role in {"trial1": "fit", "trial2": "fit", "trial3": "test_fit"}.items():
+        generator = ExcitationGenerator.read(folder / "excitationGenerator.xml")
+        trial = Trial.read(
+            folder / name / "inputData.xml", subject, generator, require_moments=True
+        )
+        run = simulate_legacy(subject, trial, tendon=Tendon(kind="equilibriumElastic"))
+        for dof, fit in moment_fit(trial, run.simulation).items():
+            # Parameters are written with all digits; the tolerance is the equilibrium's.
+            assert verification[role][name][dof]["rmse"] == pytest.approx(fit.rmse, rel=1e-9)
+    again = load_result(tmp_path / "results")
+    assert again.verification is not None
+    assert again.verification.test_fit.keys() == {"trial3"}
+
+
+def test_what_ceinms_cannot_run_is_said_before_calibrating(tmp_path):
+    folder = write_tiny_folder(tmp_path / "subject", tendon="<rosenbrockElastic/>", curves=False)
+    result = run_command("calibrate", folder / "calibrationSetup.xml", "--verify-in", "ceinms")
+    assert result.returncode == 1
+    assert "to verify in CEINMS" in " ".join(result.stderr.split())
+    assert not list(folder.rglob("result.json"))

@@ -195,16 +195,13 @@ TEST_CASE("stepper: a state that is taken away and brought back changes nothing"
     const double excitation = 0.4 + 0.3 * std::sin(0.3 * k);
     const double length = 0.297 + 0.006 * std::sin(0.1 * k);
     Stepper part(curves, mtu, state);
-    for (Stepper* stepper : {&whole, &part}) {
-      if (k == 2) stepper->restart_filter_where(true);
-      stepper->sample(excitation);
-      if (k == 0)
-        stepper->start(length);
-      else
-        stepper->advance(length, 1.0 / rate);
-    }
-    const auto expected = whole.forces();
-    const auto actual = part.forces();
+    const auto next = [&](Stepper& stepper) {
+      if (k == 2) stepper.restart_filter_where(true);
+      stepper.sample(excitation);
+      return k == 0 ? stepper.start(length) : stepper.advance(length, 1.0 / rate).result;
+    };
+    const auto expected = next(whole);
+    const auto actual = next(part);
     CHECK(actual.mtu_force == expected.mtu_force);
     CHECK(actual.state.fibre_length == expected.state.fibre_length);
     CHECK(actual.state.activation == expected.state.activation);

@@ -269,11 +269,9 @@ CEINMS_TORCH_WHOLE void step(const CurveViews& views, const double* parameters,
     if (tendon == kernel::TendonModel::stiff) {
       TraceOutput{now}.step(0, stepper.stiff(length, at(instant.mtu_velocity, 0)));
     } else {
-      if (instant.is_first)
-        stepper.start(length);
-      else
-        stepper.advance(length, Pack(instant.time_step));
-      TraceOutput{now}.step(0, stepper.forces());
+      TraceOutput{now}.step(0, instant.is_first
+                                   ? stepper.start(length)
+                                   : stepper.advance(length, Pack(instant.time_step)).result);
     }
   }
   store_state(stepper.state(), state);
@@ -284,7 +282,7 @@ CEINMS_TORCH_WHOLE void adopt_parameters(const CurveViews& views, const double* 
   const MtuCurves<PackTable> curves = pack_curves(views);
   const Mtu<Pack> mtu(pack_parameters(parameters));
   Stepper stepper(curves, mtu, load_state<State>(state));
-  stepper.forces();
+  stepper.adopt_parameters();
   store_state(stepper.state(), state);
 }
 

@@ -94,10 +94,20 @@ at::Tensor filter_step(const MtuParameters<at::Tensor>& p, const kernel::FilterS
 
 using Equilibrium = kernel::StaticEquilibrium<at::Tensor, at::Tensor>;
 
+constexpr auto n_sub_step = static_cast<std::int64_t>(kernel::n_sub_step);
+
+/// Where sub-steps began, of those steps that were taken in sub-steps.
+struct SubSteps {
+  at::Tensor place;     ///< (n): of the step among (n_step - 1, n_mtu, n_trial)
+  at::Tensor length;    ///< (n_sub_step, n) [m]
+  at::Tensor velocity;  ///< (n_sub_step, n) [m/s]
+};
+
 /// A trajectory without a graph.
 struct Sweep {
   Equilibrium start;
   FibreTrajectory fibre;
+  SubSteps sub_steps;
 };
 
 Sweep sweep_by_operations(const Curves& curves, const Mtu<at::Tensor>& mtu,
@@ -108,16 +118,38 @@ Sweep sweep_by_operations(const Curves& curves, const Mtu<at::Tensor>& mtu,
   const Equilibrium start = kernel::static_equilibrium(curves, mtu, a.front(), mtu_length.front());
   const at::Tensor length0 =
       kernel::equilibrium_fibre_length(curves, mtu, start, a.front(), mtu_length.front());
-  FibreState<at::Tensor> state{length0, at::zeros_like(length0), a.front(), mtu_length.front()};
-  std::vector<at::Tensor> length{state.fibre_length};
-  std::vector<at::Tensor> velocity{state.fibre_velocity};
+  kernel::ElasticFibre<at::Tensor> fibre{
+      {length0, at::zeros_like(length0), a.front(), mtu_length.front()},
+      {},
+      at::zeros_like(length0)};
+  fibre.imbalance = kernel::forces_with_partials(curves, mtu, fibre.state).imbalance();
+  std::vector<at::Tensor> length{length0};
+  std::vector<at::Tensor> velocity{fibre.state.fibre_velocity};
+  std::vector<at::Tensor> place, sub_length, sub_velocity;
   for (std::size_t step = 1; step < a.size(); ++step) {
-    state =
-        kernel::rosenbrock_step(curves, mtu, state, a[step], mtu_length[step], time_step[step - 1]);
-    length.push_back(state.fibre_length);
-    velocity.push_back(state.fibre_velocity);
+    std::vector<at::Tensor> lengths, velocities;
+    const auto next = kernel::elastic_step(
+        curves, mtu, fibre, a[step], mtu_length[step], time_step[step - 1],
+        [&](std::size_t, const FibreState<at::Tensor>& sub, const at::Tensor&) {
+          lengths.push_back(sub.fibre_length.flatten());
+          velocities.push_back(sub.fibre_velocity.flatten());
+        });
+    if (!lengths.empty()) {
+      const at::Tensor lane = (next.denominator == 0.0).flatten().nonzero().select(1, 0);
+      place.push_back(lane + static_cast<std::int64_t>(step - 1) * length0.numel());
+      sub_length.push_back(at::stack(lengths).index_select(1, lane));
+      sub_velocity.push_back(at::stack(velocities).index_select(1, lane));
+    }
+    fibre = next.fibre;
+    length.push_back(fibre.state.fibre_length);
+    velocity.push_back(fibre.state.fibre_velocity);
   }
-  return {start, {at::stack(length), at::stack(velocity)}};
+  const auto joined = [](const std::vector<at::Tensor>& parts) {
+    return parts.empty() ? at::Tensor() : at::cat(parts, -1);
+  };
+  return {start,
+          {at::stack(length), at::stack(velocity)},
+          {joined(place), joined(sub_length), joined(sub_velocity)}};
 }
 
 Sweep sweep_compiled(const Curves& curve_tensors, const Mtu<at::Tensor>& mtu_tensors,
@@ -131,6 +163,8 @@ Sweep sweep_compiled(const Curves& curve_tensors, const Mtu<at::Tensor>& mtu_ten
   const at::Tensor start = at::empty_like(a[0]), slope = at::empty_like(a[0]);
   const at::Tensor can_balance = at::empty(a[0].sizes(), at::kBool);
   const at::Tensor fibre_length = at::empty_like(a), fibre_velocity = at::empty_like(a);
+  std::vector<std::int64_t> place;
+  std::vector<double> sub_length, sub_velocity;
   for (std::int64_t lane = 0; lane < n_lane; ++lane) {
     const auto in = [](const at::Tensor& table, std::int64_t place) {
       return table.const_data_ptr<double>()[place];
@@ -144,20 +178,37 @@ Sweep sweep_compiled(const Curves& curve_tensors, const Mtu<at::Tensor>& mtu_ten
     out(start, lane) = found.length;
     out(slope, lane) = found.slope;
     can_balance.mutable_data_ptr<bool>()[lane] = found.can_balance;
-    FibreState<double> state{
-        kernel::equilibrium_fibre_length(curves, mtu, found, in(a, lane), in(mtu_length, lane)),
-        0.0, in(a, lane), in(mtu_length, lane)};
+    kernel::ElasticFibre<double> fibre{
+        {kernel::equilibrium_fibre_length(curves, mtu, found, in(a, lane), in(mtu_length, lane)),
+         0.0, in(a, lane), in(mtu_length, lane)},
+        {},
+        0.0};
+    fibre.imbalance = kernel::forces_with_partials(curves, mtu, fibre.state).imbalance();
     for (std::int64_t step = 0;; ++step) {
-      out(fibre_length, step * n_lane + lane) = state.fibre_length;
-      out(fibre_velocity, step * n_lane + lane) = state.fibre_velocity;
+      out(fibre_length, step * n_lane + lane) = fibre.state.fibre_length;
+      out(fibre_velocity, step * n_lane + lane) = fibre.state.fibre_velocity;
       if (step + 1 == a.size(0)) break;
       const std::int64_t next = (step + 1) * n_lane + lane;
       const std::int64_t instant = step * n_trial + lane % n_trial;
-      state = kernel::rosenbrock_step(curves, mtu, state, in(a, next), in(mtu_length, next),
-                                      in(time, instant + n_trial) - in(time, instant));
+      fibre = kernel::elastic_step(curves, mtu, fibre, in(a, next), in(mtu_length, next),
+                                   in(time, instant + n_trial) - in(time, instant),
+                                   [&](std::size_t i, const FibreState<double>& sub, double) {
+                                     if (i == 0) place.push_back(next - n_lane);
+                                     sub_length.push_back(sub.fibre_length);
+                                     sub_velocity.push_back(sub.fibre_velocity);
+                                   })
+                  .fibre;
     }
   }
-  return {{start, slope, can_balance}, {fibre_length, fibre_velocity}};
+  SubSteps sub_steps;
+  if (!place.empty()) {
+    const auto n = static_cast<std::int64_t>(place.size());
+    const auto starts = [&](const std::vector<double>& values) {
+      return at::tensor(values, a.options()).view({n, n_sub_step}).t().contiguous();
+    };
+    sub_steps = {at::tensor(place, at::kLong), starts(sub_length), starts(sub_velocity)};
+  }
+  return {{start, slope, can_balance}, {fibre_length, fibre_velocity}, sub_steps};
 }
 
 /// Whether derivatives of a trajectory may be asked for.
@@ -175,6 +226,74 @@ bool needs_graph(const Curves& curves, const MtuParameters<at::Tensor>& p,
         &curves.tendon_force_strain.pieces})
     result = result || tensor->requires_grad();
   return result;
+}
+
+/// (n, 2, ...): lengths and velocities.
+at::Tensor states(const at::Tensor& length, const at::Tensor& velocity) {
+  return at::stack({length, velocity}, 1);
+}
+
+/// (n, 2, 2, ...): partials of what steps lead to by where they start, both elementwise.
+at::Tensor partials_by(const variable_list& start, const FibreState<at::Tensor>& end) {
+  const auto by_start = [&](const at::Tensor& x) {
+    variable_list partials =
+        torch::autograd::grad({x}, start, {at::ones_like(x)}, true, false, true);
+    for (at::Tensor& partial : partials)
+      if (!partial.defined()) partial = at::zeros_like(x);
+    return at::stack(partials, 1);
+  };
+  return at::stack({by_start(end.fibre_length), by_start(end.fibre_velocity)}, 1);
+}
+
+/// All inputs of steps in a row: whole ones (n_step - 1, n_mtu, n_trial) with the parameters
+/// (n_mtu, 1), or some of them (n) with the parameters (n).
+struct Steps {
+  Mtu<at::Tensor> mtu;
+  FibreState<at::Tensor> before;
+  at::Tensor activation;
+  at::Tensor mtu_length;
+  at::Tensor time_step;
+
+  /// Those at some places among all.
+  Steps some(const at::Tensor& place) const {
+    const at::IntArrayRef shape = activation.sizes();
+    const auto taken = [&](const at::Tensor& x) {
+      return x.expand(shape).reshape(-1).index_select(0, place);
+    };
+    const at::Tensor row = at::remainder(place.div(shape[2], "floor"), shape[1]);
+    return {Mtu<at::Tensor>(MtuParameters<at::Tensor>::from([&](kernel::ParameterKind kind) {
+              return mtu.parameters[kind].select(1, 0).index_select(0, row);
+            })),
+            {taken(before.fibre_length), taken(before.fibre_velocity), taken(before.activation),
+             taken(before.mtu_length)},
+            taken(activation),
+            taken(mtu_length),
+            taken(time_step)};
+  }
+};
+
+/// The states after steps that were taken in sub-steps, with their derivatives by all inputs: the
+/// sub-steps are a trajectory, too. (2, n)
+at::Tensor after_sub_steps(const Curves& curves, const Steps& steps, const SubSteps& taken,
+                           const at::Tensor& found_end, Stepping stepping) {
+  const at::Tensor share =
+      at::arange(1, n_sub_step + 1, steps.activation.options()).unsqueeze(1) / n_sub_step;
+  const at::Tensor activation = kernel::between(steps.before.activation, steps.activation, share);
+  const at::Tensor mtu_length = kernel::between(steps.before.mtu_length, steps.mtu_length, share);
+  const at::Tensor mtu_length_before =
+      at::cat({steps.before.mtu_length.unsqueeze(0), mtu_length.slice(0, 0, -1)});
+  const variable_list found{taken.length.detach().requires_grad_(),
+                            taken.velocity.detach().requires_grad_()};
+  const FibreState<at::Tensor> next = kernel::rosenbrock_step(
+      curves, steps.mtu, {found[0], found[1], activation, mtu_length_before}, activation,
+      mtu_length, steps.time_step * kernel::share_before(1));
+  const at::Tensor start =
+      states(steps.before.fibre_length.unsqueeze(0), steps.before.fibre_velocity.unsqueeze(0));
+  return implicit_trajectory(
+             at::cat({states(taken.length, taken.velocity), found_end.unsqueeze(0)}),
+             at::cat({start, states(next.fibre_length, next.fibre_velocity)}),
+             partials_by(found, next), stepping)
+      .select(0, n_sub_step);
 }
 
 }  // namespace
@@ -217,28 +336,34 @@ FibreTrajectory rosenbrock_trajectory(const Curves& curves, const Mtu<at::Tensor
   const auto after = [](const at::Tensor& x) { return x.slice(0, 1); };
   const variable_list found{before(sweep.fibre.length).detach().requires_grad_(),
                             before(sweep.fibre.velocity).detach().requires_grad_()};
-  const FibreState<at::Tensor> next = kernel::rosenbrock_step(
-      curves, mtu, {found[0], found[1], before(activation), before(batch.mtu_length)},
-      after(activation), after(batch.mtu_length), batch.time.diff(1, 0).unsqueeze(1));
-  const auto by_found = [&](const at::Tensor& x) {
-    variable_list partials =
-        torch::autograd::grad({x}, found, {at::ones_like(x)}, true, false, true);
-    for (at::Tensor& partial : partials)
-      if (!partial.defined()) partial = at::zeros_like(x);
-    return at::stack(partials, 1);
-  };
-  const at::Tensor jacobian =
-      at::stack({by_found(next.fibre_length), by_found(next.fibre_velocity)}, 1);
+  const Steps steps{mtu,
+                    {found[0], found[1], before(activation), before(batch.mtu_length)},
+                    after(activation),
+                    after(batch.mtu_length),
+                    batch.time.diff(1, 0).unsqueeze(1)};
+  FibreState<at::Tensor> next = kernel::rosenbrock_step(curves, mtu, steps.before, steps.activation,
+                                                        steps.mtu_length, steps.time_step);
+  if (const SubSteps& taken = sweep.sub_steps; taken.place.defined()) {
+    const auto flat = [](const at::Tensor& x) { return x.reshape(-1); };
+    const auto found_end = [&](const at::Tensor& x) {
+      return flat(after(x)).index_select(0, taken.place);
+    };
+    const at::Tensor end = after_sub_steps(
+        curves, steps.some(taken.place), taken,
+        at::stack({found_end(sweep.fibre.length), found_end(sweep.fibre.velocity)}), stepping);
+    const auto put = [&](const at::Tensor& x, const at::Tensor& values) {
+      return flat(x).index_copy(0, taken.place, values).view(x.sizes());
+    };
+    next.fibre_length = put(next.fibre_length, end[0]);
+    next.fibre_velocity = put(next.fibre_velocity, end[1]);
+  }
   const at::Tensor start = kernel::equilibrium_fibre_length(curves, mtu, sweep.start, activation[0],
                                                             batch.mtu_length[0]);
-  const auto states = [](const at::Tensor& length, const at::Tensor& velocity) {
-    return at::stack({length, velocity}, 1);
-  };
   const at::Tensor result =
       implicit_trajectory(states(sweep.fibre.length, sweep.fibre.velocity),
                           at::cat({states(start.unsqueeze(0), at::zeros_like(start).unsqueeze(0)),
                                    states(next.fibre_length, next.fibre_velocity)}),
-                          jacobian, stepping);
+                          partials_by(found, next), stepping);
   return {result.select(1, 0), result.select(1, 1)};
 }
 

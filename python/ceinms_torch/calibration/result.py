@@ -15,6 +15,7 @@ from ceinms_torch.calibration.identifiability import Identifiability, ParameterC
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.verification import Program, Verification, verify
 from ceinms_torch.io.display import OneLine, html_table, optional
 from ceinms_torch.model.activation_delay import activation_delay
 from ceinms_torch.model.parameters import PARAMETERS
@@ -240,6 +241,8 @@ class CalibrationResult:
         `load_result`.
     provenance : Provenance
         Where it comes from.
+    verification : Verification or None
+        What the subject is worth in CEINMS 0.9, see `verified_in`; None where nobody asked.
     """
 
     subject: Subject
@@ -258,6 +261,7 @@ class CalibrationResult:
     tests: tuple[TrialResult, ...] = ()
     label: str = ""
     provenance: Provenance = field(default_factory=Provenance)
+    verification: Verification | None = None
 
     def __post_init__(self) -> None:
         """Name it by its method, unless it has a name."""
@@ -416,6 +420,48 @@ class CalibrationResult:
         """
         tests = tuple(TrialResult.of(one, self.simulate(one), role="test") for one in trials)
         return dataclasses.replace(self, tests=tests)
+
+    def driven(self, trial: Trial) -> Trial:
+        """Return a trial of this result with the excitations that drive its MTUs.
+
+        Parameters
+        ----------
+        trial : Trial
+            As recorded.
+
+        Returns
+        -------
+        Trial
+        """
+        return trial
+
+    def verified_in(
+        self, program: Program, trials: Iterable[Trial], tests: Iterable[Trial] = ()
+    ) -> Self:
+        """Return the result with an account of the subject in CEINMS 0.9 itself.
+
+        A subject that was calibrated with the Rosenbrock tendon is worth less in CEINMS, whose
+        tendon is in equilibrium and whose velocity is that of the frames.
+
+        Parameters
+        ----------
+        program : {"ceinms"}
+            The program.
+        trials, tests : iterable of Trial
+            Calibration and test trials, with measured moments, read with this subject.
+
+        Returns
+        -------
+        CalibrationResult
+
+        Raises
+        ------
+        DataError
+            If subject or trials are not such as CEINMS takes.
+        """
+        pair = [[self.driven(one) for one in some] for some in (trials, tests)]
+        found = verify(program, self.subject, self.plan, *pair)
+        return dataclasses.replace(self, verification=found)
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write everything into a folder, as ``ceinms-torch calibrate --out`` does.

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from ceinms_torch.calibration.result import Start
+from ceinms_torch.calibration.verification import Program
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.check import show_findings
 from ceinms_torch.cli.display import (
@@ -24,6 +25,7 @@ from ceinms_torch.cli.display import (
     shown_warnings,
     stdout,
     terms_table,
+    verification_table,
 )
 from ceinms_torch.cli.failures import INTERRUPTED
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
@@ -68,6 +70,9 @@ The same search with other random numbers, which never ends above its start:
 
 The paper's method, on the paper's formulation:
   ceinms-torch calibrate calibrate.xml --method adamw --engine tensor --set learningRate=0.02
+
+What the calibrated subject is worth in CEINMS 0.9, on test trials, too:
+  ceinms-torch calibrate calibrate.xml --test 'trials/run*/inputData.xml' --verify-in ceinms
 
 Muscles without an electrode driven by four synergies of the others, the best of eight starts:
   ceinms-torch calibrate calibrate.xml --hybrid --synergies 4 --starts 8 --threads 2
@@ -119,9 +124,7 @@ def command(
     ] = "fused",
     device: Annotated[
         str | None,
-        typer.Option(
-            help="Where the tensor engine computes: cpu (the default), cuda, ..."
-        ),
+        typer.Option(help="Where the tensor engine computes: cpu (the default), cuda, ..."),
     ] = None,
     hybrid: Annotated[
         bool | None,
@@ -142,6 +145,14 @@ def command(
             "and options, to the same result.",
         ),
     ] = False,
+    verify_in: Annotated[
+        Program | None,
+        typer.Option(
+            "--verify-in",
+            help="Also run the calibrated subject in CEINMS 0.9's own model (ceinms: its "
+            "equilibrium tendon, number for number) on all trials, and print both errors.",
+        ),
+    ] = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Calibrate a subject so that its moments match inverse dynamics.
@@ -213,11 +224,15 @@ def command(
                     callback=None if quiet else progress,
                     checkpoint=checkpoint,
                     resume=resume,
+                    verify_in=verify_in,
                 )
             for line in undriven_notes(result, folder.generator):
                 note(line)
+            result = result.with_tests(inputs.tests)
+            if verify_in is not None:
+                result = result.verified_in(verify_in, folder.trials, inputs.tests)
             result = with_provenance(
-                result.with_tests(inputs.tests),
+                result,
                 folder,
                 findings=findings,
                 warnings=warnings,
@@ -317,6 +332,13 @@ def _show(result: CalibrationResult) -> None:
     stdout.print(fit_table("calibration trials", result.fit))
     if result.tests:
         stdout.print(fit_table("test trials", result.test_fit))
+    if (found := result.verification) is not None:
+        for title, here, there in (
+            ("calibration trials", result.fit, found.fit),
+            ("test trials", result.test_fit, found.test_fit),
+        ):
+            if here:
+                stdout.print(verification_table(f"{title}, {found.tendon} in CEINMS", here, there))
     if isinstance(result, HybridResult):
         stdout.print(escape(synergies_line(result)))
         stdout.print(synergies_table(result))

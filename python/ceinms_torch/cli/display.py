@@ -231,6 +231,31 @@ def fit_table(title: str, fit: Fit, kind: str = "trial") -> Table:
     return table
 
 
+def verification_table(title: str, here: Fit, there: Fit) -> Table:
+    """Return a table of moment errors in this model and in CEINMS, by trial and DOF.
+
+    Parameters
+    ----------
+    title : str
+        What trials these are.
+    here, there : dict of str to dict of str to MomentFit
+        By trial and DOF.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    table = new_table(title, ("trial", "DOF"), ("RMSE [N m]", "in CEINMS 0.9\nRMSE [N m]", "more"))
+    means = [("mean", mean_fit(here), mean_fit(there))] if len(here) > 1 else []
+    for trial, one, other in (*((name, here[name], there[name]) for name in here), *means):
+        for i, dof in enumerate(one):
+            rmse = one[dof].rmse, other[dof].rmse
+            cells = (f"{rmse[0]:.2f}", f"{rmse[1]:.2f}", f"{rmse[1] - rmse[0]:+.2f}")
+            table.add_row("" if i else escape(trial), escape(dof), *cells)
+        table.add_section()
+    return table
+
+
 def terms_table(result: CalibrationResult) -> Table:
     """Return a table of the share of each term in the objective, step by step.
 

@@ -11,6 +11,7 @@ from ceinms_torch.calibration.annealing import Annealing
 from ceinms_torch.calibration.loop import Calibration
 from ceinms_torch.calibration.methods import Options, choose_method
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start
+from ceinms_torch.calibration.verification import Program, check_can_verify
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -44,6 +45,7 @@ def calibrate(
     callback: Callable[[Iteration], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    verify_in: Program | None = None,
 ) -> CalibrationResult:
     """Calibrate a subject by gradient (paper, section III-B), with synergies, or as CEINMS does.
 
@@ -102,6 +104,9 @@ def calibrate(
         when the result is saved.
     resume : bool
         Whether to go on from that file, if it exists, to the same result as without a break.
+    verify_in : {"ceinms"}, optional
+        Run the calibrated subject in CEINMS 0.9, by the legacy model, on the calibration trials:
+        the result's `verification`. With test trials, call its `verified_in` instead.
 
     Returns
     -------
@@ -156,6 +161,19 @@ def calibrate(
         "checkpoint": None if checkpoint is None else Path(checkpoint),
         "resume": resume,
     }
+    if verify_in is not None:
+        check_can_verify(verify_in, source, plan)
+    result = _run(asked_for, plan, generator, is_annealing=is_annealing)
+    return result if verify_in is None else result.verified_in(verify_in, trials)
+
+
+def _run(
+    asked_for: dict[str, Any],
+    plan: CalibrationPlan,
+    generator: ExcitationGenerator | None,
+    *,
+    is_annealing: bool,
+) -> CalibrationResult:
     if is_annealing:
         return Annealing(**asked_for).run()
     if plan.synergy_hybrid is None:

@@ -19,6 +19,7 @@ from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Provenance, StepResult
+from ceinms_torch.calibration.verification import Verification
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError, Place
 from ceinms_torch.inputs.outputs import HISTORY_FILE, RECORDED_FILE, trial_folder
 from ceinms_torch.io.paths import kind_of
@@ -195,6 +196,7 @@ def _result(
         identifiability=_identifiability(summary["identifiability"], steps[-1].space),
         label=label,
         provenance=revived(Provenance, summary),
+        verification=revived(Verification | None, summary.get("verification")),
         **also,
     )
 

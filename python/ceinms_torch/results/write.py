@@ -123,6 +123,8 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
         also["hybrid"] = _hybrid_dict(result)
     if isinstance(result, LossResult):
         also["validation_losses"] = result.validation_losses
+    if result.verification is not None:
+        also["verification"] = result.verification
     return {
         "format": RESULT_FORMAT,
         **_named(result, "method", "engine", "device", "seed", "start"),

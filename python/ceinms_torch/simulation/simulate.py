@@ -17,7 +17,7 @@ from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables
-from ceinms_torch.simulation.stability import warn_if_unstable
+from ceinms_torch.simulation.stability import warn_if_too_coarse
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
 
@@ -197,7 +197,7 @@ def simulate(
     -----
     CeinmsTorchWarning
         Once per trial, if a stiff tendon is longer than its MTU somewhere, or the steps are too
-        long for the Rosenbrock tendon.
+        long for the Rosenbrock tendon, even in sub-steps.
     """
     kind = tendon.kind if isinstance(tendon, Tendon) else tendon
     engine = kind if kind == DAMPED_EQUILIBRIUM else engine_tendon(kind)
@@ -213,10 +213,9 @@ def simulate(
     )
     if engine == DAMPED_EQUILIBRIUM:
         _check_is_solved(trial, arrays["fibre_length"])
-    result = simulation_of(subject, trial, arrays)
     if engine == "rosenbrock":
-        warn_if_unstable(trial, result.norm_fibre_velocity.array)
-    return result
+        warn_if_too_coarse(subject, trial, arrays)
+    return simulation_of(subject, trial, arrays)
 
 
 def simulation_of(subject: Subject, trial: Trial, arrays: Mapping[str, FloatArray]) -> Simulation:

@@ -1,69 +1,83 @@
-"""Whether the steps of the Rosenbrock tendon were short enough."""
+"""Whether the steps of the Rosenbrock tendon were short enough, sub-steps included."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 
-from ceinms_torch.arrays import FloatArray, IndexArray
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning
+from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.curves import curve_tables, curve_values
 
-# One swing may follow a jump in the data; more of them are the step's own.
-_FEWEST_SWINGS = 3
+# Over maxIsometricForce times strengthCoefficient. Sub-steps begin at 0.02 (kernel/tendon.hpp).
+_LARGEST_IMBALANCE = 0.05
 
 
-def swings(norm_velocity: FloatArray) -> IndexArray:
-    """Count the steps at which a fibre turns round at more than its greatest velocity.
+def imbalance(subject: Subject, arrays: Mapping[str, FloatArray]) -> FloatArray:
+    """Return eq. (A6) at every step: by how much tendon and muscle pull differently.
 
-    A fibre cannot shorten faster than maxContractionVelocity at one step and lengthen faster at the
-    next. The Rosenbrock step, of first order and with one linearisation a step, does so where the
-    step is long for a stiff fibre, and does not recover.
+    A Rosenbrock step solves it linearised, so that what is left tells what the force is worth.
 
     Parameters
     ----------
-    norm_velocity : ndarray (n_step, n_mtu)
-        Fibre velocities over optimal fibre length times maximum contraction velocity [-].
+    subject : Subject
+        The subject.
+    arrays : mapping of str to ndarray
+        What the kernel made of a trial: fibre_length, tendon_strain, mtu_force (n_step, n_mtu).
 
     Returns
     -------
-    ndarray (n_mtu,)
+    ndarray (n_step, n_mtu)
+        Over maxIsometricForce times strengthCoefficient [-]; zero where a fibre is kept at its
+        least length, as a tendon that is slack even there holds nothing.
     """
-    before, after = norm_velocity[:-1], norm_velocity[1:]
-    is_fast = np.minimum(np.abs(before), np.abs(after)) > 1.0
-    turns = is_fast & (before * after < 0.0)
-    result: IndexArray = turns.sum(axis=0)
+    mtus = subject.mtus
+    force = [mtu.max_isometric_force * mtu.strength_coefficient for mtu in mtus]
+    stiffness = [mtu.tendon_stiffness for mtu in mtus]
+    optimal = np.array([mtu.optimal_fibre_length for mtu in mtus])
+    least = optimal * np.hypot(np.sin([mtu.pennation_angle for mtu in mtus]), 0.1)
+    strain = arrays["tendon_strain"]
+    tendon = curve_values(curve_tables(subject)[3], strain.ravel()).reshape(strain.shape)
+    difference = stiffness * tendon - arrays["mtu_force"] / force
+    moves = arrays["fibre_length"] > least * (1.0 + 1e-12)
+    result: FloatArray = np.where(moves, difference, 0.0)
     return result
 
 
-def warn_if_unstable(trial: Trial, norm_velocity: FloatArray) -> None:
+def warn_if_too_coarse(subject: Subject, trial: Trial, arrays: Mapping[str, FloatArray]) -> None:
     """Warn where forces of the Rosenbrock tendon mean nothing.
 
     Parameters
     ----------
+    subject : Subject
+        The subject.
     trial : Trial
         The trial that was simulated.
-    norm_velocity : ndarray (n_step, n_mtu)
-        Its fibre velocities, see `swings`.
+    arrays : mapping of str to ndarray
+        What came out, see `imbalance`.
 
     Warns
     -----
     CeinmsTorchWarning
-        If a fibre swings back and forth.
+        If muscle and tendon differ by more than 5 % of the isometric force at a step.
     """
-    counts = zip(trial.mtu_names, swings(norm_velocity).tolist(), strict=True)
-    unstable = [f"{name} ({n})" for name, n in counts if n >= _FEWEST_SWINGS]
-    if unstable:
+    is_off = ~(np.abs(imbalance(subject, arrays)) <= _LARGEST_IMBALANCE)
+    counts = zip(trial.mtu_names, is_off.sum(axis=0).tolist(), strict=True)
+    coarse = [f"{name} ({n})" for name, n in counts if n]
+    if coarse:
         step = 1e3 * float(np.max(np.diff(trial.time)))
         warnings.warn(
             CeinmsTorchWarning(
-                f"Trial '{trial.name}': the elastic tendon is unstable; at some of the "
-                f"{len(trial.time)} steps fibres turn round at more than maxContractionVelocity: "
-                f"{', '.join(unstable)}. Their forces mean nothing. Steps of {step:g} ms are too "
-                "long for such stiff fibres: give lengths and moment arms at a higher rate, or "
-                "take the tendon dampedEquilibrium.",
-                "unstable-tendon",
+                f"Trial '{trial.name}': steps of {step:g} ms, even in sub-steps, are too long for "
+                f"the elastic tendon; at some of the {len(trial.time)} steps muscle and tendon "
+                f"differ by more than {_LARGEST_IMBALANCE:.0%} of maxIsometricForce: "
+                f"{', '.join(coarse)}. There their forces mean nothing. Give lengths and moment "
+                "arms at a higher rate, or take the tendon dampedEquilibrium.",
+                "coarse-steps",
             ),
-            stacklevel=4,
+            stacklevel=3,
         )

@@ -119,6 +119,10 @@ class HybridResult(CalibrationResult):
         mean = np.mean([table.values for table in tables], axis=0)
         return dataclasses.replace(tables[0], values=mean)
 
+    def driven(self, trial: Trial) -> Trial:
+        """Return a trial of this result, synergies driving what was not recorded."""
+        return {**self.test_synergies, **self.synergies}[trial.name].drive(trial)
+
     def with_tests(self, trials: Iterable[Trial]) -> Self:
         """Return the result with test trials, what was not recorded in them synthesised."""
         import ceinms_torch as ct  # noqa: PLC0415  a module that needs this one

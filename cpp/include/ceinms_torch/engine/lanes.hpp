@@ -46,7 +46,7 @@ struct LaneBlock {
 /// What a simulation leaves; tables are (n_step, width) but for sample (n_run_in + n_step, width).
 struct LaneTrace : kernel::PerQuantity<double*> {
   double* sample = nullptr;       ///< neural activation
-  double* denominator = nullptr;  ///< of the Rosenbrock step from k to k + 1
+  double* denominator = nullptr;  ///< of the step from k to k + 1, see kernel::FibreStep
 };
 
 /// Derivatives of a scalar by the outputs of a simulation, (n_step, width) each; null for zero.
@@ -68,7 +68,7 @@ struct LaneInstant {
 
 /// Rows of the table in which a pack of lanes keeps a kernel::MtuState between two instants. All
 /// zeros is rest.
-inline constexpr std::size_t n_state_row = 13;
+inline constexpr std::size_t n_state_row = 14;
 
 /// Sensitivities by at most this many parameters at a time: all kinds that shape the trajectory.
 /// Those by the others are free, see kernel::ParameterRole.

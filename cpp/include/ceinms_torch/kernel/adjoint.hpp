@@ -105,7 +105,9 @@ void for_mtu_inputs(const Function& f) {
 template <class R>
 struct StepAdjoint {
   R of_length = 0.0;       ///< adjoint of l1, zero where l1 was kept at its least
-  R carried_length = 0.0;  ///< adjoint of l0 that does not pass through f
+  R carried_length = 0.0;  ///< adjoints of l0, v0 and a0 that do not pass through f there
+  R carried_velocity = 0.0;
+  R carried_activation = 0.0;
   R inverse_denominator = 0.0;
   R w = 0.0;  ///< weights of f and its derivatives in the gradient
   R w_length = 0.0;
@@ -124,6 +126,17 @@ struct MtuAdjoint {
   R shape_factor = 0.0;
   R beta1 = 0.0;
   R beta2 = 0.0;
+
+  MtuAdjoint& operator+=(const MtuAdjoint& other) {
+    for (std::size_t i = 0; i < n_input; ++i) of_input[i] += other.of_input[i];
+    isometric_force += other.isometric_force;
+    least_length += other.least_length;
+    denominator_limit += other.denominator_limit;
+    shape_factor += other.shape_factor;
+    beta1 += other.beta1;
+    beta2 += other.beta2;
+    return *this;
+  }
 
   /// Chain rule to the parameters, through what Mtu and ActivationFilter derive from them.
   MtuParameters<R> gradient(const Mtu<R>& mtu) const {
@@ -224,34 +237,101 @@ class ActivationAdjoint {
   R of_e2_ = 0.0;
 };
 
-/// Weights of the step from k to k + 1, given the adjoints of l and v at k + 1.
-template <class R, class Input, class Trace>
-StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& trace,
-                            std::size_t k, const R& of_length, const R& of_velocity,
-                            MtuAdjoint<R>& adjoint) {
-  const R inverse_h = 1.0 / input.time_step(k + 1);
+/// Weights of a step from `before` to the length `after`, given the adjoints of l and v after it.
+template <class R>
+StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const FibreState<R>& before,
+                            const FibreState<R>& after, const R& denominator, const R& h,
+                            const R& of_length, const R& of_velocity, MtuAdjoint<R>& adjoint) {
+  const R inverse_h = 1.0 / h;
   const R total = of_length + of_velocity * inverse_h;
-  const R length = trace.fibre_length(k + 1);
-  const auto moved = length > mtu.least_fibre_length;
+  const auto moved = after.fibre_length > mtu.least_fibre_length;
   adjoint.least_length += math::select(moved, R(0.0), total);
 
   StepAdjoint<R> step;
   step.of_length = math::select(moved, total, R(0.0));
   step.carried_length = step.of_length - of_velocity * inverse_h;
-  const R denominator = trace.denominator(k);
   const auto unlimited = denominator < mtu.denominator_limit;
   step.inverse_denominator = 1.0 / denominator;
   const R scaled = step.of_length * step.inverse_denominator;
   // (l1 - l0) d(denominator): by f_l and f_v, or, where it was limited, by the limit.
-  const R by_denominator = -(scaled * (length - trace.fibre_length(k)));
+  const R by_denominator = -(scaled * (after.fibre_length - before.fibre_length));
   const R free = math::select(unlimited, by_denominator, R(0.0));
   adjoint.denominator_limit += by_denominator - free;
   step.w = -scaled;
   step.w_length = free;
-  step.w_velocity = scaled * trace.fibre_velocity(k) + free * inverse_h;
-  step.w_activation = -(scaled * (trace.activation(k + 1) - trace.activation(k)));
-  step.w_mtu_length = -(scaled * (input.mtu_length(k + 1) - input.mtu_length(k)));
+  step.w_velocity = scaled * before.fibre_velocity + free * inverse_h;
+  step.w_activation = -(scaled * (after.activation - before.activation));
+  step.w_mtu_length = -(scaled * (after.mtu_length - before.mtu_length));
   return step;
+}
+
+/// The forces over F0 S at a state, with the weights of the step that follows as direction.
+template <class R, class Table, class Seeded>
+auto weighted_forces(const MtuCurves<Table>& curves, const Seeded& seeded,
+                     const FibreState<R>& state, const StepAdjoint<R>& step) {
+  using T = Dual<R, 1>;
+  return forces_at(curves, seeded,
+                   Seeded::template seed<g_length>(state.fibre_length, step.w_length),
+                   Seeded::template seed<g_velocity>(state.fibre_velocity, step.w_velocity),
+                   Seeded::template seed<g_activation>(state.activation, step.w_activation),
+                   T{state.mtu_length, {step.w_mtu_length}});
+}
+
+/// Adds to `sum` the share of f and its derivatives in the adjoint of an input.
+template <std::size_t I, class R, unsigned M>
+void add_weighted(R& sum, const R& w, const Dual<Dual<R, 1>, n_input, M>& f) {
+  if constexpr (in_mask<M, I>) sum += w * f.partial[I].value + f.partial[I].partial[0];
+}
+
+/// Adjoints of what a step in sub-steps is computed from.
+template <class R>
+struct SubStepsAdjoint {
+  R fibre_length = 0.0;
+  R fibre_velocity = 0.0;
+  R activation = 0.0;       ///< before the step
+  R next_activation = 0.0;  ///< after it
+  MtuAdjoint<R> mtu;
+};
+
+/// Reverse of rosenbrock_sub_steps, which runs once more, given the adjoints of l and v after it;
+/// both are zero where there was no need of it. Out of line, too.
+template <class R, class Table, class Seeded>
+[[gnu::noinline]] SubStepsAdjoint<R> reverse_sub_steps(const MtuCurves<Table>& curves,
+                                                       const Mtu<R>& mtu, const Seeded& seeded,
+                                                       const FibreState<R>& before,
+                                                       const FibreState<R>& after, const R& h,
+                                                       const R& of_length, const R& of_velocity) {
+  std::array<FibreState<R>, n_sub_step + 1> states;
+  std::array<R, n_sub_step> denominators;
+  states[n_sub_step] =
+      rosenbrock_sub_steps(curves, mtu, before, after.activation, after.mtu_length, h,
+                           [&](std::size_t i, const FibreState<R>& state, const R& denominator) {
+                             states[i] = state;
+                             denominators[i] = denominator;
+                           });
+  const R part = h * share_before(1);
+  SubStepsAdjoint<R> result;
+  result.fibre_length = of_length;
+  result.fibre_velocity = of_velocity;
+  for (std::size_t i = n_sub_step; i-- > 0;) {
+    FibreState<R> end = states[i + 1];
+    end.activation = states[i].activation;  // the sub-step was linearised where this ends
+    const StepAdjoint<R> step =
+        reverse_step(mtu, states[i], end, denominators[i], part, result.fibre_length,
+                     result.fibre_velocity, result.mtu);
+    const auto f = weighted_forces(curves, seeded, states[i], step).imbalance();
+    R of_activation = 0.0;
+    result.fibre_length = step.carried_length;
+    result.fibre_velocity = step.of_length * step.inverse_denominator * f.partial[g_velocity].value;
+    add_weighted<g_length>(result.fibre_length, step.w, f);
+    add_weighted<g_velocity>(result.fibre_velocity, step.w, f);
+    add_weighted<g_activation>(of_activation, step.w, f);
+    for_mtu_inputs([&](auto j) { add_weighted<j>(result.mtu.of_input[j], step.w, f); });
+    const R later = of_activation * share_before(i + 1);
+    result.next_activation += later;
+    result.activation += of_activation - later;
+  }
+  return result;
 }
 
 }  // namespace detail
@@ -259,7 +339,7 @@ StepAdjoint<R> reverse_step(const Mtu<R>& mtu, const Input& input, const Trace& 
 /// Gradients of a scalar that depends on what simulate_lanes gave out, Rosenbrock tendon.
 ///
 /// @param trace     what the forward pass left: sample(n), activation(k), fibre_length(k),
-///                  fibre_velocity(k), denominator(k)
+///                  fibre_velocity(k), denominator(k) as a FibreStep has it
 /// @param seed      derivatives of the scalar: force(k), fibre_length(k), fibre_velocity(k),
 ///                  tendon_strain(k), activation(k)
 /// @param sink      receives excitation(n, derivative) for every sample, from the last to the first
@@ -270,21 +350,21 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
                                     const Input& input, FilterStart start, const Trace& trace,
                                     const Seed& seed, Sink& sink) {
   using namespace detail;
-  using T = Dual<R, 1>;
-  using Seeded = SeededMtu<R, T>;
-  const Seeded seeded(mtu);
+  const SeededMtu<R, Dual<R, 1>> seeded(mtu);
   MtuAdjoint<R> adjoint;
   ActivationAdjoint<R, Input, Trace, Sink> activation(mtu, input, start, trace, sink, adjoint);
+
+  const auto state_at = [&](std::size_t k) {
+    return FibreState<R>{trace.fibre_length(k), trace.fibre_velocity(k), trace.activation(k),
+                         input.mtu_length(k)};
+  };
 
   StepAdjoint<R> step;  // from k to k + 1
   R pending_activation = 0.0;
   const std::size_t n_step = input.n_step();
   for (std::size_t k = n_step; k-- > 0;) {
-    const auto forces = forces_at(
-        curves, seeded, Seeded::template seed<g_length>(trace.fibre_length(k), step.w_length),
-        Seeded::template seed<g_velocity>(trace.fibre_velocity(k), step.w_velocity),
-        Seeded::template seed<g_activation>(trace.activation(k), step.w_activation),
-        T{input.mtu_length(k), {step.w_mtu_length}});
+    const FibreState<R> state = state_at(k);
+    const auto forces = weighted_forces(curves, seeded, state, step);
     const auto f = forces.imbalance();
     const R of_force = mtu.isometric_force * seed.force(k);
     const R of_strain = seed.tendon_strain(k);
@@ -292,8 +372,7 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
     // At the start f = 0 ties l to everything else, instead of a step that led there.
     R w = step.w;
     const auto add_to = [&](R& sum, auto i) {
-      if constexpr (in_mask<std::decay_t<decltype(f)>::mask, i>)
-        sum += w * f.partial[i].value + f.partial[i].partial[0];
+      add_weighted<i>(sum, w, f);
       add_partial<i>(sum, of_force, forces.muscle);
       add_partial<i>(sum, of_strain, forces.strain);
     };
@@ -301,14 +380,15 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
     const R direct = step.of_length * step.inverse_denominator;
     const R f_a = f.partial[g_activation].value;
     R of_length = step.carried_length + seed.fibre_length(k);
-    R of_velocity = direct * f.partial[g_velocity].value + seed.fibre_velocity(k);
-    R of_activation = direct * f_a + seed.activation(k);
+    R of_velocity =
+        step.carried_velocity + direct * f.partial[g_velocity].value + seed.fibre_velocity(k);
+    R of_activation = step.carried_activation + direct * f_a + seed.activation(k);
     add_to(of_length, integral_constant<std::size_t, g_length>{});
     add_to(of_velocity, integral_constant<std::size_t, g_velocity>{});
     add_to(of_activation, integral_constant<std::size_t, g_activation>{});
     if (k + 1 < n_step) activation.step(k + 1, pending_activation - direct * f_a);
     if (k == 0) {
-      const auto balanced = trace.fibre_length(0) > mtu.least_fibre_length;
+      const auto balanced = state.fibre_length > mtu.least_fibre_length;
       adjoint.least_length += math::select(balanced, R(0.0), of_length);
       const R tied = math::select(balanced, R(-(of_length / f.partial[g_length].value)), R(0.0));
       of_activation += tied * f_a;
@@ -317,7 +397,30 @@ MtuParameters<R> reverse_rosenbrock(const MtuCurves<Table>& curves, const Mtu<R>
     for_mtu_inputs([&](auto i) { add_to(adjoint.of_input[i], i); });
     pending_activation = of_activation;
     if (k == 0) break;
-    step = reverse_step(mtu, input, trace, k - 1, of_length, of_velocity, adjoint);
+
+    const R h = input.time_step(k);
+    const R denominator = trace.denominator(k - 1);
+    const FibreState<R> before = state_at(k - 1);
+    const auto whole = denominator < R(0.0);
+    if (math::all<R>(whole)) [[likely]] {
+      step = reverse_step(mtu, before, state, denominator, h, of_length, of_velocity, adjoint);
+      continue;
+    }
+    const R zero = 0.0;
+    // Copies, as in elastic_step.
+    const FibreState<R> from = before;
+    const FibreState<R> to = state;
+    const SubStepsAdjoint<R> divided = reverse_sub_steps(curves, mtu, seeded, from, to, R(h),
+                                                         R(math::select(whole, zero, of_length)),
+                                                         R(math::select(whole, zero, of_velocity)));
+    adjoint += divided.mtu;
+    step = reverse_step(mtu, before, state, R(math::select(whole, denominator, R(-1.0))), h,
+                        R(math::select(whole, of_length, zero)),
+                        R(math::select(whole, of_velocity, zero)), adjoint);
+    step.carried_length += divided.fibre_length;
+    step.carried_velocity = divided.fibre_velocity;
+    step.carried_activation = divided.activation;
+    pending_activation += divided.next_activation;
   }
   activation.step(0, pending_activation);
   activation.run_in();

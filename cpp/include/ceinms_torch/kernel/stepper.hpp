@@ -16,16 +16,22 @@ struct StepResult {
   T mtu_force;      ///< [N], along the tendon
 };
 
+/// The same after a Rosenbrock step.
+template <class T>
+struct ElasticStep {
+  StepResult<T> result;
+  T denominator;  ///< see FibreStep
+};
+
 /// Everything that an MTU hands on from one instant to the next.
 template <class T, class E = T>
 struct MtuState {
   FilterState<T, E> filter;
-  FibreState<T> fibre;
-  Dual<T, 4> imbalance;  ///< eq. (A6) at `fibre`, with its partials
+  ElasticFibre<T> fibre;
 };
 
 /// Eqs. (1)-(3) and (A1)-(A6), instant by instant. At each, `sample` comes first; then `start` or
-/// `advance` (or `advance_damped`), and `forces`, for an elastic tendon, or `stiff` alone.
+/// `advance` (or `advance_damped`) for an elastic tendon, or `stiff`.
 ///
 /// `T` is what is computed, `E` an excitation; curves and mtu must outlive the stepper.
 template <class T, class E, class Table>
@@ -43,10 +49,9 @@ class MtuStepper {
         mtu_(mtu),
         filter_(mtu.parameters.c1, mtu.parameters.c2, state.filter),
         activation_at_(mtu.parameters.shape_factor),
-        fibre_(state.fibre),
-        imbalance_(state.imbalance) {}
+        fibre_(state.fibre) {}
 
-  MtuState<T, E> state() const { return {filter_.state(), fibre_, imbalance_}; }
+  MtuState<T, E> state() const { return {filter_.state(), fibre_}; }
 
   /// FilterStart::ceinms, before the third sample; see ActivationFilter::restart_where.
   template <class Condition>
@@ -58,32 +63,30 @@ class MtuStepper {
 
   /// The first step: static equilibrium.
   template <class X>
-  void start(const X& mtu_length) {
+  StepResult<T> start(const X& mtu_length) {
     const T activation = activation_at_(filter_.state().u1);
     const T lmt = math::lift<T>(mtu_length);
-    fibre_ = {equilibrium_fibre_length(curves_, mtu_, activation, lmt), T(0.0 * lmt), activation,
-              lmt};
+    fibre_.state = {equilibrium_fibre_length(curves_, mtu_, activation, lmt), T(0.0 * lmt),
+                    activation, lmt};
+    return forces();
   }
-  /// Eq. (A5): a step that is `h` [s] after the last. Returns the denominator.
+  /// Eq. (A5): a step that is `h` [s] after the last.
   template <class X, class H>
-  T advance(const X& mtu_length, const H& h) {
-    const T activation = activation_at_(filter_.state().u1);
-    const T denominator = rosenbrock_denominator(mtu_, imbalance_, h);
-    fibre_ = rosenbrock_step(mtu_, fibre_, imbalance_, denominator, activation,
-                             math::lift<T>(mtu_length), h);
-    return denominator;
+  ElasticStep<T> advance(const X& mtu_length, const H& h) {
+    const auto ignore = [](std::size_t, const FibreState<T>&, const T&) {};
+    const auto next = elastic_step(curves_, mtu_, fibre_, activation_at_(filter_.state().u1),
+                                   math::lift<T>(mtu_length), h, ignore);
+    fibre_ = next.fibre;
+    return {result(next.forces), next.denominator};
   }
   /// The same with the damped equilibrium tendon, for `double` alone.
-  void advance_damped(double mtu_length, double h) {
-    fibre_ = damped_step(curves_, mtu_, fibre_, activation_at_(filter_.state().u1), mtu_length, h);
+  StepResult<T> advance_damped(double mtu_length, double h) {
+    fibre_.state =
+        damped_step(curves_, mtu_, fibre_.state, activation_at_(filter_.state().u1), mtu_length, h);
+    return forces();
   }
-  /// The forces at this step and, with their partials, where the next one goes. To be called once
-  /// more when parameters have changed.
-  StepResult<T> forces() {
-    const auto now = forces_with_partials(curves_, mtu_, fibre_);
-    imbalance_ = now.imbalance();
-    return {fibre_, now.strain.value, mtu_.isometric_force * now.muscle.value};
-  }
+  /// Where the next step goes, once parameters have changed.
+  void adopt_parameters() { forces(); }
 
   /// A step of the stiff tendon.
   template <class X, class V>
@@ -97,12 +100,22 @@ class MtuStepper {
   }
 
  private:
+  /// The forces at this step and, with their partials, where the next one goes.
+  StepResult<T> forces() {
+    const auto now = forces_with_partials(curves_, mtu_, fibre_.state);
+    fibre_.imbalance = now.imbalance();
+    return result(now);
+  }
+  template <class F>
+  StepResult<T> result(const F& now) const {
+    return {fibre_.state, now.strain.value, mtu_.isometric_force * now.muscle.value};
+  }
+
   const MtuCurves<Table>& curves_;
   const Mtu<T>& mtu_;
   ActivationFilter<T, E> filter_;
   ExponentialActivation<T> activation_at_;
-  FibreState<T> fibre_{};
-  Dual<T, 4> imbalance_{};
+  ElasticFibre<T> fibre_{};
 };
 
 }  // namespace ceinms_torch::kernel

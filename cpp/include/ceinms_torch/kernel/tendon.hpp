@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 namespace ceinms_torch::kernel {
 
@@ -64,6 +65,16 @@ struct FibreState {
   A activation;      ///< a [-]
   X mtu_length;      ///< lmt [m]
 };
+
+/// The state `a` where `condition` holds, `b` elsewhere.
+template <class T, class Condition>
+FibreState<T> select_state(const Condition& condition, const FibreState<T>& a,
+                           const FibreState<T>& b) {
+  return {math::select(condition, a.fibre_length, b.fibre_length),
+          math::select(condition, a.fibre_velocity, b.fibre_velocity),
+          math::select(condition, a.activation, b.activation),
+          math::select(condition, a.mtu_length, b.mtu_length)};
+}
 
 /// Inputs of f by which the Rosenbrock step differentiates.
 enum : std::size_t { by_length, by_velocity, by_activation, by_mtu_length };
@@ -215,6 +226,126 @@ FibreState<T> rosenbrock_step(const MtuCurves<Table>& curves, const M& mtu,
   const auto f = forces_with_partials(curves, mtu, state).imbalance();
   return rosenbrock_step(mtu, state, f, rosenbrock_denominator(mtu, f, h), activation, mtu_length,
                          h);
+}
+
+/// What an elastic tendon's fibre hands on from one step to the next.
+template <class T>
+struct ElasticFibre {
+  using Real = std::decay_t<decltype(math::detach(std::declval<T>()))>;
+  FibreState<T> state;
+  Dual<T, 4> imbalance;  ///< eq. (A6) there, with its partials
+  Real onset;  ///< 1 from a step that was far too long to one that is short enough, else 0
+};
+
+/// Where a step was short enough, and ElasticFibre::onset after it.
+template <class Condition, class R>
+struct StepLength {
+  Condition is_short;
+  R onset;
+};
+
+/// Whether a Rosenbrock step from `before` to `after`, where eq. (A6) is `f_after`, was short
+/// enough for its fibre. Two things show that it was not, as shares of F0 S (EQUATIONS.md has the
+/// measurement): muscle and tendon disagree, as f was not linear over the step; or the velocity
+/// changed so much that the length, wrong by (v1 - v0) h/2 as after any first-order step, of which
+/// an implicit one keeps the share f_v/h over the denominator, is wrong by a force f_lmt. Where
+/// force has begun to rise or fall fast, such errors add up: steps are judged by a fifth of that.
+template <class T, class M>
+auto judge_step(const M& mtu, const ElasticFibre<T>& before, const T& denominator,
+                const FibreState<T>& after, const T& f_after) {
+  constexpr double largest_disagreement = 0.02;
+  constexpr double largest_delay = 0.05;
+  constexpr double disagreement_of_onset = 0.05;
+  constexpr double share_in_onset = 0.2;
+  using R = typename ElasticFibre<T>::Real;
+  const auto number = [](const T& x) { return math::detach(x); };
+  // A muscle that is slack at its least length holds no tendon however short the step.
+  const R length = number(after.fibre_length);
+  const R disagreement = math::square(
+      math::select(length > number(mtu.least_fibre_length), R(number(f_after)), R(0.0 * length)));
+  const R delay = number(before.imbalance.partial[by_mtu_length]) *
+                  number(before.imbalance.partial[by_velocity]) *
+                  (number(after.fibre_velocity) - number(before.state.fibre_velocity));
+  const R share = 1.0 - (1.0 - share_in_onset) * before.onset;
+  const R limit = largest_disagreement * share;
+  const R delay_limit = (2.0 * largest_delay) * share * number(denominator);
+  const auto is_short = math::both<R>(disagreement < math::square(limit),
+                                      math::square(delay) < math::square(delay_limit));
+  const R none = 0.0 * before.onset;
+  const R onset = math::select(disagreement > disagreement_of_onset * disagreement_of_onset,
+                               R(1.0 + none), R(math::select(is_short, none, before.onset)));
+  return StepLength<std::decay_t<decltype(is_short)>, R>{is_short, onset};
+}
+
+/// Sub-steps of a step that was not short enough. A power of two: their shares are exact.
+inline constexpr std::size_t n_sub_step = 16;
+
+/// An input within a step; inputs go in straight lines.
+template <class T, class S>
+T between(const T& before, const T& after, const S& share) {
+  return before + (after - before) * share;
+}
+/// Share of a step that is done before its sub-step `i`.
+constexpr double share_before(std::size_t i) noexcept {
+  return static_cast<double>(i) / static_cast<double>(n_sub_step);
+}
+
+/// A step in n_sub_step equal parts, each eq. (A5) linearised where its activation ends: a muscle
+/// near rest is so much less stiff than one that has been switched on that its own slopes lead far
+/// beyond. Out of line, as few steps need it.
+///
+/// @param at_start  called with (i, state, denominator) before every sub-step
+template <class T, class M, class Table, class H, class AtStart>
+[[gnu::noinline]] FibreState<T> rosenbrock_sub_steps(const MtuCurves<Table>& curves, const M& mtu,
+                                                     const FibreState<T>& before,
+                                                     const T& activation, const T& mtu_length,
+                                                     const H& h, const AtStart& at_start) {
+  const H part = h * share_before(1);
+  FibreState<T> state = before;
+  for (std::size_t i = 0; i < n_sub_step; ++i) {
+    state.activation = between(before.activation, activation, share_before(i + 1));
+    const auto f = forces_with_partials(curves, mtu, state).imbalance();
+    const T denominator = rosenbrock_denominator(mtu, f, part);
+    at_start(i, state, denominator);
+    state = rosenbrock_step(mtu, state, f, denominator, state.activation,
+                            between(before.mtu_length, mtu_length, share_before(i + 1)), part);
+  }
+  return {state.fibre_length, state.fibre_velocity, activation, mtu_length};
+}
+
+/// A fibre after a step, and the forces there.
+template <class T, class F>
+struct FibreStep {
+  ElasticFibre<T> fibre;
+  F forces;
+  T denominator;  ///< of eq. (A5) [1/m], below zero; zero where the step was taken in sub-steps
+};
+
+/// Eq. (A5), in sub-steps where the step is too long. `at_start` is called by rosenbrock_sub_steps.
+template <class T, class M, class Table, class H, class AtStart>
+auto elastic_step(const MtuCurves<Table>& curves, const M& mtu, const ElasticFibre<T>& before,
+                  const T& activation, const T& mtu_length, const H& h, const AtStart& at_start) {
+  const T denominator = rosenbrock_denominator(mtu, before.imbalance, h);
+  const FibreState<T> state =
+      rosenbrock_step(mtu, before.state, before.imbalance, denominator, activation, mtu_length, h);
+  const auto forces = forces_with_partials(curves, mtu, state);
+  const Dual<T, 4> f = forces.imbalance();
+  const auto length = judge_step(mtu, before, denominator, state, f.value);
+  FibreStep<T, std::decay_t<decltype(forces)>> step{{state, f, length.onset}, forces, denominator};
+  if (math::all<T>(length.is_short)) [[likely]]
+    return step;
+  // Copies, so that nothing that common steps need has an address that a call is given.
+  const FibreState<T> start = before.state;
+  const T end_activation = activation;
+  const T end_length = mtu_length;
+  const H duration = h;
+  step.fibre.state = select_state(
+      length.is_short, state,
+      rosenbrock_sub_steps(curves, mtu, start, end_activation, end_length, duration, at_start));
+  step.forces = forces_with_partials(curves, mtu, step.fibre.state);
+  step.fibre.imbalance = step.forces.imbalance();
+  step.denominator = math::select(length.is_short, denominator, T(0.0 * denominator));
+  return step;
 }
 
 /// Eq. (3): MTU force [N] along the tendon.

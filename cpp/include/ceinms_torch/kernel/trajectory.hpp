@@ -92,11 +92,13 @@ void simulate_steps(Stepper& stepper, const Input& input, const StepRange& steps
     return;
   }
   run_steps(stepper, input, steps, options.filter_start, output, [&](std::size_t k) {
-    if (k == 0)
-      stepper.start(input.mtu_length(0));
-    else
-      output.denominator(k - 1, stepper.advance(input.mtu_length(k), input.time_step(k)));
-    output.step(k, stepper.forces());
+    if (k == 0) {
+      output.step(0, stepper.start(input.mtu_length(0)));
+      return;
+    }
+    const auto step = stepper.advance(input.mtu_length(k), input.time_step(k));
+    output.denominator(k - 1, step.denominator);
+    output.step(k, step.result);
   });
 }
 
@@ -108,7 +110,8 @@ void simulate_steps(Stepper& stepper, const Input& input, const StepRange& steps
 ///                of a signal, for FilterStart::ceinms; mtu_length(k), mtu_velocity(k),
 ///                time_step(k) (from step k - 1, k > 0).
 /// @param output  receives sample(n, u) after every filter sample, step(k, StepResult) after every
-///                step, and denominator(k, D) of the Rosenbrock step from k to k + 1
+///                step, and denominator(k, D) of the Rosenbrock step from k to k + 1, as a
+///                FibreStep has it
 template <class T, class Table, class Input, class Output>
 void simulate_lanes(const MtuCurves<Table>& curves, const Mtu<T>& mtu, const Input& input,
                     const SimulationOptions& options, Output& output) {
@@ -221,11 +224,8 @@ inline void simulate_mtu_damped(const MtuCurves<PiecewiseCubic>& curves, const M
   detail::ColumnOutput<double> columns{mtu, output};
   MtuStepper<double, double, PiecewiseCubic> stepper(curves, mtu, 0.0);
   run_steps(stepper, sampled, {0, input.n_step}, filter_start, columns, [&](std::size_t k) {
-    if (k == 0)
-      stepper.start(sampled.mtu_length(0));
-    else
-      stepper.advance_damped(sampled.mtu_length(k), sampled.time_step(k));
-    columns.step(k, stepper.forces());
+    columns.step(k, k == 0 ? stepper.start(sampled.mtu_length(0))
+                           : stepper.advance_damped(sampled.mtu_length(k), sampled.time_step(k)));
   });
 }
 

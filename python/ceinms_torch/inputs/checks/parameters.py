@@ -16,6 +16,7 @@ from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.activation_delay import (
     LONGEST_ACTIVATION_DELAY,
     activation_delay,
+    coefficient,
     is_plausible_delay,
 )
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, parameter_row
@@ -87,15 +88,9 @@ def _check_activation(inputs: Inputs, plan: CalibrationPlan, subject: Subject) -
         f"{1e3 * shortest:.2g} to {1e3 * longest:.3g} ms on average.",
         why="The filter counts samples, not time. Muscles take 10 to 100 ms; less than a sample is "
         "no filter at all.",
-        to_do=f"For {1e3 * step:.3g} to 100 ms at this rate, write <range>{_pole(0.1, step):.3f} "
-        f"{_pole(step, step):.3f}</range> for both.",
+        to_do=f"For {1e3 * step:.3g} to 100 ms at this rate, write <range>{coefficient(0.05, step):.3f} "
+        f"{coefficient(0.5 * step, step):.3f}</range> for both.",
     )
-
-
-def _pole(delay: float, step: float) -> float:
-    """Return c1 = c2 at which the mean delay is as long [s]."""
-    samples = delay / (2.0 * step)
-    return -samples / (1.0 + samples)
 
 
 def _spec_place(plan: CalibrationPlan, spec: ParameterSpec, element: str) -> Place:

@@ -83,7 +83,8 @@ Samples sample_excitations(const at::Tensor& em_delay, const TrialBatch& batch) 
 at::Tensor neural_activation(const MtuParameters<at::Tensor>& p, const TrialBatch& batch,
                              kernel::FilterStart start) {
   const Samples samples = sample_excitations(p.em_delay, batch);
-  const std::vector<at::Tensor> excitation = samples.excitation.unbind(0);
+  const std::vector<at::Tensor> excitation =
+      kernel::amplified(p.emg_gain, samples.excitation).unbind(0);
   kernel::ActivationFilter<at::Tensor> filter(p.c1, p.c2, at::zeros_like(excitation.front()));
   std::vector<at::Tensor> result;
   for (std::size_t i = 0; i < excitation.size(); ++i) {

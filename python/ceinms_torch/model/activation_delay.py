@@ -6,7 +6,7 @@ import math
 
 # The filter runs from sample to sample and knows no time. Measured delays of activation behind EMG
 # are 10 to 100 ms; a mean delay of less than a sample is no dynamics at all.
-LONGEST_ACTIVATION_DELAY = 0.1
+SHORTEST_ACTIVATION_DELAY, LONGEST_ACTIVATION_DELAY = 0.01, 0.1  # [s]
 
 
 def activation_delay(c1: float, c2: float, step: float) -> float:

@@ -39,6 +39,8 @@ RESULT_KEYS = {
     "subject",
     "start_parameters",
     "activation",
+    "time_step",
+    "start_activation_delays",
     "activation_delays",
     "start",
     "polish",

@@ -94,8 +94,8 @@ def _check_activation(inputs: Inputs, plan: CalibrationPlan, subject: Subject) -
         to_do=f"Begin the range of the delay at {1e3 * step:.3g} ms, or export trials at a higher "
         "rate."
         if spec.range_type == "timeConstant"
-        else f"Calibrate activationDelay in place of both, with <range>{1e3 * least:.3g} 100</range> "
-        f"in milliseconds; at this rate that is {coefficient(0.05, step):.3f} to "
+        else "Calibrate activationDelay in place of both, with "
+        f"<range>{1e3 * least:.3g} 100</range> in milliseconds; at this rate that is {coefficient(0.05, step):.3f} to "
         f"{coefficient(0.5 * least, step):.3f} for either.",
     )
 

@@ -30,7 +30,7 @@ One file, for CEINMS 0.21:
   ceinms-torch convert execution.xml --to 0.21
 
 A calibrated subject for trials at 1000 Hz: c1 and c2 count samples:
-  ceinms-torch convert results/subject.xml --rate 1000
+  ceinms-torch convert results/subjectCalibrated.xml --rate 1000
 """
 
 

@@ -227,6 +227,10 @@ class _Reader:
                 got="none, and no result.json beside the subject that says it",
             )
         self._add(document.path.name, subject.at_rate(rate, was=was))
+        self.lost.append(
+            f"{document.path.name}: c1 and c2 are for trials at {rate:g} Hz now, with the time "
+            f"constants that they had at {was:g} Hz"
+        )
 
     # ---- Single documents -----------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -191,6 +192,26 @@ def test_result_tells_delays_and_rate(calibrated_folder):
     assert again.plan.time_constants == result.plan.time_constants
     table = again.parameter_table().dropna(subset="start_activation_delay")
     assert set(table.parameter) == {"c1", "c2"}
+
+
+def test_a_check_knows_ranges_in_milliseconds(calibrated_folder):
+    folder, _ = calibrated_folder
+    found = {one.code: one for one in ct.check_folder(folder / "calibrationSetup.xml").findings}
+    assert "range-impossible" not in found
+    assert "by 4 to 40 ms" in found["activation-delay"].what  # less than a sample of 10 ms
+    assert "Begin the range of the delay at 10 ms" in found["activation-delay"].to_do
+    for name in ("lmt.sto", "ma_knee_angle_r.sto", "ma_ankle_angle_r.sto", "id.sto"):
+        file = folder / "trial2" / name
+        lines = file.read_text(encoding="utf-8").splitlines()
+        end = lines.index("endheader") + 2
+        kept = lines[end::2]
+        head = [re.sub(r"(?<=Rows=)\d+|(?<=rows )\d+", str(len(kept)), one) for one in lines[:end]]
+        file.write_text("\n".join([*head, *kept]) + "\n", encoding="utf-8")
+    findings = ct.check_folder(folder / "calibrationSetup.xml").findings
+    refused = [one for one in findings if (one.code, one.severity) == ("rates-differ", "error")]
+    assert len(refused) == 1
+    assert "trial1 100 Hz, trial2 50 Hz" in refused[0].what
+    assert refused[0].where.line is not None
 
 
 def test_another_rate_is_warned_of_and_converted(calibrated_folder, tmp_path):

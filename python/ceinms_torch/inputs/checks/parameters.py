@@ -95,8 +95,8 @@ def _check_activation(inputs: Inputs, plan: CalibrationPlan, subject: Subject) -
         "rate."
         if spec.range_type == "timeConstant"
         else "Calibrate activationDelay in place of both, with "
-        f"<range>{1e3 * least:.3g} 100</range> in milliseconds; at this rate that is {coefficient(0.05, step):.3f} to "
-        f"{coefficient(0.5 * least, step):.3f} for either.",
+        f"<range>{1e3 * least:.3g} 100</range> in milliseconds; at this rate that is "
+        f"{coefficient(0.05, step):.3f} to {coefficient(0.5 * least, step):.3f} for either.",
     )
 
 

@@ -54,6 +54,8 @@ def make_subject(mtus, *, curves=True):
         "damping": 0.1,
         "percentage_change": 0.15,
         "tendon_stiffness": 1.0,
+        "passive_stiffness": 1.0,
+        "emg_gain": 1.0,
     }
     assert set(usual) == {kind.attribute for kind in PARAMETERS.values()}
     names = [f"mtu{i}" for i in range(len(mtus))]
@@ -219,6 +221,8 @@ SMOOTH_SUBJECT = make_subject(
             "em_delay": 0.0337,
             "damping": 0.06,
             "tendon_stiffness": 1.3,
+            "passive_stiffness": 0.8,
+            "emg_gain": 1.2,  # excitations up to 0.91
         },
         {"shape_factor": -2.5, "max_contraction_velocity": 7.0, "strength_coefficient": 0.8},
     ]

@@ -35,6 +35,8 @@ def mtus(draw):
             "damping": between(0.01, 0.2),
             "percentage_change": between(0.0, 0.3),
             "tendon_stiffness": between(0.5, 2.0),
+            "passive_stiffness": between(0.5, 2.0),
+            "emg_gain": between(0.5, 2.0),
         }
     )
     return draw(values)

@@ -60,6 +60,7 @@ from ceinms_torch.plan.calibration import (
     CalibrationPlan as CalibrationPlan,
     CalibrationStep as CalibrationStep,
     ParameterSpec as ParameterSpec,
+    activation_delay_parameters as activation_delay_parameters,
 )
 from ceinms_torch.plan.composites import RangePenalty as RangePenalty, TorqueError as TorqueError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator as ExcitationGenerator

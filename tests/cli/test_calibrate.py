@@ -42,6 +42,8 @@ RESULT_KEYS = {
     "subject",
     "start_parameters",
     "activation",
+    "time_step",
+    "start_activation_delays",
     "activation_delays",
     "start",
     "polish",

@@ -52,6 +52,19 @@ def test_faults_write_nothing(tmp_path, delay):
     assert not (tmp_path / "new").exists()
 
 
+def test_subject_for_another_rate(tiny_folder):
+    old, out = tiny_folder / "subject.xml", tiny_folder / "new"
+    done = run_command("convert", old, "--out", out, "--rate", "1000")
+    assert done.returncode == 1
+    assert "--from-rate: expected the rate that c1 and c2 were calibrated at" in done.stderr
+    assert not out.exists()
+    done = run_command("convert", old, "--out", out, "--rate", "1000", "--from-rate", "100")
+    assert done.returncode == 0, done.stderr
+    assert "c1 and c2 are for trials at 1000 Hz now" in done.stderr
+    expected = Subject.read(old).at_rate(1000.0, was=100.0)
+    assert Subject.read(out / "subject.xml").mtus == expected.mtus
+
+
 # ---- Angles of CEINMS-RT ----------------------------------------------------------------
 
 

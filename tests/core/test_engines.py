@@ -101,6 +101,7 @@ def test_full_excitation_tends_to_full_activation(case):
     subject, trials, options = case
     matrix = subject.parameters()
     matrix[:2] = -0.5  # fast enough to settle: 0.5 ** 49 < 1e-12, twice over
+    matrix[PARAMETER_KINDS.index("emgGain")] = 1.0
     subject = subject.with_parameters(matrix)
     emg_time = np.arange(-60, 400) / 100.0
     full = dataclasses.replace(

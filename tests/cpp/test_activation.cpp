@@ -179,6 +179,18 @@ TEST_CASE("activation: a plain shape factor with a variable neural activation") 
   CHECK(a.partial[0] == near(-1.5 * std::exp(-0.6) / std::expm1(-1.5), 1e-14));
 }
 
+TEST_CASE("gain: a factor on the excitation, at most 1 together") {
+  CHECK(amplified(1.0, 0.37) == 0.37);
+  CHECK(amplified(2.0, 0.4) == 0.8);
+  CHECK(amplified(2.0, 0.5) == 1.0);
+  CHECK(amplified(2.0, 0.6) == 1.0);
+  using D = Dual<double, 1>;
+  const D gain = D::variable(2.0, 1.0, 0);
+  CHECK(amplified(gain, 0.4).partial[0] == 0.4);
+  CHECK(amplified(gain, 0.5).partial[0] == 0.5);  // as below it: a search may go down from there
+  CHECK(amplified(gain, 0.6).partial[0] == 0.0);
+}
+
 TEST_CASE("delay: row of the signal that acts at an instant") {
   CHECK(excitation_row(0.20, 0.05, 0.0, 1000.0) == near(150.0, 1e-13));
   CHECK(excitation_row(0.20, 0.05, 0.10, 100.0) == near(5.0, 1e-13));

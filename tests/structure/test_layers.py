@@ -46,7 +46,7 @@ COMPILED_OF = {
 # Order inside rooms, lowest first: folders and modules that come before all others of the room.
 INSIDE = {
     "calibration": ("parameter_space", "problems"),
-    "inputs": ("outputs", "dialect", "folder", "checks"),
+    "inputs": ("outputs", "dialect", "rates", "folder", "checks"),
 }
 # Their results can be saved, reported and tested on further trials, which is done in rooms above:
 # they call those through the package itself (the part of no name).

@@ -184,7 +184,8 @@ def test_example_of_preferences_is_read(elsewhere):
 
 
 def test_example_of_composites_is_read(elsewhere):
-    whole, *_, fragment, _ = blocks(CALIBRATION, "xml")
+    (fragment,) = (block for block in blocks(CALIBRATION, "xml") if "<torqueErrorNorm" in block)
+    whole, *_ = blocks(CALIBRATION, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     pattern = r"<objectiveFunction>.*?</objectiveFunction>"
     path.write_text(re.sub(pattern, fragment, whole, flags=re.DOTALL), encoding="utf-8")
@@ -192,6 +193,22 @@ def test_example_of_composites_is_read(elsewhere):
     assert ct.CalibrationPlan.read(path).steps[0].objective == ct.Objective(
         normalisation="rmse", composites=(ct.TorqueError(), penalty)
     )
+
+
+def test_examples_of_delays_are_read(elsewhere):
+    whole, *_ = blocks(CALIBRATION, "xml")
+    delay, pole = (block for block in blocks(CALIBRATION, "xml") if block.startswith("<parameter>"))
+    path = elsewhere / "subjects" / "gait" / "example.xml"
+    head, _, rest = whole.partition("<parameterSet>")
+    rest = rest.partition("</parameterSet>")[2]
+    for fragment, kinds in ((delay, {"c1", "c2"}), (pole, {"c1"})):
+        text = f"{head}<parameterSet>{fragment}</parameterSet>{rest}"
+        path.write_text(text, encoding="utf-8")
+        specs = ct.CalibrationPlan.read(path).steps[0].parameters
+        assert {spec.kind for spec in specs} == kinds
+        assert {(spec.range_type, spec.low, spec.high) for spec in specs} == (
+            {("timeConstant", 5.0, 50.0)}
+        )
 
 
 # Where the commands of a page are typed.

@@ -196,7 +196,7 @@ void store_state(const State& state, double* table) {
   __builtin_memcpy(table, &state, sizeof(state));
 }
 
-template <std::size_t N, bool with_delay>
+template <std::size_t N, bool by_excitation>
 CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& views, const double* parameters,
                                                const LaneBlock& block,
                                                const kernel::SimulationOptions& options,
@@ -204,8 +204,8 @@ CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& views, const do
                                                const LaneTrace& trace,
                                                const LaneSensitivities& result) {
   using D = Dual<Pack, N>;
-  using Input = std::conditional_t<with_delay, DelayedInput<N>, BlockInput>;
-  using E = std::conditional_t<with_delay, D, Pack>;
+  using Input = std::conditional_t<by_excitation, DelayedInput<N>, BlockInput>;
+  using E = std::conditional_t<by_excitation, D, Pack>;
   using State = kernel::MtuState<D, E>;
   static_assert(sizeof(State) <= n_sensitivity_row * sizeof(Pack));
   std::size_t delay = N;
@@ -220,7 +220,7 @@ CEINMS_TORCH_WHOLE void simulate_sensitivities(const CurveViews& views, const do
   }));
   const MtuCurves<PackTable> curves = pack_curves(views);
   const Input input = [&] {
-    if constexpr (with_delay)
+    if constexpr (by_excitation)
       return Input{{block}, delay};
     else
       return Input{block};
@@ -239,11 +239,12 @@ void sensitivities(const CurveViews& curves, const double* parameters, const Lan
   constexpr std::size_t usual = 5;
   constexpr std::size_t some = 8;
   static_assert(some < max_sensitivities);
-  bool with_delay = false;
+  bool by_excitation = false;  // by what excitations carry into the filter
   for (std::size_t i = 0; i < window.n_kind; ++i)
-    with_delay |= window.kinds[i] == ParameterKind::em_delay;
-  const auto run = window.n_kind <= usual && !with_delay ? &simulate_sensitivities<usual, false>
-                   : window.n_kind <= some               ? &simulate_sensitivities<some, true>
+    by_excitation |=
+        window.kinds[i] == ParameterKind::em_delay || window.kinds[i] == ParameterKind::emg_gain;
+  const auto run = window.n_kind <= usual && !by_excitation ? &simulate_sensitivities<usual, false>
+                   : window.n_kind <= some                  ? &simulate_sensitivities<some, true>
                                            : &simulate_sensitivities<max_sensitivities, true>;
   run(curves, parameters, block, options, window, state, trace, result);
 }

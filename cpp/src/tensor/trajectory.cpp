@@ -301,7 +301,7 @@ at::Tensor after_sub_steps(const Curves& curves, const Steps& steps, const SubSt
 at::Tensor neural_activation(const MtuParameters<at::Tensor>& p, const TrialBatch& batch,
                              kernel::FilterStart start, Stepping stepping) {
   const Samples samples = sample_excitations(p.em_delay, batch);
-  const at::Tensor& e = samples.excitation;
+  const at::Tensor e = kernel::amplified(p.emg_gain, samples.excitation);
   const at::Tensor e1 = one_later(e);
   kernel::ActivationFilter<at::Tensor> at_rest(
       p.c1, p.c2, {at::zeros_like(e), at::zeros_like(e), e1, one_later(e1)});

@@ -121,6 +121,10 @@ class Annealing(Calibration):
             for trial in self.trials:
                 self.simulate(self.subject, trial)
 
+    def sampled(self) -> Sequence[Trial]:
+        """Return the trials: CEINMS takes excitations as they were recorded."""
+        return self.trials
+
     def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
         """Return what may change; CEINMS takes start values outside their ranges."""
         check_start = self._settings.variant == "modern"

@@ -47,10 +47,8 @@ def check_delays(subject: Subject, plan: CalibrationPlan, trials: Sequence[Trial
 
 def _bounds(spec: ParameterSpec, start: tuple[float, float]) -> tuple[float, float]:
     """Return the shortest and longest delay of a group [s]."""
-    if spec.range_type == "absolute":
-        return spec.low, spec.high
-    products = [factor * value for factor in (spec.low, spec.high) for value in start]
-    return min(products), max(products)
+    bounds = [bound for value in start for bound in spec.bounds(value, None)]
+    return min(bounds), max(bounds)
 
 
 def _check_trial(

@@ -115,6 +115,12 @@ class Calibration:
             )
         check_inputs(self.subject, self.trials, self.plan)
 
+    def sampled(self) -> Sequence[Trial]:
+        """Return the trials with excitations at the rate that delays ask for."""
+        if not self.plan.time_constants:
+            return self.trials
+        return [trial.at_step_rate() for trial in self.trials]
+
     def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
         """Return what may change in a step, which begins with this subject."""
         return ParameterSpace.of(subject, step, self.plan)
@@ -206,6 +212,8 @@ class Calibration:
             raise OptionError(where="start", expected="subject, with begin_at", got="random")
         self.plan = self.plan.of_subject(self.subject)
         self.check()
+        self.plan = self.plan.of_trials(self.trials)
+        self.trials = self.sampled()
         self.plan = self.plan.with_settings(self.options, self.objective)
         # From here on there is something to lose: signals wait, and searches ask for them.
         with held():

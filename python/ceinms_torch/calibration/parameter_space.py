@@ -14,6 +14,7 @@ from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.io.display import OneLine
+from ceinms_torch.model.activation_delay import activation_delay
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
@@ -114,7 +115,7 @@ class ParameterSpace(OneLine):
             groups = groups_of(subject, step, spec)
             if spec.kind == "percentageChange":
                 _check_percentage_change(subject, groups)
-            new = [_component(subject, spec, group) for group in groups]
+            new = [_component(subject, spec, group, plan.time_step) for group in groups]
             if check_start:
                 outside = [one for one in new if _is_outside(one)]
                 if outside:
@@ -314,17 +315,12 @@ def groups_of(
     return tuple((name,) for name in acting) if spec.scope == "single" else (acting,)
 
 
-def _component(subject: Subject, spec: ParameterSpec, group: tuple[str, ...]) -> Component:
+def _component(
+    subject: Subject, spec: ParameterSpec, group: tuple[str, ...], time_step: float | None
+) -> Component:
     row = PARAMETER_KINDS.index(spec.kind)
     start = float(subject.parameters()[row, subject.mtu_index(group[0])])
-    bounds = (spec.low, spec.high)
-    if spec.range_type == "relativeToSubjectValue":
-        # CEINMS turns the bounds round when the value is negative (quirk F17).
-        bounds = (
-            min(spec.low * start, spec.high * start),
-            max(spec.low * start, spec.high * start),
-        )
-    lower, upper = bounds
+    lower, upper = spec.bounds(start, time_step)
     return Component(kind=spec.kind, mtu_names=group, lower=lower, upper=upper, start=start)
 
 
@@ -344,10 +340,14 @@ def _start_warning(
 ) -> CeinmsTorchWarning:
     """Say of all MTUs at once that their start values are outside the range of a parameter."""
     names = ", ".join(name for one in outside for name in one.mtu_names)
-    values = dict.fromkeys(f"{pick(one.start for one in outside):g}" for pick in (min, max))
+    starts = [one.start for one in outside]
     bounds = f"{spec.low:g} to {spec.high:g}"
     if spec.range_type == "relativeToSubjectValue":
         bounds += " times the subject's value"
+    elif spec.range_type == "timeConstant" and plan.time_step is not None:
+        bounds += " ms"
+        starts = [1e3 * activation_delay(start, 0.0, plan.time_step) for start in starts]
+    values = dict.fromkeys(f"{pick(starts):g}" for pick in (min, max))
     return CeinmsTorchWarning(
         f"Start values outside {bounds}: {names} ({' to '.join(values)}). The calibration begins "
         "at the nearest value inside.",

@@ -341,8 +341,31 @@ class CalibrationResult:
 
         C1 and C2 say it in samples (`activation_delay`), so it holds at this rate only.
         """
+        return self._delays(self.subject)
+
+    @property
+    def start_activation_delays(self) -> dict[str, float]:
+        """The same before the calibration [ms]."""
+        return self._delays(self.steps[0].space.subject)
+
+    def _delays(self, subject: Subject) -> dict[str, float]:
         step = self.time_step
-        return {mtu.name: 1e3 * activation_delay(mtu.c1, mtu.c2, step) for mtu in self.subject.mtus}
+        return {mtu.name: 1e3 * activation_delay(mtu.c1, mtu.c2, step) for mtu in subject.mtus}
+
+    def subject_at_rate(self, rate: float) -> Subject:
+        """Return the calibrated subject for trials or a stream at another rate.
+
+        Parameters
+        ----------
+        rate : float
+            Of MTU lengths [Hz], > 0.
+
+        Returns
+        -------
+        Subject
+            With C1 and C2 of the same time constants; see `Subject.at_rate`.
+        """
+        return self.subject.at_rate(rate, was=1.0 / self.time_step)
 
     def through_steps(self) -> Iterator[Iteration]:
         """Iterate over `history`, its counts going on from step to step."""
@@ -404,6 +427,7 @@ class CalibrationResult:
             return simulate_legacy(
                 self.subject, trial, tendon=tendon, activation=activation
             ).simulation
+        trial = trial.at_step_rate() if self.plan.time_constants else trial
         return simulate(self.subject, trial, tendon=self.tendon)
 
     def with_tests(self, trials: Iterable[Trial]) -> Self:
@@ -516,15 +540,19 @@ class CalibrationResult:
         pandas.DataFrame
             mtu, parameter (its XML name), unit, step (from 1), start, value, lower, upper, at_bound
             ("lower", "upper" or ""), identifiable (None where nobody asked), interval_lower and
-            interval_upper (95 %, NaN unless identifiable), activation_delay [ms], what c1 and c2
-            mean at the rate of the trials (NaN for other parameters).
+            interval_upper (95 %, NaN unless identifiable), start_activation_delay and
+            activation_delay [ms], what c1 and c2 mean together at the rate of the trials, before
+            and after (NaN for other parameters).
 
         Raises
         ------
         ImportError
             If pandas is not installed.
         """
-        delays = self.activation_delays
+        delays = {
+            "start_activation_delay": self.start_activation_delays,
+            "activation_delay": self.activation_delays,
+        }
         rows = [
             {
                 "mtu": mtu,
@@ -536,7 +564,10 @@ class CalibrationResult:
                 "identifiable": one.certainty and one.certainty.identifiable,
                 "interval_lower": one.interval[0] if one.interval else np.nan,
                 "interval_upper": one.interval[1] if one.interval else np.nan,
-                "activation_delay": delays[mtu] if one.name in {"c1", "c2"} else np.nan,
+                **{
+                    name: of[mtu] if one.name in {"c1", "c2"} else np.nan
+                    for name, of in delays.items()
+                },
             }
             for one in self.parameters
             for mtu in one.mtus

@@ -326,7 +326,12 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
 
 def _show(result: CalibrationResult) -> None:
     from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
-    from ceinms_torch.report.summary import identifiability_points, start_points  # noqa: PLC0415
+    from ceinms_torch.report.summary import (  # noqa: PLC0415
+        delay_points,
+        identifiability_points,
+        quantity_points,
+        start_points,
+    )
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
@@ -345,8 +350,9 @@ def _show(result: CalibrationResult) -> None:
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
-    for point in (*identifiability_points(result), *start_points(result)):
-        stdout.print(point.text, soft_wrap=True)
+    for points in (delay_points, quantity_points, identifiability_points, start_points):
+        for point in points(result):
+            stdout.print(escape(point.text), soft_wrap=True)
     if result.identifiability is not None:
         open_ones = identifiability_table(result.identifiability)
         if open_ones is not None:

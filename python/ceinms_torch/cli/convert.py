@@ -28,6 +28,9 @@ A whole folder of a later CEINMS, trials cut to their start and stop, for CEINMS
 
 One file, for CEINMS 0.21:
   ceinms-torch convert execution.xml --to 0.21
+
+A calibrated subject for trials at 1000 Hz: c1 and c2 count samples:
+  ceinms-torch convert results/subjectCalibrated.xml --rate 1000
 """
 
 
@@ -54,6 +57,20 @@ def command(
             help="Unit of the angles of a CEINMS-RT subject; degrees, unless they look otherwise."
         ),
     ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Rate of the trials that a subject shall run [Hz]: c1 and c2 become those of the "
+            "same time constants."
+        ),
+    ] = None,
+    from_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Rate of the trials that it was calibrated on [Hz]; by default what the "
+            "result.json beside it says."
+        ),
+    ] = None,
 ) -> None:
     """Convert files of any CEINMS to those of CEINMS 0.9 or 0.21.
 
@@ -69,7 +86,9 @@ def command(
     directory = results_folder(old, out)
     with shown_warnings():
         delay = DEFAULT_DELAY if em_delay is None else em_delay
-        conversion = read_conversion(old, directory, to, em_delay=delay, angles=angles)
+        conversion = read_conversion(
+            old, directory, to, em_delay=delay, angles=angles, rate=rate, from_rate=from_rate
+        )
         for name, value in (("--em-delay", em_delay), ("--angles", angles)):
             if value is not None and not conversion.dialect.is_rt:
                 expected = "a subject of CEINMS-RT"

@@ -81,7 +81,7 @@ def _step(
     kept: list[ParameterSpec] = []
     for spec in step.parameters:
         if PARAMETERS[spec.kind].in_ceinms:
-            kept.append(spec)
+            kept.append(_counted(spec, plan))
         else:
             lost.append(f"the parameter {spec.kind}, which CEINMS lacks")
     step = replace(step, parameters=tuple(kept))
@@ -96,6 +96,21 @@ def _step(
             "<minimizeTorqueError>: CEINMS 0.9 itself refuses them"
         )
     return step
+
+
+def _counted(spec: ParameterSpec, plan: CalibrationPlan) -> ParameterSpec:
+    """Say time constants in the samples of C1 and C2, at the rate of the trials."""
+    if spec.range_type != "timeConstant":
+        return spec
+    if plan.time_step is None:
+        raise OptionError(
+            where=Place(plan.path, spec.range_line, "<range>"),
+            expected="trials, which say how many milliseconds a sample has",
+            got="the calibration file alone",
+            hint="convert the setup file",
+        )
+    low, high = spec.bounds(0.0, plan.time_step)
+    return replace(spec, range_type="absolute", low=low, high=high)
 
 
 def _with_composites(

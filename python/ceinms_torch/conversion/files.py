@@ -13,9 +13,10 @@ from typing import Any
 
 from ceinms_torch.conversion.calibration import convert_calibration
 from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY, Angles, read_rt_subject
-from ceinms_torch.errors import FileFormatError, Place
+from ceinms_torch.errors import FileFormatError, OptionError, Place
 from ceinms_torch.inputs.dialect import Dialect, Version, dialect_of
 from ceinms_torch.inputs.folder import check_trial_names
+from ceinms_torch.inputs.rates import calibrated_rate
 from ceinms_torch.io.grammar import SCHEMAS, load_grammar
 from ceinms_torch.io.paths import written_together
 from ceinms_torch.io.storage import Storage, StorageReader, write_storage
@@ -93,6 +94,8 @@ def read_conversion(
     *,
     em_delay: float = DEFAULT_DELAY,
     angles: Angles | None = None,
+    rate: float | None = None,
+    from_rate: float | None = None,
 ) -> Conversion:
     """Read a file of any dialect; of a setup file all that it points at.
 
@@ -110,6 +113,9 @@ def read_conversion(
         Delay of all MTUs of a CEINMS-RT subject [s].
     angles : {"deg", "rad"}, optional
         Unit of the angles of a CEINMS-RT subject; see `read_rt_subject`.
+    rate, from_rate : float, optional
+        Rate of the trials that a subject shall run [Hz], and of those that it was calibrated on,
+        which the ``result.json`` beside it tells, if there is one; see `Subject.at_rate`.
 
     Returns
     -------
@@ -120,6 +126,8 @@ def read_conversion(
     ------
     FileFormatError, DataError
         If anything is missing or faulty, or the file is none of these.
+    OptionError
+        If rates are given and it is no subject, or the rate of its calibration is not known.
     """
     path, directory = Path(path), Path(directory)
     document = open_document(path, *_schemas())
@@ -132,7 +140,10 @@ def read_conversion(
             hint="Name a setup, subject, calibration, execution, excitation generator or inputData "
             "file",
         )
-    reader.read(document, em_delay, angles)
+    if rate is None and from_rate is None:
+        reader.read(document, em_delay, angles)
+    else:
+        reader.read_at_rate(document, rate, from_rate)
     return reader.conversion(path)
 
 
@@ -197,6 +208,30 @@ class _Reader:
             case _:
                 self._calibration_setup(CalibrationSetup.read(path))
 
+    def read_at_rate(
+        self, document: XmlDocument, rate: float | None, from_rate: float | None
+    ) -> None:
+        """Read a subject for trials of another rate."""
+        if rate is None or document.schema != "subject":
+            raise OptionError(
+                where="--rate" if rate is None else document.path,
+                expected="a rate [Hz], of a subject to convert",
+                got="none" if rate is None else f"<{document.root.tag}>",
+            )
+        subject = self._subject(document.path)
+        was = calibrated_rate(subject) if from_rate is None else from_rate
+        if was is None:
+            raise OptionError(
+                where="--from-rate",
+                expected="the rate that c1 and c2 were calibrated at [Hz]",
+                got="none, and no result.json beside the subject that says it",
+            )
+        self._add(document.path.name, subject.at_rate(rate, was=was))
+        self.lost.append(
+            f"{document.path.name}: c1 and c2 are for trials at {rate:g} Hz now, with the time "
+            f"constants that they had at {was:g} Hz"
+        )
+
     # ---- Single documents -----------------------------------------------------------------
 
     def _known(self, thing: Any) -> Any:
@@ -252,8 +287,9 @@ class _Reader:
     def _calibration_setup(self, setup: CalibrationSetup) -> None:
         path = setup.calibration_file
         plan: CalibrationPlan = self._known(CalibrationPlan.read(path, must_exist=False))
-        subject, trials = self._trials(setup, plan.trial_files)
-        plan = dataclasses.replace(self._plan(path, plan, subject), trial_files=tuple(trials))
+        subject, trials, recorded = self._trials(setup, plan.trial_files)
+        plan = self._plan(path, plan.of_trials(recorded), subject)
+        plan = dataclasses.replace(plan, trial_files=tuple(trials))
         new = dataclasses.replace(
             setup,
             subject_file=self._add("subject.xml", subject),
@@ -264,7 +300,7 @@ class _Reader:
         self._add(setup.path.name if setup.path else "setup.xml", new)
 
     def _run_setup(self, setup: RunSetup) -> None:
-        subject, trials = self._trials(setup, [setup.input_data_file])
+        subject, trials, _ = self._trials(setup, [setup.input_data_file])
         execution = self._execution(setup.execution_file, subject.dof_names)
         new = dataclasses.replace(
             setup,
@@ -278,8 +314,8 @@ class _Reader:
 
     def _trials(
         self, setup: CalibrationSetup | RunSetup, files: Iterable[Path]
-    ) -> tuple[Subject, list[Path]]:
-        """Add the excitation generator and trials that belong to a subject."""
+    ) -> tuple[Subject, list[Path], list[Trial]]:
+        """Add the excitation generator and trials that belong to a subject; return it and them."""
         self.documents.append(setup.document)
         subject = self._subject(setup.subject_file)
         generator: ExcitationGenerator = self._known(
@@ -289,10 +325,34 @@ class _Reader:
         for file in files:
             data = self._known(InputData.read(file))
             trials.append(TrialFiles.read(data, subject, read))
-        check_trial_names([Trial.of(one, subject, generator) for one in trials])
+        recorded = [Trial.of(one, subject, generator) for one in trials]
+        check_trial_names(recorded)
         generator, signals = self._generator(generator, subject, trials)
+        subject, generator = self._without_gains(subject, generator)
         self._add("excitationGenerator.xml", generator)
-        return subject, [self._trial(one, subject, signals) for one in trials]
+        return subject, [self._trial(one, subject, signals) for one in trials], recorded
+
+    def _without_gains(
+        self, subject: Subject, generator: ExcitationGenerator
+    ) -> tuple[Subject, ExcitationGenerator]:
+        """Move the gains of the EMG into the weights of the generator, which CEINMS has."""
+        gains = {mtu.name: mtu.emg_gain for mtu in subject.mtus}
+        if set(gains.values()) == {1.0}:
+            return subject, generator
+        self._lose(
+            Path("subject.xml"), "emgGain, which is in the weights of excitationGenerator.xml now"
+        )
+        mtus = tuple(dataclasses.replace(mtu, emg_gain=1.0) for mtu in subject.mtus)
+        excitations = tuple(
+            dataclasses.replace(
+                one, inputs=tuple((signal, gains[one.id] * weight) for signal, weight in one.inputs)
+            )
+            for one in generator.excitations
+        )
+        return (
+            dataclasses.replace(subject, mtus=mtus),
+            dataclasses.replace(generator, excitations=excitations),
+        )
 
     def _generator(
         self, generator: ExcitationGenerator, subject: Subject, trials: list[TrialFiles]

@@ -13,6 +13,7 @@ from ceinms_torch.calibration.delays import check_delays
 from ceinms_torch.calibration.loop import check_model
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.inputs.dialect import Dialect, dialect_of
+from ceinms_torch.inputs.rates import warn_of_another_rate
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage import StorageReader
@@ -89,6 +90,8 @@ class CalibrationFolder(OneLine):
         trials = tuple(Trial.of(one, subject, generator, require_moments=True) for one in files)
         check_trial_names(trials)
         check_delays(subject, plan, trials)
+        plan = plan.of_trials(trials)
+        warn_of_another_rate(subject, trials)
         documents = [one.document for one in data]
         return cls(
             setup=setup,
@@ -263,12 +266,14 @@ class RunFolder(OneLine):
         generator = ExcitationGenerator.read(setup.excitation_generator_file)
         data = InputData.read(setup.input_data_file)
         documents = (subject.document, execution.document, generator.document, data.document)
+        trial = Trial.read(data, subject, generator)
+        warn_of_another_rate(subject, [trial])
         return cls(
             setup=setup,
             subject=subject,
             execution=execution,
             generator=generator,
-            trial=Trial.read(data, subject, generator),
+            trial=trial,
             dialect=dialect_of(documents),
         )
 

@@ -228,6 +228,28 @@ _KINDS = (
         in_ceinms=False,
         in_annealing=False,
     ),
+    ParameterKind(
+        "passiveStiffness",
+        "factor on the fibre's passive force at a length",
+        "-",
+        _NOT_NEGATIVE,
+        sensible=Interval(low=0.0, high=10.0),
+        doubt="0.5 to 2 is a wide range; 0 is a muscle without connective tissue",
+        default=1.0,
+        in_ceinms=False,
+        in_annealing=False,
+    ),
+    ParameterKind(
+        "emgGain",
+        "factor on the excitation, before the activation",
+        "-",
+        _POSITIVE,
+        sensible=Interval(low=0.1, high=10.0),
+        doubt="0.5 to 2 is a wide range; more says that the EMG was not normalised",
+        default=1.0,
+        in_ceinms=False,
+        in_annealing=False,
+    ),
 )
 PARAMETERS = {kind.name: kind for kind in _KINDS}
 PARAMETER_KINDS: tuple[str, ...] = tuple(PARAMETERS)

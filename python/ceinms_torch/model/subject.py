@@ -17,7 +17,9 @@ from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import OptionError, Place, UnknownNameError, unknown_name
 from ceinms_torch.io.display import OneLine, html_table
 from ceinms_torch.io.xml_document import XmlDocument
+from ceinms_torch.model.activation_delay import activation_delay, coefficient
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, check_value
+from ceinms_torch.model.settings import check_number
 
 CURVE_NAMES = ("activeForceLength", "passiveForceLength", "forceVelocity", "tendonForceStrain")
 
@@ -96,6 +98,10 @@ class Mtu(OneLine):
         Relative lengthening of the optimal fibre length at zero activation (-).
     tendon_stiffness : float
         Factor on the force of an elastic tendon at a strain (-).
+    passive_stiffness : float
+        Factor on the passive force of the fibre at a length (-).
+    emg_gain : float
+        Factor on the excitation before the activation (-); the product is at most 1.
 
     Raises
     ------
@@ -117,6 +123,8 @@ class Mtu(OneLine):
     damping: float
     percentage_change: float
     tendon_stiffness: float = 1.0
+    passive_stiffness: float = 1.0
+    emg_gain: float = 1.0
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -370,6 +378,48 @@ class Subject(OneLine):
         """
         rows = [[getattr(mtu, kind.attribute) for mtu in self.mtus] for kind in PARAMETERS.values()]
         return np.array(rows, dtype=np.float64)
+
+    def at_rate(self, rate: float, *, was: float) -> Subject:
+        """Return the subject for trials of another rate.
+
+        C1 and C2 count samples. Those returned have the time constants that these have at the rate
+        they were calibrated at, so that activation is as late as it was.
+
+        Parameters
+        ----------
+        rate : float
+            Of the MTU lengths of trials, or of a stream [Hz], > 0.
+        was : float
+            The rate that C1 and C2 were calibrated at [Hz], > 0.
+
+        Returns
+        -------
+        Subject
+
+        Raises
+        ------
+        OptionError
+            If a rate is not above 0, or a pole has no time constant: C1 and C2 above 0 swing from
+            sample to sample, at -1 they never end.
+        """
+        check_number("rate", rate, above=0.0)
+        check_number("was", was, above=0.0)
+        mtus = []
+        for mtu in self.mtus:
+            for name, c in (("c1", mtu.c1), ("c2", mtu.c2)):
+                if not -1.0 < c <= 0.0:
+                    raise OptionError(
+                        where=f"{name} of {mtu.name}",
+                        expected="a coefficient from above -1 to 0, which has a time constant",
+                        got=f"{c:g}",
+                        hint="Calibrate with an activationDelay in milliseconds",
+                    )
+            c1, c2 = (
+                coefficient(activation_delay(c, 0.0, 1.0 / was), 1.0 / rate)
+                for c in (mtu.c1, mtu.c2)
+            )
+            mtus.append(dataclasses.replace(mtu, c1=c1, c2=c2))
+        return dataclasses.replace(self, mtus=tuple(mtus))
 
     def with_parameters(self, matrix: ArrayLike) -> Subject:
         """Return a copy with other parameters.

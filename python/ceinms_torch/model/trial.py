@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from ceinms_torch.model.trial_files import (
 # Rows are evenly spaced if they are off an even grid by at most this share of a step.
 _JITTER = 0.05
 # Printed times make one rate look like two that differ by less than this.
-_SAME_RATE = 1.01
+SAME_RATE = 1.01
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,6 +73,32 @@ class Trial(OneLine):
     excitation: FloatArray
     measured_moment: FloatArray | None = None
     sources: Sources = field(default_factory=Sources)
+
+    @property
+    def time_step(self) -> float:
+        """Time from one step to the next [s]; the median. The activation filter counts steps."""
+        return float(np.median(np.diff(self.time)))
+
+    def at_step_rate(self) -> Trial:
+        """Return the trial with excitations at the rate of its steps.
+
+        Before the first step the activation filter takes every row of excitations, afterwards one
+        for each step (reference B.2). So with fast EMG a delay of the filter is shorter before the
+        first step than after it; at one rate it is the same all the time.
+
+        Returns
+        -------
+        Trial
+            This one, where rates differ by less than 1 %. Between rows excitations are straight.
+        """
+        step, rows = self.time_step, np.diff(self.excitation_time)
+        if 1.0 / SAME_RATE <= float(np.median(rows)) / step <= SAME_RATE:
+            return self
+        ends = (self.excitation_time[[0, -1]] - self.time[0]) / step
+        first, last = math.floor(ends[0] + 1e-6), math.ceil(ends[1] - 1e-6)
+        time = self.time[0] + step * np.arange(first, last + 1)
+        excitation = [np.interp(time, self.excitation_time, one) for one in self.excitation.T]
+        return replace(self, excitation_time=time, excitation=np.stack(excitation, axis=1))
 
     @classmethod
     def read(
@@ -178,6 +205,41 @@ class Trial(OneLine):
         )
 
 
+def common_time_step(trials: Sequence[Trial], place: Place) -> float:
+    """Return the time from one step to the next of trials that have one rate.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        One or more.
+    place : Place
+        What asks for one rate.
+
+    Returns
+    -------
+    float
+        [s].
+
+    Raises
+    ------
+    DataError
+        If rates differ by more than 1 %.
+    """
+    steps = {trial.name: trial.time_step for trial in trials}
+    low, high = min(steps.values()), max(steps.values())
+    if high > SAME_RATE * low:
+        listing = ", ".join(f"{name} {1.0 / step:.4g} Hz" for name, step in steps.items())
+        raise DataError(
+            where=place,
+            expected="trials whose MTU lengths have one rate",
+            got=listing,
+            hint="The activation filter counts steps: with one C1 and C2 the delays would differ. "
+            "Export all trials at one rate",
+            code="rates-differ",
+        )
+    return low
+
+
 def at_times(storage: Storage, values: FloatArray, lengths: Storage) -> FloatArray:
     """Return the rows of a file at the times of the MTU lengths, interpolated if they differ."""
     time, wanted = storage.time, lengths.time
@@ -255,7 +317,7 @@ def _warn_if_slow(signals: Storage, excitation_time: FloatArray, time: FloatArra
         return
     excitation_step = (excitation_time[-1] - excitation_time[0]) / (len(excitation_time) - 1)
     step = (time[-1] - time[0]) / (len(time) - 1)
-    if excitation_step > _SAME_RATE * step:
+    if excitation_step > SAME_RATE * step:
         _warn(
             f"signals come every {excitation_step:.4g} s, slower than MTU lengths ({step:.4g} s), "
             "so they are interpolated; CEINMS itself refuses such files.",

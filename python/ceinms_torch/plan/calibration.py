@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.io.display import OneLine
@@ -21,6 +21,7 @@ from ceinms_torch.io.xml_document import (
     write_new,
 )
 from ceinms_torch.io.xml_node import XmlNode, number_text
+from ceinms_torch.model.activation_delay import coefficient
 from ceinms_torch.model.nms_model import (
     ACTIVATIONS,
     Activation,
@@ -34,15 +35,21 @@ from ceinms_torch.model.nms_model import (
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial, common_time_step
 from ceinms_torch.plan.composites import ALL, RangePenalty, read_range
 from ceinms_torch.plan.objective import Objective, read_objective, write_objective
 from ceinms_torch.plan.options import OPTIMISERS, Optimiser
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
-RangeType = Literal["absolute", "relativeToSubjectValue"]
+RangeType = Literal["absolute", "relativeToSubjectValue", "timeConstant"]
 _SCOPES = ("single", "global", "muscleGroups")
-_RANGE_TYPES = ("absolute", "relativeToSubjectValue")
+_RANGE_TYPES: tuple[str, ...] = get_args(RangeType)
+# The filter has two poles: a file may give their common delay in place of C1 and C2.
+ACTIVATION_DELAY = "activationDelay"
+_POLES = ("c1", "c2")
+# Longest time constants below this are no milliseconds.
+_LEAST_MILLISECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +65,13 @@ class ParameterSpec(OneLine):
     groups : tuple of tuple of str
         MTUs that share a value. For "single", one 1-tuple per listed MTU, or nothing for all MTUs
         on the step's DOFs; for "global", nothing.
-    range_type : {"absolute", "relativeToSubjectValue"}
-        Whether the bounds are values or factors on the value at the start of the step.
+    range_type : {"absolute", "relativeToSubjectValue", "timeConstant"}
+        Whether the bounds are values, or factors on the value at the start of the step, or, for c1
+        and c2 alone, time constants of that pole of the activation filter, which make the same
+        delay at every rate of the trials; see `activation_delay_parameters`.
     low, high : float
-        The bounds, low <= high: in the unit of the parameter (see `Mtu`), or factors (-).
+        The bounds, low <= high: in the unit of the parameter (see `Mtu`), factors (-), or time
+        constants [ms], >= 0.
     line, range_line : int, optional
         Lines of the parameter and its range in the calibration file.
 
@@ -92,6 +102,84 @@ class ParameterSpec(OneLine):
                 expected="a low and a higher bound",
                 got=got,
             )
+        if self.range_type == "timeConstant":
+            check_choice("parameter with time constants", self.kind, _POLES)
+            if self.low < 0.0 or 0.0 < self.high < _LEAST_MILLISECONDS:
+                raise OptionError(
+                    where=f"time constants of {self.kind}",
+                    expected="milliseconds, as in 5 to 50",
+                    got=f"{self.low:g} to {self.high:g}",
+                    hint="Only emDelay is in seconds",
+                )
+
+    def bounds(self, start: float, time_step: float | None) -> tuple[float, float]:
+        """Return the bounds of a value.
+
+        Parameters
+        ----------
+        start : float
+            The value at the start of the step.
+        time_step : float or None
+            Time from one step of a trial to the next [s]; time constants ask for it.
+
+        Returns
+        -------
+        low, high : float
+            In the unit of the parameter.
+
+        Raises
+        ------
+        OptionError
+            If it asks for a time step and there is none.
+        """
+        if self.range_type == "absolute":
+            return self.low, self.high
+        if self.range_type == "relativeToSubjectValue":
+            # CEINMS turns the bounds round when the value is negative (quirk F17).
+            products = self.low * start, self.high * start
+            return min(products), max(products)
+        if time_step is None:
+            raise OptionError(
+                where=f"time constants of {self.kind}",
+                expected="a plan that knows the rate of its trials",
+                got="none",
+                hint="take plan.of_trials(trials)",
+            )
+        return coefficient(1e-3 * self.high, time_step), coefficient(1e-3 * self.low, time_step)
+
+
+def activation_delay_parameters(
+    low: float, high: float, *, scope: Scope = "single", groups: tuple[tuple[str, ...], ...] = ()
+) -> tuple[ParameterSpec, ParameterSpec]:
+    """Return C1 and C2 to calibrate within a range of the mean delay of the activation filter.
+
+    Either pole may make half of the delay at least and at most; see `activation_delay`.
+
+    Parameters
+    ----------
+    low, high : float
+        By how much activation may follow excitation on average [ms], whatever the rate of the
+        trials; 0 <= low <= high. Muscles take 10 to 100.
+    scope, groups
+        As for `ParameterSpec`.
+
+    Returns
+    -------
+    tuple of ParameterSpec
+        Two parameters of a `CalibrationStep`.
+    """
+    first, second = (
+        ParameterSpec(
+            kind=kind,
+            scope=scope,
+            groups=groups,
+            range_type="timeConstant",
+            low=0.5 * low,
+            high=0.5 * high,
+        )
+        for kind in _POLES
+    )
+    return first, second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +240,9 @@ class CalibrationPlan(OneLine):
         The ``inputData.xml`` of every trial.
     synergy_hybrid : SynergyHybrid, optional
         How synergies make excitations that were not recorded; None for recorded ones only.
+    time_step : float, optional
+        Time from one step of a trial to the next [s], by which time constants become C1 and C2;
+        see `of_trials`.
     path : Path, optional
         The file it was read from.
     document : XmlDocument, optional
@@ -166,6 +257,7 @@ class CalibrationPlan(OneLine):
     steps: tuple[CalibrationStep, ...]
     trial_files: tuple[Path, ...] = ()
     synergy_hybrid: SynergyHybrid | None = None
+    time_step: float | None = field(default=None, repr=False)
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
     differences: tuple[str, ...] = field(default=(), repr=False, compare=False)
@@ -300,6 +392,40 @@ class CalibrationPlan(OneLine):
         )
         return replace(self, steps=tuple(steps))
 
+    @property
+    def time_constants(self) -> tuple[ParameterSpec, ...]:
+        """The parameters whose ranges are time constants."""
+        specs = (spec for step in self.steps for spec in step.parameters)
+        return tuple(spec for spec in specs if spec.range_type == "timeConstant")
+
+    def of_trials(self, trials: Sequence[Trial]) -> CalibrationPlan:
+        """Return the plan with the rate at which time constants become C1 and C2.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+            The trials to calibrate on.
+
+        Returns
+        -------
+        CalibrationPlan
+            This one, where no range is in time constants.
+
+        Raises
+        ------
+        DataError
+            If trials differ in rate: one C1 would be another delay in each.
+        """
+        specs = self.time_constants
+        if not specs or not trials:
+            return self
+        place = Place(self.path, specs[0].range_line, f"<range> of {specs[0].kind}")
+        return replace(self, time_step=common_time_step(trials, place))
+
+    def of_rate(self, rate: float) -> CalibrationPlan:
+        """Return the plan with a rate of its trials [Hz], > 0; see `of_trials`."""
+        return replace(self, time_step=1.0 / rate) if self.time_constants else self
+
     def check_names(self, subject: Subject) -> None:
         """Check that every DOF and MTU of the plan is one of the subject.
 
@@ -391,9 +517,10 @@ def _read_step(node: XmlNode) -> CalibrationStep:
         raise dofs.error("at least one DOF", "none")
     parameters: dict[str, ParameterSpec] = {}
     for child in node.child("parameterSet").children("parameter"):
-        spec = _read_parameter(child)
-        first = parameters.setdefault(spec.kind, spec)
-        if first is not spec:
+        for spec in _read_parameter(child):
+            first = parameters.setdefault(spec.kind, spec)
+            if first is spec:
+                continue
             text = (
                 f"{spec.kind} is in this step already (line {first.line}); as in CEINMS, the first "
                 "one counts."
@@ -407,7 +534,7 @@ def _read_step(node: XmlNode) -> CalibrationStep:
     )
 
 
-def _read_parameter(node: XmlNode) -> ParameterSpec:
+def _read_parameter(node: XmlNode) -> tuple[ParameterSpec, ...]:
     scope = node.child(*_SCOPES)
     groups: tuple[tuple[str, ...], ...] = ()
     if scope.tag == "single":
@@ -420,33 +547,63 @@ def _read_parameter(node: XmlNode) -> ParameterSpec:
     bounds = node.child(*_RANGE_TYPES)
     numbers = bounds.child("range")
     low, high = read_range(numbers)
+    got = f"{low:g} to {high:g}"
     name = node.child("name")
-    kind = name.text()
-    if kind not in PARAMETERS:
-        known = f"one of {', '.join(PARAMETERS)}"
-        raise name.error(known, f"'{kind}'", did_you_mean(kind, PARAMETERS))
-    return ParameterSpec(
-        kind=kind,
-        scope=cast("Scope", scope.tag),
-        groups=groups,
-        range_type=cast("RangeType", bounds.tag),
-        low=low,
-        high=high,
-        line=node.line,
-        range_line=numbers.line,
-    )
+    kind, range_type = name.text(), bounds.tag
+    kinds: tuple[str, ...] = (kind,)
+    if kind == ACTIVATION_DELAY:
+        if range_type != "absolute":
+            raise bounds.error("<absolute>, a range in milliseconds", f"<{range_type}>")
+        kinds, range_type, low, high = _POLES, "timeConstant", 0.5 * low, 0.5 * high
+    elif kind not in PARAMETERS:
+        names = (*PARAMETERS, ACTIVATION_DELAY)
+        raise name.error(f"one of {', '.join(names)}", f"'{kind}'", did_you_mean(kind, names))
+    try:
+        return tuple(
+            ParameterSpec(
+                kind=one,
+                scope=cast("Scope", scope.tag),
+                groups=groups,
+                range_type=cast("RangeType", range_type),
+                low=low,
+                high=high,
+                line=node.line,
+                range_line=numbers.line,
+            )
+            for one in kinds
+        )
+    except OptionError as error:
+        raise numbers.error(error.expected, got, error.hint) from error
 
 
 def _write_step(node: XmlNode, step: CalibrationStep) -> None:
     node.add("dofs", " ".join(step.dofs))
     write_objective(node.add("objectiveFunction"), step.objective)
     parameters = node.add("parameterSet")
-    for spec in step.parameters:
+    for name, spec, scale in _as_written(step):
+        range_type = "absolute" if name == ACTIVATION_DELAY else spec.range_type
         child = parameters.add("parameter")
-        child.add("name", spec.kind)
+        child.add("name", name)
         scope = child.add(spec.scope)
         if spec.scope == "single":
             scope.set_text(" ".join(name for group in spec.groups for name in group))
         for group in spec.groups if spec.scope == "muscleGroups" else ():
             scope.add("muscles", " ".join(group))
-        child.add(spec.range_type).add("range", " ".join(map(number_text, (spec.low, spec.high))))
+        bounds = (scale * spec.low, scale * spec.high)
+        child.add(range_type).add("range", " ".join(map(number_text, bounds)))
+
+
+def _as_written(step: CalibrationStep) -> Iterator[tuple[str, ParameterSpec, float]]:
+    """Iterate over parameters with their names and a factor on the bounds.
+
+    Two poles with the same range of time constants are a delay of twice that.
+    """
+    of_kind = {spec.kind: spec for spec in step.parameters}
+    c1, c2 = (of_kind.get(kind) for kind in _POLES)
+    is_delay = c1 is not None and c1.range_type == "timeConstant"
+    is_delay = is_delay and c1 is not None and c2 == replace(c1, kind="c2")
+    for spec in step.parameters:
+        if not is_delay or spec.kind not in _POLES:
+            yield spec.kind, spec, 1.0
+        elif spec is c1:
+            yield ACTIVATION_DELAY, spec, 2.0

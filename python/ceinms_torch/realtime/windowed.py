@@ -140,7 +140,7 @@ class WindowedCalibrator:
         check_number("quiet", quiet, above=0.0)
         if not 0 <= step < len(plan.steps):
             raise OptionError(where="step", expected=f"0 to {len(plan.steps) - 1}", got=str(step))
-        plan = plan.of_subject(subject)
+        plan = plan.of_subject(subject).of_rate(rate)
         plan.check_names(subject)
         self.dof_names = check_dofs(subject, dofs)
         self.rate = float(rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,7 +96,8 @@ def summarise(result: CalibrationResult) -> Summary:
             *_fit_points(result),
             *_status_points(result),
             *_bound_points(result),
-            *_delay_points(result),
+            *delay_points(result),
+            *quantity_points(result),
             *identifiability_points(result),
             *_penalty_points(result),
             *_preference_points(result),
@@ -240,15 +241,55 @@ def _bound_points(result: CalibrationResult) -> Iterator[Point]:
     )
 
 
-def _delay_points(result: CalibrationResult) -> Iterator[Point]:
+# What is not as the data want it where these end at a bound.
+_SUSPECTS = {
+    "activation delay": "a smoothed or late EMG envelope takes the place of the muscle's delay: "
+    "check its filter, and the clocks of the EMG and motion files",
+    "emDelay": "EMG and motion files may have clocks of their own, or the EMG filter a lag",
+    "maxContractionVelocity": "check activations in fast movements, and MTU lengths for noise",
+    "tendonStiffness": "tendonSlackLength may be wrong, which does nearly the same",
+    "passiveStiffness": "optimalFibreLength or tendonSlackLength may be wrong, or a joint have a "
+    "passive moment that is no muscle's",
+    "emgGain": "the EMG may not be normalised by its largest value, or strengthCoefficient may "
+    "want another range, which does nearly the same",
+}
+
+
+def quantity_points(result: CalibrationResult) -> Iterator[Point]:
+    """Name delays, stiffnesses, velocities and gains that ended at a bound, each with its value."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    poles: dict[tuple[int, tuple[str, ...], str], set[str]] = {}
+    for one in result.parameters:
+        if not one.at_bound:
+            continue
+        if one.name in _SUSPECTS:
+            value = f"{one.value:.3g} {one.unit}".removesuffix(" -")
+            found.setdefault((one.name, one.at_bound, value), []).append(one.label)
+        elif one.name in {"c1", "c2"}:
+            poles.setdefault((one.step, one.mtus, one.at_bound), set()).add(one.name)
+    for (_, mtus, bound), names in poles.items():
+        if len(names) == 2:  # a delay is longest where both coefficients are lowest
+            value = f"{result.activation_delays[mtus[0]]:.3g} ms"
+            end = "upper" if bound == "lower" else "lower"
+            found.setdefault(("activation delay", end, value), []).append(" + ".join(mtus))
+    for (name, bound, value), labels in found.items():
+        yield Point(
+            level="warning",
+            text=f"The {name} of {', '.join(labels)} ended at its {bound} bound, {value}.",
+            advice=f"{name} at a bound: {_SUSPECTS[name]}.",
+        )
+
+
+def delay_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say by how much activation follows excitation, and whether muscles can be so late."""
     step, delays = result.time_step, result.activation_delays
     late = {name: ms for name, ms in delays.items() if ms > 1e3 * LONGEST_ACTIVATION_DELAY}
     odd = [name for name, ms in delays.items() if not is_plausible_delay(1e-3 * ms, step)]
     if not odd:
         yield Point(
             level="good",
-            text=f"Activation follows excitation by {min(delays.values()):.3g} to "
-            f"{max(delays.values()):.3g} ms on average.",
+            text=f"Activation follows excitation by {_range(delays)} ms on average (before the "
+            f"calibration by {_range(result.start_activation_delays)} ms).",
         )
         return
     said = []
@@ -262,8 +303,12 @@ def _delay_points(result: CalibrationResult) -> Iterator[Point]:
         text=f"Activation follows excitation on average {' and '.join(said)}.",
         advice="Muscles take 10 to 100 ms from EMG to activation. Filters with c1 and c2 count "
         f"samples, so their ranges depend on the rate of the trials, here {1.0 / step:.4g} Hz: "
-        "narrow them as ceinms-torch check says.",
+        "say activationDelay in milliseconds in place of c1 and c2.",
     )
+
+
+def _range(values: Mapping[str, float]) -> str:
+    return " to ".join(f"{pick(values.values()):.3g}" for pick in (min, max))
 
 
 def identifiability_points(result: CalibrationResult) -> Iterator[Point]:

@@ -27,6 +27,7 @@ from ceinms_torch.io.plain import read_json, revived
 from ceinms_torch.io.results import RESULT_FILE, check_files
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
+from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.plan.objective import Objective
@@ -249,7 +250,11 @@ def _plan(summary: dict[str, Any], steps: tuple[CalibrationStep, ...]) -> Calibr
 def _steps(summary: dict[str, Any], subject: Subject) -> tuple[StepResult, ...]:
     """Return the steps, each from where the one before it ended."""
     result = []
-    matrix = list(summary["start_parameters"].values())
+    start = summary["start_parameters"]
+    # A folder may be older than a kind of parameter, which then was at its default.
+    matrix = [
+        start.get(name, [kind.default] * len(subject.mtus)) for name, kind in PARAMETERS.items()
+    ]
     before = dataclasses.replace(subject.with_parameters(matrix), path=None)
     for one in summary["steps"]:
         components = (

@@ -141,7 +141,7 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
         "mtus": result.subject.mtu_names,
         "dofs": result.subject.dof_names,
         "start_parameters": dict(zip(PARAMETER_KINDS, start.parameters(), strict=True)),
-        "activation_delays": result.activation_delays,
+        **_named(result, "time_step", "start_activation_delays", "activation_delays"),
         **_named(result, "fit", "test_fit", "identifiability"),
         "steps": [_step_dict(i, step, result) for i, step in enumerate(result.steps)],
         **also,

@@ -44,8 +44,8 @@ def test_wrong_order_says_which(tiny_folder):
         f"{error.where}: expected <emDelay> or <c1> at this place, got <c2>. The order inside "
         "<mtu> is name, emDelay (optional), c1, c2, shapeFactor, activationScale "
         "(optional), optimalFibreLength, pennationAngle, tendonSlackLength, tendonStiffness "
-        "(optional), maxContractionVelocity (optional), damping (optional), maxIsometricForce, "
-        "strengthCoefficient."
+        "(optional), passiveStiffness (optional), emgGain (optional), maxContractionVelocity "
+        "(optional), damping (optional), maxIsometricForce, strengthCoefficient."
     )
 
 

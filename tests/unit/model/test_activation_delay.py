@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceinms_torch.model.activation_delay import activation_delay, is_plausible_delay
+from ceinms_torch.model.activation_delay import activation_delay, coefficient, is_plausible_delay
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,14 @@ def test_it_is_the_mean_of_the_impulse_response(c1, c2):
     assert response.sum() == pytest.approx(1.0, rel=1e-9)
     mean = float(np.arange(n) @ response)
     assert activation_delay(c1, c2, 1.0) == pytest.approx(mean, rel=1e-9, abs=1e-9)
+
+
+@given(delay=st.floats(0.0, 0.5), step=st.floats(1e-4, 0.1))
+def test_coefficient_is_the_inverse_of_the_delay_of_one_pole(delay, step):
+    c = coefficient(delay, step)
+    assert -1.0 < c <= 0.0
+    assert activation_delay(c, 0.0, step) == pytest.approx(delay, rel=1e-9, abs=1e-12)
+    assert activation_delay(c, c, step) == pytest.approx(2.0 * delay, rel=1e-9, abs=1e-12)
 
 
 def test_unstable_poles_never_arrive():

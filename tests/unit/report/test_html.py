@@ -155,11 +155,15 @@ def test_fit_table_has_every_trial_and_the_means(results):
 
 def test_table_of_activation_delays(results, tree):
     rows = tree.xpath("//section[@id='activations']//tbody/tr")
-    cells = [[cell.text for cell in row][-4:] for row in rows]
-    expected = [(mtu, ms) for result in results for mtu, ms in result.activation_delays.items()]
-    assert [row[0] for row in cells] == [mtu for mtu, _ in expected]
-    for row, (_, ms) in zip(cells, expected, strict=True):
-        assert float(row[3]) == pytest.approx(ms, rel=5e-3)  # three digits
+    cells = [[cell.text for cell in row][-5:] for row in rows]
+    expected = [
+        (mtu, result.start_activation_delays[mtu], ms)
+        for result in results
+        for mtu, ms in result.activation_delays.items()
+    ]
+    assert [row[0] for row in cells] == [mtu for mtu, *_ in expected]
+    for row, (_, *delays) in zip(cells, expected, strict=True):
+        assert list(map(float, row[3:])) == pytest.approx(delays, rel=5e-3)  # three digits
 
 
 def test_parameter_table_has_every_parameter(results, tree):

@@ -8,6 +8,13 @@
 
 namespace ceinms_torch::kernel {
 
+/// An excitation times the gain of its MTU's EMG, at most 1: what CEINMS makes of an input whose
+/// weight in the excitation generator is so many times larger.
+template <class P, class E>
+auto amplified(const P& emg_gain, const E& excitation) {
+  return math::at_most(emg_gain * excitation, 1.0);
+}
+
 /// What happens to the filter at the third sample of the signal.
 enum class FilterStart {
   zero,    ///< nothing: the filter starts from rest, as eq. (1) says

@@ -124,6 +124,7 @@ struct MtuAdjoint {
   R least_length = 0.0;
   R denominator_limit = 0.0;
   R shape_factor = 0.0;
+  R emg_gain = 0.0;
   R beta1 = 0.0;
   R beta2 = 0.0;
 
@@ -152,6 +153,7 @@ struct MtuAdjoint {
     add(least_length, least_fibre_length_of(p, thickness_of(p)));
     add(denominator_limit, denominator_limit_of(p));
     add(shape_factor, p.shape_factor);
+    add(emg_gain, p.emg_gain);
     add(beta1, p.c1 + p.c2);
     add(beta2, p.c1 * p.c2);
     return MtuParameters<R>::from([&](auto kind) {
@@ -174,6 +176,7 @@ class ActivationAdjoint {
         adjoint_(adjoint),
         restarts_(start == FilterStart::ceinms),
         filter_(mtu.parameters.c1, mtu.parameters.c2),
+        emg_gain_(variable<0, 2>(mtu.parameters.emg_gain, R(1.0))),
         activation_at_(variable<0, 2>(mtu.parameters.shape_factor, R(1.0))) {}
 
   /// Eq. (2) at a step with the adjoint of its activation, then eq. (1).
@@ -190,26 +193,30 @@ class ActivationAdjoint {
   }
 
  private:
+  /// What the filter takes at a sample.
+  R excitation(std::size_t n) const { return amplified(emg_gain_.value, input_.excitation(n)); }
   void sample(std::size_t n, const R& of_output) {
     R u1 = n >= 1 ? trace_.sample(n - 1) : R(0.0);
     R u2 = n >= 2 ? trace_.sample(n - 2) : R(0.0);
     if (restarts_ && n >= 2) {
       // A restart replaces both past values at its own sample and the older one at the next.
       if (input_.any_third(n)) {
-        const R mean = restart_value(input_.excitation(n - 1), input_.excitation(n - 2));
+        const R mean = restart_value(excitation(n - 1), excitation(n - 2));
         u1 = math::select(input_.is_third(n), mean, u1);
         u2 = math::select(input_.is_third(n), mean, u2);
       }
       if (n >= 3 && input_.any_third(n - 1)) {
-        const R mean = restart_value(input_.excitation(n - 2), input_.excitation(n - 3));
+        const R mean = restart_value(excitation(n - 2), excitation(n - 3));
         u2 = math::select(input_.is_third(n - 1), mean, u2);
       }
     }
     const R of_u = of_u1_ + of_output;
-    const R e = input_.excitation(n);
-    adjoint_.beta1 += of_u * (e - u1);
-    adjoint_.beta2 += of_u * (e - u2);
-    sink_.excitation(n, filter_.gain * of_u + of_e1_);
+    const auto e = amplified(emg_gain_, variable<1, 2>(input_.excitation(n), R(1.0)));
+    adjoint_.beta1 += of_u * (e.value - u1);
+    adjoint_.beta2 += of_u * (e.value - u2);
+    const R of_e = filter_.gain * of_u + of_e1_;
+    adjoint_.emg_gain += of_e * e.partial[0];
+    sink_.excitation(n, of_e * e.partial[1]);
     of_u1_ = of_u2_ - filter_.beta1 * of_u;
     of_u2_ = -(filter_.beta2 * of_u);
     of_e1_ = of_e2_;
@@ -230,6 +237,7 @@ class ActivationAdjoint {
   MtuAdjoint<R>& adjoint_;
   bool restarts_;
   FilterCoefficients<R> filter_;
+  Dual<R, 2, 1U> emg_gain_;
   ExponentialActivation<Dual<R, 2, 1U>> activation_at_;
   R of_u1_ = 0.0;
   R of_u2_ = 0.0;

@@ -89,7 +89,8 @@ auto optimal_length_at(const M& mtu, const A& activation) {
   return p.optimal_fibre_length * (1.0 + p.percentage_change * (1.0 - activation));
 }
 
-/// Eq. (3) over F0 S, before the cosine: F^a F^v a + F^p + d^m v.
+/// Eq. (3) over F0 S, before the cosine: F^a F^v a + k^p F^p + d^m v. The factor k^p is 1 in the
+/// paper and in CEINMS.
 ///
 /// Only F^a sees the activation-dependent optimal length (reference C.4).
 ///
@@ -100,8 +101,8 @@ auto fibre_force(const MtuCurves<Table>& curves, const M& mtu, const L& fibre_le
   const auto& p = mtu.parameters;
   const auto active =
       math::lookup(curves.active_force_length, fibre_length / optimal_length_at(mtu, activation));
-  const auto passive =
-      math::lookup(curves.passive_force_length, fibre_length / p.optimal_fibre_length);
+  const auto passive = math::scaled_lookup(
+      curves.passive_force_length, fibre_length / p.optimal_fibre_length, p.passive_stiffness);
   const auto velocity = math::lookup(curves.force_velocity, norm_velocity);
   return active * velocity * activation + passive + p.damping * norm_velocity;
 }

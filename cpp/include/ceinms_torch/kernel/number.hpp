@@ -125,6 +125,12 @@ T at_least(const T& x, double lowest) {
   return select(x > lowest, x, lowest);
 }
 
+/// The smaller of `x` and a constant; the derivative is zero where the constant wins alone.
+template <class T>
+T at_most(const T& x, double highest) {
+  return select(x > highest, T(0.0 * x + highest), x);
+}
+
 template <class T>
 T clamp(const T& x, double lowest, double highest) {
   return select(x > lowest, select(x < highest, x, highest), lowest);

@@ -32,6 +32,8 @@ enum class ParameterRole {
   X(damping, force)                  /* d^m of eq. (3) [-], > 0 for the Rosenbrock tendon */ \
   X(percentage_change, force)        /* g [-]: optimal length grows by g (1 - a) */          \
   X(tendon_stiffness, force)         /* k [-], > 0: at a strain the tendon pulls k F^t */    \
+  X(passive_stiffness, force)        /* factor on F^p [-], >= 0 */                           \
+  X(emg_gain, shape)                 /* factor on the excitation [-], > 0 */                 \
   /* One line is all that a kind needs here. */
 
 /// Rows of every (n_parameter_kind, n_mtu) parameter matrix.

@@ -6,6 +6,8 @@
 #include "ceinms_torch/kernel/damped_equilibrium.hpp"
 #include "ceinms_torch/kernel/tendon.hpp"
 
+#include <type_traits>
+
 namespace ceinms_torch::kernel {
 
 /// What an MTU does at one instant.
@@ -33,7 +35,8 @@ struct MtuState {
 /// Eqs. (1)-(3) and (A1)-(A6), instant by instant. At each, `sample` comes first; then `start` or
 /// `advance` (or `advance_damped`) for an elastic tendon, or `stiff`.
 ///
-/// `T` is what is computed, `E` an excitation; curves and mtu must outlive the stepper.
+/// `T` is what is computed, `E` an excitation: T, or a number without derivatives, where neither
+/// the excitations nor their gain carry any. Curves and mtu must outlive the stepper.
 template <class T, class E, class Table>
 class MtuStepper {
  public:
@@ -59,7 +62,12 @@ class MtuStepper {
     filter_.restart_where(is_third);
   }
   /// Eq. (1): neural activation after one more excitation, at a step or in the run-in before.
-  const T& sample(const E& excitation) { return filter_.next(excitation); }
+  const T& sample(const E& excitation) {
+    if constexpr (std::is_same_v<T, E>)
+      return filter_.next(amplified(mtu_.parameters.emg_gain, excitation));
+    else
+      return filter_.next(amplified(math::detach(mtu_.parameters.emg_gain), excitation));
+  }
 
   /// The first step: static equilibrium.
   template <class X>

@@ -12,7 +12,7 @@ from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.reach import evenly, thinned
-from ceinms_torch.model.trial import Trial
+from ceinms_torch.model.trial import SAME_RATE, Trial
 from ceinms_torch.simulation.moments import measured_moments
 
 # Two trials are of opposite sign if they agree by less than minus this, -1 to 1: where others say
@@ -27,8 +27,6 @@ _ALIKE, _LEAST_ALIKE = 0.5, 0.3
 _MUCH_SMALLER = 30.0
 # A moment arm that counts [m].
 _LEAST_ARM = 1e-3
-# Rates of trials that differ by more than this, relative, are two.
-_SAME_RATE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,11 +251,11 @@ def check_rates(trials: Sequence[Trial]) -> Iterator[Finding]:
     ------
     Finding
     """
-    steps = {trial.name: float(np.median(np.diff(trial.time))) for trial in trials}
+    steps = {trial.name: trial.time_step for trial in trials}
     if not steps:
         return
     slow, fast = max(steps, key=steps.__getitem__), min(steps, key=steps.__getitem__)
-    if steps[slow] > (1.0 + _SAME_RATE) * steps[fast]:
+    if steps[slow] > SAME_RATE * steps[fast]:
         file: Path | None = next(t for t in trials if t.name == slow).sources.input_data.path
         yield Finding(
             severity="warning",

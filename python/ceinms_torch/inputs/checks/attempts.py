@@ -59,6 +59,8 @@ _WHY = {
     "objective-unknown": "Without it, something else would be minimised.",
     "group-without-values": "Muscles are kept together by values of their own, which these lack.",
     "start-outside-range": "The search does not begin where the subject is.",
+    "rate-of-calibration": "Activation is late by another time than in the calibration.",
+    "rates-differ": "The filter of c1 and c2 counts samples: in each trial they are other delays.",
     "moment-constant": "Errors are divided by the variance of the moment, which is zero.",
     "output-over-input": "It would be lost, and nothing that came from it could be repeated.",
     "trial-name-repeated": "Their results would overwrite each other.",
@@ -85,6 +87,7 @@ _TO_DO = {
     "converters write; otherwise widen it, or change the values in the subject.",
     "tendon-slack": "Shorten the tendonSlackLength of these MTUs, or use an elastic tendon.",
     "test-is-calibrated-on": "Test on trials that are not calibrated on.",
+    "rate-of-calibration": "Convert the subject with ceinms-torch convert --rate.",
 }
 
 

@@ -23,7 +23,7 @@ from ceinms_torch.inputs.checks.moments import check_moment_data
 from ceinms_torch.inputs.checks.muscles import check_muscles
 from ceinms_torch.inputs.checks.outputs import check_outputs
 from ceinms_torch.inputs.checks.parameters import check_parameters
-from ceinms_torch.inputs.checks.timing import check_timing
+from ceinms_torch.inputs.checks.timing import check_calibrated_rate, check_timing
 from ceinms_torch.inputs.checks.units import check_units
 
 
@@ -80,6 +80,7 @@ def check_inputs(inputs: Inputs, findings: list[Finding]) -> CheckReport:
     findings += check_differences(inputs)
     findings += check_timing(inputs)
     findings += check_rates((*inputs.aligned, *inputs.tests))
+    findings += check_calibrated_rate(inputs)
     findings += check_emg(inputs)
     if not _has_errors(names):
         findings += check_delay_ranges(inputs)

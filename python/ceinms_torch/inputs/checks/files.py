@@ -159,7 +159,7 @@ class Inputs:
             setup=setup,
             subject=subject,
             generator=generator,
-            plan=plan,
+            plan=plan.of_trials(self.aligned),
             trials=tuple(self.aligned),
             dialect=self.dialect,
         )

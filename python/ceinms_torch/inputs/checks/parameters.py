@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-import numpy as np
-
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.linear_terms import linear_terms
 from ceinms_torch.errors import Place
@@ -15,7 +13,9 @@ from ceinms_torch.inputs.checks.files import Inputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.activation_delay import (
     LONGEST_ACTIVATION_DELAY,
+    SHORTEST_ACTIVATION_DELAY,
     activation_delay,
+    coefficient,
     is_plausible_delay,
 )
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS, parameter_row
@@ -42,6 +42,9 @@ def check_parameters(inputs: Inputs) -> list[Finding]:
     subject, plan = inputs.subject, inputs.plan
     if subject is None or plan is None:
         return findings
+    plan = Attempts(findings)("rates-differ", None, plan.of_trials, inputs.aligned) or plan
+    if plan.time_constants and plan.time_step is None:
+        return findings  # nothing tells what they are in c1 and c2
     findings += _check_activation(inputs, plan, subject)
     moved: set[str] = set()
     for step in plan.steps:
@@ -60,23 +63,24 @@ def check_parameters(inputs: Inputs) -> list[Finding]:
 
 def _check_activation(inputs: Inputs, plan: CalibrationPlan, subject: Subject) -> Iterator[Finding]:
     """Say what the ranges of C1 and C2 mean at the rate of the trials."""
-    steps = [float(np.median(np.diff(trial.time))) for trial in inputs.aligned]
+    steps = [trial.time_step for trial in inputs.aligned]
     ranges = {spec.kind: spec for step in plan.steps for spec in step.parameters}
     if not steps or not {"c1", "c2"} & set(ranges):
         return
     step = max(steps)
     delays = []
-    for bound in ("low", "high"):
+    for bound in (0, 1):
         values = subject.parameters()[[parameter_row(kind) for kind in ("c1", "c2")]]
         for row, kind in enumerate(("c1", "c2")):
             if kind in ranges:
-                is_absolute = ranges[kind].range_type == "absolute"
-                values[row] = getattr(ranges[kind], bound) * (1.0 if is_absolute else values[row])
+                spec = ranges[kind]
+                values[row] = [spec.bounds(c, plan.time_step)[bound] for c in values[row]]
         delays += [activation_delay(c1, c2, step) for c1, c2 in values.T.tolist()]
     shortest, longest = min(delays), max(delays)
     if is_plausible_delay(shortest, step) and is_plausible_delay(longest, step):
         return
     spec = ranges.get("c1") or ranges["c2"]
+    least = max(SHORTEST_ACTIVATION_DELAY, step)
     # The usual range is wide at 100 Hz: one that leaves no choice, or goes far beyond, is wrong.
     out_of_reach = shortest > LONGEST_ACTIVATION_DELAY or longest < step
     yield Finding(
@@ -87,15 +91,13 @@ def _check_activation(inputs: Inputs, plan: CalibrationPlan, subject: Subject) -
         f"{1e3 * shortest:.2g} to {1e3 * longest:.3g} ms on average.",
         why="The filter counts samples, not time. Muscles take 10 to 100 ms; less than a sample is "
         "no filter at all.",
-        to_do=f"For {1e3 * step:.3g} to 100 ms at this rate, write <range>{_pole(0.1, step):.3f} "
-        f"{_pole(step, step):.3f}</range> for both.",
+        to_do=f"Begin the range of the delay at {1e3 * step:.3g} ms, or export trials at a higher "
+        "rate."
+        if spec.range_type == "timeConstant"
+        else "Calibrate activationDelay in place of both, with "
+        f"<range>{1e3 * least:.3g} 100</range> in milliseconds; at this rate that is "
+        f"{coefficient(0.05, step):.3f} to {coefficient(0.5 * least, step):.3f} for either.",
     )
-
-
-def _pole(delay: float, step: float) -> float:
-    """Return c1 = c2 at which the mean delay is as long [s]."""
-    samples = delay / (2.0 * step)
-    return -samples / (1.0 + samples)
 
 
 def _spec_place(plan: CalibrationPlan, spec: ParameterSpec, element: str) -> Place:
@@ -121,11 +123,9 @@ def _check_coherence(plan: CalibrationPlan, step: CalibrationStep, subject: Subj
 
 def _check_range(plan: CalibrationPlan, spec: ParameterSpec, subject: Subject) -> Iterator[Finding]:
     kind = PARAMETERS[spec.kind]
-    low, high = spec.low, spec.high
-    if spec.range_type == "relativeToSubjectValue":
-        values = subject.parameters()[PARAMETER_KINDS.index(spec.kind)]
-        products = np.outer((low, high), values)
-        low, high = float(products.min()), float(products.max())
+    values = subject.parameters()[PARAMETER_KINDS.index(spec.kind)].tolist()
+    bounds = [bound for value in values for bound in spec.bounds(value, plan.time_step)]
+    low, high = min(bounds), max(bounds)
     sensible = kind.sensible or kind.allowed
     if low not in sensible or high not in sensible:
         is_refused = low not in kind.allowed or high not in kind.allowed

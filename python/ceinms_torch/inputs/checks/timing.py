@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ceinms_torch.errors import Place
+from ceinms_torch.inputs.checks.attempts import Attempts
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
+from ceinms_torch.inputs.rates import warn_of_another_rate
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 
@@ -133,3 +135,24 @@ def _check_copies(trials: list[Trial]) -> Iterator[Finding]:
                 why="The recording counts twice.",
                 to_do="Leave one of them out, or correct its inputData.xml.",
             )
+
+
+def check_calibrated_rate(inputs: Inputs) -> list[Finding]:
+    """Find a subject that was calibrated at another rate than its trials have.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        What could be read.
+
+    Returns
+    -------
+    list of Finding
+    """
+    findings: list[Finding] = []
+    if inputs.subject is not None:
+        trials = (*inputs.aligned, *inputs.tests)
+        Attempts(findings)(
+            "rate-of-calibration", None, warn_of_another_rate, inputs.subject, trials
+        )
+    return findings

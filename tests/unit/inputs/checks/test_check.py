@@ -75,7 +75,9 @@ def test_delays_that_the_ranges_allow(copy, c, severity, text):
     else:
         assert found.severity == severity
         assert text in found.what
-        assert "<range>-0.833 -0.333</range>" in found.to_do
+        assert "activationDelay" in found.to_do
+        assert "<range>10 100</range>" in found.to_do
+        assert "-0.833 to -0.333" in found.to_do
 
 
 def test_several_faults_are_all_found(copy):

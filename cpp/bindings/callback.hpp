@@ -55,10 +55,15 @@ inline calibration::AdamWOptions adamw_options(const py::object& source) {
     if (!(value >= 0.0) || !std::isfinite(value))
       throw kernel::InputError(name, "a number >= 0", kernel::number_text(value));
   }
-  return {of("learning_rate"),     of("learning_rate_decay"),
-          of("min_learning_rate"), of("max_iterations"),
-          of("min_improvement"),   of("patience"),
-          of("weight_decay"),      is_absolute(attribute<std::string>(source, "improvement"))};
+  return {of("learning_rate"),
+          of("learning_rate_decay"),
+          of("min_learning_rate"),
+          of("max_iterations"),
+          of("min_improvement"),
+          of("patience"),
+          of("weight_decay"),
+          is_absolute(attribute<std::string>(source, "improvement")),
+          decays_always(attribute<std::string>(source, "decay_when"))};
 }
 
 /// A Python callback as progress report: every `interval` seconds it takes the GIL, lets Ctrl-C

@@ -42,6 +42,13 @@ inline bool is_absolute(std::string_view improvement) {
   return named("improvement", improvement, words);
 }
 
+/// Whether a learning rate decays after every iteration.
+inline bool decays_always(std::string_view decay_when) {
+  constexpr std::array<std::pair<std::string_view, bool>, 2> words{
+      {{"stalled", false}, {"always", true}}};
+  return named("decay_when", decay_when, words);
+}
+
 /// The fused engine's code for an instruction set; the best that this machine runs for "auto".
 inline const engine::Backend& backend_named(std::string_view name) {
   std::string known;

@@ -263,6 +263,77 @@ def test_adamw_stops_alike_everywhere(min_improvement):
     assert 3 < results[0].iterations < 100
 
 
+HOPELESS = {"fibre_length_range": (0.01, 0.02), "fibre_length_weight": 3000.0}
+
+
+def stalled_at(history, options, least=0.0, *, watches=("objective", "moment")):
+    """The iteration at which nothing that is watched has fallen by enough for too long."""
+    patience = getattr(options, "patience", 1)
+    best = history[0]
+    seen = {}
+    for point in history:
+        best = min(best, point, key=lambda one: one.objective)
+        values = {"objective": best.objective, "moment": best.terms[0]}
+        for name in watches:
+            reference, _ = seen.get(name, (np.inf, 0))
+            enough = options.min_improvement * max(reference, least) if seen.get(name) else 0.0
+            if values[name] < reference - enough:
+                seen[name] = values[name], point.iteration
+        if all(point.iteration - since >= patience for _, since in seen.values()):
+            return point.iteration
+    return None
+
+
+@pytest.mark.parametrize(
+    ("options", "engine"),
+    [
+        (ct.LevenbergMarquardt(min_improvement=0.01, patience=1), "fused"),
+        (ct.AdamW(min_improvement=0.02, patience=5), "fused"),
+        (ct.AdamW(min_improvement=0.02, patience=5), "tensor"),
+        (ct.Lbfgs(min_improvement=0.01), "fused"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else one.method,
+)
+def test_moments_are_watched_apart_from_penalties(options, engine):
+    """A penalty that no strength can mend hides that the moments still fall."""
+    plan = make_plan(("shapeFactor", "strengthCoefficient"), **HOPELESS)
+    one, space = problem("stiff", 0.1, engine, plan)
+    minimum = ct.minimise(one, space.start(), options)
+    assert minimum.status == "converged"
+    assert minimum.terms[1] > 100.0 * minimum.terms[0]
+    least = 1.0 if options.method == "lbfgs" else 0.0
+    end = minimum.history[-1].iteration
+    assert stalled_at(minimum.history, options, least) == end
+    alone = stalled_at(minimum.history, options, least, watches=("objective",))
+    assert alone < end
+    assert minimum.terms[0] < 0.999 * minimum.history[alone].terms[0]
+
+
+def test_absolute_improvement_is_of_the_objective_alone():
+    """As in files of the paper's calibrator, whose words are kept."""
+    plan = make_plan(**HOPELESS)
+    one, space = problem("stiff", 0.1, plan=plan)
+    options = ct.AdamW(min_improvement=1.0, patience=5, improvement="absolute")
+    minimum = ct.minimise(one, space.start(), options)
+    best = np.minimum.accumulate([point.objective for point in minimum.history])
+    assert best[-6] - best[-1] < 1.0
+    assert minimum.status == "converged"
+
+
+def test_steps_stay_long_while_they_lead_down():
+    """With a rate that decays always, no parameter gets farther than the rates sum up to."""
+    plan = make_plan(("strengthCoefficient",), ranges={"strengthCoefficient": (0.5, 50.0)})
+    one, space = problem("stiff", 0.0, plan=plan)
+    start = space.starts(1, 3, random=True)[0]
+    options = ct.AdamW(learning_rate=0.002, learning_rate_decay=0.9, max_iterations=60)
+    moved = [
+        np.abs(ct.minimise(one, start, dataclasses.replace(options, decay_when=when)).x - start)
+        for when in ("always", "stalled")
+    ]
+    assert moved[0].max() < 0.002 * 10 + 60 * options.min_learning_rate
+    assert moved[1].max() > 0.9 * 60 * 0.002
+
+
 @pytest.mark.parametrize(("options", "engine"), METHODS, ids=NAMES)
 def test_interrupt_keeps_the_best(options, engine):
     one, space = problem("stiff", 0.1, engine)

@@ -72,7 +72,9 @@ def test_adamw_options():
     text = header_with("struct AdamWOptions")
     python = dataclasses.asdict(AdamW())
     assert python.pop("improvement") == "relative"
+    assert python.pop("decay_when") == "stalled"
     assert "is_absolute = false" in body(text, "struct AdamWOptions")
+    assert "decays_always = false" in body(text, "struct AdamWOptions")
     assert numbers_of(text, "AdamWOptions") == python
 
 

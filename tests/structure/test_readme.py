@@ -170,15 +170,30 @@ def test_synergies_spell_out_their_defaults(elsewhere):
 
 
 def test_example_of_preferences_is_read(elsewhere):
-    whole, *_, fragment = blocks(CALIBRATION, "xml")
+    whole, *_, fragment, _ = blocks(CALIBRATION, "xml")
     path = elsewhere / "subjects" / "gait" / "example.xml"
     pattern = r"<minimizeTorqueError>.*?</minimizeTorqueError>"
     path.write_text(re.sub(pattern, fragment, whole, flags=re.DOTALL), encoding="utf-8")
     plan = ct.CalibrationPlan.read(path)
     assert plan.steps[0].objective == ct.Objective(
-        parameter_prior_weight=0.01,
+        parameter_prior_weight=0.06,
         group_coherence_weight=0.1,
         group_coherence_muscles=(("vaslat_r", "vasmed_r", "vasint_r"), ("gasmed_r", "gaslat_r")),
+    )
+    plan.check_names(ct.Subject.read(elsewhere / "subjects" / "gait" / "subjectUncalibrated.xml"))
+
+
+def test_example_of_priors_is_read(elsewhere):
+    (fragment,) = (block for block in blocks(CALIBRATION, "xml") if "<prior>" in block)
+    whole, *_ = blocks(CALIBRATION, "xml")
+    path = elsewhere / "subjects" / "gait" / "example.xml"
+    pattern = r"<parameterSet>.*?</parameterSet>"
+    parameters = f"<parameterSet>{fragment}</parameterSet>"
+    path.write_text(re.sub(pattern, parameters, whole, flags=re.DOTALL), encoding="utf-8")
+    plan = ct.CalibrationPlan.read(path)
+    assert plan.steps[0].parameters[0].priors == (
+        ct.Prior(weight=0.2, centre=1.1, muscles=("soleus_r", "gasmed_r")),
+        ct.Prior(weight=0.1),
     )
     plan.check_names(ct.Subject.read(elsewhere / "subjects" / "gait" / "subjectUncalibrated.xml"))
 

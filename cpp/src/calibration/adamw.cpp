@@ -50,8 +50,7 @@ Minimum minimise_adamw(SmoothProblem& problem, const std::vector<double>& start,
       x[i] = start[i] + decayed - step;
       if (i < problem.n_boxed()) x[i] = std::clamp(x[i], 0.0, 1.0);
     }
-    learning_rate =
-        std::max(options.min_learning_rate, learning_rate * options.learning_rate_decay);
+    learning_rate = options.next_learning_rate(learning_rate, run.is_best());
   }
 }
 

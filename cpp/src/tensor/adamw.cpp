@@ -61,8 +61,7 @@ calibration::Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_bo
       put_into_box(moved, n_boxed);
       shift.copy_(moved - start);
     }
-    learning_rate.lr(
-        std::max(options.min_learning_rate, learning_rate.lr() * options.learning_rate_decay));
+    learning_rate.lr(options.next_learning_rate(learning_rate.lr(), run.is_best()));
   }
 }
 

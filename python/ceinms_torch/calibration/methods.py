@@ -20,7 +20,12 @@ _DEFAULTS: dict[str, Optimiser] = {kind.method: kind() for kind in OPTIMISERS.va
 _WITH_SYNERGIES: dict[str, Optimiser] = {
     "lbfgs": Lbfgs(),
     "adamw": AdamW(
-        learning_rate=0.01, learning_rate_decay=0.9995, max_iterations=4000, patience=100
+        learning_rate=0.01,
+        learning_rate_decay=0.9995,
+        decay_when="always",
+        max_iterations=4000,
+        min_improvement=1e-4,
+        patience=100,
     ),
 }
 METHODS: tuple[str, ...] = get_args(MethodName)

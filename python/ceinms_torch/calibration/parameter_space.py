@@ -41,6 +41,8 @@ class Component:
         Bounds in the unit of the parameter; lower <= upper.
     start : float
         Start value; within the bounds, but for annealing as CEINMS does it.
+    centre : float, optional
+        Where a prior of its own pulls to, in the unit of the parameter; the start value by default.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Component:
     lower: float
     upper: float
     start: float
+    centre: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,7 +324,15 @@ def _component(
     row = PARAMETER_KINDS.index(spec.kind)
     start = float(subject.parameters()[row, subject.mtu_index(group[0])])
     lower, upper = spec.bounds(start, time_step)
-    return Component(kind=spec.kind, mtu_names=group, lower=lower, upper=upper, start=start)
+    centre = spec.prior_of(group).centre
+    return Component(
+        kind=spec.kind,
+        mtu_names=group,
+        lower=lower,
+        upper=upper,
+        start=start,
+        centre=None if centre is None else spec.in_unit(centre, start, time_step),
+    )
 
 
 def _is_outside(one: Component) -> bool:

@@ -38,17 +38,18 @@ def minimise_with_variables(
     }
     optimiser = torch.optim.AdamW([own, *problem.variables])
     first_rates = [group["lr"] for group in optimiser.param_groups]
-    floor = options.min_learning_rate / options.learning_rate
     variables = [one for group in problem.variables for one in group["params"]]
     best_variables = [one.detach().clone() for one in variables]
-    run = Run(callback)
+    run = Run(callback, problem.term_names)
 
     def search() -> str:
+        own_rate = options.learning_rate
         for iteration in range(options.max_iterations + 1):
             # The sum may miss a bound by its rounding.
             x = (begin + shift).clamp(0.0, 1.0)
             loss, evaluation = problem.evaluate(x)
-            if run.take(x.detach().cpu().numpy(), evaluation, problem.validate(x.detach())):
+            is_best = run.take(x.detach().cpu().numpy(), evaluation, problem.validate(x.detach()))
+            if is_best:
                 best_variables[:] = [one.detach().clone() for one in variables]
             run.record()
             if run.stalls(options.min_improvement, options.patience, options.improvement):
@@ -62,10 +63,10 @@ def minimise_with_variables(
                 raise independent_loss()
             if not all(slope.isfinite().all() for slope in slopes):
                 raise NotFiniteError
-            factor = 1.0 if iteration == 0 else max(options.learning_rate_decay**iteration, floor)
             for group, rate in zip(optimiser.param_groups, first_rates, strict=True):
-                group["lr"] = rate * factor
+                group["lr"] = rate * own_rate / options.learning_rate
             optimiser.step()
+            own_rate = options.next_learning_rate(own_rate, is_best=is_best)
             with torch.no_grad():
                 shift.copy_((begin + shift).clamp(0.0, 1.0) - begin)
         return "max_iterations"

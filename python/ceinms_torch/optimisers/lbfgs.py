@@ -77,15 +77,20 @@ class _Search:
         self._problem, self._start, self._options = problem, start, options
         self.gradient: Callable[[FloatArray], tuple[Evaluation, FloatArray]] = problem.gradient
         self._unit = _unit(problem, start)
-        self.run = Run(callback)  # the clock starts here
+        self.run = Run(callback, problem.term_names)  # the clock starts here
 
     def evaluate(self, x: FloatArray) -> tuple[float, FloatArray]:
         """Return objective and gradient at x (n,); the first evaluation is the first iterate."""
         evaluation, gradient = self.gradient(x)
         self.run.take(x, evaluation)
         if not self.run.history:
-            self.run.record()
+            self._record()
         return evaluation.objective, gradient
+
+    def _record(self) -> bool:
+        """Make the latest evaluation the next iterate, and tell whether the search stalls."""
+        self.run.record()
+        return self.run.stalls(self._options.min_improvement, 1, least=self._unit)
 
     def __call__(self) -> str:
         """Search, and say why it stopped."""
@@ -107,23 +112,29 @@ class _Search:
             objective, gradient = self.evaluate(scaled / widths)
             return objective / self._unit, gradient / (self._unit * widths)
 
+        def record() -> None:
+            if self._record():
+                raise StopIteration
+
         result = self._scipy.minimize(
             evaluate,
             start * widths,
             jac=True,
             method="L-BFGS-B",
             bounds=self._scipy.Bounds(np.zeros(len(widths)), widths),
-            callback=lambda _: self.run.record(),
+            callback=lambda _: record(),
             options={
                 "maxiter": n_iteration,
                 "maxfun": 20 * n_iteration,
-                "ftol": self._options.min_improvement,
+                "ftol": 0.0,  # knows the objective alone
                 "gtol": self._options.min_gradient,
                 "maxcor": self._options.memory,
             },
         )
-        # scipy's 1 is a limit reached; 2 a line search that found nothing better.
-        return {0: "converged", 1: "max_iterations"}.get(result.status, "converged_step")
+        # scipy's 1 is a limit reached; 2 a line search that found nothing better; 99 our own rule.
+        return {0: "converged", 1: "max_iterations", 99: "converged"}.get(
+            result.status, "converged_step"
+        )
 
     def _in_other_boxes(self) -> str:
         """Search in an equilibrated box, and again from where that ended, until it hardly helps."""

@@ -39,6 +39,7 @@ from ceinms_torch.model.trial import Trial, common_time_step
 from ceinms_torch.plan.composites import ALL, RangePenalty, read_range
 from ceinms_torch.plan.objective import Objective, read_objective, write_objective
 from ceinms_torch.plan.options import OPTIMISERS, Optimiser
+from ceinms_torch.plan.prior import Prior
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
@@ -72,13 +73,17 @@ class ParameterSpec(OneLine):
     low, high : float
         The bounds, low <= high: in the unit of the parameter (see `Mtu`), factors (-), or time
         constants [ms], >= 0.
+    priors : tuple of Prior
+        Weights and centres of its own in the objective's parameter prior; every MTU in one at most,
+        and one at most for all others.
     line, range_line : int, optional
         Lines of the parameter and its range in the calibration file.
 
     Raises
     ------
     OptionError
-        If a value is not one of those allowed or the bounds are inverted.
+        If a value is not one of those allowed, the bounds are inverted, or priors contradict each
+        other or the range.
     """
 
     kind: str
@@ -87,6 +92,7 @@ class ParameterSpec(OneLine):
     range_type: RangeType = "absolute"
     low: float
     high: float
+    priors: tuple[Prior, ...] = ()
     line: int | None = field(default=None, compare=False)
     range_line: int | None = field(default=None, compare=False)
 
@@ -111,12 +117,64 @@ class ParameterSpec(OneLine):
                     got=f"{self.low:g} to {self.high:g}",
                     hint="Only emDelay is in seconds",
                 )
+        self._check_priors()
 
-    def bounds(self, start: float, time_step: float | None) -> tuple[float, float]:
-        """Return the bounds of a value.
+    def _check_priors(self) -> None:
+        where = f"prior of {self.kind}"
+        named = [name for prior in self.priors for name in prior.muscles or ("all others",)]
+        for name in named:
+            if named.count(name) > 1:
+                raise OptionError(
+                    where=where, expected=f"one for {name}", got=f"{named.count(name)}"
+                )
+        for prior in self.priors:
+            if prior.centre is not None and not self.low <= prior.centre <= self.high:
+                raise OptionError(
+                    where=where,
+                    expected=f"a centre within the range, {self.low:g} to {self.high:g}",
+                    got=f"{prior.centre:g}",
+                    hint="it is given as the range is: in the unit of the parameter, or as a "
+                    "factor on the subject's value",
+                )
+
+    def prior_of(self, mtu_names: tuple[str, ...]) -> Prior:
+        """Return the prior of a value that MTUs share.
 
         Parameters
         ----------
+        mtu_names : tuple of str
+            The MTUs; all in the same prior.
+
+        Returns
+        -------
+        Prior
+            What it leaves open, that for all others says.
+
+        Raises
+        ------
+        OptionError
+            If some of them have a prior of their own, and others do not or another one.
+        """
+        general = next((prior for prior in self.priors if not prior.muscles), Prior())
+        found = {
+            next((prior for prior in self.priors if name in prior.muscles), general)
+            for name in mtu_names
+        }
+        if len(found) > 1:
+            raise OptionError(
+                where=f"prior of {self.kind}",
+                expected=f"the same for {', '.join(mtu_names)}, which share a value",
+                got="several",
+            )
+        return found.pop().filled(general)
+
+    def in_unit(self, number: float, start: float, time_step: float | None) -> float:
+        """Return a number that is given as the range is, in the unit of the parameter.
+
+        Parameters
+        ----------
+        number : float
+            A value, a factor (-) or a time constant [ms], as `range_type` says.
         start : float
             The value at the start of the step.
         time_step : float or None
@@ -124,8 +182,7 @@ class ParameterSpec(OneLine):
 
         Returns
         -------
-        low, high : float
-            In the unit of the parameter.
+        float
 
         Raises
         ------
@@ -133,11 +190,9 @@ class ParameterSpec(OneLine):
             If it asks for a time step and there is none.
         """
         if self.range_type == "absolute":
-            return self.low, self.high
+            return number
         if self.range_type == "relativeToSubjectValue":
-            # CEINMS turns the bounds round when the value is negative (quirk F17).
-            products = self.low * start, self.high * start
-            return min(products), max(products)
+            return number * start
         if time_step is None:
             raise OptionError(
                 where=f"time constants of {self.kind}",
@@ -145,7 +200,16 @@ class ParameterSpec(OneLine):
                 got="none",
                 hint="take plan.of_trials(trials)",
             )
-        return coefficient(1e-3 * self.high, time_step), coefficient(1e-3 * self.low, time_step)
+        return coefficient(1e-3 * number, time_step)
+
+    def bounds(self, start: float, time_step: float | None) -> tuple[float, float]:
+        """Return the bounds of a value, in the unit of the parameter; see `in_unit`.
+
+        A factor on a negative value turns them round, as in CEINMS (quirk F17), and so does a time
+        constant.
+        """
+        ends = [self.in_unit(one, start, time_step) for one in (self.low, self.high)]
+        return min(ends), max(ends)
 
 
 def activation_delay_parameters(
@@ -193,7 +257,8 @@ class CalibrationStep(OneLine):
     objective : Objective
         What is minimised; composites may name other DOFs, see `moment_dofs`.
     parameters : tuple of ParameterSpec
-        What is calibrated; every kind at most once.
+        What is calibrated; every kind at most once. Their priors count whether or not the
+        objective has a weight for all.
     line : int, optional
         Line in the calibration file.
     """
@@ -202,6 +267,12 @@ class CalibrationStep(OneLine):
     objective: Objective = field(default_factory=Objective)
     parameters: tuple[ParameterSpec, ...]
     line: int | None = field(default=None, compare=False)
+
+    def without_preferences(self) -> CalibrationStep:
+        """Return the step with moment errors and penalties alone."""
+        parameters = tuple(replace(spec, priors=()) for spec in self.parameters)
+        objective = self.objective.without_preferences()
+        return replace(self, objective=objective, parameters=parameters)
 
     def moment_dofs(self, dof_names: Sequence[str]) -> tuple[str, ...]:
         """Return the DOFs whose moment errors count.
@@ -444,6 +515,8 @@ class CalibrationPlan(OneLine):
             for spec in step.parameters:
                 for group in spec.groups:
                     self._check("MTUs", group, subject.mtu_names, spec.line, "<parameter>")
+                for prior in spec.priors:
+                    self._check("MTUs", prior.muscles, subject.mtu_names, spec.line, "<prior>")
             for group in step.objective.group_coherence_muscles:
                 self._check("MTUs", group, subject.mtu_names, step.line, "<groupCoherence>")
             for one in step.objective.composites:
@@ -551,10 +624,12 @@ def _read_parameter(node: XmlNode) -> tuple[ParameterSpec, ...]:
     name = node.child("name")
     kind, range_type = name.text(), bounds.tag
     kinds: tuple[str, ...] = (kind,)
+    priors = tuple(Prior.read_from(child) for child in node.children("prior"))
     if kind == ACTIVATION_DELAY:
         if range_type != "absolute":
             raise bounds.error("<absolute>, a range in milliseconds", f"<{range_type}>")
         kinds, range_type, low, high = _POLES, "timeConstant", 0.5 * low, 0.5 * high
+        priors = tuple(prior.scaled(0.5) for prior in priors)
     elif kind not in PARAMETERS:
         names = (*PARAMETERS, ACTIVATION_DELAY)
         raise name.error(f"one of {', '.join(names)}", f"'{kind}'", did_you_mean(kind, names))
@@ -567,12 +642,15 @@ def _read_parameter(node: XmlNode) -> tuple[ParameterSpec, ...]:
                 range_type=cast("RangeType", range_type),
                 low=low,
                 high=high,
+                priors=priors,
                 line=node.line,
                 range_line=numbers.line,
             )
             for one in kinds
         )
     except OptionError as error:
+        if "prior" in str(error.where):
+            raise node.error("priors that fit each other and the range", f"'{error}'") from error
         raise numbers.error(error.expected, got, error.hint) from error
 
 
@@ -591,6 +669,8 @@ def _write_step(node: XmlNode, step: CalibrationStep) -> None:
             scope.add("muscles", " ".join(group))
         bounds = (scale * spec.low, scale * spec.high)
         child.add(range_type).add("range", " ".join(map(number_text, bounds)))
+        for prior in spec.priors:
+            prior.scaled(scale).write_to(child.add("prior"), with_defaults=False)
 
 
 def _as_written(step: CalibrationStep) -> Iterator[tuple[str, ParameterSpec, float]]:

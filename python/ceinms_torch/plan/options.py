@@ -9,6 +9,7 @@ from ceinms_torch.model.parameters import Interval
 from ceinms_torch.model.settings import Count, NotNegative, Positive, Settings
 
 Improvement = Literal["relative", "absolute"]
+DecayWhen = Literal["stalled", "always"]
 
 
 class Optimiser(Settings):
@@ -35,7 +36,10 @@ class AdamW(Optimiser):
     learning_rate : float
         Step size at the start, in units of the parameters' ranges; > 0.
     learning_rate_decay : float
-        Factor on the learning rate after every iteration; in (0, 1].
+        Factor on the learning rate; in (0, 1].
+    decay_when : {"stalled", "always"}
+        Whether the learning rate decays after iterations that end above the best point so far, or
+        after every iteration, as in the paper. Steps that still lead down stay long.
     min_learning_rate : float
         The learning rate never falls below this; >= 0.
     max_iterations : int
@@ -43,11 +47,12 @@ class AdamW(Optimiser):
     min_improvement : float
         Fall of the loss that counts as progress, as `improvement` says; >= 0.
     patience : int
-        Stop after this many iterations without progress; >= 1.
+        Stop after this many iterations without progress, see `optimisers.run.EarlyStopping`; >= 1.
     weight_decay : float
         Decoupled pull towards the start values per unit of learning rate; >= 0.
     improvement : {"relative", "absolute"}
-        Whether `min_improvement` is a share of the loss, or in its unit.
+        Whether `min_improvement` is a share of the loss, or of the moment errors in it, or else a
+        number in the unit of the loss.
 
     Raises
     ------
@@ -59,11 +64,18 @@ class AdamW(Optimiser):
     learning_rate: Positive = 0.05
     learning_rate_decay: Annotated[float, Interval(low=0.0, high=1.0, without_low=True)] = 0.99
     min_learning_rate: NotNegative = 1e-4
-    max_iterations: Count = 300
-    min_improvement: NotNegative = 1e-4
+    max_iterations: Count = 3000
+    min_improvement: NotNegative = 1e-3
     patience: Count = 30
     weight_decay: NotNegative = 0.0
     improvement: Improvement = "relative"
+    decay_when: DecayWhen = "stalled"
+
+    def next_learning_rate(self, now: float, *, is_best: bool) -> float:
+        """Return what follows an iterate, which is the best so far or not."""
+        if is_best and self.decay_when == "stalled":
+            return now
+        return max(self.min_learning_rate, now * self.learning_rate_decay)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +87,9 @@ class LevenbergMarquardt(Optimiser):
     max_iterations : int
         Upper limit of iterations; >= 1.
     min_improvement : float
-        Relative fall of the loss that counts as progress; >= 0.
+        Relative fall of the loss, or of the moment errors in it, that counts as progress; >= 0.
     patience : int
-        Stop after this many iterations without progress; >= 1.
+        Stop after this many iterations without progress, see `optimisers.run.EarlyStopping`; >= 1.
     min_gradient : float
         Stop when no component of the projected gradient exceeds this share of the loss; >= 0.
     min_step : float
@@ -110,7 +122,7 @@ class Lbfgs(Optimiser):
         Upper limit of iterations; >= 1.
     min_improvement : float
         Stop when an iteration lowers the loss by less than this times the loss, or times 1 if the
-        loss is smaller; >= 0.
+        loss is smaller, and the moment errors in it by less than this times themselves; >= 0.
     min_gradient : float
         Stop when no component of the projected gradient, by variables as they are scaled in the
         search, exceeds this; >= 0.

@@ -119,7 +119,7 @@ class _Reader:
             if child is not None:
                 values[name] = child.integer() if name == "maxIterations" else child.number()
         decay, stopping = node.find("learningRateDecay"), node.find("earlyStopping")
-        values["learningRateDecay"] = 1.0
+        values["learningRateDecay"], values["decayWhen"] = 1.0, "always"
         if decay is not None:
             values["learningRateDecay"] = decay.child("decay").number()
             values["minLearningRate"] = decay.child("minLearningRate").number()

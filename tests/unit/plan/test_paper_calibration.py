@@ -30,6 +30,7 @@ def test_its_settings_are_those_of_the_plan(read):
         min_improvement=0.1,
         improvement="absolute",
         patience=20,
+        decay_when="always",
     )
     assert plan.tendon == ct.Tendon(kind="rosenbrockElastic")
     assert plan.synergy_hybrid is None

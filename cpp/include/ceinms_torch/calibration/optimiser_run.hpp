@@ -12,8 +12,8 @@
 
 namespace ceinms_torch::calibration {
 
-/// Stops when the best objective has improved by less than a share, or a number in its own unit,
-/// for too long. It may be negative (a loss of the user's): less is then farther from zero.
+/// Stops when the best value has improved by less than a share, or a number in its own unit, for
+/// too long. It may be negative (a loss of the user's): less is then farther from zero.
 class EarlyStopping {
  public:
   EarlyStopping(double min_improvement, int patience, bool is_absolute = false)
@@ -45,7 +45,9 @@ class OptimiserRun {
   template <class Options>
   OptimiserRun(const Options& options, const Progress& progress)
       : progress_(progress),
-        early_stopping_(options.min_improvement, options.patience, is_absolute(options)),
+        objective_(options.min_improvement, options.patience, is_absolute(options)),
+        moments_(options.min_improvement, options.patience),
+        watches_moments_(!is_absolute(options)),
         max_iterations_(options.max_iterations) {}
 
   void count_evaluation() noexcept { ++best_.evaluations; }
@@ -58,18 +60,21 @@ class OptimiserRun {
     const auto iteration = static_cast<int>(best_.history.size());
     count_evaluation();
     if (!std::isfinite(now.objective)) return Status::not_finite;
-    if (iteration == 0 || now.objective < best_.evaluation.objective) {
+    is_best_ = iteration == 0 || now.objective < best_.evaluation.objective;
+    if (is_best_) {
       best_.x = x;
       best_.evaluation = now;
     }
     best_.history.push_back({iteration, best_.evaluations, seconds(), now});
     if (!progress_(best_.history.back())) return Status::interrupted;
-    if (early_stopping_.stops(iteration, best_.evaluation.objective))
-      return Status::converged_objective;
+    if (stalls(iteration)) return Status::converged_objective;
     if (is_flat) return Status::converged_gradient;
     if (iteration == max_iterations_) return Status::max_iterations;
     return std::nullopt;
   }
+
+  /// Whether the latest iterate is the best so far.
+  bool is_best() const noexcept { return is_best_; }
 
   Minimum finish(Status status) {
     best_.status = status;
@@ -78,6 +83,16 @@ class OptimiserRun {
   }
 
  private:
+  /// Whether neither the objective nor the moment errors in it get better: where penalties are most
+  /// of an objective, errors may still fall by much of themselves when it hardly does. An
+  /// improvement in the objective's own unit is of the objective alone.
+  bool stalls(int iteration) {
+    const Evaluation& best = best_.evaluation;
+    const bool objective = objective_.stops(iteration, best.objective);
+    if (!watches_moments_ || best.terms.empty()) return objective;
+    return moments_.stops(iteration, best.terms.front()) && objective;
+  }
+
   using Clock = std::chrono::steady_clock;
   double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
 
@@ -88,7 +103,10 @@ class OptimiserRun {
   }
 
   const Progress& progress_;
-  EarlyStopping early_stopping_;
+  EarlyStopping objective_;
+  EarlyStopping moments_;
+  bool watches_moments_;
+  bool is_best_ = false;
   int max_iterations_;
   Clock::time_point begin_ = Clock::now();
   Minimum best_;

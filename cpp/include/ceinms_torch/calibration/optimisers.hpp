@@ -4,6 +4,7 @@
 
 #include "ceinms_torch/calibration/problem.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <string_view>
@@ -46,7 +47,8 @@ using Progress = std::function<bool(const Iteration&)>;
 
 struct LevenbergMarquardtOptions {
   int max_iterations = 400;
-  double min_improvement = 1e-5;  ///< relative fall of the objective over `patience` iterations
+  double min_improvement = 1e-5;  ///< relative fall over `patience` iterations, of the objective or
+                                  ///< of its moment errors
   int patience = 5;
   double min_gradient = 1e-10;  ///< largest component of the projected gradient, relative to f
   double min_step = 1e-9;       ///< largest component of a step, in ranges
@@ -67,11 +69,17 @@ struct AdamWOptions {
   double learning_rate = 0.05;
   double learning_rate_decay = 0.99;
   double min_learning_rate = 1e-4;
-  int max_iterations = 300;
-  double min_improvement = 1e-4;
+  int max_iterations = 3000;
+  double min_improvement = 1e-3;
   int patience = 30;
   double weight_decay = 0.0;
-  bool is_absolute = false;  ///< whether min_improvement is in the objective's unit, no share
+  bool is_absolute = false;    ///< whether min_improvement is in the objective's unit, no share
+  bool decays_always = false;  ///< whether the learning rate decays after new best points, too
+  /// What follows an iterate.
+  double next_learning_rate(double now, bool is_best) const noexcept {
+    if (is_best && !decays_always) return now;
+    return std::max(min_learning_rate, now * learning_rate_decay);
+  }
 };
 
 /// AdamW (Loshchilov & Hutter 2017) with torch's update, betas 0.9 and 0.999, on x - start: weight

@@ -15,6 +15,7 @@ from ceinms_torch.calibration.identifiability import Identifiability, ParameterC
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.uncertainty import TrialBands, Uncertainty
 from ceinms_torch.io.display import OneLine, html_table, optional
 from ceinms_torch.model.activation_delay import activation_delay
 from ceinms_torch.model.parameters import PARAMETERS
@@ -235,6 +236,8 @@ class CalibrationResult:
         no derivatives, and where derivatives are beyond the largest numbers.
     tests : tuple of TrialResult
         Every test trial, see `with_tests`.
+    uncertainty : Uncertainty or None
+        Bands of forces and moments, where somebody asked for them (`ceinms_torch.uncertainty`).
     label : str
         What figures and reports call it; the method by default, the folder's name after
         `load_result`.
@@ -256,6 +259,7 @@ class CalibrationResult:
     trials: tuple[TrialResult, ...]
     identifiability: Identifiability | None
     tests: tuple[TrialResult, ...] = ()
+    uncertainty: Uncertainty | None = None
     label: str = ""
     provenance: Provenance = field(default_factory=Provenance)
 
@@ -340,6 +344,11 @@ class CalibrationResult:
         step = self.time_step
         return {mtu.name: 1e3 * activation_delay(mtu.c1, mtu.c2, step) for mtu in self.subject.mtus}
 
+    def bands_of(self, trial: TrialResult) -> TrialBands | None:
+        """Return the bands of one of its trials, or None."""
+        found = self.uncertainty
+        return None if found is None else found.of(trial.name, trial.role)
+
     def through_steps(self) -> Iterator[Iteration]:
         """Iterate over `history`, its counts going on from step to step."""
         for item in self.history:
@@ -415,7 +424,8 @@ class CalibrationResult:
         CalibrationResult
         """
         tests = tuple(TrialResult.of(one, self.simulate(one), role="test") for one in trials)
-        return dataclasses.replace(self, tests=tests)
+        bands = self.uncertainty and self.uncertainty.of_calibration_trials()
+        return dataclasses.replace(self, tests=tests, uncertainty=bands)
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write everything into a folder, as ``ceinms-torch calibrate --out`` does.

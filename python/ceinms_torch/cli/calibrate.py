@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from ceinms_torch.calibration.result import Start
 from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.bands import check_bands, with_bands
 from ceinms_torch.cli.check import show_findings
 from ceinms_torch.cli.display import (
     CalibrationProgress,
@@ -71,6 +72,9 @@ The paper's method, on the paper's formulation:
 
 Muscles without an electrode driven by four synergies of the others, the best of eight starts:
   ceinms-torch calibrate calibrate.xml --hybrid --synergies 4 --starts 8 --threads 2
+
+Bands of forces and moments over parameter sets that fit alike:
+  ceinms-torch calibrate calibrate.xml --bands --threads 2
 
 Only the hip flexors without an electrode driven so, the others without one by nothing:
   ceinms-torch calibrate calibrate.xml --synergies 4 --synthesise psoas_r,iliacus_r
@@ -135,6 +139,14 @@ def command(
     ] = None,
     synergies: opt.Synergies = None,
     synthesise: opt.Synthesise = None,
+    bands: Annotated[
+        bool,
+        typer.Option(
+            "--bands",
+            help="Also find 95 % bands of muscle forces and joint moments over parameter sets that "
+            "fit alike (lm, adamw and lbfgs without synergies).",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -178,6 +190,7 @@ def command(
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
+        check_bands(plan, options.method, wanted=bands)
         say_overwriting(
             subject_file,
             directory / RESULT_FILE,
@@ -187,6 +200,7 @@ def command(
                 [directory / subject_file.name],
                 inputs.roles(),
                 hybrid=plan.synergy_hybrid is not None,
+                bands=bands,
             ),
         )
         check_writable(subject_file.parent)
@@ -217,8 +231,17 @@ def command(
                 )
             for line in undriven_notes(result, folder.generator):
                 note(line)
-            result = with_provenance(
+            result = with_bands(
                 result.with_tests(inputs.tests),
+                folder,
+                inputs.tests,
+                wanted=bands,
+                threads=threads,
+                seed=seed,
+                quiet=quiet,
+            )
+            result = with_provenance(
+                result,
                 folder,
                 findings=findings,
                 warnings=warnings,
@@ -312,7 +335,11 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
 
 def _show(result: CalibrationResult) -> None:
     from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
-    from ceinms_torch.report.summary import identifiability_points, start_points  # noqa: PLC0415
+    from ceinms_torch.report.summary import (  # noqa: PLC0415
+        band_points,
+        identifiability_points,
+        start_points,
+    )
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
@@ -324,7 +351,8 @@ def _show(result: CalibrationResult) -> None:
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
-    for point in (*identifiability_points(result), *start_points(result)):
+    points = (*identifiability_points(result), *band_points(result), *start_points(result))
+    for point in points:
         stdout.print(point.text, soft_wrap=True)
     if result.identifiability is not None:
         open_ones = identifiability_table(result.identifiability)

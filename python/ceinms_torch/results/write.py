@@ -24,7 +24,7 @@ from ceinms_torch.io.results import results_in, write_result_file
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.results.provenance import sources_of, with_provenance
-from ceinms_torch.results.trials import write_trial, write_trial_synergies
+from ceinms_torch.results.trials import write_trial, write_trial_bands, write_trial_synergies
 from ceinms_torch.synergies.result import HybridResult
 
 # What result.json and the files beside it are; another number when their readers have to change.
@@ -67,6 +67,8 @@ def save_result(
             _write_subject(result, copy)
         for trial in (*result.trials, *result.tests):
             write_trial(trial, trial_folder(folder, trial.role, trial.name))
+        for bands in () if result.uncertainty is None else result.uncertainty.trials:
+            write_trial_bands(bands, trial_folder(folder, bands.role, bands.name))
         if isinstance(result, HybridResult):
             _write_synergies(result, folder)
         write_atomically(folder / HISTORY_FILE, _history_csv(result).encode())
@@ -140,7 +142,7 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
         "dofs": result.subject.dof_names,
         "start_parameters": dict(zip(PARAMETER_KINDS, start.parameters(), strict=True)),
         "activation_delays": result.activation_delays,
-        **_named(result, "fit", "test_fit", "identifiability"),
+        **_named(result, "fit", "test_fit", "identifiability", "uncertainty"),
         "steps": [_step_dict(i, step, result) for i, step in enumerate(result.steps)],
         **also,
         **plain(result.provenance),

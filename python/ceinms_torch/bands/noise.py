@@ -70,7 +70,7 @@ class Noise:
     fitted : float
         Degrees of freedom that the fit has taken.
     observations : float
-        Independent residuals, ``sum(power)^2 / sum(power^2)``.
+        Independent residuals: of each DOF ``sum(power)^2 / sum(power^2)``.
     """
 
     blocks: tuple[Block, ...]
@@ -147,14 +147,15 @@ def noise_of(residual: FloatArray, jacobian: FloatArray, blocks: Sequence[Block]
     for _ in range(3):  # the weak directions depend on the noise, and hardly so
         share = singular**2 / (singular**2 + _SEARCHED_PRECISION * reach)
         power = _power(found, _left_over(grams, share, count), n_dof)
-        reach = float((np.einsum("aii,i->a", grams, share) * power).sum() / share.sum())
+        if share.any():  # else nothing is in reach
+            reach = float((np.einsum("aii,i->a", grams, share) * power).sum() / share.sum())
     rows = power[cells]
     noise = Noise(
         blocks=blocks,
         power=rows / scale**2,
         in_reach=reach / mean_step,
         fitted=float(share.sum()),
-        observations=float(rows.sum() ** 2 / (rows**2).sum()),
+        observations=_independent(rows, cells // n_band),
     )
     if noise.degrees_of_freedom < FEWEST:
         raise DataError(
@@ -196,6 +197,12 @@ def _power(found: FloatArray, left_over: FloatArray, n_dof: int) -> FloatArray:
         shape = falling @ steps[0]
         shape = shape / shape[0]
     return np.outer(level, shape).ravel()
+
+
+def _independent(power: FloatArray, dof: IndexArray) -> float:
+    """Return how many independent numbers tell the size of noise of such power, by DOF."""
+    square = np.bincount(dof, power) ** 2
+    return float(np.sum(square / np.bincount(dof, power**2)))
 
 
 def _cells(blocks: Sequence[Block]) -> tuple[IndexArray, int]:

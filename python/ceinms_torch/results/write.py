@@ -123,6 +123,8 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
     also: dict[str, Any] = {}
     if isinstance(result, HybridResult):
         also["hybrid"] = _hybrid_dict(result)
+    if result.uncertainty is not None:
+        also["uncertainty"] = result.uncertainty
     if isinstance(result, LossResult):
         also["validation_losses"] = result.validation_losses
     return {
@@ -142,7 +144,7 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
         "dofs": result.subject.dof_names,
         "start_parameters": dict(zip(PARAMETER_KINDS, start.parameters(), strict=True)),
         "activation_delays": result.activation_delays,
-        **_named(result, "fit", "test_fit", "identifiability", "uncertainty"),
+        **_named(result, "fit", "test_fit", "identifiability"),
         "steps": [_step_dict(i, step, result) for i, step in enumerate(result.steps)],
         **also,
         **plain(result.provenance),

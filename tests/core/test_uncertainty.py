@@ -292,7 +292,10 @@ def test_saved_bands_are_read_as_they_were(tmp_path):
     assert (file.name, file.units) == ("MTU force, upper end of the 95 % band", "N")
     file = ct.read_storage(tmp_path / "trials" / "trial0" / "TorquesLower.sto")
     assert (file.name, file.units) == ("joint moment, lower end of the 95 % band", "N m")
-    # A calibration curve without bands of its own is saved as before.
+    # What was loaded is as good as what was saved.
+    loaded = ct.uncertainty(again, trials, draws=39, starts=1)
+    assert loaded["trial0"].mtu_force.lower == found["trial0"].mtu_force.lower
+    # A calibration without bands is saved as before.
     plainly = tmp_path / "plainly"
     dataclasses.replace(result, uncertainty=None).save(plainly)
     assert ct.load_result(plainly).uncertainty is None

@@ -33,8 +33,10 @@ from ceinms_torch.simulation.moments import measured_moments
 
 # Inverse variance of a point evenly spread over its range.
 _PRECISION = 12.0
-# Of each draw; it begins at a minimum of the moments' own, so this many are rarely needed.
-_ITERATIONS = 100
+# What improves a fit by less than this share is far below what noise explains.
+_SEARCH = LevenbergMarquardt(min_improvement=1e-4)
+# A draw begins at a minimum of the moments' own.
+_REFIT = LevenbergMarquardt(min_improvement=1e-4, max_iterations=100)
 
 Progress = Callable[[int, int], None]
 Found = TypeVar("Found")
@@ -176,7 +178,7 @@ def draw_ensemble(
             progress(done, n_fit)
 
     def search(point: FloatArray) -> Minimum:
-        return _uninterrupted(minimise(fitting.problem(), point, LevenbergMarquardt()))
+        return _uninterrupted(minimise(fitting.problem(), point, _SEARCH))
 
     minima = [one for one in _each(search, points, threads, count) if math.isfinite(one.objective)]
     if not minima:
@@ -196,9 +198,8 @@ def draw_ensemble(
         centre = own.random(best.x.size)
         moved = _with_noise(fitting, noise.draw(own) / per_newton_metre)
         pull = [_pull(_PRECISION * noise.in_reach, centre)]
-        options = LevenbergMarquardt(max_iterations=_ITERATIONS)
         problem = fitting.problem(moved, pull)
-        return _uninterrupted(minimise(problem, minima[chosen[number]].x, options)).x
+        return _uninterrupted(minimise(problem, minima[chosen[number]].x, _REFIT)).x
 
     return Ensemble(
         points=np.stack(_each(draw, range(draws), threads, count)),

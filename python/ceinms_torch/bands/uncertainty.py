@@ -183,13 +183,20 @@ def _bands(
         warnings.simplefilter("ignore", CeinmsTorchWarning)
         runs = [simulate(subject, trial, tendon=tendon) for subject in subjects]
     return TrialBands(
-        name=trial.name, role=role, **{name: _band(runs, name, level) for name in BANDED}
+        name=trial.name, role=role, **{name: _band(runs, trial, name, level) for name in BANDED}
     )
 
 
-def _band(runs: Sequence[Simulation], name: str, level: float) -> Band:
+def _band(runs: Sequence[Simulation], trial: Trial, name: str, level: float) -> Band:
     first: TimeSeries = getattr(runs[0], name)
     values = np.stack([getattr(run, name).array for run in runs])
+    if not np.isfinite(values).all():
+        raise DataError(
+            where=Place(trial=trial.name),
+            expected=f"a finite {first.name} of every parameter set that fits",
+            got="NaN or infinity",
+            hint="narrow the ranges of the parameters",
+        )
     ends = _ends(values, level)
 
     def series(side: str, array: FloatArray) -> TimeSeries:

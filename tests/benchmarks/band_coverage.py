@@ -73,6 +73,32 @@ def gait():
     return folder, truth, tests
 
 
+def random_truth(folder, random):
+    """Return a subject from anywhere in the ranges that no penalty of the plan forbids."""
+    space = ct.ParameterSpace.of(folder.subject, folder.plan.steps[-1], folder.plan)
+    objective = folder.plan.steps[-1].objective
+    bounds = {
+        "norm_fibre_length": objective.fibre_length_range,
+        "tendon_strain": objective.tendon_strain_range,
+    }
+    x = random.uniform(0.05, 0.95, len(space.components))
+    for _ in range(1000):
+        subject = space.subject_at(x)
+        forbidden = set()
+        for trial in folder.trials:
+            simulation = ct.simulate(subject, trial)
+            for name, (low, high) in bounds.items():
+                for mtu, values in getattr(simulation, name).items():
+                    if values.min() < low or values.max() > high:
+                        forbidden.add(mtu)
+        if not forbidden:
+            return subject
+        for i, one in enumerate(space.components):
+            if "Length" in one.kind and forbidden & set(one.mtu_names):
+                x[i] = random.uniform(0.05, 0.95)
+    raise RuntimeError("no subject within the ranges keeps clear of the penalties")
+
+
 def coverage(folder, truth, tests, *, kind, share, seed, starts=8, draws=39):
     """Calibrate once on noisy moments and return how much of the truth the bands cover.
 
@@ -80,8 +106,7 @@ def coverage(folder, truth, tests, *, kind, share, seed, starts=8, draws=39):
     """
     random = np.random.default_rng(seed)
     if truth is None:
-        space = ct.ParameterSpace.of(folder.subject, folder.plan.steps[-1], folder.plan)
-        truth = space.subject_at(random.uniform(0.05, 0.95, len(space.components)))
+        truth = random_truth(folder, random)
     trials = with_noise(truth, folder.trials, random, kind, share)
     # The searches for minima that fit alike are those of the bands.
     result = ct.calibrate(folder.subject, trials, folder.plan, starts=1)

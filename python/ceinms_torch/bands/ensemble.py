@@ -187,7 +187,15 @@ def draw_ensemble(
         )
     best = min(minima, key=lambda one: one.objective)
     noise, per_newton_metre = _noise(fitting, best.x)
-    excess = np.array([one.objective - best.objective for one in minima])
+    weight = _PRECISION * noise.in_reach
+    middle = [_pull(weight, np.full(best.x.size, 0.5))]
+
+    def pulled(one: Minimum) -> Minimum:
+        return _uninterrupted(minimise(fitting.problem(None, middle), one.x, _REFIT))
+
+    minima = _each(pulled, minima, threads, lambda: None)
+    least = min(one.objective for one in minima)
+    excess = np.array([one.objective - least for one in minima])
     likelihood = np.exp(-excess / (2.0 * noise.in_reach))
     random = np.random.default_rng(seed)
     chosen = _evenly(likelihood, draws, random)
@@ -197,7 +205,7 @@ def draw_ensemble(
         own = np.random.default_rng(seeds[number])
         centre = own.random(best.x.size)
         moved = _with_noise(fitting, noise.draw(own) / per_newton_metre)
-        pull = [_pull(_PRECISION * noise.in_reach, centre)]
+        pull = [_pull(weight, centre)]
         problem = fitting.problem(moved, pull)
         return _uninterrupted(minimise(problem, minima[chosen[number]].x, _REFIT)).x
 

@@ -18,16 +18,19 @@ from ceinms_torch.errors import DataError
 
 # Bands of frequency per octave. With one, leverage and power both fall within a band and the power
 # comes out too low; with more, bands hold too few numbers (6 Hz noise on the gait subject: 0.86 to
-# 0.95 of the true variance where parameters look, with a spread of 17 %; white noise 1.13).
+# 0.95 of the true variance where parameters look, with a spread of 17 %).
 _PER_OCTAVE = 3
 # Half periods of the longest wave that has a band of its own, in a trial of mean length.
 _LOWEST = 2.5
 # A search without a prior goes wherever the box lets it: as one with a standard deviation of about
 # half a range would.
 _SEARCHED_PRECISION = 4.0
-_ITERATIONS = 8
+_ITERATIONS = 12
+# Noise is white unless a falling spectrum explains more than chance does, by so many standard
+# deviations of chi squared. Where noise is white, a falling one is too high at low frequencies.
+_BY_CHANCE = 2.0
 # Power below this share of the largest counts as this much: it comes from what is not linear.
-_SPILL = 1e-2
+_SPILL = 3e-2
 # No residuals are smaller than this, relative to the moments' own size: rounding.
 _ROUNDING = 1e-7
 # With fewer degrees of freedom than this, residuals do not tell how large the noise is.
@@ -128,6 +131,7 @@ def noise_of(residual: FloatArray, jacobian: FloatArray, blocks: Sequence[Block]
     and c of a band, sum_c |M_ac|^2 power_c. Levels l follow from the whole power of each DOF, the
     shape s from all DOFs together by non-negative least squares, as noise whose power never rises
     with frequency: low ones, of which a fit leaves little, have at least the power of those above.
+    It is white unless residuals tell otherwise beyond chance.
     """
     blocks = tuple(blocks)
     n_row = residual.size
@@ -182,21 +186,32 @@ def _power(found: FloatArray, left_over: FloatArray, n_dof: int) -> FloatArray:
     n_band = found.size // n_dof
     of = left_over.reshape(n_dof, n_band, n_dof, n_band)
     by_cell = found.reshape(n_dof, n_band)
-    whole = by_cell.sum(axis=1)
-    freedom = np.sqrt(np.maximum(np.einsum("abab->b", of), 0.5))
+    freedom = np.maximum(np.einsum("abab->b", of), 0.5)
     falling = np.triu(np.ones((n_band, n_band)))
-    shape = np.ones(n_band)
-    for _ in range(_ITERATIONS):
-        share = np.einsum("abcd,d->ac", of, shape) / whole[:, np.newaxis]
+
+    def judged(shape: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return levels, what bands are expected to hold by the shape, and their errors."""
+        share = np.einsum("abcd,d->ac", of, shape) / by_cell.sum(axis=1)[:, np.newaxis]
         level = nnls(share, np.ones(n_dof))[0]
         level = np.maximum(level, 1e-6 * level.max())
         matrix = np.einsum("abcd,c,a->bd", of, level, 1.0 / level)
         expected = matrix @ shape
-        weight = freedom / (expected + _SPILL * expected.max())
-        steps = nnls((matrix @ falling) * weight[:, np.newaxis], weight * (by_cell.T @ (1 / level)))
-        shape = falling @ steps[0]
-        shape = shape / shape[0]
-    return np.outer(level, shape).ravel()
+        weight = np.sqrt(freedom / 2.0) / (expected + _SPILL * expected.max())
+        return level, matrix * weight[:, np.newaxis], weight * (by_cell.T @ (1.0 / level))
+
+    def misfit(shape: FloatArray) -> float:
+        _, matrix, target = judged(shape)
+        return float(np.sum((matrix @ shape - target) ** 2))
+
+    white = shape = np.ones(n_band)
+    for _ in range(_ITERATIONS):
+        _, matrix, target = judged(shape)
+        found_shape = falling @ nnls(matrix @ falling, target)[0]
+        # Half way: weights and shape would take turns.
+        shape = (shape + found_shape / found_shape[0]) / 2.0
+    if misfit(white) - misfit(shape) < n_band + _BY_CHANCE * np.sqrt(2.0 * n_band):
+        shape = white
+    return np.outer(judged(shape)[0], shape).ravel()
 
 
 def _independent(power: FloatArray, dof: IndexArray) -> float:

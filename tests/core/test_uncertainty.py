@@ -72,7 +72,7 @@ def calibrated(seed=0, *, specs=(STRENGTH, SHAPE), kind="white", share=0.03, n_s
 
 @pytest.mark.parametrize("kind", ["white", "smooth"])
 def test_noise_is_told_from_what_a_fit_left_of_it(kind):
-    """The fit takes a quarter of what is independent in smooth noise; twenty-five spreads of 20 %."""
+    """The fit takes a quarter of the independent part of smooth noise; 25 spreads of 20 %."""
     n_step, n_trial = 110, 3
     blocks = [Block(dof=i % 2, n_step=n_step, time_step=1.0 / RATE) for i in range(2 * n_trial)]
     time = np.linspace(0.0, 1.0, n_step)

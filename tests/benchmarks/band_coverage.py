@@ -8,9 +8,9 @@ low-passed noise of each size, how often the truth lies within the band: the mea
 MTUs or DOFs, of calibration trials and of test trials, with its standard error over repetitions,
 the lowest and highest MTU or DOF, and the width relative to the range of the true curve.
 
-A truth that is typical of the ranges (--truth random, evenly from the middle 90 % of each) is
-covered as often as the level says; the shipped one was drawn up near the middle of the ranges and
-is covered more often where only the ranges limit a force.
+With --truth random, every repetition has another truth, drawn evenly from the middle 90 % of the
+ranges, free of penalties. The shipped one was drawn up near the middle of the ranges and is covered
+more often than that where only the ranges limit a force.
 """
 
 import argparse

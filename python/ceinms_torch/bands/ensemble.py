@@ -158,8 +158,8 @@ def draw_ensemble(
     -----
     For a model that is linear, normal noise and a normal prior the draws are those of the posterior
     distribution (Oliver et al. 1996; Bardsley et al. 2014); the prior here is even over the box, to
-    which fits are clipped, with its own variance, 1/12. Each minimum is the beginning of as many
-    draws as its likelihood asks for.
+    which fits are clipped, with its own variance, 1/12. Minima of the moments tell the noise.
+    Pulled to the middle of the box, each begins as many draws as its likelihood asks for.
 
     References
     ----------

@@ -1,5 +1,6 @@
 """Makers of small inputs that many tests share."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -421,3 +422,34 @@ def write_strength_folder(folder, subject, generator, trials, tendon):
         output_subject_file=folder / "calibrated.xml",
     ).write(files[3])
     return files[3]
+
+
+def around(result, trials, below=3.0, above=5.0, level=0.9):
+    """Return an `Uncertainty` whose bands lie so far around the curves of trials of a result."""
+
+    def band(series):
+        ends = (
+            dataclasses.replace(series, array=series.array + shift) for shift in (-below, above)
+        )
+        return ct.Band(**dict(zip(("lower", "upper"), ends, strict=True)), level=level)
+
+    names = ("mtu_force", "joint_moment")
+    return ct.Uncertainty(
+        level=level,
+        draws=19,
+        starts=1,
+        minima=1,
+        seed=0,
+        observations=50.0,
+        fitted=5.0,
+        noise=dict.fromkeys(result.subject.dof_names, 1.0),
+        mean_width={name: {} for name in names},
+        trials=tuple(
+            ct.TrialBands(
+                name=one.name,
+                role=one.role,
+                **{name: band(getattr(one.simulation, name)) for name in names},
+            )
+            for one in trials
+        ),
+    )

@@ -1,6 +1,7 @@
 """The public names and where they are defined: `__init__.py` reads them here, too."""
 
 from ceinms_torch import plots as plots
+from ceinms_torch.bands.uncertainty import uncertainty as uncertainty
 from ceinms_torch.calibration.identifiability import (
     Identifiability as Identifiability,
     identifiability as identifiability,
@@ -21,6 +22,11 @@ from ceinms_torch.calibration.result import (
     CalibrationResult as CalibrationResult,
     Iteration as Iteration,
     Provenance as Provenance,
+)
+from ceinms_torch.calibration.uncertainty import (
+    Band as Band,
+    TrialBands as TrialBands,
+    Uncertainty as Uncertainty,
 )
 from ceinms_torch.realtime.windowed import (
     WindowedCalibrator as WindowedCalibrator,

@@ -103,6 +103,38 @@ def calibrated(tmp_path_factory):
     return folder, path / "results", result, summary
 
 
+def test_bands(tmp_path):
+    """Asked for, they are found, told, saved, and drawn by report; an annealing has none."""
+    folder = write_tiny_folder(tmp_path / "subject", tendon="<rosenbrockElastic/>", n_trial=3)
+    edit(folder / "calibration.xml", " trial3/inputData.xml", "")
+    setup, out = folder / "calibrationSetup.xml", tmp_path / "out"
+    test = ("--test", folder / "trial3" / "inputData.xml")
+    result = run_command("calibrate", setup, "--out", out, "--bands", *test)
+    assert result.returncode == 0, result.stderr
+    assert "95 % bands over 79 parameter sets that fit alike" in result.stdout
+    summary = json.loads((out / "result.json").read_text())["uncertainty"]
+    assert [(one["name"], one["role"]) for one in summary["trials"]] == [
+        ("trial1", "calibration"),
+        ("trial2", "calibration"),
+        ("trial3", "test"),
+    ]
+    assert set(summary["mean_width"]["mtu_force"]) == set(MTU_NAMES)
+    for name, units in (("MuscleForces", "N"), ("Torques", "N m")):
+        lower, upper = (
+            read_storage(out / "test" / "trial3" / f"{name}{side}.sto")
+            for side in ("Lower", "Upper")
+        )
+        assert lower.units == upper.units == units
+        assert (lower.values <= upper.values).all()
+    assert run_command("report", out).returncode == 0
+    assert "95 % band" in (out / "report.html").read_text(encoding="utf-8")
+    refused = run_command("calibrate", setup, "--out", out, "--bands", "--method", "annealing")
+    assert refused.returncode == 1
+    assert (
+        "--bands: expected lm, adamw or lbfgs, without synergies, got annealing" in refused.stderr
+    )
+
+
 def read_trial(folder, name, subject):
     generator = ExcitationGenerator.read(folder / "excitationGenerator.xml")
     return Trial.read(folder / name / "inputData.xml", subject, generator)

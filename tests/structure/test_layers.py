@@ -23,7 +23,7 @@ ROOMS = (
     ("plan",),
     ("simulation", "optimisers"),
     ("calibration",),
-    ("preoptimisation", "synergies", "excitations", "realtime"),
+    ("preoptimisation", "synergies", "excitations", "realtime", "bands"),
     ("inputs",),
     ("conversion",),
     ("results",),
@@ -42,6 +42,7 @@ COMPILED_OF = {
     "synergies": COMPILED,
     "excitations": COMPILED,
     "realtime": COMPILED,
+    "bands": COMPILED,
 }
 # Order inside rooms, lowest first: folders and modules that come before all others of the room.
 INSIDE = {

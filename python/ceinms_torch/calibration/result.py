@@ -15,6 +15,7 @@ from ceinms_torch.calibration.identifiability import Identifiability, ParameterC
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.uncertainty import TrialBands, Uncertainty
 from ceinms_torch.calibration.verification import Program, Verification, verify
 from ceinms_torch.io.display import OneLine, html_table, optional
 from ceinms_torch.model.activation_delay import activation_delay
@@ -236,6 +237,8 @@ class CalibrationResult:
         no derivatives, and where derivatives are beyond the largest numbers.
     tests : tuple of TrialResult
         Every test trial, see `with_tests`.
+    uncertainty : Uncertainty or None
+        Bands of forces and moments, where somebody asked for them (`ceinms_torch.uncertainty`).
     label : str
         What figures and reports call it; the method by default, the folder's name after
         `load_result`.
@@ -259,6 +262,7 @@ class CalibrationResult:
     trials: tuple[TrialResult, ...]
     identifiability: Identifiability | None
     tests: tuple[TrialResult, ...] = ()
+    uncertainty: Uncertainty | None = None
     label: str = ""
     provenance: Provenance = field(default_factory=Provenance)
     verification: Verification | None = None
@@ -367,6 +371,11 @@ class CalibrationResult:
         """
         return self.subject.at_rate(rate, was=1.0 / self.time_step)
 
+    def bands_of(self, trial: TrialResult) -> TrialBands | None:
+        """Return the bands of one of its trials, or None."""
+        found = self.uncertainty
+        return None if found is None else found.of(trial.name, trial.role)
+
     def through_steps(self) -> Iterator[Iteration]:
         """Iterate over `history`, its counts going on from step to step."""
         for item in self.history:
@@ -443,7 +452,8 @@ class CalibrationResult:
         CalibrationResult
         """
         tests = tuple(TrialResult.of(one, self.simulate(one), role="test") for one in trials)
-        return dataclasses.replace(self, tests=tests)
+        bands = self.uncertainty and self.uncertainty.of_calibration_trials()
+        return dataclasses.replace(self, tests=tests, uncertainty=bands)
 
     def driven(self, trial: Trial) -> Trial:
         """Return a trial of this result with the excitations that drive its MTUs.

@@ -14,6 +14,7 @@ from rich.markup import escape
 from ceinms_torch.calibration.result import Start
 from ceinms_torch.calibration.verification import Program
 from ceinms_torch.cli import options as opt
+from ceinms_torch.cli.bands import check_bands, with_bands
 from ceinms_torch.cli.check import show_findings
 from ceinms_torch.cli.display import (
     CalibrationProgress,
@@ -77,6 +78,9 @@ What the calibrated subject is worth in CEINMS 0.9, on test trials, too:
 Muscles without an electrode driven by four synergies of the others, the best of eight starts:
   ceinms-torch calibrate calibrate.xml --hybrid --synergies 4 --starts 8 --threads 2
 
+Bands of forces and moments over parameter sets that fit alike:
+  ceinms-torch calibrate calibrate.xml --bands --threads 2
+
 Only the hip flexors without an electrode driven so, the others without one by nothing:
   ceinms-torch calibrate calibrate.xml --synergies 4 --synthesise psoas_r,iliacus_r
 """
@@ -137,6 +141,14 @@ def command(
     ] = None,
     synergies: opt.Synergies = None,
     synthesise: opt.Synthesise = None,
+    bands: Annotated[
+        bool,
+        typer.Option(
+            "--bands",
+            help="Also find 95 % bands of muscle forces and joint moments over parameter sets that "
+            "fit alike (lm, adamw and lbfgs without synergies).",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -188,6 +200,7 @@ def command(
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
+        check_bands(plan, options.method, wanted=bands)
         say_overwriting(
             subject_file,
             directory / RESULT_FILE,
@@ -197,6 +210,7 @@ def command(
                 [directory / subject_file.name],
                 inputs.roles(),
                 hybrid=plan.synergy_hybrid is not None,
+                bands=bands,
             ),
         )
         check_writable(subject_file.parent)
@@ -231,6 +245,15 @@ def command(
             result = result.with_tests(inputs.tests)
             if verify_in is not None:
                 result = result.verified_in(verify_in, folder.trials, inputs.tests)
+            result = with_bands(
+                result,
+                folder,
+                inputs.tests,
+                wanted=bands,
+                threads=threads,
+                seed=seed,
+                quiet=quiet,
+            )
             result = with_provenance(
                 result,
                 folder,
@@ -327,6 +350,7 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
 def _show(result: CalibrationResult) -> None:
     from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
     from ceinms_torch.report.summary import (  # noqa: PLC0415
+        band_points,
         delay_points,
         identifiability_points,
         quantity_points,
@@ -350,7 +374,8 @@ def _show(result: CalibrationResult) -> None:
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
-    for points in (delay_points, quantity_points, identifiability_points, start_points):
+    kinds = (delay_points, quantity_points, identifiability_points, band_points, start_points)
+    for points in kinds:
         for point in points(result):
             stdout.print(escape(point.text), soft_wrap=True)
     if result.identifiability is not None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import stderr
+from ceinms_torch.cli.display import counted
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 
 EXAMPLES = """
@@ -55,18 +52,9 @@ def command(
     file = directory / "report.html"
     say_overwriting(file)
     claim(directory)
-    with _progress("drawing", quiet=quiet) as progress:
+    with counted("drawing", quiet=quiet) as progress:
         write_report(loaded, file, progress=progress)
     if figures is not None:
-        with _progress("drawing files", quiet=quiet) as progress:
+        with counted("drawing files", quiet=quiet) as progress:
             write_figures(loaded, directory / "figures", suffix=figures, progress=progress)
     say_where(file)
-
-
-@contextmanager
-def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show how many figures are drawn."""
-    columns = (TextColumn(what), BarColumn(bar_width=20), MofNCompleteColumn())
-    with Progress(*columns, console=stderr, disable=quiet, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

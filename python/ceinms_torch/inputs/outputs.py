@@ -34,6 +34,11 @@ SYNERGY_FILES = {
     "primitives": "Primitives.sto",
     "reconstruction": "ReconstructedExcitations.sto",
 }
+# Lower and upper ends of bands.
+BAND_FILES = {
+    "mtu_force": ("MuscleForcesLower.sto", "MuscleForcesUpper.sto"),
+    "joint_moment": ("TorquesLower.sto", "TorquesUpper.sto"),
+}
 WEIGHTINGS_FILE = "Weightings.csv"
 HISTORY_FILE = "loss_history.csv"
 # For the excitations that are written, which are those of every MTU; and for those recorded.
@@ -91,6 +96,7 @@ def calibration_outputs(
     trials: Iterable[tuple[Role, str]],
     *,
     hybrid: bool,
+    bands: bool = False,
 ) -> Iterator[Path]:
     """Iterate over the files that a calibration writes.
 
@@ -104,6 +110,8 @@ def calibration_outputs(
         Role and name of every trial.
     hybrid : bool
         Whether synergies are calibrated, too.
+    bands : bool
+        Whether there are bands of forces and moments.
     """
     yield from subject_files
     of_trial = [*STORAGE_FILES.values(), *RECORDING_FILES.values()]
@@ -111,6 +119,8 @@ def calibration_outputs(
     if hybrid:
         of_trial += [*SYNERGY_FILES.values(), WEIGHTINGS_FILE]
         of_all += [WEIGHTINGS_FILE, GENERATOR_FILE, RECORDED_FILE]
+    if bands:
+        of_trial += [name for ends in BAND_FILES.values() for name in ends]
     yield from (directory / name for name in of_all)
     for role, trial in trials:
         folder = trial_folder(directory, role, trial)

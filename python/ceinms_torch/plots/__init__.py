@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from ceinms_torch.plots.activations import plot_activations
 from ceinms_torch.plots.fibres import plot_operating_ranges
+from ceinms_torch.plots.forces import plot_forces
 from ceinms_torch.plots.history import plot_history
 from ceinms_torch.plots.identifiability import plot_certainty, plot_singular_values
 from ceinms_torch.plots.moments import plot_moment_bands, plot_moments
@@ -24,6 +25,7 @@ from ceinms_torch.plots.tendons import plot_tendon_strains
 __all__ = [
     "plot_activations",
     "plot_certainty",
+    "plot_forces",
     "plot_history",
     "plot_moment_bands",
     "plot_moments",

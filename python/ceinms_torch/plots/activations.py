@@ -13,7 +13,7 @@ from ceinms_torch.plots.narrow import (
     check_known,
     draw_line,
     line_style,
-    narrow_figure,
+    mtu_panels,
     styled,
     told_apart,
 )
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_N_COLUMN = 3
 _LOWEST_TOP = 0.1  # of the axis [-]
-_LONG_NAME = 13  # letters; longer names need more room
 
 
 @styled
@@ -56,11 +54,9 @@ def plot_activations(results: Sequence[CalibrationResult], trial: str) -> Figure
     results = told_apart(results)
     check_known("a trial", trial, trial_names(results))
     mtus = mtu_names(results)
-    n_column = 2 if max(map(len, mtus)) > _LONG_NAME else _N_COLUMN
-    n_row = -(-len(mtus) // n_column)
-    figure, panels = narrow_figure(n_row, n_column, heights=0.85, sharey=True)
+    figure, panels = mtu_panels(mtus, sharey=True)
     handles: dict[str, Artist] = {}
-    for axes, mtu in zip(panels, mtus, strict=False):
+    for axes, mtu in zip(panels, mtus, strict=True):
         for i, result in enumerate(results):
             one = trial_of(result, trial)
             if one is None or mtu not in result.subject.mtu_names:
@@ -76,14 +72,8 @@ def plot_activations(results: Sequence[CalibrationResult], trial: str) -> Figure
                 name,
                 **line_style(i, len(results)),
             )
-        axes.set_title(mtu, fontsize=8.0)
-    for axes in panels[len(mtus) :]:
-        axes.remove()
-    panels[0].set_xlim(0.0, 100.0)
-    highest = max(axes.dataLim.y1 for axes in panels[: len(mtus)])
+    highest = max(axes.dataLim.y1 for axes in panels)
     panels[0].set_ylim(0.0, max(_LOWEST_TOP, 1.02 * highest))
-    panels[0].set_xticks([0.0, 50.0, 100.0])
-    figure.supxlabel("Share of the trial [%]", fontsize=9.0)
     figure.supylabel("Excitation and activation [-]", fontsize=9.0)
     add_legend(figure, handles)
     return figure

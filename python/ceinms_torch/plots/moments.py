@@ -13,6 +13,7 @@ from ceinms_torch.plots.narrow import (
     MEASURED,
     add_legend,
     check_known,
+    draw_band,
     draw_line,
     line_style,
     narrow_figure,
@@ -75,7 +76,7 @@ def plot_moments(results: Sequence[CalibrationResult], trial: str) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One row per DOF; moments [N m] over time [s].
+        One row per DOF; moments [N m] over time [s], with their bands where there are some.
 
     Raises
     ------
@@ -98,10 +99,13 @@ def plot_moments(results: Sequence[CalibrationResult], trial: str) -> Figure:
                 handles["measured"] = draw_line(
                     axes, time, one.measured_moment[dof], "measured", color=MEASURED, ls="--"
                 )
-            name = "predicted" if len(results) == 1 else result.label
-            handles[name] = draw_line(
-                axes, time, one.simulation.joint_moment[dof], name, **line_style(i, len(results))
-            )
+            style, own = line_style(i, len(results)), "" if len(results) == 1 else result.label
+            if (bands := result.bands_of(one)) is not None:
+                band = bands.joint_moment
+                name = f"{band.percentage} band{own and f', {own}'}"
+                handles[name] = draw_band(axes, time, band, dof, **style)
+            name = own or "predicted"
+            handles[name] = draw_line(axes, time, one.simulation.joint_moment[dof], name, **style)
             fits.append(f"RMSE {one.fit[dof].rmse:.3g} N m, R² {one.fit[dof].r2:.2f}")
         axes.set_title(f"{dof}: {fits[0]}" if len(fits) == 1 else dof)
         _finish_row(axes)

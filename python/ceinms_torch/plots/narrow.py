@@ -11,6 +11,7 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray, IndexArray
 from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.calibration.uncertainty import Band
 from ceinms_torch.errors import OptionError, unknown_name
 from ceinms_torch.plots.style import COLOURS, in_style, new_figure
 
@@ -27,6 +28,8 @@ MUTED = "#8c8c8c"
 WIDTH = 4.0
 # Lines are drawn through no more points than a screen of that width shows.
 MOST_POINTS = 160
+_N_COLUMN = 3
+_LONG_NAME = 13  # letters of an MTU; longer names need more room
 
 # Any: matplotlib's stubs know only the keys of their own version.
 _NARROW: Any = {
@@ -131,6 +134,36 @@ def narrow_figure(
     return figure, list(axes.ravel())
 
 
+def mtu_panels(mtus: Sequence[str], *, sharey: bool) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a small plot of each MTU over 0 to 100 % of a trial.
+
+    Parameters
+    ----------
+    mtus : sequence of str
+        Their names, which become titles.
+    sharey : bool
+        Whether all have the same vertical limits.
+
+    Returns
+    -------
+    figure : Figure
+    axes : list of Axes
+        One per MTU.
+    """
+    n_column = 2 if max(map(len, mtus)) > _LONG_NAME else _N_COLUMN
+    n_row = -(-len(mtus) // n_column)
+    figure, panels = narrow_figure(n_row, n_column, heights=0.85, sharey=sharey)
+    for axes in panels[len(mtus) :]:
+        axes.remove()
+    panels = panels[: len(mtus)]
+    for axes, mtu in zip(panels, mtus, strict=True):
+        axes.set_title(mtu, fontsize=8.0)
+    panels[0].set_xlim(0.0, 100.0)
+    panels[0].set_xticks([0.0, 50.0, 100.0])
+    figure.supxlabel("Share of the trial [%]", fontsize=9.0)
+    return figure, panels
+
+
 def add_legend(figure: Figure, handles: dict[str, Artist], *, n_column: int = 2) -> None:
     """Put one legend above all axes.
 
@@ -194,6 +227,31 @@ def draw_line(axes: Axes, x: FloatArray, y: FloatArray, label: str, **style: Any
     """
     keep = thinned(len(x))
     return axes.plot(x[keep], y[keep], label=label, **style)[0]
+
+
+def draw_band(axes: Axes, x: FloatArray, band: Band, column: str, **style: Any) -> Artist:
+    """Fill one column of a band.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    x : ndarray (n,)
+        Where its steps are.
+    band : Band
+        The band.
+    column : str
+        An MTU or a DOF.
+    **style
+        As `line_style` gives it, of which the colour counts.
+
+    Returns
+    -------
+    Artist
+    """
+    keep = thinned(len(x))
+    lower, upper = band.lower[column][keep], band.upper[column][keep]
+    return axes.fill_between(x[keep], lower, upper, color=style["color"], alpha=0.22, lw=0)
 
 
 def check_known(what: str, name: str, known: Sequence[str]) -> None:

@@ -61,6 +61,7 @@ def report_figures(results: Sequence[CalibrationResult]) -> list[ReportFigure]:
         *_parameters(results),
         *_identifiability(results),
         *_ranges(results),
+        *_forces(results),
         *_activations(results),
         *_history(results),
     ]
@@ -89,7 +90,8 @@ def _moments(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
             name=f"moments_{file_name(trial)}",
             section="moment_trials",
             choice=_choice(results, trial),
-            caption=f"Measured and predicted moments of {_choice(results, trial)}.",
+            caption=f"Measured and predicted moments of {_choice(results, trial)}."
+            + _bands_in_words(results),
             draw=partial(plots.plot_moments, results, trial),
         )
 
@@ -147,6 +149,23 @@ def _ranges(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
         "median marked. Below zero the tendon is slack.",
         draw=partial(plots.plot_tendon_strains, results),
     )
+
+
+def _forces(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:
+    for trial in trial_names(results):
+        yield ReportFigure(
+            name=f"forces_{file_name(trial)}",
+            section="forces",
+            choice=_choice(results, trial),
+            caption=f"Force of every MTU in {_choice(results, trial)}." + _bands_in_words(results),
+            draw=partial(plots.plot_forces, results, trial),
+        )
+
+
+def _bands_in_words(results: Sequence[CalibrationResult]) -> str:
+    if all(result.uncertainty is None for result in results):
+        return ""
+    return " Bands: where the truth is at each instant, given that the model is right."
 
 
 def _activations(results: Sequence[CalibrationResult]) -> Iterator[ReportFigure]:

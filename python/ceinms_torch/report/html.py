@@ -43,6 +43,7 @@ SECTIONS = {
     "identifiability": "What is identifiable",
     "fibres": "Fibres",
     "tendons": "Tendons",
+    "forces": "Muscle forces",
     "activations": "Excitations and activations",
     "history": "Course of the calibration",
     "findings": "Doubts about the input",

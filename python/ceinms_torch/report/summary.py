@@ -99,6 +99,7 @@ def summarise(result: CalibrationResult) -> Summary:
             *delay_points(result),
             *quantity_points(result),
             *identifiability_points(result),
+            *band_points(result),
             *_penalty_points(result),
             *_preference_points(result),
             *_fibre_points(result),
@@ -339,6 +340,35 @@ def identifiability_points(result: CalibrationResult) -> Iterator[Point]:
 
 # Terms of fibres and tendons; the annealing has one for all.
 _PENALTIES = ("fibre_length", "fibre_velocity", "tendon_strain", "penalty")
+
+
+def band_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say how wide the bands of moments and forces are.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration.
+
+    Yields
+    ------
+    Point
+        One, if there are bands.
+    """
+    found = result.uncertainty
+    if found is None:
+        return
+    moments = ", ".join(
+        f"{dof} {width:.3g} N m" for dof, width in found.mean_width["joint_moment"].items()
+    )
+    forces = sorted(found.mean_width["mtu_force"].items(), key=lambda one: -one[1])
+    widest = ", ".join(f"{mtu} {width:.3g} N" for mtu, width in forces[:3])
+    yield Point(
+        level="note",
+        text=f"{100 * found.level:g} % bands over {found.draws} parameter sets that fit alike, "
+        f"from {found.minima} of {plural(found.starts, 'start')}: mean width {moments}; "
+        f"widest of forces {widest}. They hold if the model is right.",
+    )
 
 
 def _penalty_points(result: CalibrationResult) -> Iterator[Point]:

@@ -19,6 +19,7 @@ from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
 from ceinms_torch.calibration.parameter_space import Component, ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Provenance, StepResult
+from ceinms_torch.calibration.uncertainty import Uncertainty
 from ceinms_torch.calibration.verification import Verification
 from ceinms_torch.errors import CeinmsTorchWarning, FileFormatError, OptionError, Place
 from ceinms_torch.inputs.outputs import HISTORY_FILE, RECORDED_FILE, trial_folder
@@ -33,7 +34,7 @@ from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, Para
 from ceinms_torch.plan.objective import Objective
 from ceinms_torch.plan.options import OPTIMISERS
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
-from ceinms_torch.results.trials import read_trial, read_trial_synergies
+from ceinms_torch.results.trials import read_trial, read_trial_bands, read_trial_synergies
 from ceinms_torch.results.write import RESULT_FORMAT
 from ceinms_torch.simulation.trial_result import Role, TrialResult
 from ceinms_torch.synergies.result import HybridResult, TrialSynergies
@@ -195,6 +196,7 @@ def _result(
         trials=tried("calibration", summary["fit"]),
         tests=tried("test", summary["test_fit"]),
         identifiability=_identifiability(summary["identifiability"], steps[-1].space),
+        uncertainty=_uncertainty(directory, summary, subject),
         label=label,
         provenance=revived(Provenance, summary),
         verification=revived(Verification | None, summary.get("verification")),
@@ -218,6 +220,25 @@ def _identifiability(value: Any, space: ParameterSpace) -> Identifiability | Non
     ):
         raise ValueError("identifiability: directions of other parameters")
     return found
+
+
+def _uncertainty(directory: Path, summary: dict[str, Any], subject: Subject) -> Uncertainty | None:
+    """Return the bands of all trials that have them, and what result.json says of them."""
+    found = summary.get("uncertainty")
+    if found is None:
+        return None
+    bands: Uncertainty = revived(Uncertainty, {**found, "trials": ()})
+    trials = tuple(
+        read_trial_bands(
+            trial_folder(directory, one["role"], one["name"]),
+            subject.mtu_names,
+            subject.dof_names,
+            level=bands.level,
+            **one,
+        )
+        for one in found["trials"]
+    )
+    return dataclasses.replace(bands, trials=trials)
 
 
 def _hybrid(directory: Path, summary: dict[str, Any], mtu_names: tuple[str, ...]) -> dict[str, Any]:

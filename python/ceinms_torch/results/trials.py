@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.calibration.uncertainty import Band, TrialBands
 from ceinms_torch.inputs.outputs import (
+    BAND_FILES,
     RECORDING_FILES,
     STORAGE_FILES,
     SYNERGY_FILES,
@@ -45,6 +47,14 @@ def write_trial(trial: TrialResult, directory: Path) -> None:
     """Write what drove a trial, was measured and was predicted into its folder."""
     write_simulation(trial.simulation, directory)
     _write(trial, RECORDING_FILES, directory)
+
+
+def write_trial_bands(bands: TrialBands, directory: Path) -> None:
+    """Write both ends of the bands of one trial into its folder."""
+    for name, (lower, upper) in BAND_FILES.items():
+        band: Band = getattr(bands, name)
+        band.lower.to_sto(directory / lower)
+        band.upper.to_sto(directory / upper)
 
 
 def write_trial_synergies(synergies: TrialSynergies, directory: Path) -> None:
@@ -87,6 +97,31 @@ def read_trial(directory: Path, mtu_names: tuple[str, ...], **known: Any) -> Tri
     series = _read(STORAGE_FILES, directory, mtu_names, joint_moment=dofs)
     recorded: dict[str, Any] = _read(RECORDING_FILES, directory, mtu_names, measured_moment=dofs)
     return TrialResult(fit=fit, simulation=Simulation(**series), **recorded, **known)
+
+
+def read_trial_bands(
+    directory: Path,
+    mtu_names: tuple[str, ...],
+    dofs: tuple[str, ...],
+    *,
+    level: float,
+    **known: Any,
+) -> TrialBands:
+    """Read what `write_trial_bands` wrote; other fields of `TrialBands` are known."""
+    sides = [
+        _read(
+            {name: ends[i] for name, ends in BAND_FILES.items()},
+            directory,
+            mtu_names,
+            joint_moment=dofs,
+        )
+        for i in range(2)
+    ]
+    lower, upper = sides
+    bands: dict[str, Any] = {
+        name: Band(lower=lower[name], upper=upper[name], level=level) for name in BAND_FILES
+    }
+    return TrialBands(**bands, **known)
 
 
 def read_trial_synergies(directory: Path, mtu_names: tuple[str, ...]) -> TrialSynergies:

@@ -24,7 +24,7 @@ from ceinms_torch.io.results import results_in, write_result_file
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.results.provenance import sources_of, with_provenance
-from ceinms_torch.results.trials import write_trial, write_trial_synergies
+from ceinms_torch.results.trials import write_trial, write_trial_bands, write_trial_synergies
 from ceinms_torch.synergies.result import HybridResult
 
 # What result.json and the files beside it are; another number when their readers have to change.
@@ -67,6 +67,8 @@ def save_result(
             _write_subject(result, copy)
         for trial in (*result.trials, *result.tests):
             write_trial(trial, trial_folder(folder, trial.role, trial.name))
+        for bands in () if result.uncertainty is None else result.uncertainty.trials:
+            write_trial_bands(bands, trial_folder(folder, bands.role, bands.name))
         if isinstance(result, HybridResult):
             _write_synergies(result, folder)
         write_atomically(folder / HISTORY_FILE, _history_csv(result).encode())
@@ -121,6 +123,8 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
     also: dict[str, Any] = {}
     if isinstance(result, HybridResult):
         also["hybrid"] = _hybrid_dict(result)
+    if result.uncertainty is not None:
+        also["uncertainty"] = result.uncertainty
     if isinstance(result, LossResult):
         also["validation_losses"] = result.validation_losses
     if result.verification is not None:

@@ -1,5 +1,6 @@
 """What commands write is known before they run, and is nothing that they read."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 import ceinms_torch as ct
 from ceinms_torch.inputs.outputs import calibration_outputs, run_outputs, trial_folder
 from ceinms_torch.io.paths import check_overwrites_none
-from helpers import edit, write_tiny_folder
+from helpers import around, edit, write_tiny_folder
 
 NAMES = st.one_of(
     st.text(st.characters(exclude_categories=("Cs",)), max_size=400),
@@ -27,8 +28,8 @@ def test_a_trial_stays_in_its_folder(first, second):
     assert (folder == trial_folder(out, "calibration", second)) == (first == second)
 
 
-@pytest.mark.parametrize("hybrid", [False, True])
-def test_a_calibration_writes_what_was_known_before(tmp_path, hybrid):
+@pytest.mark.parametrize(("hybrid", "bands"), [(False, False), (True, False), (False, True)])
+def test_a_calibration_writes_what_was_known_before(tmp_path, hybrid, bands):
     unrecorded = ("soleus_r",) if hybrid else ()
     folder = write_tiny_folder(tmp_path / "in", tendon="<stiff/>", unrecorded=unrecorded)
     edit(folder / "calibration.xml", " trial2/inputData.xml", "")
@@ -40,10 +41,13 @@ def test_a_calibration_writes_what_was_known_before(tmp_path, hybrid):
         options["plan"] = plan
     tests = read.read_tests([folder / "trial2" / "inputData.xml"])
     result = ct.calibrate(read, **options).with_tests(tests.values())
+    if bands:
+        found = around(result, (*result.trials, *result.tests))
+        result = dataclasses.replace(result, uncertainty=found)
     out = tmp_path / "out"
     result.save(out)
     roles = [("calibration", "trial1"), ("test", "trial2")]
-    known = set(calibration_outputs(out, [out / "subject.xml"], roles, hybrid=hybrid))
+    known = set(calibration_outputs(out, [out / "subject.xml"], roles, hybrid=hybrid, bands=bands))
     assert {path for path in out.rglob("*") if path.is_file()} == known
 
 

@@ -1,5 +1,6 @@
 """Figures: their axes say what is drawn in which unit, and their lines are the data."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 import ceinms_torch as ct
 from ceinms_torch.errors import DataError
 from ceinms_torch.plots.narrow import MOST_POINTS, thinned
-from helpers import DOF_NAMES, MTU_NAMES
+from helpers import DOF_NAMES, MTU_NAMES, around
 
 UNIT = re.compile(r"\[[^\]]+\]")
 
@@ -30,6 +31,7 @@ FIGURES = {
     "parameters": lambda results: ct.plots.plot_parameters(results, "tendonSlackLength"),
     "operating ranges": ct.plots.plot_operating_ranges,
     "tendon strains": ct.plots.plot_tendon_strains,
+    "forces": lambda results: ct.plots.plot_forces(results, "trial1"),
     "activations": lambda results: ct.plots.plot_activations(results, "trial1"),
     "iterations": ct.plots.plot_history,
     "seconds": lambda results: ct.plots.plot_history(results, "seconds"),
@@ -68,6 +70,34 @@ def test_moments_are_those_of_the_trial(one):
     fit = trial.fit["knee_angle_r"]
     title = figure.axes[0].get_title(loc="left")
     assert title == f"knee_angle_r: RMSE {fit.rmse:.3g} N m, R² {fit.r2:.2f}"
+
+
+def test_bands_are_drawn_and_named_beside_their_curves(one):
+    """Of the results, one has bands, of one trial; nothing is drawn where there are none."""
+    result = one[0]
+    trial = result.trials[0]
+
+    found = around(result, [trial])
+    (bands,) = found.trials
+    known = dataclasses.replace(result, uncertainty=found, label="known")
+    for plot, name in (
+        (ct.plots.plot_forces, "mtu_force"),
+        (ct.plots.plot_moments, "joint_moment"),
+    ):
+        figure = plot([known], trial.name)
+        assert "90 % band" in [one.get_text() for one in figure.legends[0].get_texts()]
+        for axes, column in zip(figure.axes, getattr(bands, name).lower, strict=True):
+            (area,) = axes.collections
+            ys = area.get_paths()[0].vertices[:, 1]
+            series = getattr(trial.simulation, name)[column]
+            assert ys.min() == series.min() - 3.0
+            assert ys.max() == series.max() + 5.0
+        both = plot([known, dataclasses.replace(result, label="other")], trial.name)
+        texts = [one.get_text() for one in both.legends[0].get_texts()]
+        assert "90 % band, known" in texts
+        assert "90 % band, other" not in texts
+        without = plot([known], result.trials[1].name)
+        assert not any(axes.collections for axes in without.axes)
 
 
 def test_band_is_the_mean_and_one_standard_deviation(one):

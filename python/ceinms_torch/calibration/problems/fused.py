@@ -45,6 +45,10 @@ class FusedProblem(Differentiable):
         Threads over which a simulation is spread; >= 1.
     instruction_set : str
         "auto", or one of `_kernel.instruction_sets()`.
+    measured : sequence of ndarray (n_step, n_dof), optional
+        Moments in place of those of the trials [N m], which still say how errors are weighted.
+    preferences : sequence of _kernel.LinearTerm, optional
+        Terms that know parameters only, in place of those of the step's objective.
 
     Raises
     ------
@@ -66,26 +70,28 @@ class FusedProblem(Differentiable):
         filter_start: str = "ceinms",
         threads: int = 1,
         instruction_set: str = "auto",
+        measured: Sequence[FloatArray] | None = None,
+        preferences: Sequence[_kernel.LinearTerm] | None = None,
     ) -> None:
         dofs = step.moment_dofs(subject.dof_names)
         variance = moment_variance(trials, step)
         # Rows of the residuals of each DOF of each trial, in their order.
         self.moment_rows = tuple(len(trial.time) for trial in trials for _ in dofs)
+        settings = problem_settings(
+            subject, step, space, n_trial=len(trials), tendon=tendon, filter_start=filter_start
+        )
+        if preferences is not None:
+            settings["linear_terms"] = list(preferences)
+        if measured is None:
+            measured = [measured_moments(trial) for trial in trials]
         self.core = _kernel.Problem(
             trials=[kernel_trial(subject, trial) for trial in trials],
-            measured=[measured_moments(trial) for trial in trials],
+            measured=list(measured),
             variance=variance.T,
             dofs=np.array([subject.dof_names.index(name) for name in dofs]),
             threads=threads,
             instruction_set=instruction_set,
-            **problem_settings(
-                subject,
-                step,
-                space,
-                n_trial=len(trials),
-                tendon=tendon,
-                filter_start=filter_start,
-            ),
+            **settings,
         )
         self.term_names = tuple(self.core.term_names)
 

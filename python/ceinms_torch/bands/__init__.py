@@ -1,0 +1,1 @@
+"""How far muscle forces and joint moments may be off: parameter sets that fit alike."""

@@ -31,6 +31,7 @@ std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy
                                               const std::vector<Array>& measured,
                                               const Indices& dofs, const kernel::ParameterMap& map,
                                               const std::optional<terms::Objective>& objective,
+                                              const std::optional<Array>& least_variance,
                                               std::size_t threads) {
   check_threads(threads);
   if (map.n_component() == 0) throw InputError("map", "at least one parameter", "none");
@@ -50,10 +51,16 @@ std::unique_ptr<legacy::Problem> make_problem(const Tables& tables, const legacy
     moments.push_back(
         legacy::transposed(measured[i].data(), trials.back().n_step(), trials.back().n_dof));
   }
+  std::vector<double> floor(trials.size(), 0.0);
+  if (least_variance) {
+    check_shape("least_variance", *least_variance, {static_cast<py::ssize_t>(trials.size())});
+    check_finite("least_variance", *least_variance);
+    std::copy_n(least_variance->data(), floor.size(), floor.begin());
+  }
   const auto n_dof = static_cast<py::ssize_t>(trials.front().n_dof);
   return std::make_unique<legacy::Problem>(to_curves(tables), model, std::move(trials),
                                            std::move(moments), to_indices("dofs", dofs, n_dof), map,
-                                           objective, parallel_on(threads, arrays.size()));
+                                           objective, floor, parallel_on(threads, arrays.size()));
 }
 
 /// InputError unless x has a number of every parameter.
@@ -170,9 +177,10 @@ void bind_annealing(py::module_& module) {
                               "A calibration step of CEINMS. Use it from one thread at a time.")
       .def(
           py::init(&make_problem), py::kw_only(), "tables"_a, "model"_a, "trials"_a, "measured"_a,
-          "dofs"_a, "map"_a, "objective"_a = py::none(), "threads"_a = 1,
+          "dofs"_a, "map"_a, "objective"_a = py::none(), "least_variance"_a = py::none(),
+          "threads"_a = 1,
           "objective: moment errors, and penalties on fibre lengths and velocities; None for those "
-          "of CEINMS 0.9.")
+          "of CEINMS 0.9. least_variance (n_trial): floor of a trial's moment variances.")
       .def(
           "evaluate",
           [](legacy::Problem& problem, const Array& x) {

@@ -515,10 +515,11 @@ class LegacyProblem:
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         map: ParameterMap,
         objective: Objective | None = None,
+        least_variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None = None,
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
     ) -> None:
         """
-        objective: moment errors, and penalties on fibre lengths and velocities; None for those of CEINMS 0.9.
+        objective: moment errors, and penalties on fibre lengths and velocities; None for those of CEINMS 0.9. least_variance (n_trial): floor of a trial's moment variances.
         """
     def evaluate(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Evaluation:
         """

@@ -46,7 +46,7 @@ double sample_variance(std::span<const double> values) noexcept {
 Problem::Problem(Curves curves, Model model, std::vector<Trial> trials,
                  std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
                  kernel::ParameterMap map, std::optional<terms::Objective> objective,
-                 ParallelFor parallel)
+                 const std::vector<double>& least_variance, ParallelFor parallel)
     : curves_(std::move(curves)),
       model_(model),
       dofs_(std::move(dofs)),
@@ -62,7 +62,8 @@ Problem::Problem(Curves curves, Model model, std::vector<Trial> trials,
     const std::size_t n_step = state.trial.n_step();
     for (std::size_t dof = 0; dof < state.trial.n_dof; ++dof)
       state.variance.push_back(
-          sample_variance(std::span(state.measured).subspan(dof * n_step, n_step)));
+          std::max(sample_variance(std::span(state.measured).subspan(dof * n_step, n_step)),
+                   least_variance[t]));
     state.mtus.resize(state.trial.n_mtu);
     state.error.resize(n_step);
     state.square_sum.resize(dofs_.size());

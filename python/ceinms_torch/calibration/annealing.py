@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Sequence
@@ -112,7 +113,7 @@ class Annealing(Calibration):
                     got="another value",
                     hint=hint,
                 )
-        _check_plan(self.plan)
+        _check_plan(self.plan, self._settings)
         check_trials(self.subject, self.trials, self.plan)
         with warnings.catch_warnings():
             # NaN and infinity are found before minutes of searching, not after them. What else is
@@ -165,10 +166,12 @@ class Annealing(Calibration):
         return {"engine": "legacy", "seed": self.seed if is_modern else 1}  # CEINMS: srand(1)
 
 
-def _check_plan(plan: CalibrationPlan) -> None:
+def _check_plan(plan: CalibrationPlan, settings: SimulatedAnnealing) -> None:
     check_tendon(plan.tendon, plan.path)
     for step in plan.steps:
         objective = step.objective
+        if settings.variant == "modern":
+            objective = dataclasses.replace(objective, variance_floor=0.0)  # that it has
         if objective.composites:
             _check_composites(objective, plan, step)
         elif objective != Objective():
@@ -176,7 +179,7 @@ def _check_plan(plan: CalibrationPlan) -> None:
                 where="objective",
                 expected="<minimizeTorqueError/> as CEINMS has it",
                 got="one with a normalisation, penalties or preferences of its own",
-                hint="other methods than annealing take it",
+                hint="other methods than annealing take it; its modern variant a variance floor",
             )
         for spec in step.parameters:
             if not PARAMETERS[spec.kind].in_annealing:

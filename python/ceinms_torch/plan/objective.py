@@ -33,6 +33,9 @@ _NATIVE = {
     "tendon_strain_weight": "tendonStrainPenalty",
 }
 
+# Elements without others in them, and their attributes.
+_PLAIN = {"normalisation": "normalisation", "varianceFloor": "variance_floor"}
+
 # Beginning of the attributes of each element, and what the element may hold.
 _ELEMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fibreLengthPenalty": ("fibre_length", ("range", "weight")),
@@ -56,6 +59,11 @@ class Objective(OneLine):
     normalisation : {"variance", "meanSquare", "rmse"}
         How squared moment errors of a trial and DOF are made dimensionless. The mean square over
         the "variance" is 1 - R², but for n - 1 in place of n steps: this one finds maximum R².
+    variance_floor : float
+        With "variance": the least variance that errors are divided by, as a share of the greatest
+        variance among the step's DOFs in the same trial; 0 to 1. At 0 a DOF whose moment hardly
+        changes counts as much as the largest, noise included; at 1 all errors of a trial are
+        divided alike.
     fibre_length_range : (float, float)
         Normalised fibre length outside which a penalty sets in; increasing, >= 0.
     fibre_length_weight : float
@@ -89,6 +97,7 @@ class Objective(OneLine):
     """
 
     normalisation: Normalisation = "variance"
+    variance_floor: float = 0.0
     fibre_length_range: tuple[float, float] = (0.5, 1.5)
     fibre_length_weight: float = 100.0
     tendon_strain_range: tuple[float, float] = (0.0, 0.5)
@@ -108,6 +117,14 @@ class Objective(OneLine):
                 expected=f"one of {', '.join(allowed)}",
                 got=repr(self.normalisation),
                 hint=did_you_mean(str(self.normalisation), allowed),
+            )
+        check_number("varianceFloor", self.variance_floor, least=0.0, most=1.0)
+        if self.variance_floor > 0.0 and self.normalisation != "variance":
+            raise OptionError(
+                where="varianceFloor",
+                expected=f"none, or 0, with the normalisation {self.normalisation}",
+                got=f"{self.variance_floor:g}",
+                hint="only the normalisation variance divides by variances",
             )
         for name, (prefix, parts) in _ELEMENTS.items():
             check_number(f"{name} weight", getattr(self, f"{prefix}_weight"), least=0.0)
@@ -175,7 +192,10 @@ class Objective(OneLine):
         dict
             As `from_dict` takes it.
         """
-        values: dict[str, Any] = {"normalisation": self.normalisation}
+        values: dict[str, Any] = {
+            "normalisation": self.normalisation,
+            "varianceFloor": self.variance_floor,
+        }
         for name, (prefix, parts) in _ELEMENTS.items():
             values[name] = {part: _plain(getattr(self, f"{prefix}_{part}")) for part in parts}
         if self.composites:
@@ -190,9 +210,9 @@ class Objective(OneLine):
         Parameters
         ----------
         values : mapping
-            Any of "normalisation", "fibreLengthPenalty", "tendonStrainPenalty", "peakForce",
-            "parameterPrior" and "groupCoherence", all but the first mappings with any of what
-            `to_dict` has there, and "composites", a list of mappings.
+            Any of "normalisation", "varianceFloor", "fibreLengthPenalty", "tendonStrainPenalty",
+            "peakForce", "parameterPrior" and "groupCoherence", all but the first two mappings with
+            any of what `to_dict` has there, and "composites", a list of mappings.
 
         Returns
         -------
@@ -203,11 +223,11 @@ class Objective(OneLine):
         OptionError
             If a name is unknown or a value outside its range.
         """
-        check_names(values, ("normalisation", *_ELEMENTS, "composites"))
+        check_names(values, (*_PLAIN, *_ELEMENTS, "composites"))
         chosen: dict[str, Any] = {}
         for name, value in values.items():
-            if name == "normalisation":
-                chosen[name] = value
+            if name in _PLAIN:
+                chosen[_PLAIN[name]] = value
                 continue
             if name == "composites":
                 chosen[name] = tuple(composite_from_dict(one) for one in value)
@@ -255,6 +275,9 @@ def read_objective(node: XmlNode) -> Objective:
     normalisation = node.find("normalisation")
     if normalisation is not None:
         values["normalisation"] = normalisation.text()
+    floor = node.find("varianceFloor")
+    if floor is not None:
+        values["varianceFloor"] = floor.number()
     for name, (_, parts) in _ELEMENTS.items():
         element = node.find(name)
         if element is None:
@@ -301,8 +324,8 @@ def write_objective(parent: XmlNode, objective: Objective) -> None:
     for name, value in objective.to_dict().items():
         if value == defaults[name]:
             continue
-        if name == "normalisation":
-            node.add(name, value)
+        if name in _PLAIN:
+            node.add(name, value if isinstance(value, str) else number_text(value))
             continue
         element = node.add(name)
         if "range" in value:

@@ -76,20 +76,21 @@ def check_moments(trial: Trial, dofs: Iterable[str]) -> None:
             )
 
 
-def moment_variance(trials: Sequence[Trial], dofs: tuple[str, ...]) -> FloatArray:
-    """Return the sample variance of every measured moment.
+def moment_variance(trials: Sequence[Trial], step: CalibrationStep) -> FloatArray:
+    """Return what the squared errors of every measured moment are divided by.
 
     Parameters
     ----------
     trials : sequence of Trial
         The trials.
-    dofs : tuple of str
-        The DOFs that count.
+    step : CalibrationStep
+        DOFs and objective.
 
     Returns
     -------
     ndarray (n_dof, n_trial)
-        [N^2 m^2]; 1 where a moment is constant, which those that count are not.
+        Sample variances, none below `least_variance` [N^2 m^2]; 1 where a moment is constant, which
+        those that count are not.
 
     Raises
     ------
@@ -97,7 +98,32 @@ def moment_variance(trials: Sequence[Trial], dofs: tuple[str, ...]) -> FloatArra
         As `check_moments`.
     """
     for trial in trials:
-        check_moments(trial, dofs)
-    moments = [measured_moments(trial) for trial in trials]
-    variance = np.stack([np.var(moment, axis=0, ddof=1) for moment in moments], axis=-1)
+        check_moments(trial, varying_dofs(step))
+    variance = np.maximum(_sample_variance(trials), least_variance(trials, step))
     return np.where(variance > 0.0, variance, 1.0)
+
+
+def least_variance(trials: Sequence[Trial], step: CalibrationStep) -> FloatArray:
+    """Return the floor of the variances of each trial's moments (n_trial,) [N^2 m^2].
+
+    Parameters
+    ----------
+    trials, step
+        As for `moment_variance`.
+
+    Returns
+    -------
+    ndarray (n_trial,)
+        The objective's `variance_floor` times the greatest variance among the step's DOFs; >= 0.
+    """
+    floor = step.objective.variance_floor
+    if floor == 0.0:
+        return np.zeros(len(trials))
+    counted = [name in step.dofs for name in trials[0].dof_names]
+    return floor * np.asarray(_sample_variance(trials)[counted].max(axis=0))
+
+
+def _sample_variance(trials: Sequence[Trial]) -> FloatArray:
+    """Return the variance of every measured moment (n_dof, n_trial) [N^2 m^2]."""
+    moments = [measured_moments(trial) for trial in trials]
+    return np.stack([np.var(moment, axis=0, ddof=1) for moment in moments], axis=-1)

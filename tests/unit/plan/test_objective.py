@@ -8,6 +8,7 @@ import ceinms_torch as ct
 
 GROUPS = (("vaslat_r", "vasmed_r"), ("gasmed_r", "gaslat_r", "soleus_r"))
 OBJECTIVE = ct.Objective(
+    variance_floor=0.25,
     fibre_length_weight=50.0,
     peak_force_weight=0.25,
     parameter_prior_weight=1 / 3,
@@ -15,6 +16,7 @@ OBJECTIVE = ct.Objective(
     group_coherence_muscles=GROUPS,
 )
 XML = """<minimizeTorqueError>
+  <varianceFloor>0.25</varianceFloor>
   <peakForce><weight>0.25</weight></peakForce>
   <parameterPrior><weight>1e-2</weight></parameterPrior>
   <groupCoherence>
@@ -41,6 +43,7 @@ def calibration(gait_folder, tmp_path):
 
 def test_preferences_are_read(calibration):
     assert calibration(XML).steps[0].objective == ct.Objective(
+        variance_floor=0.25,
         peak_force_weight=0.25,
         parameter_prior_weight=0.01,
         group_coherence_weight=2.0,
@@ -69,12 +72,20 @@ def test_dictionaries_hold_everything():
     assert values["parameterPrior"] == {"weight": 1 / 3}
     assert values["groupCoherence"]["muscles"] == [list(group) for group in GROUPS]
     assert ct.Objective.from_dict(values) == OBJECTIVE
-    assert OBJECTIVE.without_preferences() == ct.Objective(fibre_length_weight=50.0)
+    assert OBJECTIVE.without_preferences() == ct.Objective(
+        variance_floor=0.25, fibre_length_weight=50.0
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"variance_floor": -0.1}, "varianceFloor: expected a number from 0 to 1, got -0.1"),
+        ({"variance_floor": 1.1}, "varianceFloor: expected a number from 0 to 1, got 1.1"),
+        (
+            {"variance_floor": 0.25, "normalisation": "rmse"},
+            "varianceFloor: expected none, or 0, with the normalisation rmse, got 0.25",
+        ),
         ({"peak_force_weight": -1.0}, "peakForce weight: expected a number >= 0, got -1.0"),
         ({"parameter_prior_weight": float("nan")}, "parameterPrior weight: expected a number >= 0"),
         ({"group_coherence_weight": "1"}, "groupCoherence weight: expected a number >= 0"),
@@ -98,6 +109,11 @@ def test_options_outside_their_ranges_are_refused(changes, message):
     ("xml", "message"),
     [
         ("<parameterPrior><weight>-1</weight></parameterPrior>", "parameterPrior weight"),
+        ("<varianceFloor>25</varianceFloor>", "varianceFloor"),
+        (
+            "<normalisation>rmse</normalisation><varianceFloor>0.25</varianceFloor>",
+            "varianceFloor",
+        ),
         ("<peakForce><weight>much</weight></peakForce>", "much"),
         ("<groupCoherence><weight>1</weight></groupCoherence>", "at least one group"),
         ("<peakForce/>", "weight"),

@@ -41,10 +41,11 @@ class Problem {
   /// @param measured  measured moments by trial, (n_dof, n_step) each [N m]
   /// @param dofs      indices of the DOFs that count
   /// @param objective moment errors and penalties; without, those of CEINMS 0.9
+  /// @param least_variance  of a measured moment, by trial [N^2 m^2]; 0 in CEINMS
   Problem(Curves curves, Model model, std::vector<Trial> trials,
           std::vector<std::vector<double>> measured, std::vector<std::size_t> dofs,
           kernel::ParameterMap map, std::optional<terms::Objective> objective,
-          ParallelFor parallel);
+          const std::vector<double>& least_variance, ParallelFor parallel);
 
   std::size_t n_component() const noexcept { return map_.n_component(); }
   /// Held by whoever uses it.

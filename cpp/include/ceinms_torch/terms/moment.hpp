@@ -2,7 +2,7 @@
 /// Moment errors, eq. (4). With e = measured less predicted moment of step k, DOF d, trial t:
 ///
 ///   variance     sum_td mean_k(e^2) / s_td^2 as CEINMS has it (reference D.3), s^2 being the
-///                sample variance of the measured moment
+///                sample variance of the measured moment, or its floor
 ///   mean_square  mean over trials, DOFs and steps of e^2 [N^2 m^2]. (As printed, eq. (4) does not
 ///                divide by the number of steps, which would let long trials weigh more.)
 ///   rmse         sum_d mean_t sqrt(mean_k(e^2)) [N m]; as CEINMS after 0.9 has it, a sum of
@@ -26,7 +26,7 @@ struct Power {
 
 /// What a moment's term knows of the errors of one DOF in one trial.
 struct OneMoment {
-  double variance;  ///< of the measured moment
+  double variance;  ///< of the measured moment, or its floor
   std::size_t dof;  ///< its place among those that count
   double n_step;
 

@@ -17,7 +17,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.plan.calibration import CalibrationStep
 from ceinms_torch.simulation.curves import curve_tables
-from ceinms_torch.simulation.moments import measured_moments, moment_variance, varying_dofs
+from ceinms_torch.simulation.moments import measured_moments, moment_variance
 from ceinms_torch.simulation.simulate import engine_tendon
 from ceinms_torch.simulation.trial_input import kernel_trial
 
@@ -68,7 +68,7 @@ class FusedProblem(Differentiable):
         instruction_set: str = "auto",
     ) -> None:
         dofs = step.moment_dofs(subject.dof_names)
-        variance = moment_variance(trials, varying_dofs(step))
+        variance = moment_variance(trials, step)
         # Rows of the residuals of each DOF of each trial, in their order.
         self.moment_rows = tuple(len(trial.time) for trial in trials for _ in dofs)
         self.core = _kernel.Problem(

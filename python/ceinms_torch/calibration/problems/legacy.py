@@ -14,7 +14,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.optimisers.problem import InOwnUnits
 from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.simulation.legacy.inputs import legacy_model, legacy_tables, legacy_trial
-from ceinms_torch.simulation.moments import measured_moments
+from ceinms_torch.simulation.moments import least_variance, measured_moments
 
 
 class LegacyProblem(InOwnUnits):
@@ -50,6 +50,7 @@ class LegacyProblem(InOwnUnits):
             dofs=np.array([subject.dof_names.index(name) for name in dofs], dtype=np.int64),
             map=space.map(),
             objective=engine_objective(step, subject) if step.objective.composites else None,
+            least_variance=least_variance(trials, step),
             threads=threads,
         )
         self.term_names = ("moment", "penalty" if step.objective.composites else "fibre_length")

@@ -16,7 +16,7 @@ from ceinms_torch.plan.calibration import CalibrationStep
 from ceinms_torch.simulation.batch import side_by_side, trial_batch
 from ceinms_torch.simulation.curves import tensor_curves
 from ceinms_torch.simulation.engine import tensor_device
-from ceinms_torch.simulation.moments import measured_moments, moment_variance, varying_dofs
+from ceinms_torch.simulation.moments import measured_moments, moment_variance
 from ceinms_torch.simulation.simulate import engine_tendon
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class TensorProblem(Differentiable):
             batch=trial_batch(trials, self.device),
             target=_torch.Target(
                 measured_moment=torch.from_numpy(measured).to(place),
-                variance=torch.from_numpy(moment_variance(trials, varying_dofs(step))).to(place),
+                variance=torch.from_numpy(moment_variance(trials, step)).to(place),
                 dofs=torch.tensor(dofs, device=place),
             ),
             map=space.map(),

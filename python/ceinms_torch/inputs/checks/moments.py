@@ -18,6 +18,7 @@ from ceinms_torch.inputs.checks.signs import check_signs
 from ceinms_torch.inputs.checks.units import capacity
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.objective import Objective
 from ceinms_torch.simulation.moments import check_moments, measured_moments, varying_dofs
 
 # A share of frames beyond what MTUs can make that is more than outliers.
@@ -112,7 +113,7 @@ def _check_small(inputs: Inputs, trials: Sequence[Trial], dofs: Sequence[int]) -
     for i in dofs:
         dof = trials[0].dof_names[i]
         steps = [step for step in inputs.plan.steps if dof in step.dofs] if inputs.plan else []
-        counts = any(step.objective.normalisation == "variance" for step in steps)
+        counts = any(_counts_alike(step.objective) for step in steps)
         alone = counts and all(len(step.dofs) == 1 for step in steps)
         if spread[i] == 0.0 or alone:
             continue
@@ -126,11 +127,18 @@ def _check_small(inputs: Inputs, trials: Sequence[Trial], dofs: Sequence[int]) -
             "may become the whole objective."
             if counts
             else "R² means nothing where noise is as large as the moment.",
-            to_do="Write <normalisation>meanSquare</normalisation> inside <minimizeTorqueError>, "
+            to_do="Write <varianceFloor>0.25</varianceFloor> or "
+            "<normalisation>meanSquare</normalisation> inside <minimizeTorqueError>, "
             f"or take {dof} out of <dofs>; judge it by its RMSE."
             if counts
             else "Judge this DOF by its RMSE.",
         )
+
+
+def _counts_alike(objective: Objective) -> bool:
+    """Return whether next to no moment counts as much as the largest."""
+    floor = _ALMOST_NONE**2  # of variances
+    return objective.normalisation == "variance" and objective.variance_floor < floor
 
 
 def _place(trials: Sequence[Trial], dof: str) -> Place:

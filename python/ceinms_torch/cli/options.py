@@ -51,7 +51,12 @@ Synthesise = Annotated[
         "recording that act on a DOF of the step. Implies --hybrid.",
     ),
 ]
-Starts = Annotated[int | None, typer.Option(min=1, help="Number of starts; the best is kept.")]
+Starts = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Number of starts, the best of which is kept; by default as the command says."
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
 Seeds = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N - 1.")
@@ -104,6 +109,14 @@ Test = Annotated[
         callback=trial_files,
         help="inputData.xml of a test trial, a folder with such files, or a pattern in quotes such "
         "as 'trials/*/inputData.xml'; may be repeated.",
+    ),
+]
+Validation = Annotated[
+    list[Path] | None,
+    typer.Option(
+        callback=trial_files,
+        help="The same of a trial that nothing is fitted to, and that chooses among starts that "
+        "fit alike; may be repeated.",
     ),
 ]
 

@@ -34,9 +34,11 @@ from ceinms_torch.model.nms_model import (
 from ceinms_torch.model.parameters import PARAMETER_KINDS, PARAMETERS
 from ceinms_torch.model.settings import check_choice
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.model.trial import Trial
 from ceinms_torch.plan.composites import ALL, RangePenalty, read_range
 from ceinms_torch.plan.objective import Objective, read_objective, write_objective
 from ceinms_torch.plan.options import OPTIMISERS, Optimiser
+from ceinms_torch.plan.recommended import Override, recommended_plan
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
@@ -158,6 +160,8 @@ class CalibrationPlan(OneLine):
         What was read, kept to write unknown elements back.
     differences : tuple of str
         Where the plan departs from what a file of the paper's calibrator says, or may.
+    overrides : tuple of Override
+        What a recipe overrides of the files, see `recommended`.
     """
 
     algorithm: SimulatedAnnealing | Optimiser
@@ -169,6 +173,7 @@ class CalibrationPlan(OneLine):
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
     differences: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    overrides: tuple[Override, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -279,6 +284,24 @@ class CalibrationPlan(OneLine):
         if objective is not None:
             steps = tuple(replace(step, objective=objective) for step in steps)
         return replace(self, algorithm=algorithm, steps=steps)
+
+    def recommended(self, subject: Subject, trials: Sequence[Trial]) -> CalibrationPlan:
+        """Return the plan by the recommended recipe, see `recommended_plan`.
+
+        Parameters
+        ----------
+        subject : Subject
+            The subject to be calibrated.
+        trials : sequence of Trial
+            All trials that will be simulated.
+
+        Returns
+        -------
+        CalibrationPlan
+            Its `overrides` say what of the files does not count. Curves belong to the subject, see
+            `CalibrationFolder.recommended`.
+        """
+        return recommended_plan(self, subject, trials)
 
     def of_subject(self, subject: Subject) -> CalibrationPlan:
         """Return the plan with the subject's DOFs in steps that say "all".

@@ -64,7 +64,7 @@ By the recommended recipe, which overrides ranges, curves and objective of the f
   ceinms-torch calibrate calibrate.xml --recommended --test 'trials/run*/inputData.xml'
 
 A trial that nothing is fitted to chooses among starts that fit alike:
-  ceinms-torch calibrate calibrate.xml --validation trials/walk2/inputData.xml
+  ceinms-torch calibrate calibrate.xml --validation-trial trials/walk2/inputData.xml
 
 A number of starts in place of as many as help, on two cores:
   ceinms-torch calibrate calibrate.xml --starts 32 --threads 2

@@ -24,7 +24,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles
 from ceinms_torch.plan.calibration import CalibrationPlan
-from ceinms_torch.plan.recommended import Override
+from ceinms_torch.plan.override import Override
 from ceinms_torch.simulation.smooth_curves import CURVE_SETS, CurveSet, with_curves
 
 

@@ -38,7 +38,7 @@ from ceinms_torch.model.trial import Trial
 from ceinms_torch.plan.composites import ALL, RangePenalty, read_range
 from ceinms_torch.plan.objective import Objective, read_objective, write_objective
 from ceinms_torch.plan.options import OPTIMISERS, Optimiser
-from ceinms_torch.plan.recommended import Override, recommended_plan
+from ceinms_torch.plan.override import Override
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
@@ -301,6 +301,8 @@ class CalibrationPlan(OneLine):
             Its `overrides` say what of the files does not count. Curves belong to the subject, see
             `CalibrationFolder.recommended`.
         """
+        from ceinms_torch.plan.recommended import recommended_plan  # noqa: PLC0415  it makes plans
+
         return recommended_plan(self, subject, trials)
 
     def of_subject(self, subject: Subject) -> CalibrationPlan:

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ceinms_torch.errors import DataError
-from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.activation_delay import activation_delay, coefficient
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.plan.calibration import (
+    CalibrationPlan,
+    CalibrationStep,
+    ParameterSpec,
+    RangeType,
+)
 from ceinms_torch.plan.objective import Objective
 from ceinms_torch.plan.options import LevenbergMarquardt
-
-if TYPE_CHECKING:
-    from ceinms_torch.plan.calibration import (
-        CalibrationPlan,
-        CalibrationStep,
-        ParameterSpec,
-        RangeType,
-    )
+from ceinms_torch.plan.override import Override
 
 # Measured delays of muscles [s]: of force behind EMG, and of activation behind excitation.
 SHORTEST_DELAY, LONGEST_DELAY = 0.01, 0.1
@@ -40,32 +36,6 @@ _LENGTH_KINDS = ("optimalFibreLength", "tendonSlackLength")
 _VARIANCE_FLOOR = 0.25
 # Among variants of a calibration of 66 parameters this weight predicted best.
 _PRIOR_WEIGHT = 0.003
-
-
-@dataclass(frozen=True, kw_only=True)
-class Override(OneLine):
-    """Something that a recipe does otherwise than the files say.
-
-    Parameters
-    ----------
-    what : str
-        What is overridden.
-    file : str
-        What the files say.
-    recipe : str
-        What counts instead.
-    why : str
-        The reason.
-    """
-
-    what: str
-    file: str
-    recipe: str
-    why: str
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        return f"{self.what}: {self.recipe} instead of {self.file} ({self.why})"
 
 
 def recommended_plan(
@@ -233,8 +203,6 @@ class _Recipe:
     def _delay(
         self, step: CalibrationStep, before: Sequence[ParameterSpec]
     ) -> Iterator[ParameterSpec]:
-        from ceinms_torch.plan.calibration import ParameterSpec  # noqa: PLC0415  which calls us
-
         low, high = self._reach()
         names = self._subject.mtu_names
         is_all = set(self._subject.mtus_on(step.dofs)) == set(names)
@@ -274,8 +242,6 @@ class _Recipe:
 
     def _late_filters(self, steps: Sequence[CalibrationStep]) -> Iterator[ParameterSpec]:
         """Iterate over ranges of C1 and C2 where these are not calibrated but implausible."""
-        from ceinms_torch.plan.calibration import ParameterSpec  # noqa: PLC0415  which calls us
-
         known = {spec.kind for step in steps for spec in step.parameters}
         delays = [
             activation_delay(mtu.c1, mtu.c2, step)

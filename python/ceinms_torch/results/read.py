@@ -30,7 +30,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.plan.objective import Objective
 from ceinms_torch.plan.options import OPTIMISERS
-from ceinms_torch.plan.recommended import Override
+from ceinms_torch.plan.override import Override
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.results.trials import read_trial, read_trial_synergies
 from ceinms_torch.results.write import RESULT_FORMAT

@@ -46,9 +46,7 @@ def test_no_filter_is_later_than_100_ms_at_any_rate(folder, rates):
         parameters=tuple(ParameterSpec(kind=kind, low=-0.95, high=-0.05) for kind in ("c1", "c2")),
     )
     trials = [at_rate(folder.trials[0], rate) for rate in rates]
-    found = specs(
-        dataclasses.replace(plan, steps=(step,)).recommended(folder.subject, trials)
-    )
+    found = specs(dataclasses.replace(plan, steps=(step,)).recommended(folder.subject, trials))
     for rate in rates:
         longest = activation_delay(found["c1"].low, found["c2"].low, 1.0 / rate)
         shortest = activation_delay(found["c1"].high, found["c2"].high, 1.0 / rate)

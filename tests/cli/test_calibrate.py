@@ -39,6 +39,7 @@ RESULT_KEYS = {
     "subject",
     "start_parameters",
     "activation",
+    "overrides",
     "activation_delays",
     "start",
     "polish",

@@ -130,8 +130,9 @@ def _n_kept(n_start: int) -> int:
 
 
 def _most_iterations(n_start: int, max_iterations: int) -> int:
-    first = min(_FIRST_ITERATIONS, max_iterations)
-    return n_start * first + _n_kept(n_start) * (max_iterations - first)
+    if max_iterations <= _FIRST_ITERATIONS:  # no start goes on
+        return n_start * max_iterations
+    return n_start * _FIRST_ITERATIONS + _n_kept(n_start) * max_iterations
 
 
 def affordable_threads(wanted: int) -> int:
@@ -293,20 +294,24 @@ class _Several:
         if not minima and not self.minima:
             raise KeyboardInterrupt
         self.minima |= minima
+        self.is_whole = len(minima) == len(numbers) and not _is_interrupted(minima)
+        if not self.is_whole:
+            return
+        if self._first == self._options:  # they have had all iterations that there are
+            self.finished |= set(minima)
+            return
         order = sorted(minima, key=lambda i: (minima[i].rank, i))
         kept = order[: _n_kept(len(numbers))]
-        finals: dict[int, Minimum] = {}
-        if len(minima) == len(numbers) and not _is_interrupted(minima):
-            finals = _parallel(
-                self._problems,
-                kept,
-                lambda problem, i, report: go_on(
-                    problem, minima[i], self._options, i, report, self._known("end", i)
-                ),
-                self._callback,
-            )
-            self.minima |= finals
-            self.finished |= set(finals)
+        finals = _parallel(
+            self._problems,
+            kept,
+            lambda problem, i, report: go_on(
+                problem, minima[i], self._options, i, report, self._known("end", i)
+            ),
+            self._callback,
+        )
+        self.minima |= finals
+        self.finished |= set(finals)
         self.is_whole = len(finals) == len(kept) and not _is_interrupted(finals)
 
 

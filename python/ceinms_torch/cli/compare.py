@@ -103,7 +103,7 @@ def command(
     held out in turn; says which predicts best and by how much against the noise of seeds, and
     writes the winner as files to calibrate by, into winner/.
     """
-    if recipes or curves or (source is not None and _is_of_recipes(source)):
+    if recipes or curves or (setup is None and source is not None and _is_of_recipes(source)):
         for name, value in {
             "--methods": methods,
             "--tendons": tendons,

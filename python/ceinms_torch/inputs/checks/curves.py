@@ -41,19 +41,22 @@ _SAME, _SAME_STRAIN = 5e-3, 5e-5
 _MOST_POINTS = 0.75
 
 
-def check_curves(subject: Subject) -> Iterator[Finding]:
+def check_curves(subject: Subject, *, is_calibration: bool) -> Iterator[Finding]:
     """Check the points of a subject's force curves.
 
     Parameters
     ----------
     subject : Subject
         The subject.
+    is_calibration : bool
+        Whether it is going to be calibrated: later, other curves would be another subject's.
 
     Yields
     ------
     Finding
     """
-    yield from _check_example(subject)
+    if is_calibration:
+        yield from _check_example(subject)
     for curve in subject.curves.values():
         fault = _fault_of(curve)
         if fault is not None:

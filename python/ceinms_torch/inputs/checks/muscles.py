@@ -47,7 +47,7 @@ def check_muscles(inputs: Inputs) -> list[Finding]:
     return [
         *_check_stiff(inputs, subject, trials),
         *_check_lengths(subject, trials, stiff=inputs.tendon == "stiff"),
-        *check_curves(subject),
+        *check_curves(subject, is_calibration=inputs.plan is not None),
         *_check_shape_factors(inputs, subject),
         *_check_damping(inputs, subject),
     ]

@@ -46,7 +46,7 @@ def test_errors_say_what_where_why_and_what_to_do(tiny_folder):
     assert "Did you mean 'gasmedd_r'?" in result.stdout
     assert result.stdout.count("why: ") == result.stdout.count("do:  ") == 3
     assert result.stdout.endswith(
-        "2 errors, 1 note. Errors must be mended before anything is run.\n"
+        "1 note. Errors must be mended before anything is run.\n"
     )
 
 

@@ -105,7 +105,7 @@ def command(
     ] = False,
     out: opt.Out = None,
     test: opt.Test = None,
-    validation: opt.Validation = None,
+    validation_trial: opt.Validation = None,
     normalisation: Annotated[
         Normalisation | None,
         typer.Option(help="Moment errors: CEINMS's variance, eq. 4's meanSquare, or rmse."),
@@ -193,7 +193,7 @@ def command(
         if out is not None:
             subject_file = out / subject_file.name
         directory = results_folder(setup, out)
-        judges = tuple(folder.read_tests(validation or ()).values())
+        judges = tuple(folder.read_tests(validation_trial or ()).values())
         if recommended:
             folder = _recommended(folder, (*inputs.tests, *judges), method)
         plan = with_synergy_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)

@@ -114,7 +114,6 @@ Test = Annotated[
 Validation = Annotated[
     list[Path] | None,
     typer.Option(
-        "--validation-trial",
         callback=trial_files,
         help="The same of a trial that nothing is fitted to, and that chooses among starts that "
         "fit alike; may be repeated.",

@@ -72,6 +72,7 @@ from ceinms_torch.plan.options import (
     Lbfgs as Lbfgs,
     LevenbergMarquardt as LevenbergMarquardt,
 )
+from ceinms_torch.plan.prior import Prior as Prior
 from ceinms_torch.model.parameters import (
     PARAMETER_KINDS as PARAMETER_KINDS,
     parameter_row as parameter_row,

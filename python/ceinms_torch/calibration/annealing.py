@@ -184,6 +184,13 @@ def _check_plan(plan: CalibrationPlan, settings: SimulatedAnnealing) -> None:
                 hint="other methods than annealing take it; its modern variant a variance floor",
             )
         for spec in step.parameters:
+            if spec.priors:
+                raise OptionError(
+                    where=Place(plan.path, spec.line, "<parameter>"),
+                    expected="no <prior>, with annealing",
+                    got="one",
+                    hint="other methods than annealing take it",
+                )
             if not PARAMETERS[spec.kind].in_annealing:
                 raise OptionError(
                     where=Place(plan.path, spec.line, "<parameter>"),

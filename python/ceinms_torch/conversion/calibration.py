@@ -90,10 +90,10 @@ def _step(
         return _with_composites(plan, step, place, lost)
     if step.objective.composites:
         step = _without_composites(step, subject, place)
-    if step.objective != Objective():
+    if step.objective != Objective() or step != step.without_preferences():
         lost.append(
             "the objective stays as it was, in elements of ceinms-torch inside "
-            "<minimizeTorqueError>: CEINMS 0.9 itself refuses them"
+            "<minimizeTorqueError> and <parameter>: CEINMS 0.9 itself refuses them"
         )
     return step
 
@@ -104,7 +104,7 @@ def _with_composites(
     objective = step.objective
     if objective.composites:
         return step
-    if objective != objective.without_preferences():
+    if step != step.without_preferences():
         raise _unsayable(place, "0.21", "preferences among good fits")
     if objective.normalisation == "variance":
         raise _unsayable(place, "0.21", "errors over the variance of moments")

@@ -165,6 +165,8 @@ def check_setting(name: str, value: object, kind: Any) -> None:
     OptionError
         If it is not.
     """
+    if value is None and type(None) in _alternatives(kind):
+        return
     for one in _alternatives(kind):
         if get_origin(one) is Literal:
             if one is kind:

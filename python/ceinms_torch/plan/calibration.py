@@ -39,6 +39,7 @@ from ceinms_torch.plan.composites import ALL, RangePenalty, read_range
 from ceinms_torch.plan.objective import Objective, read_objective, write_objective
 from ceinms_torch.plan.options import OPTIMISERS, Optimiser
 from ceinms_torch.plan.override import Override
+from ceinms_torch.plan.prior import Prior
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
 Scope = Literal["single", "global", "muscleGroups"]
@@ -64,13 +65,17 @@ class ParameterSpec(OneLine):
         Whether the bounds are values or factors on the value at the start of the step.
     low, high : float
         The bounds, low <= high: in the unit of the parameter (see `Mtu`), or factors (-).
+    priors : tuple of Prior
+        Weights and centres of its own in the objective's parameter prior; every MTU in one at most,
+        and one at most for all others.
     line, range_line : int, optional
         Lines of the parameter and its range in the calibration file.
 
     Raises
     ------
     OptionError
-        If a value is not one of those allowed or the bounds are inverted.
+        If a value is not one of those allowed, the bounds are inverted, or priors contradict each
+        other or the range.
     """
 
     kind: str
@@ -79,6 +84,7 @@ class ParameterSpec(OneLine):
     range_type: RangeType = "absolute"
     low: float
     high: float
+    priors: tuple[Prior, ...] = ()
     line: int | None = field(default=None, compare=False)
     range_line: int | None = field(default=None, compare=False)
 
@@ -94,6 +100,54 @@ class ParameterSpec(OneLine):
                 expected="a low and a higher bound",
                 got=got,
             )
+        self._check_priors()
+
+    def _check_priors(self) -> None:
+        where = f"prior of {self.kind}"
+        named = [name for prior in self.priors for name in prior.muscles or ("all others",)]
+        for name in named:
+            if named.count(name) > 1:
+                raise OptionError(where=where, expected=f"one for {name}", got=named.count(name))
+        for prior in self.priors:
+            if prior.centre is not None and not self.low <= prior.centre <= self.high:
+                raise OptionError(
+                    where=where,
+                    expected=f"a centre within the range, {self.low:g} to {self.high:g}",
+                    got=f"{prior.centre:g}",
+                    hint="it is given as the range is: in the unit of the parameter, or as a "
+                    "factor on the subject's value",
+                )
+
+    def prior_of(self, mtu_names: tuple[str, ...]) -> Prior:
+        """Return the prior of a value that MTUs share.
+
+        Parameters
+        ----------
+        mtu_names : tuple of str
+            The MTUs; all in the same prior.
+
+        Returns
+        -------
+        Prior
+            What it leaves open, that for all others says.
+
+        Raises
+        ------
+        OptionError
+            If some of them have a prior of their own, and others do not or another one.
+        """
+        general = next((prior for prior in self.priors if not prior.muscles), Prior())
+        found = {
+            next((prior for prior in self.priors if name in prior.muscles), general)
+            for name in mtu_names
+        }
+        if len(found) > 1:
+            raise OptionError(
+                where=f"prior of {self.kind}",
+                expected=f"the same for {', '.join(mtu_names)}, which share a value",
+                got="several",
+            )
+        return found.pop().filled(general)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +161,8 @@ class CalibrationStep(OneLine):
     objective : Objective
         What is minimised; composites may name other DOFs, see `moment_dofs`.
     parameters : tuple of ParameterSpec
-        What is calibrated; every kind at most once.
+        What is calibrated; every kind at most once. Their priors count whether or not the
+        objective has a weight for all.
     line : int, optional
         Line in the calibration file.
     """
@@ -116,6 +171,12 @@ class CalibrationStep(OneLine):
     objective: Objective = field(default_factory=Objective)
     parameters: tuple[ParameterSpec, ...]
     line: int | None = field(default=None, compare=False)
+
+    def without_preferences(self) -> CalibrationStep:
+        """Return the step with moment errors and penalties alone."""
+        parameters = tuple(replace(spec, priors=()) for spec in self.parameters)
+        objective = self.objective.without_preferences()
+        return replace(self, objective=objective, parameters=parameters)
 
     def moment_dofs(self, dof_names: Sequence[str]) -> tuple[str, ...]:
         """Return the DOFs whose moment errors count.
@@ -343,6 +404,8 @@ class CalibrationPlan(OneLine):
             for spec in step.parameters:
                 for group in spec.groups:
                     self._check("MTUs", group, subject.mtu_names, spec.line, "<parameter>")
+                for prior in spec.priors:
+                    self._check("MTUs", prior.muscles, subject.mtu_names, spec.line, "<prior>")
             for group in step.objective.group_coherence_muscles:
                 self._check("MTUs", group, subject.mtu_names, step.line, "<groupCoherence>")
             for one in step.objective.composites:
@@ -450,16 +513,21 @@ def _read_parameter(node: XmlNode) -> ParameterSpec:
     if kind not in PARAMETERS:
         known = f"one of {', '.join(PARAMETERS)}"
         raise name.error(known, f"'{kind}'", did_you_mean(kind, PARAMETERS))
-    return ParameterSpec(
-        kind=kind,
-        scope=cast("Scope", scope.tag),
-        groups=groups,
-        range_type=cast("RangeType", bounds.tag),
-        low=low,
-        high=high,
-        line=node.line,
-        range_line=numbers.line,
-    )
+    priors = tuple(Prior.read_from(child) for child in node.children("prior"))
+    try:
+        return ParameterSpec(
+            kind=kind,
+            scope=cast("Scope", scope.tag),
+            groups=groups,
+            range_type=cast("RangeType", bounds.tag),
+            low=low,
+            high=high,
+            priors=priors,
+            line=node.line,
+            range_line=numbers.line,
+        )
+    except OptionError as error:
+        raise node.error("priors that fit each other and the range", f"'{error}'") from error
 
 
 def _write_step(node: XmlNode, step: CalibrationStep) -> None:
@@ -475,3 +543,5 @@ def _write_step(node: XmlNode, step: CalibrationStep) -> None:
         for group in spec.groups if spec.scope == "muscleGroups" else ():
             scope.add("muscles", " ".join(group))
         child.add(spec.range_type).add("range", " ".join(map(number_text, (spec.low, spec.high))))
+        for prior in spec.priors:
+            prior.write_to(child.add("prior"), with_defaults=False)

@@ -77,8 +77,10 @@ class Objective(OneLine):
         a trial, over the sum of their maximum isometric forces at the start; >= 0. The peak is the
         mean over steps of the 8th power, to the power of 1/8.
     parameter_prior_weight : float
-        Preference for the start: factor on the square of every parameter's distance from the
-        subject's value at the start of the step, in units of its range; >= 0.
+        Preference for the start: factor on the mean, over the parameters of the step, of their
+        squared distance from the subject's value at the start of the step, or another centre
+        (`Prior`); a distance of 1 is that of the farther bound; >= 0. It weighs as much whatever
+        the number of parameters.
     group_coherence_weight : float
         Preference for muscles of a group to change alike: factor on the squares of every
         parameter's change less the mean change in the group; >= 0. The change is relative to the

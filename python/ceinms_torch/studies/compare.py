@@ -304,7 +304,7 @@ class _Judge:
         self._tests = tests
         step = folder.plan.steps[-1]
         # Preferences are no part of how well a subject predicts.
-        self._step = dataclasses.replace(step, objective=step.objective.without_preferences())
+        self._step = step.without_preferences()
         self._spaces = [
             ParameterSpace.of(folder.subject, step, folder.plan, check_start=False)
             for step in folder.plan.steps

@@ -51,6 +51,71 @@ def test_preferences_are_read(calibration):
     )
 
 
+PRIORS = """<range>0.5 2.5</range>
+          </absolute>
+          <prior>
+            <weight>0.5</weight>
+            <centre>1.25</centre>
+            <muscles>soleus_r gasmed_r</muscles>
+          </prior>
+          <prior>
+            <weight>0</weight>
+          </prior>"""
+
+
+@pytest.fixture
+def with_priors(gait_folder, tmp_path):
+    """Return a function that writes the shipped calibration with priors of the strength."""
+
+    def write(priors=PRIORS):
+        text = (gait_folder / "calibration.xml").read_text(encoding="utf-8")
+        text, n = re.subn(
+            r"(strengthCoefficient.*?)<range>.*?</absolute>",
+            rf"\g<1>{priors}",
+            text,
+            flags=re.DOTALL,
+        )
+        assert n == 1
+        path = tmp_path / "calibration.xml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_priors_are_read_and_written(with_priors, tmp_path):
+    plan = ct.CalibrationPlan.read(with_priors(), must_exist=False)
+    (strength,) = [one for one in plan.steps[0].parameters if one.kind == "strengthCoefficient"]
+    assert strength.priors == (
+        ct.Prior(weight=0.5, centre=1.25, muscles=("soleus_r", "gasmed_r")),
+        ct.Prior(weight=0.0),
+    )
+    plan.write(tmp_path / "again.xml")
+    assert ct.CalibrationPlan.read(tmp_path / "again.xml", must_exist=False).steps == plan.steps
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("1.25", "250", r"prior of strengthCoefficient: expected a centre within the range"),
+        ("<weight>0</weight>", "<weight>-1</weight>", "weight: expected a number >= 0, got -1"),
+        ("<weight>0</weight>", "<muscles>soleus_r</muscles>", "expected one for soleus_r, got 2"),
+    ],
+)
+def test_faulty_priors_are_refused_with_their_place(with_priors, old, new, message):
+    with pytest.raises(ct.FileFormatError, match=rf"calibration\.xml:\d+.*{message}"):
+        ct.CalibrationPlan.read(with_priors(PRIORS.replace(old, new)), must_exist=False)
+
+
+def test_unknown_muscle_of_a_prior(with_priors, gait_folder):
+    plan = ct.CalibrationPlan.read(
+        with_priors(PRIORS.replace("gasmed_r", "gasmde_r")), must_exist=False
+    )
+    subject = ct.Subject.read(gait_folder / "subjectUncalibrated.xml")
+    with pytest.raises(ct.DataError, match=r"<prior>: .*'gasmde_r'.*gasmed_r"):
+        plan.check_names(subject)
+
+
 def test_written_is_read_and_written_alike(calibration, tmp_path):
     plan = calibration(XML)
     first, second = tmp_path / "first.xml", tmp_path / "second.xml"

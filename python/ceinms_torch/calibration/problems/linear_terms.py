@@ -43,19 +43,21 @@ def linear_terms(
     DataError
         If the subject lacks an MTU of a muscle group.
     OptionError
-        If a muscle group has nothing to keep together.
+        If a muscle group has nothing to keep together, or MTUs that share a value have different
+        priors.
 
     Notes
     -----
     With the normalisation "variance" moment errors are summed over trials and DOFs, else averaged
     over trials. The weights here follow: what a weight balances does not depend on how many trials
-    and DOFs there are.
+    and DOFs there are. Nor does it depend on how many parameters there are: the prior is a mean.
     """
     objective = step.objective
     factor = len(step.dofs) * n_trial if objective.normalisation == "variance" else 1
     terms = []
-    if objective.parameter_prior_weight > 0.0:
-        terms.append(_prior(space, factor * objective.parameter_prior_weight))
+    prior = _prior(step, space, factor)
+    if prior is not None:
+        terms.append(prior)
     if objective.group_coherence_weight > 0.0:
         terms.append(_coherence(objective, space, factor * objective.group_coherence_weight))
     return terms
@@ -66,13 +68,30 @@ def _start(space: ParameterSpace) -> FloatArray:
     return space.shares([one.start for one in space.components])
 
 
-def _prior(space: ParameterSpace, weight: float) -> _kernel.LinearTerm:
-    root = math.sqrt(weight)
-    return _kernel.LinearTerm(
-        name="parameter_prior",
-        matrix=root * np.eye(len(space.components)),
-        offset=root * _start(space),
-    )
+def _prior(step: CalibrationStep, space: ParameterSpace, factor: int) -> _kernel.LinearTerm | None:
+    """Return the mean over all that can change of weights times squared distances from centres.
+
+    A distance of 1 is that of the farther bound. So a bound that is moved nearer on one side of the
+    centre does not pull at the other, as it would in units of the range, and the prior is at most
+    its weight. A range without width has none.
+    """
+    specs = {spec.kind: spec for spec in step.parameters}
+    own = space.values_of(space.subject)
+    weights, centres = [], []
+    for one, value in zip(space.components, own, strict=True):
+        spec = specs[one.kind]
+        prior = spec.prior_of(one.mtu_names)
+        general = step.objective.parameter_prior_weight
+        weights.append(general if prior.weight is None else prior.weight)
+        by = value if spec.range_type == "relativeToSubjectValue" else 1.0
+        centres.append(one.start if prior.centre is None else prior.centre * by)
+    if not any(weights):
+        return None
+    centre = space.shares(centres)
+    can_change = space.upper > space.lower
+    mean = factor * np.array(weights) * can_change / max(np.count_nonzero(can_change), 1)
+    root = np.sqrt(mean) / np.maximum(centre, 1.0 - centre)
+    return _kernel.LinearTerm(name="parameter_prior", matrix=np.diag(root), offset=root * centre)
 
 
 def _coherence(objective: Objective, space: ParameterSpace, weight: float) -> _kernel.LinearTerm:

@@ -45,9 +45,7 @@ def test_errors_say_what_where_why_and_what_to_do(tiny_folder):
     assert result.stdout.count("error ") == 2
     assert "Did you mean 'gasmedd_r'?" in result.stdout
     assert result.stdout.count("why: ") == result.stdout.count("do:  ") == 3
-    assert result.stdout.endswith(
-        "1 note. Errors must be mended before anything is run.\n"
-    )
+    assert result.stdout.endswith("1 note. Errors must be mended before anything is run.\n")
 
 
 @pytest.mark.parametrize(("options", "status"), [((), 0), (("--strict",), 1)])

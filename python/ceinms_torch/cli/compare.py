@@ -72,20 +72,12 @@ def command(
             "trials held out. With --recipes alone, file and degroote."
         ),
     ] = "",
-    folds: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            help="Recipes: parts of all trials, each held out once; 5 unless there are fewer.",
-        ),
-    ] = None,
-    conditions: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX|auto",
-            help="Recipes: hold out each condition in turn, as study calibration has it.",
-        ),
-    ] = None,
+    by_condition: Annotated[
+        bool,
+        typer.Option("--by-condition", help="Recipes: hold out conditions in turn, not trials."),
+    ] = False,
+    folds: opt.Folds = None,
+    conditions: opt.Conditions = None,
     jobs: opt.Jobs = 1,
     max_evaluations: Annotated[
         int | None,
@@ -131,6 +123,7 @@ def command(
                 list(range(seeds or 1)),
                 test,
                 folds=folds,
+                by_condition=by_condition or conditions is not None,
                 conditions=conditions,
                 jobs=jobs,
                 quiet=quiet,
@@ -139,8 +132,12 @@ def command(
             quiet=quiet,
         )
         return
-    for name, one in {"--folds": folds, "--conditions": conditions}.items():
-        if one is not None:
+    for name, one in {
+        "--folds": folds,
+        "--conditions": conditions,
+        "--by-condition": by_condition,
+    }.items():
+        if one:
             raise OptionError(where=name, expected="none, without --recipes", got=str(one))
     run_study(
         STUDY,
@@ -188,6 +185,7 @@ def _run_recipes(
     test: list[Path] | None,
     *,
     folds: int | None,
+    by_condition: bool,
     conditions: str | None,
     jobs: int,
     quiet: bool,
@@ -202,7 +200,8 @@ def _run_recipes(
 
     folder, tests, inputs = read_inputs(setup, test)
     choices = choices_of(recipes, curves)
-    parts = folds_of([trial.name for trial in (*folder.trials, *tests.values())], folds, conditions)
+    names = [trial.name for trial in (*folder.trials, *tests.values())]
+    parts = folds_of(names, folds, by_condition=by_condition, pattern=conditions)
     n_cell = len(choices) * len(seeds) * len(parts)
     with study_progress("comparing", n_cell, quiet=quiet) as show:
         study = study_recipes(
@@ -227,6 +226,7 @@ def _run_recipes(
             "curves": curves,
             "seeds": seeds,
             "folds": folds,
+            "by_condition": by_condition,
             "conditions": conditions,
             "test": list(map(str, test or ())),
         },

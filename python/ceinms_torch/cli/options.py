@@ -73,6 +73,18 @@ Seeds = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N - 1.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads; results do not depend on it.")]
+Folds = Annotated[
+    int | None,
+    typer.Option(min=2, help="Folds over trials; one trial is left out at a time by default."),
+]
+Conditions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="What in a trial's name is its condition (the first group, else the match); by "
+        "default the name without its last part after an underscore, or its last digits.",
+    ),
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes side by side; only times depend on it.")]
 
 

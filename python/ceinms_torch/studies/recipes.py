@@ -27,8 +27,6 @@ from ceinms_torch.studies.statistics import deviation
 
 RecipeName = Literal["files", "recommended"]
 RECIPES: tuple[RecipeName, ...] = get_args(RecipeName)
-# Folds where nobody says how many, if there are as many trials.
-_FOLDS = 5
 # Held-out errors that differ by less than this share, or by less than so many times the noise of
 # seeds, are no reason to prefer anything.
 _SHARE, _NOISES = 0.03, 2.0
@@ -324,7 +322,11 @@ def study_recipes(
 
 
 def folds_of(
-    trials: Sequence[str], n_fold: int | None = None, conditions: str | None = None
+    trials: Sequence[str],
+    n_fold: int | None = None,
+    *,
+    by_condition: bool = False,
+    pattern: str | None = None,
 ) -> list[Fold]:
     """Return which trials are held out together.
 
@@ -333,9 +335,11 @@ def folds_of(
     trials : sequence of str
         Names of all trials.
     n_fold : int, optional
-        Number of folds over trials; 5 by default, or one for each of fewer trials.
-    conditions : str, optional
-        Hold out each condition, as `condition_folds` understands the pattern; "auto" for its own.
+        Number of folds over trials; one trial is left out at a time by default.
+    by_condition : bool
+        Hold out conditions instead.
+    pattern : str, optional
+        What a condition is, see `conditions_of`.
 
     Returns
     -------
@@ -344,14 +348,14 @@ def folds_of(
     Raises
     ------
     DataError, OptionError
-        As `trial_folds` and `condition_folds`, or if both are asked for.
+        As `trial_folds` and `condition_folds`, or if folds of both kinds are asked for, or all
+        trials are of one condition.
     """
-    if conditions is None:
-        return trial_folds(trials, n_fold or (None if len(trials) <= _FOLDS else _FOLDS))
+    if not by_condition:
+        return trial_folds(trials, n_fold)
     if n_fold is not None:
-        got = "--folds and --conditions"
-        raise OptionError(where="folds", expected="one of both", got=got)
-    folds = condition_folds(trials, None if conditions == "auto" else conditions)
+        raise OptionError(where="folds", expected="folds or conditions", got="both")
+    folds = condition_folds(trials, pattern)
     if not folds:
         raise OptionError(
             where="conditions",

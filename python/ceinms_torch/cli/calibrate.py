@@ -354,11 +354,7 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
 
 def _show(result: CalibrationResult) -> None:
     from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
-    from ceinms_torch.report.summary import (  # noqa: PLC0415
-        delay_bound_points,
-        identifiability_points,
-        start_points,
-    )
+    from ceinms_torch.report.summary import identifiability_points, start_points  # noqa: PLC0415
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 
     stdout.print(fit_table("calibration trials", result.fit))
@@ -370,11 +366,7 @@ def _show(result: CalibrationResult) -> None:
     stdout.print(terms_table(result))
     bounds = bounds_table(result)
     stdout.print("No parameter is at a bound of its range." if bounds is None else bounds)
-    for point in (
-        *delay_bound_points(result),
-        *identifiability_points(result),
-        *start_points(result),
-    ):
+    for point in (*identifiability_points(result), *start_points(result)):
         stdout.print(point.text, soft_wrap=True)
     if result.identifiability is not None:
         open_ones = identifiability_table(result.identifiability)

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
-from ceinms_torch.inputs.checks.findings import listed
 from ceinms_torch.model.activation_delay import LONGEST_ACTIVATION_DELAY, is_plausible_delay
 from ceinms_torch.plan.objective import Objective, preferences
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
@@ -98,7 +97,6 @@ def summarise(result: CalibrationResult) -> Summary:
             *_status_points(result),
             *_bound_points(result),
             *_delay_points(result),
-            *delay_bound_points(result),
             *identifiability_points(result),
             *_penalty_points(result),
             *_preference_points(result),
@@ -240,30 +238,6 @@ def _bound_points(result: CalibrationResult) -> Iterator[Point]:
         if many
         else "",
     )
-
-
-def delay_bound_points(result: CalibrationResult) -> Iterator[Point]:
-    """Warn of delays that ended at a bound: nobody knows where they would have gone."""
-    ends: dict[tuple[str, str], list[str]] = {}
-    for one in result.last_parameters:
-        for mtu in one.mtus:
-            ends.setdefault((one.name, one.at_bound), []).append(mtu)
-    said = [
-        f"emDelay at its {bound} bound ({listed(names)})"
-        for bound in ("lower", "upper")
-        if (names := ends.get(("emDelay", bound), []))
-    ]
-    late = [n for n in ends.get(("c1", "lower"), []) if n in ends.get(("c2", "lower"), [])]
-    if late:
-        most = max(result.activation_delays[name] for name in late)
-        said.append(f"C1 and C2 as late as their ranges allow, {most:.3g} ms ({listed(late)})")
-    if said:
-        yield Point(
-            level="warning",
-            text=f"Delays ended at a bound: {'; '.join(said)}.",
-            advice="Times of EMG and moments may not agree, or the delay makes up for something "
-            "else: check that both recordings start together, and how the EMG was filtered.",
-        )
 
 
 def _delay_points(result: CalibrationResult) -> Iterator[Point]:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import ceinms_torch as ct
+from ceinms_torch.model.activation_delay import activation_delay
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -68,7 +69,7 @@ def row(name, recipe, found, others):
     means = np.mean(found, axis=1)
     spread = f" ± {np.std(means, ddof=1):.2g}" if len(means) > 1 else ""
     by_dof = " / ".join(f"{one:.3g}" for one in np.mean(found, axis=0))
-    cells = ["-"] * len(DELAYS) if others is None else [f"{x:.3g}" for x in np.mean(others, axis=0)]
+    cells = [f"{one:.3g}" for one in np.mean(others, axis=0)]
     write((name, recipe, by_dof, f"{means.mean():.3g}{spread}", *cells))
 
 
@@ -103,20 +104,26 @@ def main():
 
 def _of_ceinms(recording, arguments):
     """Write the row of CEINMS 0.9, if there is one, and return its errors."""
-    plan, subject, others = recording.folder.plan, recording.ceinms, None
+    folder, subject, seconds = recording.folder, recording.ceinms, float("nan")
+    plan = folder.plan
     if subject is None:
-        if not arguments.annealing or not recording.folder.subject.curves:
+        if not arguments.annealing or not folder.subject.curves:
             return None
         options = dataclasses.replace(plan.algorithm, max_no_eval=arguments.evaluations)
         begin = time.process_time()
-        result = ct.calibrate(recording.folder, method="annealing", options=options)
-        subject = result.subject
-        at_bound = np.mean([bool(one.at_bound) for one in result.parameters])
-        latest = max(result.activation_delays.values())
-        delay = 1e3 * max(mtu.em_delay for mtu in subject.mtus)
-        others = [[100.0 * at_bound, latest, delay, 1, time.process_time() - begin]]
+        subject = ct.calibrate(folder, method="annealing", options=options).subject
+        seconds = time.process_time() - begin
     found = errors(recording.tests, legacy_simulation(subject, plan))
-    row(recording.name, "CEINMS 0.9", [found], others)
+    space = ct.ParameterSpace.of(folder.subject, plan.steps[-1], plan, check_start=False)
+    step = float(np.median(np.diff(folder.trials[0].time)))
+    others = [
+        100.0 * np.mean([bool(one) for one in space.at_bound(space.point_of(subject))]),
+        max(1e3 * activation_delay(mtu.c1, mtu.c2, step) for mtu in subject.mtus),
+        1e3 * max(mtu.em_delay for mtu in subject.mtus),
+        1,
+        seconds,
+    ]
+    row(recording.name, "CEINMS 0.9", [found], [others])
     return found
 
 

@@ -78,7 +78,7 @@ def command(
     ] = False,
     folds: opt.Folds = None,
     conditions: opt.Conditions = None,
-    jobs: opt.Jobs = 1,
+    jobs: opt.Jobs = 2,
     max_evaluations: Annotated[
         int | None,
         typer.Option(min=1, help="Largest budget of the annealing, instead of its maxNoEval."),

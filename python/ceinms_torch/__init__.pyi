@@ -79,6 +79,7 @@ from ceinms_torch.plan.options import (
     Lbfgs as Lbfgs,
     LevenbergMarquardt as LevenbergMarquardt,
 )
+from ceinms_torch.plan.override import Override as Override
 from ceinms_torch.plan.prior import Prior as Prior
 from ceinms_torch.model.parameters import (
     PARAMETER_KINDS as PARAMETER_KINDS,
@@ -107,6 +108,7 @@ from ceinms_torch.simulation.fit import (
     moment_fit as moment_fit,
 )
 from ceinms_torch.simulation.simulate import Simulation as Simulation, simulate as simulate
+from ceinms_torch.simulation.smooth_curves import with_curves as with_curves
 from ceinms_torch.simulation.stream import Stream as Stream, StreamStep as StreamStep
 from ceinms_torch.simulation.tensors import simulate_tensors as simulate_tensors
 from ceinms_torch.simulation.time_series import TimeSeries as TimeSeries

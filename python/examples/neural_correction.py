@@ -127,7 +127,7 @@ def main():
     errors = collections.defaultdict(list)  # (n_seed or 1, n_dof) of every test trial
     longest = 0.0
     for fitted, left_out in folds(list(folder.trials), tests, options.leave_out):
-        calibrated = ct.calibrate(folder.subject, fitted, folder.plan).subject
+        calibrated = ct.calibrate(folder.subject, fitted, folder.plan, starts=1).subject
         models = {"calibrated": [(calibrated, None)]}
         for variant in VARIANTS:
             models[variant] = []

@@ -44,6 +44,7 @@ RESULT_KEYS = {
     "activation",
     "time_step",
     "start_activation_delays",
+    "overrides",
     "activation_delays",
     "start",
     "polish",

@@ -31,7 +31,7 @@ def test_good_folder(tiny_folder, setup):
     result = check(tiny_folder, "--strict", setup=setup)
     assert (result.returncode, result.stderr) == (0, "")
     is_calibration = setup == "calibrationSetup.xml"  # its ranges of c1 and c2 are the usual ones
-    assert result.stdout.endswith("1 note.\n" if is_calibration else NOTHING)
+    assert result.stdout.endswith("2 notes.\n" if is_calibration else NOTHING)
     assert listing(tiny_folder) == before
 
 
@@ -44,8 +44,8 @@ def test_errors_say_what_where_why_and_what_to_do(tiny_folder):
     assert str(tiny_folder / "trial1" / "lmt.sto") in result.stdout
     assert result.stdout.count("error ") == 2
     assert "Did you mean 'gasmedd_r'?" in result.stdout
-    assert result.stdout.count("why: ") == result.stdout.count("do:  ") == 2
-    assert result.stdout.endswith("2 errors. Errors must be mended before anything is run.\n")
+    assert result.stdout.count("why: ") == result.stdout.count("do:  ") == 3
+    assert result.stdout.endswith("1 note. Errors must be mended before anything is run.\n")
 
 
 @pytest.mark.parametrize(("options", "status"), [((), 0), (("--strict",), 1)])
@@ -54,7 +54,7 @@ def test_warnings_fail_only_if_strict(tiny_folder, options, status):
     result = check(tiny_folder, *options)
     assert result.returncode == status
     assert "warning mtu-in-two-groups" in result.stdout
-    assert result.stdout.endswith("1 warning, 1 note.\n")
+    assert result.stdout.endswith("1 warning, 2 notes.\n")
 
 
 def test_json(tiny_folder):
@@ -64,7 +64,7 @@ def test_json(tiny_folder):
     assert result.returncode == 1
     report = json.loads(result.stdout)
     assert report["setup"] == (tiny_folder / "calibrationSetup.xml").as_posix()
-    assert report["counts"] == {"error": 2, "warning": 1, "note": 0}
+    assert report["counts"] == {"error": 2, "warning": 1, "note": 1}
     missing = report["findings"][1]
     assert set(missing) == {"severity", "code", "where", "what", "why", "to_do"}
     assert (missing["severity"], missing["code"]) == ("error", "column-missing")
@@ -115,7 +115,11 @@ def test_calibration_goes_on_after_warnings_and_keeps_them(tiny_folder):
     assert "soleus_r in strengthCoefficient: named more than once" in warnings[0]
     written = tiny_folder / "calibrationSetup_results" / "result.json"
     findings = json.loads(written.read_text())["findings"]
-    assert [one["code"] for one in findings] == ["mtu-in-two-groups", "activation-delay"]
+    assert [one["code"] for one in findings] == [
+        "mtu-in-two-groups",
+        "activation-delay",
+        "curve-example",
+    ]
 
 
 def test_doubts_of_readers_are_shown_once(tiny_folder):

@@ -1,14 +1,15 @@
 """Calibration end to end in memory: what is minimised, what is kept, when it stops."""
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
 import pytest
 
+import ceinms_torch as ct
 from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.errors import DataError, OptionError
-from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.model.nms_model import SimulatedAnnealing, Tendon
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
@@ -16,6 +17,8 @@ from ceinms_torch.plan.objective import Objective
 from ceinms_torch.plan.options import AdamW, Lbfgs, LevenbergMarquardt
 from engine_cases import make_subject, make_trial
 
+# What happens in one search; automatic starts are in test_starts.py.
+calibrate = functools.partial(ct.calibrate, starts=1)
 SUBJECT = make_subject(
     [
         {"c1": -0.4},

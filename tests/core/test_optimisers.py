@@ -250,7 +250,7 @@ def test_adamw_stops_alike_everywhere(min_improvement):
     plan = make_plan()
     trials, _ = hidden_truth("stiff", 0.1)
     results = [
-        ct.calibrate(SUBJECT, trials, plan, options=options, engine=engine)
+        ct.calibrate(SUBJECT, trials, plan, options=options, engine=engine, starts=1)
         for engine in ("fused", "tensor")
     ]
     results.append(

@@ -32,6 +32,7 @@ def run(folder, *, seed=0, callback=None):
         folder.plan,
         options=AdamW(max_iterations=12, patience=12),
         start="random",
+        starts=1,
         seed=seed,
         callback=callback,
     )

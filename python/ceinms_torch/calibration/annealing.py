@@ -73,6 +73,7 @@ class Annealing(Calibration):
     search is all over the ranges, wherever it began, and its numbers come from a seed of its own.
     """
 
+    starts_by_itself: ClassVar[bool] = False
     is_least_squares: ClassVar[bool] = False  # it has no derivatives
     finite_where: ClassVar[str] = "somewhere within the ranges"
 
@@ -96,6 +97,7 @@ class Annealing(Calibration):
             "start": self.start != "subject",
             "starts": self.starts != 1,
             "begin_at": self.begin_at is not None,
+            "validation": bool(self.validation),
             "seed": self.seed != 0 and self._settings.variant == "ceinms",
             "synergy_hybrid": self.plan.synergy_hybrid is not None,
         }

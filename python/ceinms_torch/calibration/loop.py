@@ -16,7 +16,9 @@ from ceinms_torch.calibration.checkpoint import Checkpoint, fingerprint
 from ceinms_torch.calibration.identifiability import Identifiability, identifiability
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import (
+    Judge,
     MemoryOf,
+    Rounds,
     StartCallback,
     StartResult,
     affordable_threads,
@@ -39,7 +41,7 @@ from ceinms_torch.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.optimisers.problem import Problem
 from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.plan.objective import Objective
-from ceinms_torch.plan.options import LevenbergMarquardt
+from ceinms_torch.plan.options import LevenbergMarquardt, Optimiser
 from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.simulation.moments import check_moments, varying_dofs
 from ceinms_torch.simulation.simulate import (
@@ -66,7 +68,7 @@ class Calibration:
     ----------
     subject, trials, plan, options, objective, engine, device, polish, start, starts, threads, seed
         As for `calibrate`; the options are those of `choose_method`.
-    begin_at, callback, checkpoint, resume
+    begin_at, validation, callback, checkpoint, resume
         Likewise.
     """
 
@@ -79,18 +81,21 @@ class Calibration:
     device: str | None = None
     polish: bool = False
     start: Start = "subject"
-    starts: int = 1
+    starts: int | None = None
     threads: int = 1
     seed: int = 0
     begin_at: Subject | None = None
+    validation: Sequence[Trial] = ()
     callback: Callable[[Iteration], None] | None = None
     checkpoint: Path | None = None
     resume: bool = False
 
-    # What a kind says of itself: its result, whether several threads may search, whether it is a
-    # sum of squares, and where an objective must be finite.
+    # What a kind says of itself: its result, whether several threads may search, whether it has
+    # several starts where nobody asks for a number, whether it is a sum of squares, and where an
+    # objective must be finite.
     result_kind: ClassVar[type[CalibrationResult]] = CalibrationResult
     searches_in_parallel: ClassVar[bool] = True
+    starts_by_itself: ClassVar[bool] = True
     is_least_squares: ClassVar[bool] = True
     finite_where: ClassVar[str] = "at the start values"
 
@@ -114,6 +119,8 @@ class Calibration:
                 hint="Levenberg-Marquardt needs the fused engine",
             )
         check_inputs(self.subject, self.trials, self.plan)
+        if self.validation:
+            check_validation(self.subject, self.trials, self.validation, self.plan)
 
     def sampled(self) -> Sequence[Trial]:
         """Return the trials with excitations at the rate that delays ask for."""
@@ -150,10 +157,25 @@ class Calibration:
             return space.start()
         return space.point_of(self.begin_at)
 
+    @property
+    def rounds(self) -> Rounds | None:
+        """How starts go on where nobody says how many; None where somebody does."""
+        return self._rounds() if self.starts is None else None
+
+    def _rounds(self) -> Rounds:
+        assert isinstance(self.options, Optimiser)  # noqa: S101  an annealing has one start
+        n_row = sum(len(trial.time) for trial in self.trials)
+        return Rounds.within_budget(len(self.subject.mtus), n_row, self.options.max_iterations)
+
+    @property
+    def most_starts(self) -> int:
+        """Number of starts that there are, or at most."""
+        return self._rounds().most_starts if self.starts is None else self.starts
+
     def points(self, number: int, space: ParameterSpace) -> FloatArray:
         """Return where the searches of a step start, (starts, n)."""
         is_random = self.start == "random"
-        points = space.starts(self.starts, self.seed + number, random=is_random)
+        points = space.starts(self.most_starts, self.seed + number, random=is_random)
         if not is_random:
             points[0] = self.first_point(number, space)
         return points
@@ -168,7 +190,25 @@ class Calibration:
     ) -> tuple[Minimum, list[StartResult]]:
         """Search a step from all its starts, with the same problem for every thread."""
         points = self.points(number, space)
-        return minimise_from_all(problems, points, self.options, report, memory)
+        return minimise_from_all(
+            problems,
+            points,
+            self.options,
+            report,
+            memory,
+            rounds=self.rounds,
+            judge=self.judge(number, space),
+        )
+
+    def judge(self, number: int, space: ParameterSpace) -> Judge | None:
+        """Return what tells how well validation trials are predicted; None without any."""
+        if not self.validation:
+            return None
+        step = self.plan.steps[number]
+        # Nothing is fitted to them, so that preferences have no say.
+        step = dataclasses.replace(step, objective=step.objective.without_preferences())
+        problem = build_problem(space.subject, self.validation, step, space, tendon=self.tendon)
+        return lambda x: problem.gradient(x)[0].objective
 
     def settle(self, space: ParameterSpace, minimum: Minimum) -> tuple[FloatArray, Subject]:
         """Return the place in the parameter space, (n,), and the subject of the best point."""
@@ -205,7 +245,10 @@ class Calibration:
         DataError, OptionError
             As `calibrate`.
         """
-        check_whole("starts", self.starts, least=1)
+        if self.starts is None and not self._has_several_starts:
+            self.starts = 1
+        if self.starts is not None:
+            check_whole("starts", self.starts, least=1)
         check_whole("threads", self.threads, least=1)
         check_whole("seed", self.seed, least=0, most=2**64 - 1)
         if self.begin_at is not None and self.start == "random":
@@ -222,6 +265,15 @@ class Calibration:
                 known = fingerprint(type(self).__name__, *self._identity())
                 checkpoint = Checkpoint(self.checkpoint, known, resume=self.resume)
             return self._run(checkpoint)
+
+    @property
+    def _has_several_starts(self) -> bool:
+        """Whether there are several starts where nobody asks for a number.
+
+        One is enough where the search is told where to begin; and the tensor engine is there for
+        the paper's formulation, of which it takes a hundred times as long.
+        """
+        return self.starts_by_itself and self.engine == "fused" and self.begin_at is None
 
     def _identity(self) -> Iterator[object]:
         """Iterate over all that the result depends on."""
@@ -265,9 +317,9 @@ class Calibration:
     def _run_step(
         self, number: int, step: CalibrationStep, space: ParameterSpace, memory: MemoryOf | None
     ) -> tuple[Problem, Minimum, StepResult, Subject]:
-        text = "step %d: %d parameters, %d starts, %r"
-        log("info", text, number + 1, len(space.components), self.starts, self.options)
-        n = min(self.threads, self.starts) if self.searches_in_parallel else 1
+        text = "step %d: %d parameters, %d starts at most, %r"
+        log("info", text, number + 1, len(space.components), self.most_starts, self.options)
+        n = min(self.threads, self.most_starts) if self.searches_in_parallel else 1
         of_each = self.threads if n == 1 else 1
         problems = [self.problem(step, space, of_each) for _ in range(affordable_threads(n))]
         problem = problems[0]
@@ -352,6 +404,34 @@ def check_inputs(subject: Subject, trials: Sequence[Trial], plan: CalibrationPla
     """Refuse data or a plan that cannot be calibrated by gradient; as `check_trials` otherwise."""
     check_model(plan)
     check_trials(subject, trials, plan)
+
+
+def check_validation(
+    subject: Subject, trials: Sequence[Trial], validation: Sequence[Trial], plan: CalibrationPlan
+) -> None:
+    """Refuse validation trials that do not fit a subject, or that are fitted, too.
+
+    Parameters
+    ----------
+    subject, trials, plan
+        As for `calibrate`.
+    validation : sequence of Trial
+        Trials that nothing is fitted to.
+
+    Raises
+    ------
+    DataError
+        As `check_trials`, or if a trial is one of both.
+    """
+    check_trials(subject, validation, plan)
+    both = {one.name for one in trials} & {one.name for one in validation}
+    if both:
+        raise DataError(
+            where="validation",
+            expected="trials that are not fitted",
+            got=", ".join(sorted(both)),
+            hint="validation trials judge what the others are fitted to",
+        )
 
 
 def check_model(plan: CalibrationPlan) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.calibration.loop import Calibration, check_inputs
+from ceinms_torch.calibration.loop import Calibration
 from ceinms_torch.calibration.methods import choose_method
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.loss import Loss, LossProblem, Variables, variable_groups
 from ceinms_torch.calibration.result import CalibrationResult, Iteration, Start
-from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.optimisers.minimum import Minimum
@@ -163,11 +163,11 @@ class _LossCalibration(Calibration):
 
     loss: Loss
     variables: list[dict[str, Any]]
-    validation: Sequence[Trial]
     validation_losses: list[float] = field(init=False, default_factory=list)
 
     result_kind: ClassVar[type[CalibrationResult]] = LossResult
     searches_in_parallel: ClassVar[bool] = False
+    starts_by_itself: ClassVar[bool] = False
     is_least_squares: ClassVar[bool] = False
 
     def check(self) -> None:
@@ -177,23 +177,12 @@ class _LossCalibration(Calibration):
             raise OptionError(
                 where="plan", expected="recorded excitations only", got="<synergyHybrid>", hint=hint
             )
-        if self.variables and self.starts > 1:
+        if self.variables and self.most_starts > 1:
             hint = "variables are changed in place, so that searches cannot share them"
             raise OptionError(
                 where="starts", expected="1, with variables", got=str(self.starts), hint=hint
             )
         super().check()
-        if self.validation:
-            check_inputs(self.subject, self.validation, self.plan)
-        both = {one.name for one in self.trials} & {one.name for one in self.validation}
-        if both:
-            hint = "validation trials judge what the others are fitted to"
-            raise DataError(
-                where="validation",
-                expected="trials that are not fitted",
-                got=", ".join(sorted(both)),
-                hint=hint,
-            )
 
     def problem(self, step: CalibrationStep, space: ParameterSpace, threads: int) -> LossProblem:
         """Return a step with the user's loss."""
@@ -210,6 +199,9 @@ class _LossCalibration(Calibration):
             device=self.device,
             threads=threads,
         )
+
+    def judge(self, number: int, space: ParameterSpace) -> None:
+        """Return None: searches know the losses of the validation trials themselves."""
 
     def settle(self, space: ParameterSpace, minimum: Minimum) -> tuple[FloatArray, Subject]:
         """Keep the losses of the validation trials, too."""

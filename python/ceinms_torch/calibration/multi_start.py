@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import warn_of_threads
@@ -21,11 +22,22 @@ from ceinms_torch.optimisers.problem import Problem
 
 StartCallback = Callable[[int, Iterate], None]
 MemoryOf = Callable[[str], SearchMemory]
+Judge = Callable[[FloatArray], float]
 
 # Measured on the lower limb data: after 40 iterations of Levenberg-Marquardt the best quarter holds
 # the start that wins in the end, and the time goes to that quarter.
 _FIRST_ITERATIONS = 40
 _KEPT_SHARE = 0.25
+# How automatic starts go on: in rounds, until a round lowers the best objective by less than this
+# share. Between calibrations of the lower limb that differ by less, test errors do not.
+_ROUND = 16
+_NOISE = 0.01
+_MOST_STARTS = 128
+# What they may cost: iterations times MTUs times rows of all trials. An iteration of
+# Levenberg-Marquardt takes 0.2 microseconds of processor time for each, so 8 s.
+_BUDGET = 40_000_000
+# Starts whose objectives differ by less than this share fit alike: validation trials choose.
+_ALIKE = 0.03
 # Address space of a thread [bytes]: its stack, and what glibc sets aside where it allocates.
 _PER_THREAD = (8 + 128) << 20
 
@@ -44,12 +56,83 @@ class StartResult:
         Why it stopped, a key of `STATUS_SENTENCES`.
     finished : bool
         Whether it was among those that were followed to the end.
+    validation : float, optional
+        The objective of validation trials there, of a start that was followed to the end.
     """
 
     objective: float
     iterations: int
     status: str
     finished: bool
+    validation: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounds:
+    """How many starts there are where nobody says it: round after round, within a budget.
+
+    A round is a number of starts of which the best quarter is followed to the end. There is another
+    one until a round improves the best objective no more than the noise, or until the budget would
+    be exceeded. It is one of iterations, so that results depend neither on the machine nor on
+    threads.
+
+    Parameters
+    ----------
+    size : int
+        Starts of a round; 1 for a single start, where no more can be afforded.
+    budget : int
+        Most iterations of all starts together.
+    max_iterations : int
+        Most iterations of one.
+    """
+
+    size: int
+    budget: int
+    max_iterations: int
+
+    @classmethod
+    def within_budget(cls, n_mtu: int, n_row: int, max_iterations: int) -> Self:
+        """Return as large rounds as the budget allows.
+
+        Parameters
+        ----------
+        n_mtu, n_row : int
+            MTUs, and rows of all trials: what an iteration costs.
+        max_iterations : int
+            Most iterations of one start.
+        """
+        budget = _BUDGET // (n_mtu * n_row)
+        sizes = (n for n in range(_ROUND, 1, -1) if _most_iterations(n, max_iterations) <= budget)
+        return cls(size=next(sizes, 1), budget=budget, max_iterations=max_iterations)
+
+    @property
+    def most_starts(self) -> int:
+        """Number of starts that there will not be more of."""
+        return 1 if self.size == 1 else _MOST_STARTS
+
+    def go_on(self, before: float, best: float, spent: int) -> bool:
+        """Tell whether there is another round.
+
+        Parameters
+        ----------
+        before, best : float
+            The best objective before and after the last round; infinite before the first.
+        spent : int
+            Iterations so far.
+        """
+        is_settled = before - best <= _NOISE * abs(before) if math.isfinite(before) else False
+        cost = _most_iterations(self.size, self.max_iterations)
+        return not is_settled and spent + cost <= self.budget
+
+
+def _n_kept(n_start: int) -> int:
+    return max(1, round(_KEPT_SHARE * n_start))
+
+
+def _most_iterations(n_start: int, max_iterations: int) -> int:
+    if max_iterations <= _FIRST_ITERATIONS:  # no start goes on
+        return n_start * max_iterations
+    return n_start * _FIRST_ITERATIONS + _n_kept(n_start) * max_iterations
 
 
 def affordable_threads(wanted: int) -> int:
@@ -90,6 +173,9 @@ def minimise_from_all(
     options: Any,
     callback: StartCallback | None = None,
     memory: MemoryOf | None = None,
+    *,
+    rounds: Rounds | None = None,
+    judge: Judge | None = None,
 ) -> tuple[Minimum, list[StartResult]]:
     """Minimise from every start and return the best.
 
@@ -109,6 +195,11 @@ def minimise_from_all(
         that searches. A KeyboardInterrupt stops all searches and keeps the best point.
     memory : callable, optional
         Returns what is known of a search, by its name: one of each start, and of each that goes on.
+    rounds : Rounds, optional
+        Take the starts in rounds, as many as it asks for; by default all at once.
+    judge : callable, optional
+        Returns the objective of validation trials at a point: it chooses among the starts that fit
+        alike.
 
     Returns
     -------
@@ -118,48 +209,114 @@ def minimise_from_all(
         One per start.
     """
     begin = time.perf_counter()
-
-    def known(name: str, start: int) -> SearchMemory | None:
-        return None if memory is None else memory(f"{name} {start}")
-
     if len(starts) == 1:
-        best = minimise(problems[0], starts[0], options, _of_start(0, callback), known("start", 0))
-        return best, [_result(best, finished=True)]
-    first = dataclasses.replace(
-        options, max_iterations=min(_FIRST_ITERATIONS, options.max_iterations)
-    )
-    minima = _parallel(
-        problems,
-        range(len(starts)),
-        lambda problem, i, report: minimise(
-            problem, starts[i], first, _of_start(i, report), known("start", i)
-        ),
-        callback,
-    )
-    if not minima:
-        raise KeyboardInterrupt
-    order = sorted(minima, key=lambda i: (minima[i].rank, i))
-    kept = order[: max(1, round(_KEPT_SHARE * len(starts)))]
-    finals: dict[int, Minimum] = {}
-    if all(one.status != "interrupted" for one in minima.values()):
-        finals = _parallel(
-            problems,
-            kept,
-            lambda problem, i, report: go_on(
-                problem, minima[i], options, i, report, known("end", i)
-            ),
-            callback,
-        )
-        minima |= finals
-    is_whole = len(finals) == len(kept) and minima[kept[0]].status != "interrupted"
+        known = None if memory is None else memory("start 0")
+        best = minimise(problems[0], starts[0], options, _of_start(0, callback), known)
+        judged = None if judge is None or not best.history else judge(best.x)
+        return best, [_result(best, finished=True, validation=judged)]
+    several = _Several(problems, starts, options, callback, memory)
+    size = len(starts) if rounds is None else rounds.size
+    first, before = 0, math.inf
+    while True:
+        several.follow(range(first, min(first + size, len(starts))))
+        first += size
+        best_rank, spent = several.best_rank, several.iterations
+        if not several.is_whole or rounds is None or first >= len(starts):
+            break
+        if not rounds.go_on(before, best_rank, spent):
+            break
+        before = best_rank
+    minima, finished = several.minima, several.finished
     winner = min(minima, key=lambda i: (minima[i].rank, i))
+    judged_of: dict[int, float] = {}
+    if judge is not None and math.isfinite(minima[winner].rank):
+        limit = minima[winner].rank * (1.0 + _ALIKE)
+        judged_of = {i: judge(minima[i].x) for i in sorted(finished) if minima[i].rank <= limit}
+        winner = min(judged_of, key=lambda i: (judged_of[i], i), default=winner)
     best = dataclasses.replace(
         minima[winner],
         seconds=time.perf_counter() - begin,
         evaluations=sum(one.evaluations for one in minima.values()),
-        status=minima[winner].status if is_whole else "interrupted",
+        status=minima[winner].status if several.is_whole else "interrupted",
     )
-    return best, [_result(minima[i], finished=i in finals) for i in sorted(minima)]
+    return best, [
+        _result(minima[i], finished=i in finished, validation=judged_of.get(i))
+        for i in sorted(minima)
+    ]
+
+
+class _Several:
+    """Searches from several starts: some iterations each, then the best quarter to the end."""
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        starts: FloatArray,
+        options: Any,
+        callback: StartCallback | None,
+        memory: MemoryOf | None,
+    ) -> None:
+        self._problems, self._starts, self._options = problems, starts, options
+        self._callback, self._memory = callback, memory
+        most = min(_FIRST_ITERATIONS, options.max_iterations)
+        self._first = dataclasses.replace(options, max_iterations=most)
+        self.minima: dict[int, Minimum] = {}
+        self.finished: set[int] = set()
+        self.is_whole = True
+
+    @property
+    def best_rank(self) -> float:
+        """The best objective so far."""
+        return min(one.rank for one in self.minima.values())
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of all searches so far."""
+        return sum(one.iterations for one in self.minima.values())
+
+    def _known(self, name: str, start: int) -> SearchMemory | None:
+        return None if self._memory is None else self._memory(f"{name} {start}")
+
+    def follow(self, numbers: Sequence[int]) -> None:
+        """Search from these starts."""
+        minima = _parallel(
+            self._problems,
+            numbers,
+            lambda problem, i, report: minimise(
+                problem,
+                self._starts[i],
+                self._first,
+                _of_start(i, report),
+                self._known("start", i),
+            ),
+            self._callback,
+        )
+        if not minima and not self.minima:
+            raise KeyboardInterrupt
+        self.minima |= minima
+        self.is_whole = len(minima) == len(numbers) and not _is_interrupted(minima)
+        if not self.is_whole:
+            return
+        if self._first == self._options:  # they have had all iterations that there are
+            self.finished |= set(minima)
+            return
+        order = sorted(minima, key=lambda i: (minima[i].rank, i))
+        kept = order[: _n_kept(len(numbers))]
+        finals = _parallel(
+            self._problems,
+            kept,
+            lambda problem, i, report: go_on(
+                problem, minima[i], self._options, i, report, self._known("end", i)
+            ),
+            self._callback,
+        )
+        self.minima |= finals
+        self.finished |= set(finals)
+        self.is_whole = len(finals) == len(kept) and not _is_interrupted(finals)
+
+
+def _is_interrupted(minima: Mapping[int, Minimum]) -> bool:
+    return any(one.status == "interrupted" for one in minima.values())
 
 
 def go_on(
@@ -201,12 +358,13 @@ def _of_start(start: int, callback: StartCallback | None) -> Callable[[Iterate],
     return None if callback is None else lambda one: callback(start, one)
 
 
-def _result(minimum: Minimum, *, finished: bool) -> StartResult:
+def _result(minimum: Minimum, *, finished: bool, validation: float | None = None) -> StartResult:
     return StartResult(
         objective=minimum.objective,
         iterations=minimum.iterations,
         status=minimum.status,
         finished=finished,
+        validation=validation,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -46,8 +47,10 @@ from ceinms_torch.plan.options import MethodName
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult
+    from ceinms_torch.inputs.checks.files import Inputs
     from ceinms_torch.inputs.folder import CalibrationFolder
     from ceinms_torch.model.nms_model import SimulatedAnnealing
+    from ceinms_torch.model.trial import Trial
     from ceinms_torch.plan.calibration import CalibrationPlan
     from ceinms_torch.plan.options import Optimiser
 
@@ -60,7 +63,13 @@ Calibrate, with results in calibrate_results beside the setup file:
 Results in a folder of their own, and test trials, which the calibration does not see:
   ceinms-torch calibrate calibrate.xml --out results --test 'trials/run*/inputData.xml'
 
-Look further than the nearest minimum, on two cores:
+By the recommended recipe, which overrides ranges, curves and objective of the files and says so:
+  ceinms-torch calibrate calibrate.xml --recommended --test 'trials/run*/inputData.xml'
+
+A trial that nothing is fitted to chooses among starts that fit alike:
+  ceinms-torch calibrate calibrate.xml --validation-trial trials/walk2/inputData.xml
+
+A number of starts in place of as many as help, on two cores:
   ceinms-torch calibrate calibrate.xml --starts 32 --threads 2
 
 As CEINMScalibrate does it, number for number:
@@ -95,8 +104,17 @@ def command(
             "default what the calibration file asks for, and lm instead of simulated annealing.",
         ),
     ] = None,
+    recommended: Annotated[
+        bool,
+        typer.Option(
+            "--recommended",
+            help="Override the files where better is known: smooth curves, C1 and C2 by delay, one "
+            "emDelay, wider lengths, a prior, a floor of the variance. Every override is said.",
+        ),
+    ] = False,
     out: opt.Out = None,
     test: opt.Test = None,
+    validation_trial: opt.Validation = None,
     normalisation: Annotated[
         Normalisation | None,
         typer.Option(help="Moment errors: CEINMS's variance, eq. 4's meanSquare, or rmse."),
@@ -172,8 +190,9 @@ def command(
     Reads the files of an existing CEINMS folder, stops if ceinms-torch check finds errors, fits by
     gradient, and writes the calibrated subject (CEINMS 0.9 XML; without --out where the setup file
     says), result.json, loss_history.csv and, for every trial, activations, fibre lengths, tendon
-    strains, forces and moments as .sto; ceinms-torch report makes one page of them. One start, from
-    the subject's values, unless --starts asks for more. Ctrl-C, SIGTERM and SIGHUP stop and keep
+    strains, forces and moments as .sto; ceinms-torch report makes one page of them. The first start
+    is at the subject's values; others follow until the best no longer improves, unless --starts
+    says how many, or synergies or the annealing search. Ctrl-C, SIGTERM and SIGHUP stop and keep
     the best parameters found so far; a long calibration writes a checkpoint every few seconds.
     """
     from ceinms_torch.calibration.methods import choose_method  # noqa: PLC0415  keeps --help fast
@@ -196,31 +215,27 @@ def command(
         if out is not None:
             subject_file = out / subject_file.name
         directory = results_folder(setup, out)
+        judges = tuple(folder.read_tests(validation_trial or ()).values())
+        if recommended:
+            folder = _recommended(folder, (*inputs.tests, *judges), method)
         plan = with_synergy_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
         check_bands(plan, options.method, wanted=bands)
-        say_overwriting(
+        _prepare(
             subject_file,
-            directory / RESULT_FILE,
-            inputs=inputs.files(),
-            others=calibration_outputs(
-                directory,
-                [directory / subject_file.name],
-                inputs.roles(),
-                hybrid=plan.synergy_hybrid is not None,
-                bands=bands,
-            ),
+            directory,
+            inputs,
+            hybrid=plan.synergy_hybrid is not None,
+            bands=bands,
         )
-        check_writable(subject_file.parent)
-        claim(directory)
         checkpoint = directory / CHECKPOINT_FILE
         _say_checkpoint(checkpoint, resume=resume)
         if options.method != "annealing":
             _say_what_differs(folder, options.method)
         shown = CalibrationProgress(
-            len(plan.steps), _most_iterations(folder, options), starts or 1, quiet=quiet
+            len(plan.steps), _most_iterations(folder, options), starts, quiet=quiet
         )
         with held():  # what is found is written, whatever signals come meanwhile
             with shown as progress:
@@ -232,21 +247,17 @@ def command(
                     device=device,
                     polish=polish,
                     start=start,
-                    starts=starts or 1,
+                    starts=starts,
                     threads=threads,
                     seed=seed,
+                    validation=judges,
                     callback=None if quiet else progress,
                     checkpoint=checkpoint,
                     resume=resume,
                     verify_in=verify_in,
                 )
-            for line in undriven_notes(result, folder.generator):
-                note(line)
-            result = result.with_tests(inputs.tests)
-            if verify_in is not None:
-                result = result.verified_in(verify_in, folder.trials, inputs.tests)
             result = with_bands(
-                result,
+                _tested(result, folder, inputs, verify_in),
                 folder,
                 inputs.tests,
                 wanted=bands,
@@ -271,6 +282,55 @@ def command(
     say_where(directory)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _tested(
+    result: CalibrationResult, folder: CalibrationFolder, inputs: Inputs, verify_in: Program | None
+) -> CalibrationResult:
+    """Return the result with its test trials, and what it is worth in another program."""
+    for line in undriven_notes(result, folder.generator):
+        note(line)
+    result = result.with_tests(inputs.tests)
+    if verify_in is None:
+        return result
+    return result.verified_in(verify_in, folder.trials, inputs.tests)
+
+
+def _prepare(
+    subject_file: Path, directory: Path, inputs: Inputs, *, hybrid: bool, bands: bool
+) -> None:
+    """Say what is overwritten, refuse where nothing can be written, and claim the folder."""
+    say_overwriting(
+        subject_file,
+        directory / RESULT_FILE,
+        inputs=inputs.files(),
+        others=calibration_outputs(
+            directory,
+            [directory / subject_file.name],
+            inputs.roles(),
+            hybrid=hybrid,
+            bands=bands,
+        ),
+    )
+    check_writable(subject_file.parent)
+    claim(directory)
+
+
+def _recommended(
+    folder: CalibrationFolder, others: Sequence[Trial], method: str | None
+) -> CalibrationFolder:
+    """Return the folder by the recommended recipe, and say what that overrides."""
+    if method == "annealing":
+        raise OptionError(
+            where="--recommended",
+            expected="another method than annealing",
+            got="annealing",
+            hint="the annealing repeats what CEINMS does",
+        )
+    folder = folder.recommended(tests=others)
+    for override in folder.plan.overrides:
+        note(f"recommended: {override}")
+    return folder
 
 
 def _command() -> str:

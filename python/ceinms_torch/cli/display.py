@@ -100,13 +100,16 @@ class CalibrationProgress:
         Number of calibration steps.
     max_iterations : int
         Of each step.
-    n_start : int
-        Starts of each step; with several, the bar counts those that have begun.
+    n_start : int, optional
+        Starts of each step; with several, the bar counts those that have begun. None for as many as
+        there will be.
     quiet : bool
         Show nothing.
     """
 
-    def __init__(self, n_step: int, max_iterations: int, n_start: int = 1, *, quiet: bool) -> None:
+    def __init__(
+        self, n_step: int, max_iterations: int, n_start: int | None = 1, *, quiet: bool
+    ) -> None:
         self._n_step = n_step
         self._n_start = n_start
         self._max_iterations = max_iterations
@@ -137,17 +140,20 @@ class CalibrationProgress:
             name = "calibrating"
             if self._n_step > 1:
                 name += f" step {step + 1}/{self._n_step}"
-            total = self._max_iterations if self._n_start == 1 else self._n_start
-            self._tasks[step] = self._progress.add_task(name, total=total, state="")
+            self._tasks[step] = self._progress.add_task(name, total=1, state="")
         best = self._best.get(step)
         if best is None or iteration.objective < best.objective:
             self._best[step] = best = iteration
         begun = self._begun.setdefault(step, set())
         begun.add(iteration.start)
+        done, total = len(begun), self._n_start or len(begun)
+        if total == 1:
+            done, total = iteration.iteration, self._max_iterations
         rmse = "".join(f"\n{dof} {value:.2f} N m" for dof, value in best.rmse.items())
         self._progress.update(
             self._tasks[step],
-            completed=iteration.iteration if self._n_start == 1 else len(begun),
+            completed=done,
+            total=total,
             state=f"objective {best.objective:.5g}; RMSE{rmse}",
         )
 

@@ -62,12 +62,29 @@ Synthesise = Annotated[
         "recording that act on a DOF of the step. Implies --hybrid.",
     ),
 ]
-Starts = Annotated[int | None, typer.Option(min=1, help="Number of starts; the best is kept.")]
+Starts = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Number of starts, the best of which is kept; by default as the command says."
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
 Seeds = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N - 1.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads; results do not depend on it.")]
+Folds = Annotated[
+    int | None,
+    typer.Option(min=2, help="Folds over trials; one trial is left out at a time by default."),
+]
+Conditions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="What in a trial's name is its condition (the first group, else the match); by "
+        "default the name without its last part after an underscore, or its last digits.",
+    ),
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes side by side; only times depend on it.")]
 
 
@@ -115,6 +132,14 @@ Test = Annotated[
         callback=trial_files,
         help="inputData.xml of a test trial, a folder with such files, or a pattern in quotes such "
         "as 'trials/*/inputData.xml'; may be repeated.",
+    ),
+]
+Validation = Annotated[
+    list[Path] | None,
+    typer.Option(
+        callback=trial_files,
+        help="The same of a trial that nothing is fitted to, and that chooses among starts that "
+        "fit alike; may be repeated.",
     ),
 ]
 

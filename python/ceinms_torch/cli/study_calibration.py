@@ -52,18 +52,8 @@ def command(
     validation: Annotated[
         bool, typer.Option(help="Validate, and calibrate on fewer trials.")
     ] = True,
-    folds: Annotated[
-        int | None,
-        typer.Option(min=2, help="Folds over trials; one trial is left out at a time by default."),
-    ] = None,
-    conditions: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX",
-            help="What in a trial's name is its condition (the first group, else the match); by "
-            "default the name without its last part after an underscore, or its last digits.",
-        ),
-    ] = None,
+    folds: opt.Folds = None,
+    conditions: opt.Conditions = None,
     jobs: opt.Jobs = 2,
     out: opt.Out = None,
     source: opt.Source = None,

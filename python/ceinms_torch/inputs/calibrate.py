@@ -38,10 +38,11 @@ def calibrate(
     device: str | None = None,
     polish: bool = False,
     start: Start = "subject",
-    starts: int = 1,
+    starts: int | None = None,
     threads: int = 1,
     seed: int = 0,
     begin_at: Subject | None = None,
+    validation: Sequence[Trial] = (),
     callback: Callable[[Iteration], None] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -84,10 +85,12 @@ def calibrate(
         whose primitives are too many numbers for its matrix.
     start : {"subject", "random"}
         Whether the first start is at the subject's values or at a random point.
-    starts : int
-        Number of starts, >= 1; all but the first are spread over the ranges by `seed`. With
-        synergies they differ in the random weightings of MTUs that were not recorded, and in
-        parameters only if `start` is random.
+    starts : int, optional
+        Number of starts, >= 1; all but the first are spread over the ranges by `seed`. By default
+        rounds of up to 16, until a round lowers the best objective by less than 1 %, within a
+        budget (`Rounds`); but one with `begin_at`, on the tensor engine, with synergies and for an
+        annealing. With synergies they differ in the random weightings of MTUs that were not
+        recorded, and in parameters only if `start` is random.
     threads : int
         Threads, >= 1: over starts if there are several, else over MTUs and trials.
     seed : int
@@ -96,6 +99,9 @@ def calibrate(
     begin_at : Subject, optional
         Where the parameters of the first step start, within the ranges about the subject: say what
         another calibration found.
+    validation : sequence of Trial, optional
+        Trials that nothing is fitted to: among starts whose objectives differ by less than 3 %,
+        the one is kept that predicts them best. Not with synergies or an annealing.
     callback : callable, optional
         Called with an `Iteration` after every iteration, from the thread that searches. Ctrl-C (or
         a KeyboardInterrupt it raises) stops the calibration and keeps the best parameters.
@@ -157,6 +163,7 @@ def calibrate(
         "threads": threads,
         "seed": seed,
         "begin_at": begin_at,
+        "validation": tuple(validation),
         "callback": callback,
         "checkpoint": None if checkpoint is None else Path(checkpoint),
         "resume": resume,

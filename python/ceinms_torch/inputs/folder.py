@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,8 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles
 from ceinms_torch.plan.calibration import CalibrationPlan
+from ceinms_torch.plan.override import Override
+from ceinms_torch.simulation.smooth_curves import CURVE_SETS, CurveSet, with_curves
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,6 +147,52 @@ class CalibrationFolder(OneLine):
         check_delays(self.subject, self.plan, tests)
         warn_if_calibrated_on(tests, self.trials)
         return {trial.name: trial for trial in tests}
+
+    def with_curves(self, curves: CurveSet) -> Self:
+        """Return the folder with other force curves of the subject.
+
+        Parameters
+        ----------
+        curves : {"file", "degroote", "millard"}
+            As for `with_curves`.
+
+        Returns
+        -------
+        CalibrationFolder
+            Its plan's `overrides` say so.
+        """
+        subject = with_curves(self.subject, curves)
+        if subject is self.subject:
+            return self
+        override = Override(
+            what="curves",
+            file="the subject's own" if self.subject.curves else "none in the subject's file",
+            recipe=CURVE_SETS[curves],
+            why="smooth curves have fewer false minima; on most recordings they predict better",
+        )
+        plan = replace(self.plan, overrides=(*self.plan.overrides, override))
+        return replace(self, subject=subject, plan=plan)
+
+    def recommended(self, *, curves: CurveSet = "degroote", tests: Iterable[Trial] = ()) -> Self:
+        """Return the folder by the recommended recipe: smooth curves, and `recommended_plan`.
+
+            result = ct.calibrate(folder.recommended())
+
+        Parameters
+        ----------
+        curves : {"degroote", "millard", "file"}
+            Force curves; "file" for the subject's own.
+        tests : iterable of Trial
+            Trials that the subject will be tested on, whose EMG limits emDelay, too.
+
+        Returns
+        -------
+        CalibrationFolder
+            Its plan's `overrides` say what of the files does not count.
+        """
+        folder = self.with_curves(curves)
+        plan = folder.plan.recommended(folder.subject, (*self.trials, *tests))
+        return replace(folder, plan=plan)
 
     def sources(self, tests: Iterable[Trial] = ()) -> list[Source]:
         """Return every input file as it was read, also those of trials to test on; each once."""

@@ -39,6 +39,7 @@ from ceinms_torch.model.trial import Trial, common_time_step
 from ceinms_torch.plan.composites import ALL, RangePenalty, read_range
 from ceinms_torch.plan.objective import Objective, read_objective, write_objective
 from ceinms_torch.plan.options import OPTIMISERS, Optimiser
+from ceinms_torch.plan.override import Override
 from ceinms_torch.plan.prior import Prior
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
@@ -320,6 +321,8 @@ class CalibrationPlan(OneLine):
         What was read, kept to write unknown elements back.
     differences : tuple of str
         Where the plan departs from what a file of the paper's calibrator says, or may.
+    overrides : tuple of Override
+        What a recipe overrides of the files, see `recommended`.
     """
 
     algorithm: SimulatedAnnealing | Optimiser
@@ -332,6 +335,7 @@ class CalibrationPlan(OneLine):
     path: Path | None = None
     document: XmlDocument | None = field(default=None, repr=False, compare=False)
     differences: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    overrides: tuple[Override, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -442,6 +446,26 @@ class CalibrationPlan(OneLine):
         if objective is not None:
             steps = tuple(replace(step, objective=objective) for step in steps)
         return replace(self, algorithm=algorithm, steps=steps)
+
+    def recommended(self, subject: Subject, trials: Sequence[Trial]) -> CalibrationPlan:
+        """Return the plan by the recommended recipe, see `recommended_plan`.
+
+        Parameters
+        ----------
+        subject : Subject
+            The subject to be calibrated.
+        trials : sequence of Trial
+            All trials that will be simulated.
+
+        Returns
+        -------
+        CalibrationPlan
+            Its `overrides` say what of the files does not count. Curves belong to the subject, see
+            `CalibrationFolder.recommended`.
+        """
+        from ceinms_torch.plan.recommended import recommended_plan  # noqa: PLC0415  it makes plans
+
+        return recommended_plan(self, subject, trials)
 
     def of_subject(self, subject: Subject) -> CalibrationPlan:
         """Return the plan with the subject's DOFs in steps that say "all".

@@ -33,6 +33,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep, ParameterSpec
 from ceinms_torch.plan.objective import Objective
 from ceinms_torch.plan.options import OPTIMISERS
+from ceinms_torch.plan.override import Override
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.results.trials import read_trial, read_trial_bands, read_trial_synergies
 from ceinms_torch.results.write import RESULT_FORMAT
@@ -264,6 +265,7 @@ def _plan(summary: dict[str, Any], steps: tuple[CalibrationStep, ...]) -> Calibr
         tendon=Tendon(kind=tendon["requested"], tolerance=tendon["tolerance"]),
         activation=summary["activation"],
         steps=steps,
+        overrides=revived(tuple[Override, ...], summary.get("overrides", ())),
         synergy_hybrid=None if hybrid is None else SynergyHybrid.from_dict(hybrid["options"]),
     )
 

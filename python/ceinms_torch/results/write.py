@@ -140,6 +140,7 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
             "used": result.tendon,
         },
         "activation": plan.activation,
+        "overrides": plan.overrides,
         **_named(result, "status", "objective", "terms", "seconds", "iterations", "evaluations"),
         "status_message": STATUS_SENTENCES[result.status],
         "mtus": result.subject.mtu_names,

@@ -24,7 +24,7 @@ from ceinms_torch.plan.objective import Objective
 from ceinms_torch.plan.options import LevenbergMarquardt
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.simulation.simulate import DAMPED_EQUILIBRIUM, Simulation, simulate
-from ceinms_torch.studies.muscle_curves import millard_curves
+from ceinms_torch.simulation.smooth_curves import millard_curves
 from ceinms_torch.studies.muscle_data import MuscleRecording, full_activation
 
 STIFF, EQUILIBRIUM, ROSENBROCK = "stiff", "equilibriumElastic", "rosenbrockElastic"

@@ -13,6 +13,7 @@ from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.loop import Calibration
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.result import CalibrationResult
+from ceinms_torch.errors import OptionError
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
@@ -48,6 +49,7 @@ class SynergyCalibration(Calibration):
     synergies: dict[str, TrialSynergies] = field(init=False)
 
     result_kind: ClassVar[type[CalibrationResult]] = HybridResult
+    starts_by_itself: ClassVar[bool] = False
 
     @property
     def synergy_hybrid(self) -> SynergyHybrid:
@@ -58,6 +60,17 @@ class SynergyCalibration(Calibration):
     def synthesised(self) -> tuple[str, ...]:
         """MTUs that synergies drive."""
         return self.setting.channels.synthesised_names
+
+    def check(self) -> None:
+        """Refuse validation trials, which have primitives of their own."""
+        if self.validation:
+            raise OptionError(
+                where="validation",
+                expected="none, with synergies",
+                got=", ".join(one.name for one in self.validation),
+                hint="what synergies make of a trial is fitted to it",
+            )
+        super().check()
 
     def lay_out(self, subject: Subject, step: CalibrationStep) -> ParameterSpace:
         """Lay out synergies and primitives, too."""
@@ -75,7 +88,7 @@ class SynergyCalibration(Calibration):
         if self.start == "random":
             parameters = super().points(number, space)
         else:
-            parameters = np.tile(self.first_point(number, space), (self.starts, 1))
+            parameters = np.tile(self.first_point(number, space), (self.most_starts, 1))
         return start_points(self.setting, parameters, self.seed + number)
 
     def settle(self, space: ParameterSpace, minimum: Minimum) -> tuple[FloatArray, Subject]:

@@ -60,7 +60,7 @@ def test_every_method_and_a_control(comparison):
 
 
 def test_methods_are_those_of_calibrate(folder, comparison):
-    alone = ct.calibrate(folder.subject, folder.trials, folder.plan, method="lm")
+    alone = ct.calibrate(folder.subject, folder.trials, folder.plan, method="lm", starts=1)
     run = comparison.runs[-1]
     assert run.objective == alone.objective
     assert run.evaluations == alone.evaluations

@@ -8,8 +8,8 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.io.plain import plain, revived
+from ceinms_torch.simulation.smooth_curves import millard_curves
 from ceinms_torch.studies.muscle import MuscleStudy, study_muscle
-from ceinms_torch.studies.muscle_curves import millard_curves
 from ceinms_torch.studies.muscle_data import full_activation, read_recording
 from ceinms_torch.studies.muscle_models import (
     MODELS,

@@ -9,9 +9,10 @@ import numpy as np
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.attempts import Attempts
+from ceinms_torch.inputs.checks.curves import check_curves
 from ceinms_torch.inputs.checks.files import Inputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
-from ceinms_torch.model.subject import Curve, Subject
+from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.simulate import warn_if_slack
 
@@ -25,10 +26,6 @@ _MANY_ROWS = 0.1
 _DESCENDING, _MOST_ROWS = 1.4, 0.5
 # What fitted shape factors are within, by activation (reference C.1).
 _SHAPE_FACTORS = {"exponential": (-3.0, 0.0), "piecewise": (0.0, 0.12)}
-# Where the peak of active force, and the force at zero velocity, should be (-).
-_PEAK_LENGTH, _PEAK_FORCE, _ISOMETRIC_FORCE = (0.8, 1.25), (0.9, 1.1), (0.95, 1.05)
-# What a curve may fall where it should rise, from rounding of its points (-).
-_ROUNDING = 1e-3
 
 
 def check_muscles(inputs: Inputs) -> list[Finding]:
@@ -50,7 +47,7 @@ def check_muscles(inputs: Inputs) -> list[Finding]:
     return [
         *_check_stiff(inputs, subject, trials),
         *_check_lengths(subject, trials, stiff=inputs.tendon == "stiff"),
-        *_check_curves(subject),
+        *check_curves(subject, is_calibration=inputs.plan is not None),
         *_check_shape_factors(inputs, subject),
         *_check_damping(inputs, subject),
     ]
@@ -131,40 +128,6 @@ def _length_findings(
         why=why,
         to_do=to_do,
     )
-
-
-def _check_curves(subject: Subject) -> Iterator[Finding]:
-    for curve in subject.curves.values():
-        fault = _fault_of(curve)
-        if fault is not None:
-            yield Finding(
-                severity="warning",
-                code="curve-shape",
-                where=Place(file=subject.path, element="<curve>", column=curve.name),
-                what=f"{curve.name} {fault}.",
-                why="Forces are this curve times maxIsometricForce: points may be mixed up, or not "
-                "normalised.",
-                to_do="Compare the points with those of the CEINMS manual.",
-            )
-
-
-def _fault_of(curve: Curve) -> str | None:
-    x, y = np.array(curve.x), np.array(curve.y)
-    if curve.name == "activeForceLength":
-        peak, at = float(y.max()), float(x[int(np.argmax(y))])
-        if not _within(peak, _PEAK_FORCE) or not _within(at, _PEAK_LENGTH):
-            return f"has its peak of {peak:.3g} at length {at:.3g}, not one of about 1 at about 1"
-        return None
-    if (np.diff(y) < -_ROUNDING).any():
-        return f"falls after x = {float(x[int(np.argmax(np.diff(y) < -_ROUNDING))]):.4g}"
-    isometric = float(np.interp(0.0, x, y))
-    if curve.name == "forceVelocity" and not _within(isometric, _ISOMETRIC_FORCE):
-        return f"is {isometric:.3g} at velocity 0, not 1"
-    return None
-
-
-def _within(value: float, limits: tuple[float, float]) -> bool:
-    return limits[0] <= value <= limits[1]
 
 
 def _check_shape_factors(inputs: Inputs, subject: Subject) -> Iterator[Finding]:

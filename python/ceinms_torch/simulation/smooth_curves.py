@@ -1,22 +1,84 @@
-"""The force curves of Millard et al. (2013), for muscles whose own were not measured."""
+"""Smooth force curves from the literature, for muscles whose own were not measured."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
+from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.model.subject import CURVE_NAMES, Curve
+from ceinms_torch.model.settings import check_choice
+from ceinms_torch.model.subject import CURVE_NAMES, Curve, Subject
+from ceinms_torch.simulation.curves import curve_values
 
 Corner = tuple[float, float, float]  # x, y, slope
 
 # Tendon strain at the maximum isometric force [-].
 TENDON_STRAIN = 0.049
 _N_POINT = 20  # per corner
+# Points of De Groote's curves that a subject file holds: CEINMS's spline through them differs from
+# the curves themselves by less than 1e-4 of the greatest force where fibres and tendons work.
+_N_SAMPLE = 61
+
+CurveSet = Literal["file", "degroote", "millard"]
+# What each is called.
+CURVE_SETS: dict[CurveSet, str] = {
+    "file": "the subject's own",
+    "degroote": "De Groote et al. (2016)",
+    "millard": "Millard et al. (2013)",
+}
+
+
+def with_curves(subject: Subject, curves: CurveSet) -> Subject:
+    """Return a subject with other force curves, which CEINMS can read from its file, too.
+
+    Parameters
+    ----------
+    subject : Subject
+        The subject.
+    curves : {"file", "degroote", "millard"}
+        Its own, or smooth ones: see `degroote_curves` and `millard_curves`.
+
+    Returns
+    -------
+    Subject
+
+    Raises
+    ------
+    OptionError
+        If there are no such curves.
+    """
+    check_choice("curves", curves, CURVE_SETS)
+    if curves == "file":
+        return subject
+    return dataclasses.replace(subject, curves=_SMOOTH[curves]())
+
+
+def degroote_curves() -> dict[str, Curve]:
+    """Return the curves of De Groote et al., those of a subject without any, as points.
+
+    Returns
+    -------
+    dict of str to Curve
+        By `CURVE_NAMES`.
+
+    References
+    ----------
+    De Groote et al. (2016), Ann Biomed Eng 44:2922-2936.
+    """
+    curves = {}
+    for name, table in zip(CURVE_NAMES, _kernel.default_tables(), strict=True):
+        # From zero strain on: below, a tendon is slack, and the package lets points go on so.
+        low = 0.0 if name == "tendonForceStrain" else table[0][0]
+        x = np.linspace(low, table[0][-1], _N_SAMPLE).round(6)
+        y = curve_values(table, x)
+        curves[name] = Curve(name=name, x=tuple(x.tolist()), y=tuple(y.tolist()))
+    return curves
 
 
 def millard_curves(tendon_strain: float = TENDON_STRAIN) -> dict[str, Curve]:
@@ -125,3 +187,9 @@ def _tendon(strain: float) -> FloatArray:
     corners = ((0.0, 0.0, 0.0), (control, rise * (control - foot), rise), (x, toe, slope))
     # From zero on: below, the package lets a tendon curve go on as the paper does.
     return _curve(corners, (0.5, 0.5), -strain, 3.0 * strain)[2:]
+
+
+_SMOOTH: dict[str, Callable[[], dict[str, Curve]]] = {
+    "degroote": degroote_curves,
+    "millard": millard_curves,
+}

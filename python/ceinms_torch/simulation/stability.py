@@ -13,7 +13,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.curves import curve_tables, curve_values
 
-# Over maxIsometricForce times strengthCoefficient. Sub-steps begin at 0.02 (kernel/tendon.hpp).
+# Over maxIsometricForce times strengthCoefficient. Sub-steps begin at 0.03 (kernel/tendon.hpp).
 _LARGEST_IMBALANCE = 0.05
 
 

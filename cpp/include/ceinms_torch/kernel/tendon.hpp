@@ -249,14 +249,14 @@ struct StepLength {
 /// measurement): muscle and tendon disagree, as f was not linear over the step; or the velocity
 /// changed so much that the length, wrong by (v1 - v0) h/2 as after any first-order step, of which
 /// an implicit one keeps the share f_v/h over the denominator, is wrong by a force f_lmt. Where
-/// force has begun to rise or fall fast, such errors add up: steps are judged by a fifth of that.
+/// force has begun to rise or fall fast, such errors add up: steps are judged by a sixth of that.
 template <class T, class M>
 auto judge_step(const M& mtu, const ElasticFibre<T>& before, const T& denominator,
                 const FibreState<T>& after, const T& f_after) {
-  constexpr double largest_disagreement = 0.02;
-  constexpr double largest_delay = 0.05;
+  constexpr double largest_disagreement = 0.03;
+  constexpr double largest_delay = 0.06;
   constexpr double disagreement_of_onset = 0.05;
-  constexpr double share_in_onset = 0.2;
+  constexpr double share_in_onset = 1.0 / 6.0;
   using R = typename ElasticFibre<T>::Real;
   const auto number = [](const T& x) { return math::detach(x); };
   // A muscle that is slack at its least length holds no tendon however short the step.
@@ -292,14 +292,13 @@ constexpr double share_before(std::size_t i) noexcept {
 
 /// A step in n_sub_step equal parts, each eq. (A5) linearised where its activation ends: a muscle
 /// near rest is so much less stiff than one that has been switched on that its own slopes lead far
-/// beyond. Out of line, as few steps need it.
+/// beyond.
 ///
 /// @param at_start  called with (i, state, denominator) before every sub-step
 template <class T, class M, class Table, class H, class AtStart>
-[[gnu::noinline]] FibreState<T> rosenbrock_sub_steps(const MtuCurves<Table>& curves, const M& mtu,
-                                                     const FibreState<T>& before,
-                                                     const T& activation, const T& mtu_length,
-                                                     const H& h, const AtStart& at_start) {
+FibreState<T> rosenbrock_sub_steps(const MtuCurves<Table>& curves, const M& mtu,
+                                   const FibreState<T>& before, const T& activation,
+                                   const T& mtu_length, const H& h, const AtStart& at_start) {
   const H part = h * share_before(1);
   FibreState<T> state = before;
   for (std::size_t i = 0; i < n_sub_step; ++i) {
@@ -321,6 +320,25 @@ struct FibreStep {
   T denominator;  ///< of eq. (A5) [1/m], below zero; zero where the step was taken in sub-steps
 };
 
+/// `whole` where that step was short enough, sub-steps elsewhere. Out of line with all they need,
+/// so that the few steps that they are taken for cost the others no registers.
+template <class T, class F, class Condition, class M, class Table, class H, class AtStart>
+[[gnu::noinline]] FibreStep<T, F> in_sub_steps(const MtuCurves<Table>& curves, const M& mtu,
+                                               const FibreState<T>& before,
+                                               const FibreStep<T, F>& whole,
+                                               const Condition& is_short, const H& h,
+                                               const AtStart& at_start) {
+  const FibreState<T>& end = whole.fibre.state;
+  FibreStep<T, F> step = whole;
+  step.fibre.state = select_state(
+      is_short, end,
+      rosenbrock_sub_steps(curves, mtu, before, end.activation, end.mtu_length, h, at_start));
+  step.forces = forces_with_partials(curves, mtu, step.fibre.state);
+  step.fibre.imbalance = step.forces.imbalance();
+  step.denominator = math::select(is_short, whole.denominator, T(0.0 * whole.denominator));
+  return step;
+}
+
 /// Eq. (A5), in sub-steps where the step is too long. `at_start` is called by rosenbrock_sub_steps.
 template <class T, class M, class Table, class H, class AtStart>
 auto elastic_step(const MtuCurves<Table>& curves, const M& mtu, const ElasticFibre<T>& before,
@@ -331,21 +349,15 @@ auto elastic_step(const MtuCurves<Table>& curves, const M& mtu, const ElasticFib
   const auto forces = forces_with_partials(curves, mtu, state);
   const Dual<T, 4> f = forces.imbalance();
   const auto length = judge_step(mtu, before, denominator, state, f.value);
-  FibreStep<T, std::decay_t<decltype(forces)>> step{{state, f, length.onset}, forces, denominator};
+  using Step = FibreStep<T, std::decay_t<decltype(forces)>>;
+  const Step step{{state, f, length.onset}, forces, denominator};
   if (math::all<T>(length.is_short)) [[likely]]
     return step;
-  // Copies, so that nothing that common steps need has an address that a call is given.
+  // Copies: what a call is given has an address, and what has one is kept out of registers.
   const FibreState<T> start = before.state;
-  const T end_activation = activation;
-  const T end_length = mtu_length;
+  const Step whole = step;
   const H duration = h;
-  step.fibre.state = select_state(
-      length.is_short, state,
-      rosenbrock_sub_steps(curves, mtu, start, end_activation, end_length, duration, at_start));
-  step.forces = forces_with_partials(curves, mtu, step.fibre.state);
-  step.fibre.imbalance = step.forces.imbalance();
-  step.denominator = math::select(length.is_short, denominator, T(0.0 * denominator));
-  return step;
+  return in_sub_steps(curves, mtu, start, whole, length.is_short, duration, at_start);
 }
 
 /// Eq. (3): MTU force [N] along the tendon.

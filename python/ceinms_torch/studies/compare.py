@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from ceinms_torch.calibration.checkpoint import OF_ANOTHER
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
@@ -208,17 +209,13 @@ def compare(
         try:
             for number, candidate in enumerate(candidates):
                 raise_if_stopped()
-                plan = _plan_of(folder.plan, candidate)
-                result = calibrate(
+                result = _calibrate(
                     folder,
-                    plan=plan,
-                    options=_options_of(plan, candidate, max_evaluations),
-                    engine=candidate.engine,
+                    candidate,
+                    max_evaluations,
                     threads=threads,
                     callback=None if progress is None else partial(progress, candidate, number),
                     checkpoint=_numbered(checkpoint, number),
-                    resume=True,
-                    **_start_of(candidate),
                 )
                 if result.status == "interrupted":
                     is_complete = False
@@ -235,6 +232,21 @@ def compare(
         is_complete=is_complete,
         max_evaluations=max_evaluations if _is_cut(folder.plan, max_evaluations) else None,
     )
+
+
+def _calibrate(
+    folder: CalibrationFolder, candidate: Candidate, max_evaluations: int | None, **how: Any
+) -> CalibrationResult:
+    """Calibrate, from the checkpoint of an earlier comparison if it is one of the same."""
+    plan = _plan_of(folder.plan, candidate)
+    options = _options_of(plan, candidate, max_evaluations)
+    how |= {"plan": plan, "options": options, "engine": candidate.engine, **_start_of(candidate)}
+    try:
+        return calibrate(folder, resume=True, **how)
+    except OptionError as error:
+        if error.code != OF_ANOTHER:
+            raise
+        return calibrate(folder, **how)
 
 
 def _is_cut(plan: CalibrationPlan, max_evaluations: int | None) -> bool:

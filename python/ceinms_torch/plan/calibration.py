@@ -703,9 +703,12 @@ def _as_written(step: CalibrationStep) -> Iterator[tuple[str, ParameterSpec, flo
     Two poles with the same range of time constants are a delay of twice that.
     """
     of_kind = {spec.kind: spec for spec in step.parameters}
-    c1, c2 = (of_kind.get(kind) for kind in _POLES)
-    is_delay = c1 is not None and c1.range_type == "timeConstant"
-    is_delay = is_delay and c1 is not None and c2 == replace(c1, kind="c2")
+    c1 = of_kind.get("c1")
+    is_delay = (
+        c1 is not None
+        and c1.range_type == "timeConstant"
+        and of_kind.get("c2") == replace(c1, kind="c2")
+    )
     for spec in step.parameters:
         if not is_delay or spec.kind not in _POLES:
             yield spec.kind, spec, 1.0

@@ -107,7 +107,9 @@ class ParameterSpec(OneLine):
         named = [name for prior in self.priors for name in prior.muscles or ("all others",)]
         for name in named:
             if named.count(name) > 1:
-                raise OptionError(where=where, expected=f"one for {name}", got=named.count(name))
+                raise OptionError(
+                    where=where, expected=f"one for {name}", got=str(named.count(name))
+                )
         for prior in self.priors:
             if prior.centre is not None and not self.low <= prior.centre <= self.high:
                 raise OptionError(

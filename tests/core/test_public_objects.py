@@ -42,6 +42,7 @@ def files(path):
     yield from (folder.plan.algorithm, folder.plan.tendon, folder.plan.steps[0])
     yield from (folder.plan.steps[0].objective, folder.plan.steps[0].parameters[0])
     yield from (folder.subject.mtus[0], folder.subject.dofs[0])
+    yield folder.recommended().plan.overrides[0]
     yield folder.subject.curves["activeForceLength"]
     yield ct.TorqueError(normalised=True, targets=("knee_angle_r",), exponent=2.0)
     yield ct.RangePenalty(quantity="normalisedFibreLength", range=(0.6, 1.4))

@@ -42,7 +42,7 @@ def groups_of(plan):
 def cases(groups):
     """Yield a label and what it changes in the objective."""
     yield "none", {}
-    for weight in (0.001, 0.01, 0.1):
+    for weight in (0.02, 0.2, 2.0):
         yield f"parameterPrior {weight:g}", {"parameter_prior_weight": weight}
     for weight in (0.1, 1.0):
         changes = {"group_coherence_weight": weight, "group_coherence_muscles": groups}

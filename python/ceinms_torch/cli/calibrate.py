@@ -119,9 +119,7 @@ def command(
     ] = "fused",
     device: Annotated[
         str | None,
-        typer.Option(
-            help="Where the tensor engine computes: cpu (the default), cuda, ..."
-        ),
+        typer.Option(help="Where the tensor engine computes: cpu (the default), cuda, ..."),
     ] = None,
     hybrid: Annotated[
         bool | None,

@@ -73,7 +73,10 @@ def test_result_says_how(folder):
     result = json.loads((folder / "out" / "result.json").read_text())
     assert result["method"] == "lbfgs"
     assert set(result["terms"]) >= {"moment", "excitation", "synthesised", "bounds"}
-    assert len(result["steps"][0]["starts"]) == 3
+    # Three from where each calibration without synergies ended, three from the subject's values.
+    assert len(result["steps"][0]["starts"]) == (9 if result["hybrid"]["ties"] else 6)
+    assert result["hybrid"]["begun_at"] in {"EMG-driven", "neighbour-driven", "subject"}
+    assert result["hybrid"]["emg_driven_test_fit"].keys() == {"trial2"}
     hybrid = result["hybrid"]
     assert hybrid["options"]["nSynergy"] == hybrid["n_synergy"] == 2
     assert hybrid["synthesised"] == [MADE]

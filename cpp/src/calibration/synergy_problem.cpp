@@ -90,7 +90,7 @@ void SynergyProblem::add_terms(const Synergies& synergies, std::size_t trial) {
            .share = per_node / static_cast<double>(data_.n_channel),
            .by_value = by_node_.data()});
     else
-      add_driven(trial, data_.synthesised[weighted - data_.n_channel], per_node);
+      add_driven(trial, weighted - data_.n_channel, per_node);
     for (std::size_t k = 0; k < n_synergy; ++k) {
       const double weighting = synergies.weighting[weighted * n_synergy + k];
       const double* primitive = synergies.primitive + k * n_node;
@@ -111,12 +111,12 @@ void SynergyProblem::add_terms(const Synergies& synergies, std::size_t trial) {
               synergies.by_weighting);
 }
 
-/// What an MTU is driven by, node_, and what comes back from that MTU's moments.
-void SynergyProblem::add_driven(std::size_t trial, std::size_t mtu, double per_node) {
+/// What a synthesised MTU is driven by, node_, and what comes back from that MTU's moments.
+void SynergyProblem::add_driven(std::size_t trial, std::size_t made, double per_node) {
   const RecordedChannels& recorded = data_.trials[trial];
   const std::size_t n_node = recorded.n_node;
   row_.assign(recorded.n_row, 0.0);
-  problem_->add_excitation_gradient(trial, mtu, row_.data());
+  problem_->add_excitation_gradient(trial, data_.synthesised[made], row_.data());
   recorded.for_each_row([&](std::size_t row, std::size_t node, double share) {
     const double value = at_row(node, share);
     if (value < 0.0 || value > 1.0) return;
@@ -128,6 +128,10 @@ void SynergyProblem::add_driven(std::size_t trial, std::size_t mtu, double per_n
   double* by_value = by_node_.data();
   add({terms::Node::synthesised, value, value, n_node, per_node / n_excitation, by_value});
   add({terms::Node::factor, value, value, n_node, per_node, by_value});
+  for (std::size_t i = 0; i < data_.tied.size(); ++i)
+    if (data_.tied[i] == made)
+      add({terms::Node::tied, value, recorded.expected.data() + i * n_node, n_node,
+           per_node / static_cast<double>(data_.tied.size()), by_value});
   const double duration = recorded.time_between(0, recorded.n_row - 1);
   for (std::size_t node = 0; node + 1 < n_node; ++node) {
     const double interval = recorded.time_between(recorded.row_of(node), recorded.row_of(node + 1));

@@ -36,12 +36,18 @@ SynergyProblem::SynergyProblem(Problem problem, calibration::SynergyData data)
     for (std::size_t node = 0; node + 1 < trial.n_node; ++node)
       interval.push_back(trial.time_between(trial.row_of(node), trial.row_of(node + 1)));
     trials_.push_back({at::tensor(trial.excitation).view({-1, n_node}).to(excitation.device()),
+                       at::tensor(trial.expected, at::kDouble)
+                           .view({static_cast<std::int64_t>(data_.tied.size()), n_node})
+                           .to(excitation.device()),
                        interpolation.to(excitation.device()),
                        at::tensor(interval).to(excitation.device())});
   }
-  synthesised_ =
-      at::tensor(std::vector<std::int64_t>(data_.synthesised.begin(), data_.synthesised.end()))
-          .to(excitation.device());
+  const auto to_tensor = [&](const std::vector<std::size_t>& indices) {
+    return at::tensor(std::vector<std::int64_t>(indices.begin(), indices.end()), at::kLong)
+        .to(excitation.device());
+  };
+  synthesised_ = to_tensor(data_.synthesised);
+  tied_ = to_tensor(data_.tied);
 }
 
 void SynergyProblem::check_point(const at::Tensor& x) const {
@@ -96,6 +102,9 @@ Evaluation SynergyProblem::evaluate(const at::Tensor& x) const {
         reconstructed.slice(0, 0, static_cast<std::int64_t>(data_.n_channel)), trial.recorded,
         per_node / static_cast<double>(data_.n_channel));
     add(terms::Node::synthesised, made, made, per_node / n_made);
+    if (!data_.tied.empty())
+      add(terms::Node::tied, made.index_select(0, tied_), trial.expected,
+          per_node / static_cast<double>(data_.tied.size()));
     add(terms::Node::change, made.slice(1, 0, -1), made.slice(1, 1),
         per_trial / (trial.interval * trial.interval.sum()) / n_made);
     add(terms::Node::factor, made, made, per_node);

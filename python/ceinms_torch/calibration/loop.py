@@ -124,12 +124,16 @@ class Calibration:
         return self.recorded_only(step, space, threads)
 
     def recorded_only(
-        self, step: CalibrationStep, space: ParameterSpace, threads: int
+        self,
+        step: CalibrationStep,
+        space: ParameterSpace,
+        threads: int,
+        trials: Sequence[Trial] | None = None,
     ) -> FusedProblem | TensorProblem:
-        """Return a step of recorded excitations and eq. (4)."""
+        """Return a step of recorded excitations and eq. (4), or of other trials."""
         return build_problem(
             space.subject,
-            self.trials,
+            self.trials if trials is None else trials,
             step,
             space,
             tendon=self.tendon,

@@ -28,6 +28,7 @@ from ceinms_torch.cli.display import (
 from ceinms_torch.cli.failures import INTERRUPTED
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.cli.synergy_hybrid import (
+    hybrid_notes,
     synergies_line,
     synergies_table,
     undriven_notes,
@@ -130,11 +131,12 @@ def command(
             "--hybrid/--no-hybrid",
             help="Let synergies of the recorded excitations drive MTUs without a recording "
             "(eq. 5; lbfgs or adamw), or not; by default what the calibration file asks for. "
-            "--synergies and --synthesise imply it.",
+            "--synergies, --synthesise and --ties imply it.",
         ),
     ] = None,
     synergies: opt.Synergies = None,
     synthesise: opt.Synthesise = None,
+    ties: opt.Ties = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -174,7 +176,9 @@ def command(
         if out is not None:
             subject_file = out / subject_file.name
         directory = results_folder(setup, out)
-        plan = with_synergy_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)
+        plan = with_synergy_hybrid(
+            folder.plan, hybrid, opt.synergy_number(synergies), synthesise, ties
+        )
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
@@ -195,8 +199,11 @@ def command(
         _say_checkpoint(checkpoint, resume=resume)
         if options.method != "annealing":
             _say_what_differs(folder, options.method)
+        n_starts = starts or 1
+        if plan.synergy_hybrid is not None and plan.synergy_hybrid.begin == "both":
+            n_starts *= 2
         shown = CalibrationProgress(
-            len(plan.steps), _most_iterations(folder, options), starts or 1, quiet=quiet
+            len(plan.steps), _most_iterations(folder, options), n_starts, quiet=quiet
         )
         with held():  # what is found is written, whatever signals come meanwhile
             with shown as progress:
@@ -215,7 +222,7 @@ def command(
                     checkpoint=checkpoint,
                     resume=resume,
                 )
-            for line in undriven_notes(result, folder.generator):
+            for line in (*undriven_notes(result, folder.generator), *hybrid_notes(result)):
                 note(line)
             result = with_provenance(
                 result.with_tests(inputs.tests),

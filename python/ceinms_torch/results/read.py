@@ -33,8 +33,11 @@ from ceinms_torch.plan.options import OPTIMISERS
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.results.trials import read_trial, read_trial_synergies
 from ceinms_torch.results.write import RESULT_FORMAT
+from ceinms_torch.simulation.fit import Fit
 from ceinms_torch.simulation.trial_result import Role, TrialResult
-from ceinms_torch.synergies.result import HybridResult, TrialSynergies
+from ceinms_torch.synergies.result import HybridResult
+from ceinms_torch.synergies.ties import Tie
+from ceinms_torch.synergies.trial_synergies import TrialSynergies
 
 _OPTIONS: dict[str, type[Options]] = {
     **{kind.method: kind for kind in OPTIMISERS.values()},
@@ -230,6 +233,10 @@ def _hybrid(directory: Path, summary: dict[str, Any], mtu_names: tuple[str, ...]
         "synthesised": tuple(summary["hybrid"]["synthesised"]),
         "synergies": of("calibration", summary["fit"]),
         "test_synergies": of("test", summary["test_fit"]),
+        "ties": revived(tuple[Tie, ...], summary["hybrid"].get("ties", [])),
+        "begun_at": summary["hybrid"].get("begun_at", "subject"),
+        "emg_driven_fit": revived(Fit, summary["hybrid"].get("emg_driven_fit", {})),
+        "emg_driven_test_fit": revived(Fit, summary["hybrid"].get("emg_driven_test_fit", {})),
     }
 
 

@@ -175,9 +175,11 @@ def _hybrid_dict(result: HybridResult) -> dict[str, Any]:
     origins = zip(weightings.mtu_names, weightings.origin, strict=True)
     return {
         "options": result.synergy_hybrid.to_dict(),
-        **_named(result, "n_synergy", "synthesised"),
+        **_named(result, "n_synergy", "synthesised", "ties", "begun_at"),
+        **_named(result, "emg_driven_fit", "emg_driven_test_fit"),
         "recorded": [name for name, origin in origins if origin == "recorded"],
         "undriven": result.undriven,
+        "uncalibrated": result.uncalibrated,
         "vaf": {name: one.vaf for name, one in result.synergies.items()},
         "test_vaf": {name: one.vaf for name, one in result.test_synergies.items()},
     }

@@ -237,7 +237,9 @@ def test_where_it_begins_is_where_the_objective_ends_lower():
     plan = make_plan(begin="both")
     both = calibrated(plan)
     alone = {begin: calibrated(make_plan(begin=begin)) for begin in ("emgDriven", "subject")}
-    best = min(alone, key=lambda begin: alone[begin].objective)
+    # The subject's own values must be clearly better.
+    is_clear = alone["subject"].objective < 0.99 * alone["emgDriven"].objective
+    best = "subject" if is_clear else "emgDriven"
     assert both.objective == alone[best].objective
     assert both.begun_at == alone[best].begun_at
     assert alone["subject"].emg_driven is None
@@ -248,7 +250,7 @@ def test_where_it_begins_is_where_the_objective_ends_lower():
     assert both.emg_driven_fit == driven.fit
     # Where it is silent, where its neighbours drive it, and the subject's own values.
     assert len(both.steps[0].starts) == 3
-    assert min(one.objective for one in both.steps[0].starts) == both.objective
+    assert both.objective in [one.objective for one in both.steps[0].starts]
 
 
 def make_plan(**choices):

@@ -110,6 +110,7 @@ struct Case {
     std::get<terms::Excitation>(data.objective.list).weight = 1000.0;
     std::get<terms::Synthesised>(data.objective.list).weight = 1.0;
     std::get<terms::Tie>(data.objective.list).weight = 10.0;
+    std::get<terms::Tie>(data.objective.list).amplitude = 0.3;
     std::get<terms::Bounds>(data.objective.list).weight = 100.0;
     std::get<terms::Smoothness>(data.objective.list).weight = 0.01;
     for (const Vector& rows : excitation) {

@@ -46,14 +46,19 @@ class SynergyHybrid(OneLine, Settings):
     begin : {"both", "emgDriven", "subject"}
         Where parameters begin: where those of an EMG-driven calibration end, with the same starts,
         in which MTUs without a recording are silent, and one in which their ties drive them; at the
-        subject's values; or at both. Of several, the one that ends lowest is kept.
+        subject's values; or at both. Of several, the one that ends lowest is kept, that from the
+        subject's values only if it ends lower by more than 1 %.
     ties : tuple of str, "neighbours" or "none"
         Patterns that synthesised excitations are held to, softly: "neighbours" for that of the
         recorded MTUs whose moment arms are most alike, where any are (see `find_ties`); or texts
         such as ``psoas_r:tfl_r+rect_fem_r``, the mean of these MTUs' recordings, and
         ``psoas_r:mean``, the mean of all recordings.
     tie_weight : float
-        Weight of the squared difference between tied excitations and their patterns; >= 0.
+        Weight of the squared difference between tied excitations and their patterns, each times
+        the factor that comes nearest to it; >= 0.
+    tie_amplitude : float
+        How much that factor counts, too, which would be 1: 0 for the shape of the pattern alone,
+        to 1 for the pattern as it is.
     n_gaussian : int
         Primitives are sums of so many Gaussians each, which are smooth; 0 for one number per node;
         >= 0. With L-BFGS-B only.
@@ -74,7 +79,8 @@ class SynergyHybrid(OneLine, Settings):
     synthesise: tuple[str, ...] | None = None
     begin: Literal["both", "emgDriven", "subject"] = "both"
     ties: tuple[str, ...] | Literal["neighbours", "none"] = "neighbours"
-    tie_weight: NotNegative = 10.0
+    tie_weight: NotNegative = 30.0
+    tie_amplitude: Annotated[float, Interval(low=0.0, high=1.0)] = 0.1
     n_gaussian: Annotated[int, Interval(low=0)] = 0
 
     def __post_init__(self) -> None:

@@ -108,6 +108,8 @@ class SynergyProblem final : public SmoothProblem {
   void load_excitations(const double* x, double* gradient);
   void add_terms(const Synergies& synergies, std::size_t trial);
   void add_driven(std::size_t trial, std::size_t made, double per_node);
+  void scale_patterns(const double* x, double* gradient);
+  void add_tie(std::size_t trial, std::size_t tied, double share);
   void add(const ObservedNodes& nodes);
 
   std::shared_ptr<Problem> problem_;
@@ -116,6 +118,8 @@ class SynergyProblem final : public SmoothProblem {
   std::vector<double> node_;        ///< an excitation at the nodes of a trial
   std::vector<double> by_node_;     ///< derivatives by it
   std::vector<double> row_;         ///< the same excitation, or derivatives, at the rows
+  std::vector<double> scale_;       ///< on the pattern of every MTU that is tied
+  std::vector<double> pattern_, size_, wanted_, by_size_;  ///< of one of these, at the nodes
   std::array<double, terms::n_term<terms::SynergyObjective>> sums_{};
   Evaluation evaluation_;
 };

@@ -12,9 +12,16 @@ struct Tie : Weighted {
   static constexpr std::string_view name = "tie";
   static constexpr Node observes = Node::tied;
 
+  double amplitude = 0.0;  ///< a, in 0..1
+
+  void options(const auto& set) {
+    set("weight", weight);
+    set("amplitude", amplitude);
+  }
+
   template <class T>
-  static T residual(const T& synthesised, const T& expected) {
-    return synthesised - expected;
+  static T residual(const T& excitation, const T& pattern) {
+    return excitation - pattern;
   }
 };
 

@@ -124,16 +124,12 @@ class Calibration:
         return self.recorded_only(step, space, threads)
 
     def recorded_only(
-        self,
-        step: CalibrationStep,
-        space: ParameterSpace,
-        threads: int,
-        trials: Sequence[Trial] | None = None,
+        self, step: CalibrationStep, space: ParameterSpace, threads: int
     ) -> FusedProblem | TensorProblem:
-        """Return a step of recorded excitations and eq. (4), or of other trials."""
+        """Return a step of recorded excitations and eq. (4)."""
         return build_problem(
             space.subject,
-            self.trials if trials is None else trials,
+            self.trials,
             step,
             space,
             tendon=self.tendon,

@@ -62,7 +62,7 @@ class Cell(StudyCell):
     starts: int
     n_synergy: int | Literal["auto"]
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     @property
     def name(self) -> str:

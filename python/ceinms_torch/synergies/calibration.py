@@ -19,6 +19,7 @@ from ceinms_torch.calibration.multi_start import (
     minimise_from_all,
 )
 from ceinms_torch.calibration.parameter_space import ParameterSpace
+from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.subject import Subject
@@ -27,7 +28,7 @@ from ceinms_torch.optimisers.memory import SearchMemory
 from ceinms_torch.optimisers.minimum import Iterate, Minimum
 from ceinms_torch.optimisers.problem import Problem
 from ceinms_torch.plan.calibration import CalibrationStep
-from ceinms_torch.plan.options import AdamW, Lbfgs, LevenbergMarquardt
+from ceinms_torch.plan.options import AdamW, LevenbergMarquardt
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.trial_result import TrialResult
 from ceinms_torch.synergies.channels import Channels
@@ -191,10 +192,13 @@ class SynergyCalibration(Calibration):
         if kind == "neighbour-driven":
             trials = [driven_by_ties(one, self.setting.ties) for one in trials]
         step = self.plan.steps[number]
-        problems = [self.recorded_only(step, space, 1, trials) for _ in range(threads)]
-        options = Lbfgs() if self.engine == "tensor" else LevenbergMarquardt()
+        # Whatever the engine of the hybrid search, so that it does not depend on that.
+        problems = [
+            FusedProblem(space.subject, trials, step, space, tendon=self.tendon)
+            for _ in range(threads)
+        ]
         named = memory and partial(_named, memory, f"{kind} alone")
-        return minimise_from_all(problems, points, options, None, named)[0]
+        return minimise_from_all(problems, points, LevenbergMarquardt(), None, named)[0]
 
     def _repeated(self, place: FloatArray) -> FloatArray:
         return np.tile(place, (self.starts, 1))

@@ -48,6 +48,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--synergies", default="auto", help="number, or auto")
     parser.add_argument("--ties", default="neighbours", help="neighbours or none")
     parser.add_argument("--tie-weight", type=float, default=ct.SynergyHybrid.tie_weight)
+    parser.add_argument("--tie-amplitude", type=float, default=ct.SynergyHybrid.tie_amplitude)
     parser.add_argument("--begin", default="both", help="both, emgDriven or subject")
     parser.add_argument("--weightings", default="shared", help="shared or trial")
     parser.add_argument("--gaussians", type=int, default=0, help="per primitive; 0 for samples")
@@ -114,6 +115,7 @@ def hybrid_of(options: argparse.Namespace) -> ct.SynergyHybrid:
         n_synergy=number if number == "auto" else int(number),
         ties=options.ties,
         tie_weight=options.tie_weight,
+        tie_amplitude=options.tie_amplitude,
         begin=options.begin,
         weightings=options.weightings,
         n_gaussian=options.gaussians,
@@ -176,7 +178,10 @@ def gait(options: argparse.Namespace) -> None:
     test = folder.read_trial(GAIT / "trials" / "walk_115" / "inputData.xml")
     hybrid = dataclasses.replace(
         folder.plan.synergy_hybrid,
-        **{name: getattr(hybrid_of(options), name) for name in ("ties", "tie_weight", "begin")},
+        ties=options.ties,
+        tie_weight=options.tie_weight,
+        tie_amplitude=options.tie_amplitude,
+        begin=options.begin,
         weightings=options.weightings,
         n_gaussian=options.gaussians,
     )

@@ -188,7 +188,7 @@ def calibrated(folder, *options):
 
 def test_mtus_on_no_dof_stay_undriven(two_legs):
     result, said = calibrated(two_legs)
-    # From the subject's values 8.12633 and 0.17 N m. Most of it are recordings that one synergy does
+    # From the subject's values 8.12633 and 0.17 N m. Most of it are recordings one synergy does
     # not explain; the search from the EMG-driven result stops a little lower, with half the RMSE.
     assert result["objective"] == pytest.approx(8.12633, rel=1e-5)
     assert result["fit"]["trial"]["hinge"]["rmse"] < 0.175
@@ -281,3 +281,33 @@ def test_ctrl_c_keeps_the_best(tmp_path):
         env=environment(),
     )
     assert done.stdout.split() == ["interrupted", "True"]
+
+
+def test_dofs_that_nobody_calibrates_are_named_everywhere(tmp_path):
+    folder = write_tiny_folder(tmp_path / "one", unrecorded=(MADE,))
+    setup, plan = folder / "calibrationSetup.xml", folder / "calibration.xml"
+    edit(plan, "knee_angle_r ankle_angle_r", "ankle_angle_r")
+    out = folder / "out"
+    done = run_command("calibrate", setup, "--synergies", "1", "--out", out)
+    assert done.returncode == 0, done.stderr
+    named = "Synthesised MTUs (gasmed_r) act about knee_angle_r, which no step calibrates"
+    said = " ".join(done.stderr.split())
+    assert f"note: {named}" in said
+    assert "EMG-driven" in done.stdout
+    result = json.loads((out / "result.json").read_text())
+    assert result["hybrid"]["uncalibrated"] == {"knee_angle_r": [MADE]}
+    read = ct.load_result(out)
+    assert read.uncalibrated == {"knee_angle_r": (MADE,)}
+    assert read.emg_driven_fit.keys() == {"trial1", "trial2"}
+    assert run_command("report", out, "--out", folder / "page").returncode == 0
+    (page,) = (folder / "page").glob("*.html")
+    assert "which no step calibrates" in page.read_text()
+    # And the check, where the file asks for synergies.
+    codes = [one.code for one in ct.check_folder(setup).findings]
+    assert "synthesised-uncalibrated" not in codes
+    edit(plan, "<openLoop/>", "<synergyHybrid/>")
+    (finding,) = [
+        one for one in ct.check_folder(setup).findings if one.code == "synthesised-uncalibrated"
+    ]
+    assert (finding.severity, finding.where.column) == ("warning", "knee_angle_r")
+    assert MADE in finding.what

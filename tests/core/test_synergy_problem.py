@@ -176,27 +176,72 @@ def test_terms_are_what_they_say():
         assert terms[name] == pytest.approx(value, rel=RTOL), name
 
 
+@pytest.mark.parametrize("amplitude", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("ties", [("mtu4:mtu0+mtu2",), ("mtu4:mean", "mtu1:mtu2")])
 @pytest.mark.parametrize("engine", ["fused", "tensor"])
-def test_ties_are_distances_to_what_was_recorded(engine, ties):
+def test_ties_are_distances_to_what_was_recorded(engine, ties, amplitude):
     choices = {"normalisation": "meanSquare", "ties": ties, "tie_weight": 3.0}
-    problem, x, layout = synergy_problem(engine, **choices)
+    problem, x, layout = synergy_problem(engine, **choices, tie_amplitude=amplitude)
     hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0)
     nodes = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS)).nodes
     sources = {"mtu0+mtu2": [0, 2], "mean": [0, 2, 3], "mtu2": [2]}
-    expected = 0.0
-    for trial, one, weightings, primitives in zip(
-        TRIALS, nodes, layout.weightings(x), layout.primitives(x), strict=True
-    ):
-        for text in ties:
-            mtu, _, to = text.partition(":")
-            pattern = trial.excitation[one.rows][:, sources[to]].mean(axis=1)
-            made = (weightings @ primitives)[2 + ("mtu1", "mtu4").index(mtu)]
-            expected += 3.0 * np.mean((made - pattern) ** 2) / len(ties) / len(TRIALS)
+    parts = list(zip(TRIALS, nodes, layout.weightings(x), layout.primitives(x), strict=True))
+    shaped, plain = 0.0, 0.0
+    for text in ties:
+        mtu, _, to = text.partition(":")
+        place = 2 + ("mtu1", "mtu4").index(mtu)
+        made = [(weightings @ primitives)[place] for _, _, weightings, primitives in parts]
+        pattern = [
+            trial.excitation[one.rows][:, sources[to]].mean(axis=1) for trial, one, _, _ in parts
+        ]
+        pairs = list(zip(made, pattern, strict=True))
+        size = sum(np.mean(p**2) for p in pattern)
+        factor = sum(np.mean(e * p) for e, p in pairs) / size
+        shaped += sum(np.mean((e - factor * p) ** 2) for e, p in pairs)
+        shaped += amplitude * (factor - 1.0) ** 2 * size
+        plain += sum(np.mean((e - p) ** 2) for e, p in pairs)
+    weight = 3.0 / len(ties) / len(TRIALS)
     terms = dict(zip(problem.term_names, problem.gradient(x)[0].terms, strict=True))
-    assert terms["tie"] == pytest.approx(expected, rel=RTOL)
+    assert terms["tie"] == pytest.approx(weight * shaped, rel=RTOL)
+    if amplitude == 1.0:
+        assert shaped == pytest.approx(plain, rel=RTOL)
     without, _, _ = synergy_problem(engine, ties="none")
     assert "tie" not in without.term_names
+
+
+@pytest.mark.parametrize("ties", ["neighbours", ("mtu4:mean", "mtu1:mtu2")])
+@pytest.mark.parametrize("amplitude", [0.0, 0.3, 1.0])
+def test_gradients_of_ties_agree(ties, amplitude):
+    choices = {"ties": ties, "tie_weight": 3e4, "tie_amplitude": amplitude}  # above all else
+    fused, x, _ = synergy_problem("fused", **choices)
+    tensor, _, _ = synergy_problem("tensor", **choices)
+    got, gradient = fused.gradient(x)
+    expected, slope = tensor.gradient(x)
+    assert got.terms == pytest.approx(expected.terms, rel=RTOL)
+    assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+    assert max(got.terms) == dict(zip(fused.term_names, got.terms, strict=True))["tie"]
+
+
+def test_a_pattern_of_zeros_is_silence():
+    zeros = [dataclasses.replace(one, excitation=0.0 * one.excitation) for one in TRIALS]
+    hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0, ties=("mtu4:mtu0",))
+    setting = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS))
+    setting = dataclasses.replace(
+        setting, expected=tuple(np.zeros((1, len(one))) for one in setting.nodes)
+    )
+    values = []
+    for engine in ("fused", "tensor"):
+        step = make_step(KINDS)
+        space = space_of(SUBJECT, step)
+        plain = ct.build_problem(SUBJECT, zeros, step, space, tendon="stiff", engine=engine)
+        problem = SynergyProblem(plain, setting)
+        n = setting.space(len(space.components)).first_primitive
+        point = np.full(n + 2 * sum(len(one) for one in setting.nodes), 0.4)
+        evaluation, gradient = problem.gradient(point)
+        assert np.all(np.isfinite(gradient))
+        values.append(dict(zip(problem.term_names, evaluation.terms, strict=True))["tie"])
+    assert values[0] == pytest.approx(values[1], rel=RTOL)
+    assert values[0] > 0.0
 
 
 @pytest.mark.parametrize("normalisation", ["variance", "meanSquare"])

@@ -29,6 +29,7 @@ from ceinms_torch.cli.failures import INTERRUPTED
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.cli.synergy_hybrid import (
     hybrid_notes,
+    n_begins,
     synergies_line,
     synergies_table,
     undriven_notes,
@@ -199,9 +200,7 @@ def command(
         _say_checkpoint(checkpoint, resume=resume)
         if options.method != "annealing":
             _say_what_differs(folder, options.method)
-        n_starts = starts or 1
-        if plan.synergy_hybrid is not None and plan.synergy_hybrid.begin == "both":
-            n_starts *= 2
+        n_starts = (starts or 1) * n_begins(plan.synergy_hybrid)
         shown = CalibrationProgress(
             len(plan.steps), _most_iterations(folder, options), n_starts, quiet=quiet
         )

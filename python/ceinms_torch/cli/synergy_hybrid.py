@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult
     from ceinms_torch.model.excitation_generator import ExcitationGenerator
     from ceinms_torch.plan.calibration import CalibrationPlan
+    from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
     from ceinms_torch.synergies.result import HybridResult
 
 
@@ -70,6 +71,14 @@ def with_synergy_hybrid(
     if ties is not None:
         hybrid = dataclasses.replace(hybrid, ties=stated_ties(ties))
     return dataclasses.replace(plan, synergy_hybrid=hybrid)
+
+
+def n_begins(synergy_hybrid: SynergyHybrid | None) -> int:
+    """Return from how many places, at most, every start of a calibration begins."""
+    if synergy_hybrid is None or synergy_hybrid.begin == "subject":
+        return 1
+    n_recorded = 1 if synergy_hybrid.ties == "none" else 2
+    return n_recorded + (synergy_hybrid.begin == "both")
 
 
 def undriven_notes(result: CalibrationResult, generator: ExcitationGenerator) -> Iterator[str]:

@@ -79,7 +79,7 @@ class SynergyHybrid(OneLine, Settings):
     synthesise: tuple[str, ...] | None = None
     begin: Literal["both", "emgDriven", "subject"] = "both"
     ties: tuple[str, ...] | Literal["neighbours", "none"] = "neighbours"
-    tie_weight: NotNegative = 30.0
+    tie_weight: NotNegative = 10.0
     tie_amplitude: Annotated[float, Interval(low=0.0, high=1.0)] = 0.1
     n_gaussian: Annotated[int, Interval(low=0)] = 0
 

@@ -123,7 +123,8 @@ def _neighbours(
         return ()
     arms = frames.reshape(-1, frames.shape[2])
     size = np.linalg.norm(arms, axis=0)
-    likeness = arms.T @ arms / np.where(size > 0.0, np.outer(size, size), 1.0)
+    sizes = np.outer(size, size)
+    likeness = arms.T @ arms / np.where(sizes > 0.0, sizes, 1.0)
     ties = []
     for mtu in channels.synthesised:
         of = {name: float(likeness[mtu, channels.mtu_names.index(name)]) for name in recorded}

@@ -62,7 +62,7 @@ class HybridResult(CalibrationResult):
     begun_at : {"EMG-driven", "neighbour-driven", "subject", "begin_at"}
         Where the search began that was kept.
     emg_driven : Subject or None
-        The EMG-driven calibration that came first; None without one, and after `load_result`.
+        The EMG-driven calibration that came first; None without one.
     emg_driven_fit, emg_driven_test_fit : Fit
         What it makes of the trials, MTUs without a recording being silent; empty without one.
     """

@@ -100,3 +100,7 @@ class SynergyHybrid(OneLine, Settings):
             expected = "neighbours, none, or texts such as psoas_r:tfl_r+rect_fem_r or psoas_r:mean"
             raise OptionError(where="ties", expected=expected, got=repr(self.ties))
         super().__post_init__()
+
+
+# As the paper has it: from the uncalibrated subject, excitations held to nothing.
+PAPER_HYBRID = SynergyHybrid(begin="subject", ties="none")

@@ -15,8 +15,8 @@ using calibration::Problem;
 using calibration::SynergyData;
 using calibration::SynergyProblem;
 
-SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised,
-                           const std::vector<Array>& recorded,
+SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised, const Indices& tied,
+                           const std::vector<Array>& recorded, const std::vector<Array>& expected,
                            const std::vector<std::size_t>& n_row,
                            const std::vector<std::size_t>& rows_per_node,
                            const std::vector<double>& row_interval, bool shared_weightings,
@@ -24,10 +24,16 @@ SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised,
   if (n_synergy == 0) throw InputError("n_synergy", "at least 1", "0");
   if (synthesised.size() == 0) throw InputError("synthesised", "at least one MTU", "none");
   check_unique("synthesised", synthesised);
-  if (n_row.empty() || recorded.size() != n_row.size() || rows_per_node.size() != n_row.size())
-    throw InputError(
-        "recorded, rows_per_node", "one per trial",
-        std::to_string(recorded.size()) + " and " + std::to_string(rows_per_node.size()));
+  check_unique("tied", tied);
+  for (const std::size_t place : to_indices(tied))
+    if (place >= static_cast<std::size_t>(synthesised.size()))
+      throw InputError("tied", "indices from 0 to " + std::to_string(synthesised.size() - 1),
+                       std::to_string(place));
+  if (n_row.empty() || recorded.size() != n_row.size() || expected.size() != n_row.size() ||
+      rows_per_node.size() != n_row.size())
+    throw InputError("recorded, expected, rows_per_node", "one per trial",
+                     std::to_string(recorded.size()) + ", " + std::to_string(expected.size()) +
+                         " and " + std::to_string(rows_per_node.size()));
   if (row_interval.size() != n_row.size() ||
       !std::all_of(row_interval.begin(), row_interval.end(),
                    [](double s) { return s > 0.0 && std::isfinite(s); }))
@@ -37,6 +43,7 @@ SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised,
   SynergyData data{.n_synergy = n_synergy,
                    .n_channel = 0,
                    .synthesised = to_indices(synthesised),
+                   .tied = to_indices(tied),
                    .trials = {},
                    .shared_weightings = shared_weightings,
                    .exact_bounds = exact_bounds,
@@ -53,9 +60,12 @@ SynergyData make_synergies(std::size_t n_synergy, const Indices& synthesised,
     check_shape("recorded", recorded[trial],
                 {recorded.front().shape(0), static_cast<py::ssize_t>(n_node)});
     check_finite("recorded", recorded[trial]);
+    check_shape("expected", expected[trial],
+                {static_cast<py::ssize_t>(tied.size()), static_cast<py::ssize_t>(n_node)});
+    check_finite("expected", expected[trial]);
     data.n_channel = static_cast<std::size_t>(recorded[trial].shape(0));
-    data.trials.push_back(
-        {n_row[trial], n_node, step, row_interval[trial], to_vector(recorded[trial])});
+    data.trials.push_back({n_row[trial], n_node, step, row_interval[trial],
+                           to_vector(recorded[trial]), to_vector(expected[trial])});
   }
   if (n_synergy > data.n_weighted())
     throw InputError(
@@ -82,9 +92,9 @@ void check_synergies(const SynergyData& data, const engine::LaneLayout& layout) 
 void bind_synergies(py::module_& module) {
   py::class_<SynergyData>(module, "Synergies",
                           "How synergies make excitations, and what these are compared with.")
-      .def(py::init(&make_synergies), py::kw_only(), "n_synergy"_a, "synthesised"_a, "recorded"_a,
-           "n_row"_a, "rows_per_node"_a, "row_interval"_a, "shared_weightings"_a, "exact_bounds"_a,
-           "objective"_a);
+      .def(py::init(&make_synergies), py::kw_only(), "n_synergy"_a, "synthesised"_a, "tied"_a,
+           "recorded"_a, "expected"_a, "n_row"_a, "rows_per_node"_a, "row_interval"_a,
+           "shared_weightings"_a, "exact_bounds"_a, "objective"_a);
   py::class_<SynergyProblem, calibration::SmoothProblem, std::shared_ptr<SynergyProblem>>(
       module, "SynergyProblem",
       "A calibration step whose unrecorded excitations are sums of synergies (eq. 5). A point is "

@@ -119,11 +119,9 @@ from ceinms_torch.synergies.extraction import (
 )
 from ceinms_torch.synergies.number import choose_n_synergies as choose_n_synergies
 from ceinms_torch.synergies.recording import Recording as Recording
-from ceinms_torch.synergies.result import (
-    HybridResult as HybridResult,
-    TrialSynergies as TrialSynergies,
-)
+from ceinms_torch.synergies.result import HybridResult as HybridResult
 from ceinms_torch.synergies.synthesise import synthesise_excitations as synthesise_excitations
+from ceinms_torch.synergies.trial_synergies import TrialSynergies as TrialSynergies
 from ceinms_torch.synergies.weightings import Weightings as Weightings
 
 __version__: str

@@ -73,7 +73,10 @@ def test_result_says_how(folder):
     result = json.loads((folder / "out" / "result.json").read_text())
     assert result["method"] == "lbfgs"
     assert set(result["terms"]) >= {"moment", "excitation", "synthesised", "bounds"}
-    assert len(result["steps"][0]["starts"]) == 3
+    # Three from where each calibration without synergies ended, three from the subject's values.
+    assert len(result["steps"][0]["starts"]) == (9 if result["hybrid"]["ties"] else 6)
+    assert result["hybrid"]["begun_at"] in {"EMG-driven", "neighbour-driven", "subject"}
+    assert result["hybrid"]["emg_driven_test_fit"].keys() == {"trial2"}
     hybrid = result["hybrid"]
     assert hybrid["options"]["nSynergy"] == hybrid["n_synergy"] == 2
     assert hybrid["synthesised"] == [MADE]
@@ -185,8 +188,10 @@ def calibrated(folder, *options):
 
 def test_mtus_on_no_dof_stay_undriven(two_legs):
     result, said = calibrated(two_legs)
-    assert result["objective"] == pytest.approx(8.12633, abs=5e-6)  # printed digits
-    assert result["fit"]["trial"]["hinge"]["rmse"] == pytest.approx(0.17, abs=5e-3)
+    # From the subject's values 8.12633 and 0.17 N m. Most of it are recordings one synergy does
+    # not explain; the search from the EMG-driven result stops a little lower, with half the RMSE.
+    assert result["objective"] == pytest.approx(8.12633, rel=1e-5)
+    assert result["fit"]["trial"]["hinge"]["rmse"] < 0.175
     assert result["hybrid"]["synthesised"] == ["deep"]
     assert result["hybrid"]["undriven"] == ["otherside"]
     assert "note: left undriven, as they act on no DOF of the calibration: otherside" in said
@@ -276,3 +281,33 @@ def test_ctrl_c_keeps_the_best(tmp_path):
         env=environment(),
     )
     assert done.stdout.split() == ["interrupted", "True"]
+
+
+def test_dofs_that_nobody_calibrates_are_named_everywhere(tmp_path):
+    folder = write_tiny_folder(tmp_path / "one", unrecorded=(MADE,))
+    setup, plan = folder / "calibrationSetup.xml", folder / "calibration.xml"
+    edit(plan, "knee_angle_r ankle_angle_r", "ankle_angle_r")
+    out = folder / "out"
+    done = run_command("calibrate", setup, "--synergies", "1", "--out", out)
+    assert done.returncode == 0, done.stderr
+    named = "Synthesised MTUs (gasmed_r) act about knee_angle_r, which no step calibrates"
+    said = " ".join(done.stderr.split())
+    assert f"note: {named}" in said
+    assert "EMG-driven" in done.stdout
+    result = json.loads((out / "result.json").read_text())
+    assert result["hybrid"]["uncalibrated"] == {"knee_angle_r": [MADE]}
+    read = ct.load_result(out)
+    assert read.uncalibrated == {"knee_angle_r": (MADE,)}
+    assert read.emg_driven_fit.keys() == {"trial1", "trial2"}
+    assert run_command("report", out, "--out", folder / "page").returncode == 0
+    (page,) = (folder / "page").glob("*.html")
+    assert "which no step calibrates" in page.read_text()
+    # And the check, where the file asks for synergies.
+    codes = [one.code for one in ct.check_folder(setup).findings]
+    assert "synthesised-uncalibrated" not in codes
+    edit(plan, "<openLoop/>", "<synergyHybrid/>")
+    (finding,) = [
+        one for one in ct.check_folder(setup).findings if one.code == "synthesised-uncalibrated"
+    ]
+    assert (finding.severity, finding.where.column) == ("warning", "knee_angle_r")
+    assert MADE in finding.what

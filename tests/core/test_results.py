@@ -201,6 +201,8 @@ def test_activation_delays_are_written(result, tmp_path):
         assert row.activation_delay == pytest.approx(delays[row.mtu])
 
 
+# A trial of another condition: synergies do not help there, and say so.
+@pytest.mark.filterwarnings("ignore:On test trials the synergy-hybrid")
 def test_further_trials_can_be_tested(results, folders):
     hybrid_result = isinstance(results["memory"], ct.HybridResult)
     folder = folders["most" if hybrid_result else "all"]

@@ -12,6 +12,7 @@ from ceinms_torch._backend import _torch
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.plan.options import AdamW, Lbfgs
 from ceinms_torch.synergies.calibration import synergy_setting
+from ceinms_torch.synergies.gaussian_problem import GaussianProblem, GaussianSpace
 from ceinms_torch.synergies.problem import SynergyProblem
 from ceinms_torch.synergies.start import start_points
 from engine_cases import make_subject, make_trial
@@ -50,6 +51,7 @@ KINDS = ["c1", "shapeFactor", "optimalFibreLength", "tendonSlackLength", "streng
 # 12 rows, of which every fourth is a node, and the last.
 ONE_TRIAL = {
     "recorded": np.zeros((2, 4)),
+    "expected": np.zeros((0, 4)),
     "n_row": 12,
     "rows_per_node": 4,
     "row_interval": 0.005,
@@ -174,6 +176,182 @@ def test_terms_are_what_they_say():
         assert terms[name] == pytest.approx(value, rel=RTOL), name
 
 
+@pytest.mark.parametrize("amplitude", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("ties", [("mtu4:mtu0+mtu2",), ("mtu4:mean", "mtu1:mtu2")])
+@pytest.mark.parametrize("engine", ["fused", "tensor"])
+def test_ties_are_distances_to_what_was_recorded(engine, ties, amplitude):
+    choices = {"normalisation": "meanSquare", "ties": ties, "tie_weight": 3.0}
+    problem, x, layout = synergy_problem(engine, **choices, tie_amplitude=amplitude)
+    hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0)
+    nodes = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS)).nodes
+    sources = {"mtu0+mtu2": [0, 2], "mean": [0, 2, 3], "mtu2": [2]}
+    parts = list(zip(TRIALS, nodes, layout.weightings(x), layout.primitives(x), strict=True))
+    shaped, plain = 0.0, 0.0
+    for text in ties:
+        mtu, _, to = text.partition(":")
+        place = 2 + ("mtu1", "mtu4").index(mtu)
+        made = [(weightings @ primitives)[place] for _, _, weightings, primitives in parts]
+        pattern = [
+            trial.excitation[one.rows][:, sources[to]].mean(axis=1) for trial, one, _, _ in parts
+        ]
+        pairs = list(zip(made, pattern, strict=True))
+        size = sum(np.mean(p**2) for p in pattern)
+        factor = sum(np.mean(e * p) for e, p in pairs) / size
+        shaped += sum(np.mean((e - factor * p) ** 2) for e, p in pairs)
+        shaped += amplitude * (factor - 1.0) ** 2 * size
+        plain += sum(np.mean((e - p) ** 2) for e, p in pairs)
+    weight = 3.0 / len(ties) / len(TRIALS)
+    terms = dict(zip(problem.term_names, problem.gradient(x)[0].terms, strict=True))
+    assert terms["tie"] == pytest.approx(weight * shaped, rel=RTOL)
+    if amplitude == 1.0:
+        assert shaped == pytest.approx(plain, rel=RTOL)
+    without, _, _ = synergy_problem(engine, ties="none")
+    assert "tie" not in without.term_names
+
+
+@pytest.mark.parametrize("ties", ["neighbours", ("mtu4:mean", "mtu1:mtu2")])
+@pytest.mark.parametrize("amplitude", [0.0, 0.3, 1.0])
+def test_gradients_of_ties_agree(ties, amplitude):
+    choices = {"ties": ties, "tie_weight": 3e4, "tie_amplitude": amplitude}  # above all else
+    fused, x, _ = synergy_problem("fused", **choices)
+    tensor, _, _ = synergy_problem("tensor", **choices)
+    got, gradient = fused.gradient(x)
+    expected, slope = tensor.gradient(x)
+    assert got.terms == pytest.approx(expected.terms, rel=RTOL)
+    assert np.abs(gradient - slope).max() <= GRADIENT_RTOL * np.abs(slope).max()
+    assert max(got.terms) == dict(zip(fused.term_names, got.terms, strict=True))["tie"]
+
+
+def test_a_pattern_of_zeros_is_silence():
+    zeros = [dataclasses.replace(one, excitation=0.0 * one.excitation) for one in TRIALS]
+    hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0, ties=("mtu4:mtu0",))
+    setting = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS))
+    setting = dataclasses.replace(
+        setting, expected=tuple(np.zeros((1, len(one))) for one in setting.nodes)
+    )
+    values = []
+    for engine in ("fused", "tensor"):
+        step = make_step(KINDS)
+        space = space_of(SUBJECT, step)
+        plain = ct.build_problem(SUBJECT, zeros, step, space, tendon="stiff", engine=engine)
+        problem = SynergyProblem(plain, setting)
+        n = setting.space(len(space.components)).first_primitive
+        point = np.full(n + 2 * sum(len(one) for one in setting.nodes), 0.4)
+        evaluation, gradient = problem.gradient(point)
+        assert np.all(np.isfinite(gradient))
+        values.append(dict(zip(problem.term_names, evaluation.terms, strict=True))["tie"])
+    assert values[0] == pytest.approx(values[1], rel=RTOL)
+    assert values[0] > 0.0
+
+
+@pytest.mark.parametrize("normalisation", ["variance", "meanSquare"])
+def test_gradient_by_gaussians(normalisation):
+    problem, _, layout = synergy_problem("fused", normalisation=normalisation)
+    hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0)
+    setting = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS))
+    space = GaussianSpace.of(setting, layout.n_parameter, 2)
+    gaussian = GaussianProblem(problem, space)
+    n = layout.first_primitive + len(TRIALS) * layout.n_synergy * 3 * 2
+    point = np.random.default_rng(3).uniform(0.2, 0.8, size=n)
+    _, gradient = gaussian.gradient(point)
+    h = 1e-6
+    for i in range(n):
+        step = h * (np.arange(n) == i)
+        ends = [gaussian.gradient(point + sign * step)[0].objective for sign in (1.0, -1.0)]
+        # A central difference of an objective around 100 has some 1e-8 of rounding and curvature.
+        tolerance = 1e-6 * np.abs(gradient).max()
+        assert (ends[0] - ends[1]) / (2.0 * h) == pytest.approx(gradient[i], abs=tolerance), i
+
+
+def test_primitives_that_are_gaussians_are_found_again():
+    _, x, layout = synergy_problem("fused")
+    hybrid = ct.SynergyHybrid(n_synergy=2, primitive_rate=200.0)
+    setting = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS))
+    space = GaussianSpace.of(setting, layout.n_parameter, 1)
+    full = setting.space(layout.n_parameter)
+    parts = []
+    for one in setting.nodes:
+        time = one.rows * one.row_interval
+        parts.append([np.exp(-0.5 * ((time - c * time[-1]) / 0.03) ** 2) for c in (0.3, 0.6)])
+    point = full.join(full.parameters(x), np.full((1, 4, 2), 0.5), [np.array(one) for one in parts])
+    again = space.full(space.reduced(point))
+    np.testing.assert_allclose(again, np.clip(point, 0.0, 1.0), atol=1e-4)
+
+
+def test_where_it_begins_is_where_the_objective_ends_lower():
+    plan = make_plan(begin="both")
+    both = calibrated(plan)
+    alone = {begin: calibrated(make_plan(begin=begin)) for begin in ("emgDriven", "subject")}
+    # The subject's own values must be clearly better.
+    is_clear = alone["subject"].objective < 0.99 * alone["emgDriven"].objective
+    best = "subject" if is_clear else "emgDriven"
+    assert both.objective == alone[best].objective
+    assert both.begun_at == alone[best].begun_at
+    assert alone["subject"].emg_driven is None
+    # What it is compared with is what `calibrate` gives without synergies.
+    driven = ct.calibrate(
+        SUBJECT, TRIALS, dataclasses.replace(plan, synergy_hybrid=None), method="lm"
+    )
+    assert both.emg_driven_fit == driven.fit
+    # Where it is silent, where its neighbours drive it, and the subject's own values.
+    assert len(both.steps[0].starts) == 3
+    assert both.objective in [one.objective for one in both.steps[0].starts]
+
+
+def make_plan(**choices):
+    step = make_step(["c1", "strengthCoefficient"], normalisation="variance", **NARROW)
+    return ct.CalibrationPlan(
+        algorithm=Lbfgs(max_iterations=30),
+        tendon=ct.Tendon(kind="stiff"),
+        steps=(step,),
+        synergy_hybrid=ct.SynergyHybrid(n_synergy=2, primitive_rate=60.0, **choices),
+    )
+
+
+def calibrated(plan, **choices):
+    return ct.calibrate(SUBJECT, TRIALS, plan, generator=GENERATOR, **choices)
+
+
+@pytest.mark.parametrize("choices", [{"n_gaussian": 2}, {"weightings": "trial"}])
+def test_other_primitives_and_weightings_are_calibrated_and_kept(choices):
+    result = calibrated(make_plan(begin="subject", **choices))
+    assert result.history[-1].objective < result.history[0].objective
+    # What is kept gives the very excitations that were scored.
+    scored = result.history[-1].rmse
+    for dof, value in scored.items():
+        mean = np.mean([fit[dof].rmse for fit in result.fit.values()])
+        assert mean == pytest.approx(value, rel=1e-3)
+
+
+def test_gaussians_have_no_adamw():
+    with pytest.raises(ct.OptionError, match="method: expected another one for this problem"):
+        calibrated(make_plan(n_gaussian=2, begin="subject"), method="adamw")
+
+
+def test_every_trial_starts_at_synergies_of_its_own():
+    hybrid = ct.SynergyHybrid(n_synergy=1, primitive_rate=60.0, weightings="trial")
+    setting = synergy_setting(TRIALS, GENERATOR, hybrid, make_step(KINDS))
+    shared = dataclasses.replace(
+        setting, synergy_hybrid=dataclasses.replace(hybrid, weightings="shared")
+    )
+    errors = []
+    for one in (setting, shared):
+        layout = one.space(3)
+        (point,) = start_points(one, np.full((1, 3), 0.5), seed=2)
+        sets = layout.weightings(point)
+        errors.append(
+            [
+                np.sum((weightings[:2] @ primitives - recorded) ** 2)
+                for weightings, primitives, recorded in zip(
+                    sets, layout.primitives(point), setting.recorded, strict=True
+                )
+            ]
+        )
+        assert np.array_equal(sets[0], sets[1]) == (one is shared)
+    # The shared ones are a compromise. Iterations stop a little early in either.
+    assert np.all(np.array(errors[0]) <= 1.001 * np.array(errors[1]))
+
+
 def test_recorded_excitations_drive_their_mtus():
     """With the synergies' own excitations in the trials, it is the objective of eq. (4)."""
     problem, x, layout = synergy_problem("fused")
@@ -276,6 +454,8 @@ def test_lbfgs_of_both_engines_goes_the_same_way():
         ({"rows_per_node": [0, 1]}, "rows_per_node: expected 1 to"),
         ({"row_interval": [0.005, 0.0]}, "row_interval: expected one positive number per trial"),
         ({"recorded": [np.zeros((2, 3))] * 2}, "recorded: expected shape"),
+        ({"tied": np.array([2])}, "tied: expected indices from 0 to 1, got 2"),
+        ({"expected": [np.zeros((1, 3))] * 2}, "expected: expected shape"),
         (
             {name: [value] for name, value in ONE_TRIAL.items()},
             "synergies: expected those of ",
@@ -290,7 +470,9 @@ def test_faulty_arrays_are_refused(engine, changes, message):
     arguments = {
         "n_synergy": 2,
         "synthesised": np.array(setting.channels.synthesised),
+        "tied": np.array([], dtype=np.intp),
         "recorded": list(setting.recorded),
+        "expected": [np.zeros((0, len(one))) for one in setting.nodes],
         "n_row": [one.n_row for one in setting.nodes],
         "rows_per_node": [one.rows_per_node for one in setting.nodes],
         "row_interval": [one.row_interval for one in setting.nodes],

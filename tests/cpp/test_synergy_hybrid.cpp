@@ -102,18 +102,22 @@ struct Case {
     SynergyData data{.n_synergy = n_synergy,
                      .n_channel = 1,
                      .synthesised = {1, 2},
+                     .tied = {1},
                      .trials = {},
                      .shared_weightings = shared,
                      .exact_bounds = false,
                      .objective = {}};
     std::get<terms::Excitation>(data.objective.list).weight = 1000.0;
     std::get<terms::Synthesised>(data.objective.list).weight = 1.0;
+    std::get<terms::Tie>(data.objective.list).weight = 10.0;
+    std::get<terms::Tie>(data.objective.list).amplitude = 0.3;
     std::get<terms::Bounds>(data.objective.list).weight = 100.0;
     std::get<terms::Smoothness>(data.objective.list).weight = 0.01;
     for (const Vector& rows : excitation) {
-      RecordedChannels recorded{n_row, n_node, rows_per_node, 1.0 / 200.0, {}};
+      RecordedChannels recorded{n_row, n_node, rows_per_node, 1.0 / 200.0, {}, {}};
       for (std::size_t node = 0; node < n_node; ++node)
         recorded.excitation.push_back(rows[std::min(node * rows_per_node, n_row - 1) * n_mtu]);
+      for (const double one : recorded.excitation) recorded.expected.push_back(0.5 * one);
       data.trials.push_back(std::move(recorded));
     }
     return {problem(tendon, n_thread), std::move(data)};

@@ -227,5 +227,6 @@ def test_smooth_excitations_cost_little(folder, result):
             squares.append(np.mean((steps / np.diff(driven.time)) ** 2))
         return np.sqrt(np.mean(squares))
 
-    assert speed(smooth) < 0.7 * speed(result)
+    # Ties to recordings have made them smoother already; 0.74, and 0.57 without ties.
+    assert speed(smooth) < 0.85 * speed(result)
     assert max(fit.rmse for dofs in smooth.fit.values() for fit in dofs.values()) < 2.0

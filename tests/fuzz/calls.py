@@ -93,7 +93,9 @@ class Case:
         return {
             "n_synergy": 2,
             "synthesised": np.array([1]),
+            "tied": np.array([0]),
             "recorded": [np.full((2, (n - 2) // 4 + 2), 0.3) for n in n_row],
+            "expected": [np.full((1, (n - 2) // 4 + 2), 0.3) for n in n_row],
             "n_row": n_row,
             "rows_per_node": [4, 4],
             "row_interval": [0.005, 0.005],

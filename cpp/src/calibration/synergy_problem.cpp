@@ -1,6 +1,7 @@
 #include "ceinms_torch/calibration/synergy_problem.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace ceinms_torch::calibration {
@@ -66,6 +67,7 @@ const Evaluation& SynergyProblem::gradient(const double* x, double* gradient) {
   evaluation_ = problem_->gradient(x, gradient);
   std::fill(gradient + problem_->n_component(), gradient + n_component(), 0.0);
   sums_.fill(0.0);
+  scale_patterns(x, gradient);
   for (std::size_t trial = 0; trial < data_.trials.size(); ++trial)
     add_terms(synergies(x, gradient, trial), trial);
   terms::append_values(data_.objective, problem_->tendon(), sums_, evaluation_.terms);
@@ -90,7 +92,7 @@ void SynergyProblem::add_terms(const Synergies& synergies, std::size_t trial) {
            .share = per_node / static_cast<double>(data_.n_channel),
            .by_value = by_node_.data()});
     else
-      add_driven(trial, data_.synthesised[weighted - data_.n_channel], per_node);
+      add_driven(trial, weighted - data_.n_channel, per_node);
     for (std::size_t k = 0; k < n_synergy; ++k) {
       const double weighting = synergies.weighting[weighted * n_synergy + k];
       const double* primitive = synergies.primitive + k * n_node;
@@ -111,12 +113,12 @@ void SynergyProblem::add_terms(const Synergies& synergies, std::size_t trial) {
               synergies.by_weighting);
 }
 
-/// What an MTU is driven by, node_, and what comes back from that MTU's moments.
-void SynergyProblem::add_driven(std::size_t trial, std::size_t mtu, double per_node) {
+/// What a synthesised MTU is driven by, node_, and what comes back from that MTU's moments.
+void SynergyProblem::add_driven(std::size_t trial, std::size_t made, double per_node) {
   const RecordedChannels& recorded = data_.trials[trial];
   const std::size_t n_node = recorded.n_node;
   row_.assign(recorded.n_row, 0.0);
-  problem_->add_excitation_gradient(trial, mtu, row_.data());
+  problem_->add_excitation_gradient(trial, data_.synthesised[made], row_.data());
   recorded.for_each_row([&](std::size_t row, std::size_t node, double share) {
     const double value = at_row(node, share);
     if (value < 0.0 || value > 1.0) return;
@@ -128,6 +130,8 @@ void SynergyProblem::add_driven(std::size_t trial, std::size_t mtu, double per_n
   double* by_value = by_node_.data();
   add({terms::Node::synthesised, value, value, n_node, per_node / n_excitation, by_value});
   add({terms::Node::factor, value, value, n_node, per_node, by_value});
+  for (std::size_t i = 0; i < data_.tied.size(); ++i)
+    if (data_.tied[i] == made) add_tie(trial, i, per_node / static_cast<double>(data_.tied.size()));
   const double duration = recorded.time_between(0, recorded.n_row - 1);
   for (std::size_t node = 0; node + 1 < n_node; ++node) {
     const double interval = recorded.time_between(recorded.row_of(node), recorded.row_of(node + 1));
@@ -139,6 +143,47 @@ void SynergyProblem::add_driven(std::size_t trial, std::size_t mtu, double per_n
          .by_value = by_value + node,
          .by_other = by_value + node + 1});
   }
+}
+
+/// The factor on every pattern that comes nearest to the excitation that is tied to it.
+void SynergyProblem::scale_patterns(const double* x, double* gradient) {
+  scale_.assign(data_.tied.size(), 1.0);
+  for (std::size_t i = 0; i < data_.tied.size(); ++i) {
+    double both = 0.0, own = 0.0;
+    for (std::size_t trial = 0; trial < data_.trials.size(); ++trial) {
+      const RecordedChannels& recorded = data_.trials[trial];
+      const double per_node = 1.0 / static_cast<double>(recorded.n_node);
+      const double* pattern = recorded.expected.data() + i * recorded.n_node;
+      reconstruct(synergies(x, gradient, trial), trial, data_.n_channel + data_.tied[i]);
+      for (std::size_t node = 0; node < recorded.n_node; ++node) {
+        both += per_node * node_[node] * pattern[node];
+        own += per_node * pattern[node] * pattern[node];
+      }
+    }
+    if (own > 0.0) scale_[i] = both / own;
+  }
+}
+
+/// What ties the excitation in node_ to its pattern. The factor is where the first part is least,
+/// so that it is a constant there; through the second, every node moves it.
+void SynergyProblem::add_tie(std::size_t trial, std::size_t tied, double share) {
+  const std::size_t n_node = data_.trials[trial].n_node;
+  const double* pattern = data_.trials[trial].expected.data() + tied * n_node;
+  const double counts = std::sqrt(std::get<terms::Tie>(data_.objective.list).amplitude);
+  pattern_.assign(pattern, pattern + n_node);
+  wanted_ = size_ = pattern_;
+  by_size_.assign(n_node, 0.0);
+  for (std::size_t node = 0; node < n_node; ++node) {
+    pattern_[node] *= scale_[tied];
+    wanted_[node] *= counts;
+    size_[node] = scale_[tied] * wanted_[node];
+  }
+  const auto add_nodes = [&](const double* value, const double* other, double* by_value) {
+    add({terms::Node::tied, value, other, n_node, share, by_value});
+  };
+  add_nodes(node_.data(), pattern_.data(), by_node_.data());
+  add_nodes(size_.data(), wanted_.data(), by_size_.data());
+  for (std::size_t node = 0; node < n_node; ++node) by_node_[node] += counts * by_size_[node];
 }
 
 /// The terms that observe such nodes.

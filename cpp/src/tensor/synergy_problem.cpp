@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace ceinms_torch::tensor {
 
@@ -36,12 +38,18 @@ SynergyProblem::SynergyProblem(Problem problem, calibration::SynergyData data)
     for (std::size_t node = 0; node + 1 < trial.n_node; ++node)
       interval.push_back(trial.time_between(trial.row_of(node), trial.row_of(node + 1)));
     trials_.push_back({at::tensor(trial.excitation).view({-1, n_node}).to(excitation.device()),
+                       at::tensor(trial.expected, at::kDouble)
+                           .view({static_cast<std::int64_t>(data_.tied.size()), n_node})
+                           .to(excitation.device()),
                        interpolation.to(excitation.device()),
                        at::tensor(interval).to(excitation.device())});
   }
-  synthesised_ =
-      at::tensor(std::vector<std::int64_t>(data_.synthesised.begin(), data_.synthesised.end()))
-          .to(excitation.device());
+  const auto to_tensor = [&](const std::vector<std::size_t>& indices) {
+    return at::tensor(std::vector<std::int64_t>(indices.begin(), indices.end()), at::kLong)
+        .to(excitation.device());
+  };
+  synthesised_ = to_tensor(data_.synthesised);
+  tied_ = to_tensor(data_.tied);
 }
 
 void SynergyProblem::check_point(const at::Tensor& x) const {
@@ -78,7 +86,8 @@ Evaluation SynergyProblem::evaluate(const at::Tensor& x) const {
         .view({static_cast<std::int64_t>(n_row), static_cast<std::int64_t>(n_column)});
   };
   const std::size_t n_weighting = data_.n_weighted() * data_.n_synergy;
-  std::vector<at::Tensor> rows;
+  std::vector<at::Tensor> rows, tied;
+  std::vector<double> tied_share;
   for (std::size_t i = 0; i < trials_.size(); ++i) {
     const Trial& trial = trials_[i];
     const std::size_t n_node = data_.trials[i].n_node;
@@ -96,11 +105,28 @@ Evaluation SynergyProblem::evaluate(const at::Tensor& x) const {
         reconstructed.slice(0, 0, static_cast<std::int64_t>(data_.n_channel)), trial.recorded,
         per_node / static_cast<double>(data_.n_channel));
     add(terms::Node::synthesised, made, made, per_node / n_made);
+    tied.push_back(made.index_select(0, tied_));
+    tied_share.push_back(per_node /
+                         static_cast<double>(std::max<std::size_t>(data_.tied.size(), 1)));
     add(terms::Node::change, made.slice(1, 0, -1), made.slice(1, 1),
         per_trial / (trial.interval * trial.interval.sum()) / n_made);
     add(terms::Node::factor, made, made, per_node);
     add(terms::Node::factor, primitives, primitives, per_node);
     add(terms::Node::factor, weightings, weightings, per_trial);
+  }
+  // The factor on every pattern that comes nearest in all trials together.
+  at::Tensor both = at::zeros({tied_.size(0)}, x.options()), own = both;
+  for (std::size_t i = 0; i < trials_.size(); ++i) {
+    both = both + (tied[i] * trials_[i].expected).mean(1);
+    own = own + trials_[i].expected.square().mean(1);
+  }
+  const at::Tensor scale =
+      at::where(own > 0.0, both / at::where(own > 0.0, own, 1.0), 1.0).unsqueeze(1);
+  const double counts = std::sqrt(std::get<terms::Tie>(data_.objective.list).amplitude);
+  for (std::size_t i = 0; i < trials_.size(); ++i) {
+    add(terms::Node::tied, tied[i], scale * trials_[i].expected, tied_share[i]);
+    add(terms::Node::tied, counts * scale * trials_[i].expected, counts * trials_[i].expected,
+        tied_share[i]);
   }
   Evaluation result =
       problem_.evaluate(x.narrow(0, 0, problem_.n_component()),

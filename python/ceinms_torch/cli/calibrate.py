@@ -32,6 +32,8 @@ from ceinms_torch.cli.display import (
 from ceinms_torch.cli.failures import INTERRUPTED
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.cli.synergy_hybrid import (
+    hybrid_notes,
+    n_begins,
     synergies_line,
     synergies_table,
     undriven_notes,
@@ -154,11 +156,12 @@ def command(
             "--hybrid/--no-hybrid",
             help="Let synergies of the recorded excitations drive MTUs without a recording "
             "(eq. 5; lbfgs or adamw), or not; by default what the calibration file asks for. "
-            "--synergies and --synthesise imply it.",
+            "--synergies, --synthesise and --ties imply it.",
         ),
     ] = None,
     synergies: opt.Synergies = None,
     synthesise: opt.Synthesise = None,
+    ties: opt.Ties = None,
     bands: Annotated[
         bool,
         typer.Option(
@@ -218,7 +221,9 @@ def command(
         judges = tuple(folder.read_tests(validation_trial or ()).values())
         if recommended:
             folder = _recommended(folder, (*inputs.tests, *judges), method)
-        plan = with_synergy_hybrid(folder.plan, hybrid, opt.synergy_number(synergies), synthesise)
+        plan = with_synergy_hybrid(
+            folder.plan, hybrid, opt.synergy_number(synergies), synthesise, ties
+        )
         plan = _with_normalisation(plan, normalisation)
         options = choose_method(plan, method)
         options = _changed(options, max_iterations, settings or [])
@@ -234,8 +239,10 @@ def command(
         _say_checkpoint(checkpoint, resume=resume)
         if options.method != "annealing":
             _say_what_differs(folder, options.method)
+        begins = n_begins(plan.synergy_hybrid)
+        n_starts = starts if begins == 1 else (starts or 1) * begins
         shown = CalibrationProgress(
-            len(plan.steps), _most_iterations(folder, options), starts, quiet=quiet
+            len(plan.steps), _most_iterations(folder, options), n_starts, quiet=quiet
         )
         with held():  # what is found is written, whatever signals come meanwhile
             with shown as progress:
@@ -288,7 +295,7 @@ def _tested(
     result: CalibrationResult, folder: CalibrationFolder, inputs: Inputs, verify_in: Program | None
 ) -> CalibrationResult:
     """Return the result with its test trials, and what it is worth in another program."""
-    for line in undriven_notes(result, folder.generator):
+    for line in (*undriven_notes(result, folder.generator), *hybrid_notes(result)):
         note(line)
     result = result.with_tests(inputs.tests)
     if verify_in is None:

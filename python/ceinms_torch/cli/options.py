@@ -62,6 +62,15 @@ Synthesise = Annotated[
         "recording that act on a DOF of the step. Implies --hybrid.",
     ),
 ]
+Ties = Annotated[
+    str | None,
+    typer.Option(
+        metavar="neighbours|none|MTU:MTU+MTU,...",
+        help="Recordings that synthesised excitations are held to, softly: of the MTUs whose "
+        "moment arms are most alike (default), none, or as named, such as psoas_r:tfl_r; "
+        "psoas_r:mean for the mean of all recordings. Implies --hybrid.",
+    ),
+]
 Starts = Annotated[
     int | None,
     typer.Option(
@@ -163,6 +172,13 @@ def synthesised_names(text: str) -> tuple[str, ...] | None:
     if not names:
         raise OptionError(where="--synthesise", expected="names of MTUs, or all", got=repr(text))
     return None if names == ("all",) else names
+
+
+def stated_ties(text: str) -> tuple[str, ...] | Literal["neighbours", "none"]:
+    """Return what ``--ties`` says."""
+    if text == "neighbours":
+        return "neighbours"
+    return "none" if text == "none" else tuple(words(text))
 
 
 def words(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,7 +20,7 @@ from ceinms_torch.simulation.legacy.run import Solver
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import RunFolder
     from ceinms_torch.simulation.simulate import Simulation
-    from ceinms_torch.synergies.result import TrialSynergies
+    from ceinms_torch.synergies.trial_synergies import TrialSynergies
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -174,10 +175,11 @@ def _engine_kind(folder: RunFolder, tendon: TendonKind | None) -> str:
 
 def _synthesised(folder: RunFolder, file: Path, tendon: str, *, refine: bool) -> TrialSynergies:
     """Let synergies drive what was not recorded."""
+    from ceinms_torch.synergies.beyond import beyond_weightings  # noqa: PLC0415
     from ceinms_torch.synergies.synthesise import synthesise_excitations  # noqa: PLC0415
     from ceinms_torch.synergies.weightings import Weightings  # noqa: PLC0415
 
-    return synthesise_excitations(
+    found = synthesise_excitations(
         folder.subject,
         folder.trial,
         folder.generator,
@@ -185,6 +187,9 @@ def _synthesised(folder: RunFolder, file: Path, tendon: str, *, refine: bool) ->
         refine=refine,
         tendon=tendon,
     )
+    for one in beyond_weightings(found, folder.trial):
+        warnings.warn(one, stacklevel=2)
+    return found
 
 
 def _run(

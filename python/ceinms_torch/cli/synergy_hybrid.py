@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from rich.markup import escape
 
 from ceinms_torch.cli.display import new_table
-from ceinms_torch.cli.options import given, synthesised_names
+from ceinms_torch.cli.options import given, stated_ties, synthesised_names
 from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult
     from ceinms_torch.model.excitation_generator import ExcitationGenerator
     from ceinms_torch.plan.calibration import CalibrationPlan
+    from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
     from ceinms_torch.synergies.result import HybridResult
 
 
@@ -26,6 +27,7 @@ def with_synergy_hybrid(
     asked_for: bool | None,
     n_synergy: int | Literal["auto"] | None,
     synthesise: str | None = None,
+    ties: str | None = None,
 ) -> CalibrationPlan:
     """Return the plan with or without synergies, as the options ask for.
 
@@ -39,6 +41,8 @@ def with_synergy_hybrid(
         ``--synergies``.
     synthesise : str or None
         ``--synthesise``.
+    ties : str or None
+        ``--ties``.
 
     Returns
     -------
@@ -47,11 +51,11 @@ def with_synergy_hybrid(
     Raises
     ------
     OptionError
-        If one of the last two comes with ``--no-hybrid``, or names nothing.
+        If one of the last three comes with ``--no-hybrid``, or names nothing.
     """
     from ceinms_torch.plan.synergy_hybrid import SynergyHybrid  # noqa: PLC0415
 
-    asked = given(**{"--synergies": n_synergy, "--synthesise": synthesise})
+    asked = given(**{"--synergies": n_synergy, "--synthesise": synthesise, "--ties": ties})
     if asked_for is False:
         for name, value in asked.items():
             expected = "no such option with --no-hybrid"
@@ -64,7 +68,17 @@ def with_synergy_hybrid(
         hybrid = dataclasses.replace(hybrid, n_synergy=n_synergy)
     if synthesise is not None:
         hybrid = dataclasses.replace(hybrid, synthesise=synthesised_names(synthesise))
+    if ties is not None:
+        hybrid = dataclasses.replace(hybrid, ties=stated_ties(ties))
     return dataclasses.replace(plan, synergy_hybrid=hybrid)
+
+
+def n_begins(synergy_hybrid: SynergyHybrid | None) -> int:
+    """Return from how many places, at most, every start of a calibration begins."""
+    if synergy_hybrid is None or synergy_hybrid.begin == "subject":
+        return 1
+    n_recorded = 1 if synergy_hybrid.ties == "none" else 2
+    return n_recorded + (synergy_hybrid.begin == "both")
 
 
 def undriven_notes(result: CalibrationResult, generator: ExcitationGenerator) -> Iterator[str]:
@@ -102,8 +116,35 @@ def undriven_notes(result: CalibrationResult, generator: ExcitationGenerator) ->
         yield f"left undriven, as they act on no DOF of the calibration: {idle}"
 
 
+def hybrid_notes(result: CalibrationResult) -> Iterator[str]:
+    """Say what synthesised excitations are held to, and which DOFs nobody calibrated they load.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+        The calibration, with synergies or not.
+
+    Yields
+    ------
+    str
+    """
+    from ceinms_torch.report.summary import uncalibrated_points  # noqa: PLC0415
+    from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
+
+    if not isinstance(result, HybridResult):
+        return
+    for tie in result.ties:
+        why = "" if tie.likeness is None else f" (moment arms alike by {tie.likeness:.2f})"
+        yield f"{tie.mtu} is held to the recording of {', '.join(tie.to)}{why}, softly"
+    free = [name for name in result.synthesised if name not in {tie.mtu for tie in result.ties}]
+    if free:
+        yield f"nothing but moments and synergies tells the excitation of {', '.join(free)}"
+    for point in uncalibrated_points(result):
+        yield point.text
+
+
 def synergies_line(result: HybridResult) -> str:
-    """Return a sentence on what drives which MTUs.
+    """Return sentences on what drives which MTUs, and whether that helps.
 
     Parameters
     ----------
@@ -114,9 +155,21 @@ def synergies_line(result: HybridResult) -> str:
     -------
     str
     """
+    from ceinms_torch.synergies.result import mean_rmse  # noqa: PLC0415
+
     number = result.n_synergy
     verb = "synergy drives" if number == 1 else "synergies drive"
-    return f"{number} {verb} {', '.join(result.synthesised)}."
+    line = f"{number} {verb} {', '.join(result.synthesised)}."
+    for kind, driven, fit in (
+        ("calibration", result.emg_driven_fit, result.fit),
+        ("test", result.emg_driven_test_fit, result.test_fit),
+    ):
+        if driven:
+            line += (
+                f" Mean RMSE of {kind} trials: {mean_rmse(fit):.2f} N m, EMG-driven "
+                f"{mean_rmse(driven):.2f} N m."
+            )
+    return line
 
 
 def synergies_table(result: HybridResult) -> Table:

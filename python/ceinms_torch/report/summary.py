@@ -15,6 +15,7 @@ from ceinms_torch.plan.objective import Objective, preferences
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.fit import MomentFit, mean_fit
 from ceinms_torch.simulation.trial_result import TrialResult, fit_of
+from ceinms_torch.synergies.result import HybridResult, mean_rmse
 
 # What a coefficient of determination is called here. There is no agreement in the field; a report
 # that shows the words shows these limits beside them.
@@ -104,6 +105,7 @@ def summarise(result: CalibrationResult) -> Summary:
             *_preference_points(result),
             *_fibre_points(result),
             *start_points(result),
+            *_hybrid_points(result),
             *_input_points(result),
         ),
     )
@@ -396,6 +398,47 @@ def _preference_points(result: CalibrationResult) -> Iterator[Point]:
             text=f"Parameters were chosen by preferences, too ({listing} of the objective).",
             advice="Calibrate without them to see what the data say alone; standard errors are "
             "those of the data.",
+        )
+
+
+def uncalibrated_points(result: HybridResult) -> Iterator[Point]:
+    """Say which DOFs synthesised MTUs act on although nothing tells what they do there."""
+    for dof, names in result.uncalibrated.items():
+        yield Point(
+            level="warning",
+            text=f"Synthesised MTUs ({', '.join(names)}) act about {dof}, which no step "
+            "calibrates: nothing tells what they do there, and joint loads may be absurd.",
+            advice=f"Calibrate {dof}, too, or leave these MTUs out of synthesise.",
+        )
+
+
+def _hybrid_points(result: CalibrationResult) -> Iterator[Point]:
+    """Say how far synthesised excitations can be trusted."""
+    if not isinstance(result, HybridResult):
+        return
+    yield from uncalibrated_points(result)
+    tied = {tie.mtu: tie for tie in result.ties}
+    free = [name for name in result.synthesised if name not in tied]
+    held = "; ".join(f"{name} to {', '.join(tie.to)}" for name, tie in tied.items())
+    texts = [
+        f"held to recordings: {held}" if held else "",
+        f"free: {', '.join(free)}" if free else "",
+    ]
+    yield Point(
+        level="note",
+        text=f"Synthesised excitations are no recordings ({'; '.join(filter(None, texts))}).",
+        advice="Do not read single muscles from free ones, nor joint loads." if free else "",
+    )
+    pairs = ((result.emg_driven_test_fit, result.test_fit), (result.emg_driven_fit, result.fit))
+    driven, fit = next((pair for pair in pairs if pair[0]), ({}, {}))
+    if driven:
+        before, after = mean_rmse(driven), mean_rmse(fit)
+        kind = "test" if result.emg_driven_test_fit else "calibration"
+        yield Point(
+            level="good" if after <= before else "note",
+            text=f"Moments of {kind} trials with synergies: {after:.2f} N m (mean RMSE); "
+            f"EMG-driven, the same MTUs silent: {before:.2f} N m.",
+            advice="" if after <= before else "Prefer the EMG-driven calibration for moments.",
         )
 
 

@@ -37,8 +37,11 @@ from ceinms_torch.plan.override import Override
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.results.trials import read_trial, read_trial_bands, read_trial_synergies
 from ceinms_torch.results.write import RESULT_FORMAT
+from ceinms_torch.simulation.fit import Fit
 from ceinms_torch.simulation.trial_result import Role, TrialResult
-from ceinms_torch.synergies.result import HybridResult, TrialSynergies
+from ceinms_torch.synergies.result import HybridResult
+from ceinms_torch.synergies.ties import Tie
+from ceinms_torch.synergies.trial_synergies import TrialSynergies
 
 _OPTIONS: dict[str, type[Options]] = {
     **{kind.method: kind for kind in OPTIMISERS.values()},
@@ -167,7 +170,7 @@ def _result(
     kind: type[CalibrationResult] = CalibrationResult
     also: dict[str, Any] = {}
     if "hybrid" in summary:
-        kind, also = HybridResult, _hybrid(directory, summary, subject.mtu_names)
+        kind, also = HybridResult, _hybrid(directory, summary, subject)
     elif "validation_losses" in summary:
         losses = revived(tuple[float, ...], summary["validation_losses"])
         kind, also = LossResult, {"validation_losses": losses}
@@ -242,19 +245,25 @@ def _uncertainty(directory: Path, summary: dict[str, Any], subject: Subject) -> 
     return dataclasses.replace(bands, trials=trials)
 
 
-def _hybrid(directory: Path, summary: dict[str, Any], mtu_names: tuple[str, ...]) -> dict[str, Any]:
+def _hybrid(directory: Path, summary: dict[str, Any], subject: Subject) -> dict[str, Any]:
     """Return what a `HybridResult` has beside other results."""
 
     def of(role: Role, names: Mapping[str, Any]) -> dict[str, TrialSynergies]:
         folders = {name: trial_folder(directory, role, name) for name in names}
-        return {name: read_trial_synergies(one, mtu_names) for name, one in folders.items()}
+        return {name: read_trial_synergies(one, subject.mtu_names) for name, one in folders.items()}
 
+    driven = summary["hybrid"].get("emg_driven_parameters")
     return {
         "generator": ExcitationGenerator.read(directory / RECORDED_FILE),
         "n_synergy": summary["hybrid"]["n_synergy"],
         "synthesised": tuple(summary["hybrid"]["synthesised"]),
         "synergies": of("calibration", summary["fit"]),
         "test_synergies": of("test", summary["test_fit"]),
+        "ties": revived(tuple[Tie, ...], summary["hybrid"].get("ties", [])),
+        "begun_at": summary["hybrid"].get("begun_at", "subject"),
+        "emg_driven": driven and subject.with_parameters(list(driven.values())),
+        "emg_driven_fit": revived(Fit, summary["hybrid"].get("emg_driven_fit", {})),
+        "emg_driven_test_fit": revived(Fit, summary["hybrid"].get("emg_driven_test_fit", {})),
     }
 
 

@@ -20,7 +20,7 @@ from ceinms_torch.simulation.fit import MomentFit
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import TrialResult
-from ceinms_torch.synergies.result import TrialSynergies
+from ceinms_torch.synergies.trial_synergies import TrialSynergies
 from ceinms_torch.synergies.weightings import Weightings
 
 

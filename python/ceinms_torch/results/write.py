@@ -23,6 +23,7 @@ from ceinms_torch.io.plain import plain
 from ceinms_torch.io.results import results_in, write_result_file
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.parameters import PARAMETER_KINDS
+from ceinms_torch.model.subject import Subject
 from ceinms_torch.results.provenance import sources_of, with_provenance
 from ceinms_torch.results.trials import write_trial, write_trial_bands, write_trial_synergies
 from ceinms_torch.synergies.result import HybridResult
@@ -145,7 +146,7 @@ def _result_dict(result: CalibrationResult) -> dict[str, Any]:
         "status_message": STATUS_SENTENCES[result.status],
         "mtus": result.subject.mtu_names,
         "dofs": result.subject.dof_names,
-        "start_parameters": dict(zip(PARAMETER_KINDS, start.parameters(), strict=True)),
+        "start_parameters": _parameters(start),
         **_named(result, "time_step", "start_activation_delays", "activation_delays"),
         **_named(result, "fit", "test_fit", "identifiability"),
         "steps": [_step_dict(i, step, result) for i, step in enumerate(result.steps)],
@@ -177,14 +178,21 @@ def _step_dict(number: int, step: StepResult, result: CalibrationResult) -> dict
     }
 
 
+def _parameters(subject: Subject) -> dict[str, Any]:
+    return dict(zip(PARAMETER_KINDS, subject.parameters(), strict=True))
+
+
 def _hybrid_dict(result: HybridResult) -> dict[str, Any]:
     weightings = result.weightings
     origins = zip(weightings.mtu_names, weightings.origin, strict=True)
     return {
         "options": result.synergy_hybrid.to_dict(),
-        **_named(result, "n_synergy", "synthesised"),
+        **_named(result, "n_synergy", "synthesised", "ties", "begun_at"),
+        **_named(result, "emg_driven_fit", "emg_driven_test_fit"),
+        "emg_driven_parameters": result.emg_driven and _parameters(result.emg_driven),
         "recorded": [name for name, origin in origins if origin == "recorded"],
         "undriven": result.undriven,
+        "uncalibrated": result.uncalibrated,
         "vaf": {name: one.vaf for name, one in result.synergies.items()},
         "test_vaf": {name: one.vaf for name, one in result.test_synergies.items()},
     }

@@ -26,7 +26,7 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.plan.calibration import CalibrationPlan
 from ceinms_torch.plan.options import Optimiser
-from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
+from ceinms_torch.plan.synergy_hybrid import PAPER_HYBRID, SynergyHybrid
 from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.simulate import engine_tendon, simulate
@@ -269,7 +269,8 @@ def _plan_of(plan: CalibrationPlan, candidate: Candidate) -> CalibrationPlan:
     legacy, gradient = TENDONS[candidate.tendon]
     kind = legacy if candidate.method == "annealing" else gradient
     tendon = plan.tendon if plan.tendon.kind == kind else Tendon(kind=kind)
-    hybrid = (plan.synergy_hybrid or SynergyHybrid()) if candidate.hybrid else None
+    own = PAPER_HYBRID if candidate.method == "adamw" else SynergyHybrid()
+    hybrid = (plan.synergy_hybrid or own) if candidate.hybrid else None
     return dataclasses.replace(plan, tendon=tendon, synergy_hybrid=hybrid)
 
 

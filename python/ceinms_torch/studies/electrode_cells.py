@@ -15,7 +15,7 @@ from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
+from ceinms_torch.plan.synergy_hybrid import PAPER_HYBRID, SynergyHybrid
 from ceinms_torch.simulation.fit import Fit, MomentFit, moment_fit
 from ceinms_torch.simulation.simulate import simulate
 from ceinms_torch.simulation.time_series import TimeSeries
@@ -69,7 +69,7 @@ class Cell(StudyCell):
     starts: int
     n_synergy: int | Literal["auto"]
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     @property
     def name(self) -> str:
@@ -164,12 +164,14 @@ def _hybrid(
     generator = with_electrodes(folder.generator, cell.kept)
     search: dict[str, Any]
     if cell.protocol == "paper":
-        search, seconds = {"method": "adamw"}, 0.0
+        search, seconds, synergy_hybrid = {"method": "adamw"}, 0.0, PAPER_HYBRID
     else:
+        synergy_hybrid = SynergyHybrid()
         begin = _calibrate_recorded(cell, folder, generator, checkpoint)
         search, seconds = {"begin_at": put_back(folder.subject, begin.subject)}, begin.seconds
     most = cell.n_synergy
-    synergy_hybrid = SynergyHybrid(n_synergy=most if most == "auto" else min(most, len(cell.kept)))
+    number = most if most == "auto" else min(most, len(cell.kept))
+    synergy_hybrid = dataclasses.replace(synergy_hybrid, n_synergy=number)
     result = calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],

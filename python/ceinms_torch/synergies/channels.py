@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import DataError, OptionError, Place, did_you_mean
+from ceinms_torch.model.anatomy import missing_actions
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 
@@ -117,6 +119,37 @@ class Channels:
         result = self.mixing @ weightings[: self.n_channel]
         result[list(self.synthesised)] = weightings[self.n_channel :]
         return result
+
+
+def uncalibrated_dofs(
+    subject: Subject, synthesised: Iterable[str], calibrated: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return DOFs that nothing calibrates but synthesised MTUs act on.
+
+    Parameters
+    ----------
+    subject : Subject
+        Its DOFs with their MTUs.
+    synthesised : iterable of str
+        MTUs that synergies drive.
+    calibrated : collection of str
+        DOFs whose moments count in a step.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        The synthesised MTUs by name of the DOF; also by axes of a leg, such as "hip adduction",
+        that the subject lacks, where names tell that MTUs act about them.
+    """
+    made = tuple(synthesised)
+    found = {
+        dof.name: tuple(name for name in made if name in dof.mtu_names)
+        for dof in subject.dofs
+        if dof.name not in calibrated
+    }
+    return {dof: names for dof, names in found.items() if names} | missing_actions(
+        made, subject.dof_names
+    )
 
 
 def _acting(trials: Sequence[Trial], dofs: Sequence[str]) -> BoolArray:

@@ -117,7 +117,35 @@ def fit_gaussians(
     )
 
 
-def _bumps(
+def gaussian_limits(
+    phase: FloatArray, n_bump: int, *, period: float | None = None, top: float = 0.5
+) -> tuple[FloatArray, FloatArray]:
+    """Return what bumps of a primitive may be.
+
+    Parameters
+    ----------
+    phase : ndarray (n_sample,)
+        Where it was sampled.
+    n_bump : int
+        Number of bumps.
+    period : float or None
+        See `fit_gaussians`.
+    top : float
+        Half the greatest height of a bump (-).
+
+    Returns
+    -------
+    lower, upper : ndarray (3 n_bump,)
+        Of all amplitudes, all centres, all widths.
+    """
+    span = float(phase[-1] - phase[0]) if period is None else period
+    least = _LEAST_WIDTH * float(np.diff(phase).max())
+    lower = np.repeat([0.0, phase[0], least], n_bump)
+    upper = np.repeat([2.0 * top, phase[0] + span, max(0.5 * span, 2.0 * least)], n_bump)
+    return lower, upper
+
+
+def gaussian_bumps(
     variables: FloatArray, phase: FloatArray, period: float | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return bumps of height 1 and their slopes by centre and width, each (n_bump, n_sample)."""
@@ -134,7 +162,7 @@ def _bumps(
 
 def _sum(variables: FloatArray, phase: FloatArray, period: float | None) -> FloatArray:
     """Return the sum of bumps; variables are all amplitudes, all centres, all widths."""
-    return np.asarray(np.split(variables, 3)[0] @ _bumps(variables, phase, period)[0])
+    return np.asarray(np.split(variables, 3)[0] @ gaussian_bumps(variables, phase, period)[0])
 
 
 def _misfit(
@@ -147,7 +175,7 @@ def _misfit_slopes(
     variables: FloatArray, _: FloatArray, phase: FloatArray, period: float | None
 ) -> FloatArray:
     amplitude = np.split(variables, 3)[0][:, None]
-    bumps, by_centre, by_width = _bumps(variables, phase, period)
+    bumps, by_centre, by_width = gaussian_bumps(variables, phase, period)
     return np.concatenate([bumps, amplitude * by_centre, amplitude * by_width]).T
 
 
@@ -156,15 +184,13 @@ def _fit_one(data: FloatArray, phase: FloatArray, n_bump: int, period: float | N
 
     span = float(phase[-1] - phase[0]) if period is None else period
     least = _LEAST_WIDTH * float(np.diff(phase).max())
-    most = max(0.5 * span, 2.0 * least)
     top = max(float(data.max()), 1e-12)
-    lower = np.repeat([0.0, phase[0], least], n_bump)
-    upper = np.repeat([2.0 * top, phase[0] + span, most], n_bump)
+    lower, upper = gaussian_limits(phase, n_bump, period=period, top=top)
     variables = np.empty((3, 0))
     for n in range(1, n_bump + 1):
         rest = data - _sum(variables.ravel(), phase, period) if n > 1 else data
         at = int(np.argmax(rest))
-        guess = [[max(rest[at], 0.01 * top)], [phase[at]], [np.clip(span / 12.0, least, most)]]
+        guess = [[max(rest[at], 0.01 * top)], [phase[at]], [np.clip(span / 12.0, least, upper[-1])]]
         start = np.concatenate([variables, guess], axis=1).ravel()
         low, high = lower.reshape(3, -1)[:, :n].ravel(), upper.reshape(3, -1)[:, :n].ravel()
         fitted = least_squares(

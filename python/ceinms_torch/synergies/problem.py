@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +18,7 @@ from ceinms_torch.optimisers.problem import Differentiable, Evaluation
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.space import Nodes, SynergySpace
+from ceinms_torch.synergies.ties import Tie, expected_excitations, find_ties
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +37,10 @@ class SynergySetting:
         Of each trial's primitives.
     recorded : tuple of ndarray (n_channel, n_node)
         Each trial's channels at its nodes.
+    ties : tuple of Tie
+        What synthesised excitations are held to.
+    expected : tuple of ndarray (n_tied, n_node)
+        The patterns of these in each trial, at its nodes.
     """
 
     channels: Channels
@@ -42,6 +48,8 @@ class SynergySetting:
     n_synergy: int
     nodes: tuple[Nodes, ...]
     recorded: tuple[FloatArray, ...]
+    ties: tuple[Tie, ...]
+    expected: tuple[FloatArray, ...]
 
     @classmethod
     def of(
@@ -53,16 +61,25 @@ class SynergySetting:
     ) -> Self:
         """Lay out the primitives of trials."""
         nodes = tuple(Nodes.of(trial, synergy_hybrid.primitive_rate) for trial in trials)
+        excitations = [trial.excitation[one.rows] for trial, one in zip(trials, nodes, strict=True)]
+        ties = find_ties(trials, channels, synergy_hybrid)
         return cls(
             channels=channels,
             synergy_hybrid=synergy_hybrid,
             n_synergy=n_synergy,
             nodes=nodes,
-            recorded=tuple(
-                np.ascontiguousarray(trial.excitation[one.rows][:, channels.tracked].T)
-                for trial, one in zip(trials, nodes, strict=True)
+            recorded=tuple(np.ascontiguousarray(one[:, channels.tracked].T) for one in excitations),
+            ties=ties,
+            expected=tuple(
+                expected_excitations(ties, channels.mtu_names, one) for one in excitations
             ),
         )
+
+    @property
+    def tied(self) -> tuple[int, ...]:
+        """Which synthesised MTUs are tied, by their place among them."""
+        made = self.channels.synthesised_names
+        return tuple(made.index(one.mtu) for one in self.ties)
 
     def space(self, n_parameter: int) -> SynergySpace:
         """Return how a point is made of parameters, weightings and primitives."""
@@ -76,16 +93,22 @@ class SynergySetting:
 
     def core(self, *, exact_bounds: bool) -> _kernel.Synergies:
         """Return the same for either engine."""
+        # A preference that prefers nothing is not among the terms.
+        weights = self.synergy_hybrid
+        if not self.ties:
+            weights = dataclasses.replace(weights, tie_weight=0.0)
         return _kernel.Synergies(
             n_synergy=self.n_synergy,
             synthesised=np.array(self.channels.synthesised),
+            tied=np.array(self.tied, dtype=np.intp),
             recorded=list(self.recorded),
+            expected=list(self.expected),
             n_row=[one.n_row for one in self.nodes],
             rows_per_node=[one.rows_per_node for one in self.nodes],
             row_interval=[one.row_interval for one in self.nodes],
             shared_weightings=self.synergy_hybrid.weightings == "shared",
             exact_bounds=exact_bounds,
-            objective=_kernel.SynergyObjective(self.synergy_hybrid),
+            objective=_kernel.SynergyObjective(weights),
         )
 
 

@@ -3,69 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import math
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
-from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.io.display import OneLine
+from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
+from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
-from ceinms_torch.simulation.time_series import TimeSeries
+from ceinms_torch.simulation.fit import Fit, moment_fit
+from ceinms_torch.simulation.simulate import simulate
 from ceinms_torch.simulation.trial_result import TrialResult
-from ceinms_torch.synergies.problem import SynergySetting
-from ceinms_torch.synergies.space import SynergySpace
+from ceinms_torch.synergies.beyond import beyond_calibration
+from ceinms_torch.synergies.channels import uncalibrated_dofs
+from ceinms_torch.synergies.ties import Tie
+from ceinms_torch.synergies.trial_synergies import TrialSynergies
 from ceinms_torch.synergies.weightings import Weightings
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrialSynergies(OneLine):
-    """The synergies of one trial, and the excitations they gave.
-
-    Parameters
-    ----------
-    excitations : TimeSeries
-        What drove each MTU (-), at the times of the recorded excitations: those recorded, and
-        synthesised ones, limited to 0 to 1.
-    weightings : Weightings
-        How strongly each synergy excites each MTU.
-    primitives : TimeSeries
-        Commands over time (-), one column per synergy, at the times of the recorded excitations.
-        The largest value of each is 1 over all trials that share the weightings.
-    reconstruction : TimeSeries
-        What the synergies give for every MTU (-): for a recorded one a model of its recording.
-    """
-
-    excitations: TimeSeries
-    weightings: Weightings
-    primitives: TimeSeries
-    reconstruction: TimeSeries
-
-    def drive(self, trial: Trial) -> Trial:
-        """Return the trial with these excitations, ready for `simulate`.
-
-        Parameters
-        ----------
-        trial : Trial
-            As recorded.
-
-        Returns
-        -------
-        Trial
-        """
-        return dataclasses.replace(trial, excitation=self.excitations.array)
-
-    @property
-    def vaf(self) -> float:
-        """Share of the squares of all recorded excitations that the synergies account for [-]."""
-        recorded = [i for i, one in enumerate(self.weightings.origin) if one == "recorded"]
-        measured = self.excitations.array[:, recorded]
-        error = measured - self.reconstruction.array[:, recorded]
-        return 1.0 - float(np.sum(error**2) / np.sum(measured**2))
+_WORSE = 1.03  # differences between methods of less than 3 % mean nothing
+# Where the parameters of a hybrid search begin: where a calibration without synergies ended, MTUs
+# without a recording silent or driven by what they are tied to; at the subject's values (or at
+# random); at a subject that was given.
+Begun = Literal["EMG-driven", "neighbour-driven", "subject", "begin_at"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -92,6 +57,14 @@ class HybridResult(CalibrationResult):
         By calibration trial.
     test_synergies : dict of str to TrialSynergies
         By test trial, from its recording alone.
+    ties : tuple of Tie
+        What synthesised excitations were held to.
+    begun_at : {"EMG-driven", "neighbour-driven", "subject", "begin_at"}
+        Where the search began that was kept.
+    emg_driven : Subject or None
+        The EMG-driven calibration that came first; None without one.
+    emg_driven_fit, emg_driven_test_fit : Fit
+        What it makes of the trials, MTUs without a recording being silent; empty without one.
     """
 
     generator: ExcitationGenerator
@@ -99,6 +72,11 @@ class HybridResult(CalibrationResult):
     synthesised: tuple[str, ...]
     synergies: dict[str, TrialSynergies]
     test_synergies: dict[str, TrialSynergies] = field(default_factory=dict)
+    ties: tuple[Tie, ...] = ()
+    begun_at: Begun = "subject"
+    emg_driven: Subject | None = None
+    emg_driven_fit: Fit = field(default_factory=dict)
+    emg_driven_test_fit: Fit = field(default_factory=dict)
 
     @property
     def synergy_hybrid(self) -> SynergyHybrid:
@@ -111,6 +89,12 @@ class HybridResult(CalibrationResult):
         table = self.weightings
         pairs = zip(table.mtu_names, table.origin, strict=True)
         return tuple(name for name, origin in pairs if origin == "silent")
+
+    @property
+    def uncalibrated(self) -> dict[str, tuple[str, ...]]:
+        """DOFs that synthesised MTUs act on although no moment of theirs was calibrated."""
+        dofs = {name for step in self.steps for name in step.step.dofs}
+        return uncalibrated_dofs(self.subject, self.synthesised, dofs)
 
     @property
     def weightings(self) -> Weightings:
@@ -128,6 +112,7 @@ class HybridResult(CalibrationResult):
         import ceinms_torch as ct  # noqa: PLC0415  a module that needs this one
 
         synergies, tests = {}, []
+        trials = list(trials)
         for trial in trials:
             found = ct.synthesise_excitations(
                 self.subject,
@@ -143,68 +128,36 @@ class HybridResult(CalibrationResult):
                     driven, self.simulate(driven), role="test", synthesised=self.synthesised
                 )
             )
-        return dataclasses.replace(self, tests=tuple(tests), test_synergies=synergies)
+        result = dataclasses.replace(
+            self,
+            tests=tuple(tests),
+            test_synergies=synergies,
+            emg_driven_test_fit=emg_driven_fit(self.emg_driven, trials, self.tendon),
+        )
+        for one in (*beyond_calibration(self.trials, tests, trials), *_no_better(result)):
+            warnings.warn(one, stacklevel=2)
+        return result
 
 
-def trial_synergies(
-    trials: Sequence[Trial], setting: SynergySetting, space: SynergySpace, point: FloatArray
-) -> dict[str, TrialSynergies]:
-    """Return the synergies at a point, trial by trial.
-
-    Parameters
-    ----------
-    trials : sequence of Trial
-        As recorded.
-    setting : SynergySetting
-        What synergies reconstruct and synthesise.
-    space : SynergySpace
-        How the point is made.
-    point : ndarray (n,)
-        The point.
-
-    Returns
-    -------
-    dict of str to TrialSynergies
-        By name of the trial.
-    """
-    point = space.scaled(point)
-    result = {}
-    for trial, nodes, own, primitives in zip(
-        trials, setting.nodes, space.weightings(point), space.primitives(point), strict=True
-    ):
-        weightings = Weightings.of(setting.channels, own)
-        result[trial.name] = synthesised_trial(trial, weightings, nodes.to_rows(primitives))
-    return result
+def _no_better(result: HybridResult) -> Iterator[CeinmsTorchWarning]:
+    """Say where synergies make the moments of test trials worse than silence does."""
+    hybrid, driven = mean_rmse(result.test_fit), mean_rmse(result.emg_driven_test_fit)
+    if hybrid > _WORSE * driven:
+        yield CeinmsTorchWarning(
+            f"On test trials the synergy-hybrid calibration is worse ({hybrid:.2f} N m, mean RMSE) "
+            f"than the EMG-driven one ({driven:.2f} N m): prefer the latter (--no-hybrid).",
+            "hybrid-worse",
+        )
 
 
-def synthesised_trial(
-    trial: Trial, weightings: Weightings, primitives: FloatArray
-) -> TrialSynergies:
-    """Let synergies drive the synthesised MTUs of a trial.
+def mean_rmse(fit: Fit) -> float:
+    """Return the mean over trials and DOFs of a fit [N m]; NaN without any."""
+    values = [one.rmse for dofs in fit.values() for one in dofs.values()]
+    return float(np.mean(values)) if values else math.nan
 
-    Parameters
-    ----------
-    trial : Trial
-        As recorded.
-    weightings : Weightings
-        Of every MTU.
-    primitives : ndarray (n_synergy, n_row)
-        At the rows of the trial's excitations.
 
-    Returns
-    -------
-    TrialSynergies
-    """
-    reconstruction = primitives.T @ weightings.values.T
-    is_made = np.array([one == "synthesised" for one in weightings.origin])
-    excitation = np.where(is_made, np.clip(reconstruction, 0.0, 1.0), trial.excitation)
-
-    def series(name: str, columns: tuple[str, ...], values: FloatArray) -> TimeSeries:
-        return TimeSeries(name, "-", trial.excitation_time, columns, values)
-
-    return TrialSynergies(
-        excitations=series("excitation", trial.mtu_names, np.ascontiguousarray(excitation)),
-        weightings=weightings,
-        primitives=series("primitive", weightings.synergy_names, primitives.T),
-        reconstruction=series("reconstructed excitation", trial.mtu_names, reconstruction),
-    )
+def emg_driven_fit(subject: Subject | None, trials: Iterable[Trial], tendon: str) -> Fit:
+    """Return what an EMG-driven calibration makes of trials; nothing without one."""
+    if subject is None:
+        return {}
+    return {one.name: moment_fit(one, simulate(subject, one, tendon=tendon)) for one in trials}

@@ -12,6 +12,7 @@ from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.extraction import Synergies, extract_synergies
 from ceinms_torch.synergies.problem import SynergySetting
+from ceinms_torch.synergies.reliability import match_synergies
 from ceinms_torch.synergies.vaf import ENOUGH_VAF
 
 # The search goes on from what is extracted, so that more starts than this would only cost time.
@@ -59,36 +60,63 @@ def choose_number(
 
 
 def start_points(setting: SynergySetting, parameters: FloatArray, seed: int) -> FloatArray:
-    """Return start points: synergies of the recorded excitations, and random weightings.
+    """Return start points: synergies of the recorded excitations, and weightings of others.
 
     Parameters
     ----------
     setting : SynergySetting
-        What synergies reconstruct and synthesise.
+        What synergies reconstruct and synthesise. Where every trial has its own weightings, the
+        synergies are those of each trial alone, in the order of those of all trials.
     parameters : ndarray (n_start, n_parameter)
         Where the searches start in the parameter space.
     seed : int
-        Of the weightings of synthesised MTUs, which differ from start to start: between zero and
-        the largest one of a recorded excitation.
+        Of the weightings of synthesised MTUs, which differ from start to start: at random between
+        zero and the largest one of a recorded excitation; but in the first start, where an MTU is
+        tied, those that come nearest to its pattern.
 
     Returns
     -------
     ndarray (n_start, n)
     """
     space = setting.space(parameters.shape[1])
-    synergies = _extract(setting.recorded, setting.n_synergy, seed)
-    own = synergies.weightings
-    primitives = np.split(synergies.primitives, np.cumsum(space.n_node)[:-1], axis=1)
+    sets = _extract_sets(setting, seed)
     random = np.random.default_rng(seed)
+    n_made = len(setting.channels.synthesised)
     points = []
-    for place in parameters:
-        shares = random.uniform(size=(space.n_set, space.n_weighted - len(own), len(own.T)))
-        sets = [np.concatenate([own, share * own.max(axis=0)]) for share in shares]
-        points.append(space.join(place, np.array(sets), primitives))
+    for number, place in enumerate(parameters):
+        weightings = []
+        for synergies, expected in sets:
+            own = synergies.weightings
+            made = random.uniform(size=(n_made, setting.n_synergy)) * own.max(axis=0)
+            if number == 0:
+                made[list(setting.tied)] = _nearest(synergies.primitives, expected)
+            weightings.append(np.concatenate([own, made]))
+        primitives = np.concatenate([one.primitives for one, _ in sets], axis=1)
+        parts = np.split(primitives, np.cumsum(space.n_node)[:-1], axis=1)
+        points.append(space.join(place, np.array(weightings), parts))
     return np.clip(points, 0.0, 1.0)
 
 
+def _nearest(primitives: FloatArray, expected: FloatArray) -> FloatArray:
+    """Return weightings that make patterns (n, n_node) of primitives, (n, n_synergy), >= 0."""
+    from scipy.optimize import nnls  # noqa: PLC0415  slow to load
+
+    found = [nnls(primitives.T, pattern)[0] for pattern in expected]
+    return np.reshape(found, (len(expected), len(primitives)))
+
+
+def _extract_sets(setting: SynergySetting, seed: int) -> list[tuple[Synergies, FloatArray]]:
+    """Return synergies of every set of weightings, and patterns of the MTUs that are tied."""
+    together = _extract(setting.recorded, setting.n_synergy, seed)
+    if setting.synergy_hybrid.weightings == "shared":
+        return [(together, np.concatenate(setting.expected, axis=1))]
+    return [
+        (match_synergies(_extract([recorded], setting.n_synergy, seed), together), expected)
+        for recorded, expected in zip(setting.recorded, setting.expected, strict=True)
+    ]
+
+
 def _extract(recorded: Sequence[FloatArray], n_synergy: int, seed: int) -> Synergies:
-    """Return synergies of all trials together, from channels (n_channel, n_node) of each."""
+    """Return synergies of some trials together, from channels (n_channel, n_node) of each."""
     together = np.concatenate(recorded, axis=1).T
     return extract_synergies(together, n_synergy, replicates=_REPLICATES, seed=seed)

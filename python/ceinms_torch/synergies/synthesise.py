@@ -26,8 +26,8 @@ from ceinms_torch.simulation.simulate import calibrated_tendon
 from ceinms_torch.simulation.trial_input import check_names
 from ceinms_torch.synergies.channels import Channels
 from ceinms_torch.synergies.problem import SynergyProblem, SynergySetting
-from ceinms_torch.synergies.result import TrialSynergies, synthesised_trial
 from ceinms_torch.synergies.space import SynergySpace
+from ceinms_torch.synergies.trial_synergies import TrialSynergies, synthesised_trial
 from ceinms_torch.synergies.weightings import Weightings
 
 
@@ -86,7 +86,7 @@ def synthesise_excitations(
     """
     check_names(subject, trial)
     synergy_hybrid = dataclasses.replace(
-        synergy_hybrid or SynergyHybrid(), synthesise=weightings.synthesised
+        synergy_hybrid or SynergyHybrid(), synthesise=weightings.synthesised, ties="none"
     )
     step = CalibrationStep(
         dofs=tuple(dofs or subject.dof_names), objective=objective or Objective(), parameters=()

@@ -28,6 +28,8 @@ def test_a_trial_stays_in_its_folder(first, second):
     assert (folder == trial_folder(out, "calibration", second)) == (first == second)
 
 
+# A trial of another condition: synergies do not help there, and say so.
+@pytest.mark.filterwarnings("ignore:On test trials the synergy-hybrid")
 @pytest.mark.parametrize(("hybrid", "bands"), [(False, False), (True, False), (False, True)])
 def test_a_calibration_writes_what_was_known_before(tmp_path, hybrid, bands):
     unrecorded = ("soleus_r",) if hybrid else ()

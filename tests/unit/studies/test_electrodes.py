@@ -10,6 +10,7 @@ import ceinms_torch as ct
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.io.plain import plain, revived
+from ceinms_torch.plan.synergy_hybrid import PAPER_HYBRID
 from ceinms_torch.plots.electrodes import electrodes_figure
 from ceinms_torch.studies import cells, electrodes
 from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell
@@ -232,10 +233,11 @@ def test_the_papers_protocol(folder, tmp_path):
     result = ct.calibrate(folder.subject, folder.trials, folder.plan, method="adamw", starts=1)
     assert whole["objective"] == pytest.approx(result.objective, rel=1e-12)
     generator = with_electrodes(folder.generator, study.kept(2))
+    paper = dataclasses.replace(PAPER_HYBRID, n_synergy=2)
     hybrid = ct.calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],
-        dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=2)),
+        dataclasses.replace(folder.plan, synergy_hybrid=paper),
         generator=generator,
         method="adamw",
         seed=1,

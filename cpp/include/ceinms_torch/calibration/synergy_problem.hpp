@@ -22,6 +22,7 @@ struct RecordedChannels {
   std::size_t rows_per_node;
   double row_interval;             ///< from one row to the next [s]
   std::vector<double> excitation;  ///< (n_channel, n_node)
+  std::vector<double> expected;    ///< (n_tied, n_node), of synthesised excitations that are tied
 
   std::size_t row_of(std::size_t node) const noexcept {
     return std::min(node * rows_per_node, n_row - 1);
@@ -48,6 +49,7 @@ struct SynergyData {
   std::size_t n_synergy;
   std::size_t n_channel;                 ///< recorded excitations that are tracked
   std::vector<std::size_t> synthesised;  ///< MTUs that synergies drive
+  std::vector<std::size_t> tied;         ///< which of these are tied, by their place among them
   std::vector<RecordedChannels> trials;
   bool shared_weightings;  ///< one set of weightings for all trials, or one for each
   bool exact_bounds;       ///< primitives and weightings stay in 0..1; else a penalty keeps them
@@ -105,7 +107,9 @@ class SynergyProblem final : public SmoothProblem {
   void reconstruct(const Synergies& synergies, std::size_t trial, std::size_t weighted);
   void load_excitations(const double* x, double* gradient);
   void add_terms(const Synergies& synergies, std::size_t trial);
-  void add_driven(std::size_t trial, std::size_t mtu, double per_node);
+  void add_driven(std::size_t trial, std::size_t made, double per_node);
+  void scale_patterns(const double* x, double* gradient);
+  void add_tie(std::size_t trial, std::size_t tied, double share);
   void add(const ObservedNodes& nodes);
 
   std::shared_ptr<Problem> problem_;
@@ -114,6 +118,8 @@ class SynergyProblem final : public SmoothProblem {
   std::vector<double> node_;        ///< an excitation at the nodes of a trial
   std::vector<double> by_node_;     ///< derivatives by it
   std::vector<double> row_;         ///< the same excitation, or derivatives, at the rows
+  std::vector<double> scale_;       ///< on the pattern of every MTU that is tied
+  std::vector<double> pattern_, size_, wanted_, by_size_;  ///< of one of these, at the nodes
   std::array<double, terms::n_term<terms::SynergyObjective>> sums_{};
   Evaluation evaluation_;
 };

@@ -33,6 +33,7 @@ class SynergyProblem {
  private:
   struct Trial {
     at::Tensor recorded;       ///< (n_channel, n_node)
+    at::Tensor expected;       ///< (n_tied, n_node)
     at::Tensor interpolation;  ///< (n_row, n_node): from nodes to rows
     at::Tensor interval;       ///< (n_node - 1): between nodes [s]
   };
@@ -40,6 +41,7 @@ class SynergyProblem {
   Problem problem_;
   calibration::SynergyData data_;
   at::Tensor synthesised_;  ///< (n_synthesised) int64, MTUs that synergies drive
+  at::Tensor tied_;         ///< (n_tied) int64, by their place among these
   std::vector<Trial> trials_;
   std::vector<std::size_t> first_;  ///< SynergyData::first_primitives
 };

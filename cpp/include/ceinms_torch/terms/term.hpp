@@ -70,6 +70,8 @@ enum class ForceSum {
 enum class Node {
   recorded,     ///< reconstructed and recorded excitation, channel by channel
   synthesised,  ///< synthesised excitation
+  tied,         ///< synthesised excitation that is tied, and its scaled pattern; and
+                ///< the size of that pattern times sqrt(a), and what it should be
   change,       ///< synthesised excitation at a node, and at the next: the mean is that over time
                 ///< of the squared (residual / interval)
   factor,       ///< synthesised excitation, primitives and weightings, each for itself: means over

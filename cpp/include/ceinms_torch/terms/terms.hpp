@@ -12,6 +12,7 @@
 #include "ceinms_torch/terms/smoothness.hpp"
 #include "ceinms_torch/terms/synthesised.hpp"
 #include "ceinms_torch/terms/tendon_strain.hpp"
+#include "ceinms_torch/terms/tie.hpp"
 
 #include <cstddef>
 #include <string>
@@ -30,7 +31,7 @@ struct Objective {
 
 /// What eq. (5) adds.
 struct SynergyObjective {
-  std::tuple<Excitation, Synthesised, Bounds, Smoothness> list;
+  std::tuple<Excitation, Synthesised, Tie, Bounds, Smoothness> list;
 };
 
 template <class AnyObjective>

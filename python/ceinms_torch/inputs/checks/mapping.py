@@ -12,6 +12,7 @@ from ceinms_torch.inputs.checks.files import Inputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.synergies.channels import uncalibrated_dofs
 
 # A moment arm below this [m] at all times moves nothing.
 _NO_ARM = 1e-6
@@ -44,6 +45,7 @@ def check_mapping(inputs: Inputs) -> list[Finding]:
             findings += _check_recorded(subject, generator)
     if subject is not None:
         findings += _check_dofs(inputs, subject)
+        findings += _check_uncalibrated(inputs, subject)
         findings += _check_arms(inputs, subject)
     findings += _check_unmapped_columns(inputs)
     return findings
@@ -73,6 +75,30 @@ def _check_excitations(subject: Subject, generator: ExcitationGenerator) -> Iter
             what=f"The subject has no MTU named {listed(extra)}.",
             why="These excitations are ignored.",
             to_do="Nothing, if they are left over from a larger model.",
+        )
+
+
+def _check_uncalibrated(inputs: Inputs, subject: Subject) -> Iterator[Finding]:
+    """Find DOFs that synthesised MTUs act on although nothing tells what they do there."""
+    plan, generator = inputs.plan, inputs.generator
+    if plan is None or plan.synergy_hybrid is None or generator is None:
+        return
+    dofs = [dof for step in plan.steps for dof in step.dofs if dof in subject.dof_names]
+    made = plan.synergy_hybrid.synthesise
+    if made is None:
+        recorded = dict(zip(subject.mtu_names, generator.recorded(subject.mtu_names), strict=True))
+        made = tuple(name for name in subject.mtus_on(dofs) if not recorded[name])
+    for dof, names in uncalibrated_dofs(subject, made, dofs).items():
+        yield Finding(
+            severity="warning",
+            code="synthesised-uncalibrated",
+            where=Place(file=plan.path, element="<synergyHybrid>", column=dof),
+            what=f"Synergies drive {listed(names)}, which act about {dof}, whose moment no step "
+            "calibrates.",
+            why="Nothing tells what they do there: excitations that fit other moments can load the "
+            "joint absurdly.",
+            to_do=f"Add {dof} to the <dofs> of the step, with its moments and moment arms, or "
+            "leave these MTUs out of <synthesise>.",
         )
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from ceinms_torch.arrays import BoolArray
 from ceinms_torch.errors import Place
-from ceinms_torch.inputs.checks.anatomy import serving_muscles
 from ceinms_torch.inputs.checks.files import Inputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.reach import Reach
+from ceinms_torch.model.anatomy import serving_muscles
 
 # A moment is out of reach if it is so by this share of the DOF's largest.
 _FAR = 0.1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ceinms_torch.inputs.checks.anatomy import serving_muscles
+from ceinms_torch.model.anatomy import missing_actions, serving_muscles
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,22 @@ def test_action_and_muscles(dof, arms, action, muscle):
 )
 def test_names_that_say_nothing(dof, arms):
     assert serving_muscles(dof, arms) is None
+
+
+@pytest.mark.parametrize(
+    ("mtus", "dofs", "expected"),
+    [
+        (
+            ("glut_med1_r", "psoas_r"),
+            ("hip_flexion_r", "knee_angle_r"),
+            {"hip adduction": ("glut_med1_r",)},
+        ),
+        (("glut_med1_r",), ("hip_flexion_r", "hip_adduction_r"), {}),
+        (("peri_r",), ("hip_flexion_r",), {"hip rotation": ("peri_r",)}),
+        (("gasmed_r",), ("ankle_angle_r",), {"knee flexion": ("gasmed_r",)}),
+        (("gasmed_r",), ("elbow_flexion",), {}),
+        (("anything",), ("hip_flexion_r",), {}),
+    ],
+)
+def test_axes_that_no_dof_stands_for(mtus, dofs, expected):
+    assert missing_actions(mtus, dofs) == expected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 # By beginning of the DOF's name: two opposite actions, each with what makes it in words, and
 # beginnings of the names of such muscles in gait2392, Rajagopal et al. (2016) and Saul et al.
@@ -16,6 +16,10 @@ _ACTIONS = {
     "hipadduction": {
         ("adduction", "adductors, gracilis"): "addlong addbrev addmag grac pect",
         ("abduction", "gluteus medius and minimus"): "glmed glutmed glmin glutmin tfl",
+    },
+    "hiprotation": {
+        ("external rotation", "piriformis, gemelli"): "peri piri gem quadfem obt glmax glutmax",
+        ("internal rotation", "gluteus minimus"): "glmin glutmin tfl",
     },
     "knee": {
         ("extension", "vasti, rectus femoris"): "vaslat vasmed vasint recfem rectfem",
@@ -40,6 +44,16 @@ _ACTIONS = {
         ("lowering", "latissimus dorsi, teres major"): "lat tmaj teresmaj pecm pectoralismaj",
     },
 }
+# The same joint's other DOFs, by what their names begin with: those that a model may leave out.
+_OF_JOINT = {
+    "hip flexion": ("hipflexion", ("hipflex", "hipext")),
+    "hip adduction": ("hipadduction", ("hipadd", "hipabd")),
+    "hip rotation": ("hiprotation", ("hiprot", "hipint", "hipext")),
+    "knee flexion": ("knee", ("knee",)),
+    "ankle flexion": ("ankle", ("ankle",)),
+    "subtalar inversion": ("subtalar", ("subtalar", "ankleinv", "ankleeve")),
+}
+_LEG = ("hip", "knee", "ankle", "subtalar")
 
 
 def serving_muscles(dof: str, arms: Mapping[str, float]) -> tuple[str, str] | None:
@@ -69,6 +83,34 @@ def serving_muscles(dof: str, arms: Mapping[str, float]) -> tuple[str, str] | No
     }
     (one, vote), (other, against) = votes.items()
     return None if vote == against else one if vote > against else other
+
+
+def missing_actions(mtus: Iterable[str], dofs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return what muscles of usual models do about joint axes of a leg that no DOF stands for.
+
+    Parameters
+    ----------
+    mtus : iterable of str
+        Names of MTUs.
+    dofs : iterable of str
+        Names of all DOFs of the subject.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        By axis, such as "hip adduction", the MTUs that act about it; none where names say nothing.
+    """
+    known = [_plain(one) for one in dofs]
+    found: dict[str, tuple[str, ...]] = {}
+    if not any(one.startswith(_LEG) for one in known):
+        return found
+    names = tuple(mtus)
+    for axis, (joint, beginnings) in _OF_JOINT.items():
+        muscles = tuple(" ".join(_ACTIONS[joint].values()).split())
+        acting = tuple(name for name in names if _plain(name).startswith(muscles))
+        if acting and not any(one.startswith(beginnings) for one in known):
+            found[axis] = acting
+    return found
 
 
 def _plain(name: str) -> str:

@@ -33,7 +33,7 @@ from ceinms_torch.cli.failures import INTERRUPTED
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.cli.synergy_hybrid import (
     hybrid_notes,
-    n_begins,
+    n_searches,
     synergies_line,
     synergies_table,
     undriven_notes,
@@ -239,10 +239,11 @@ def command(
         _say_checkpoint(checkpoint, resume=resume)
         if options.method != "annealing":
             _say_what_differs(folder, options.method)
-        begins = n_begins(plan.synergy_hybrid)
-        n_starts = starts if begins == 1 else (starts or 1) * begins
         shown = CalibrationProgress(
-            len(plan.steps), _most_iterations(folder, options), n_starts, quiet=quiet
+            len(plan.steps),
+            _most_iterations(folder, options),
+            n_searches(starts, plan.synergy_hybrid),
+            quiet=quiet,
         )
         with held():  # what is found is written, whatever signals come meanwhile
             with shown as progress:

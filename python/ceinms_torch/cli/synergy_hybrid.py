@@ -73,12 +73,15 @@ def with_synergy_hybrid(
     return dataclasses.replace(plan, synergy_hybrid=hybrid)
 
 
-def n_begins(synergy_hybrid: SynergyHybrid | None) -> int:
-    """Return from how many places, at most, every start of a calibration begins."""
+def n_searches(starts: int | None, synergy_hybrid: SynergyHybrid | None) -> int | None:
+    """Return how many searches there are, at most: every start from every place it begins at.
+
+    None where neither starts nor synergies say it.
+    """
     if synergy_hybrid is None or synergy_hybrid.begin == "subject":
-        return 1
+        return starts
     n_recorded = 1 if synergy_hybrid.ties == "none" else 2
-    return n_recorded + (synergy_hybrid.begin == "both")
+    return (starts or 1) * (n_recorded + (synergy_hybrid.begin == "both"))
 
 
 def undriven_notes(result: CalibrationResult, generator: ExcitationGenerator) -> Iterator[str]:

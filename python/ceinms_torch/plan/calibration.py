@@ -126,7 +126,7 @@ class ParameterSpec(OneLine):
         for name in named:
             if named.count(name) > 1:
                 raise OptionError(
-                    where=where, expected=f"one for {name}", got=str(named.count(name))
+                    where=where, expected=f"one for {name}", got=f"{named.count(name)}"
                 )
         for prior in self.priors:
             if prior.centre is not None and not self.low <= prior.centre <= self.high:

@@ -311,7 +311,7 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
 
 
 def _show(result: CalibrationResult) -> None:
-    from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
+    from ceinms_torch.optimisers.minimum import STATUS_SENTENCES  # noqa: PLC0415
     from ceinms_torch.report.summary import identifiability_points, start_points  # noqa: PLC0415
     from ceinms_torch.synergies.result import HybridResult  # noqa: PLC0415
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ceinms_torch.calibration.identifiability import Identifiability
-from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import told_warnings
-from ceinms_torch.inputs.dialect import Dialect
 from ceinms_torch.simulation.fit import Fit, mean_fit
+
+if TYPE_CHECKING:
+    from ceinms_torch.calibration.identifiability import Identifiability
+    from ceinms_torch.calibration.result import CalibrationResult, Iteration
+    from ceinms_torch.inputs.dialect import Dialect
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)

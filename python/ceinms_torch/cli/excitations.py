@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.cli.display import fit_table, new_table, stderr, stdout
+from ceinms_torch.optimisers.minimum import STATUS_SENTENCES
 
 if TYPE_CHECKING:
     from rich.table import Table

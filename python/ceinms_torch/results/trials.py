@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ceinms_torch.inputs.outputs import (
     RECORDING_FILES,
@@ -18,8 +18,9 @@ from ceinms_torch.simulation.fit import MomentFit
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import TrialResult
-from ceinms_torch.synergies.result import TrialSynergies
-from ceinms_torch.synergies.weightings import Weightings
+
+if TYPE_CHECKING:  # loaded where there are synergies
+    from ceinms_torch.synergies.result import TrialSynergies
 
 
 def write_simulation(simulation: Simulation, directory: Path) -> None:
@@ -91,6 +92,9 @@ def read_trial(directory: Path, mtu_names: tuple[str, ...], **known: Any) -> Tri
 
 def read_trial_synergies(directory: Path, mtu_names: tuple[str, ...]) -> TrialSynergies:
     """Read what `write_trial_synergies` wrote, for the MTUs of a subject."""
+    from ceinms_torch.synergies.result import TrialSynergies  # noqa: PLC0415
+    from ceinms_torch.synergies.weightings import Weightings  # noqa: PLC0415
+
     weightings = Weightings.read(directory / WEIGHTINGS_FILE, mtu_names)
     names = weightings.synergy_names
     series = _read(SYNERGY_FILES, directory, mtu_names, primitives=names)

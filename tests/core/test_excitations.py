@@ -200,7 +200,7 @@ def test_terms_and_gradient(folder, tendon):
 def test_minimum_is_one(folder, tendon, hybrid):
     """No coordinate can go on: kinks and bounds balance the derivative of the smooth part."""
     search = TrialSearch(folder.subject, folder.trial, hybrid, tendon=tendon)
-    result = search.solve()
+    result = search.solve(tolerance=1e-9)
     mtus = search.searched.mtus
     x = result.adjusted_excitation.array[:, mtus]
     _, gradient = search.core.square_errors(x)

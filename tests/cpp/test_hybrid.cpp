@@ -275,7 +275,10 @@ ExcitationProblem make_problem(const Backend& backend, kernel::TendonModel tendo
   return {backend,
           trial,
           std::make_shared<const CurveTables>(kernel::testing::manual_curves()),
-          {one.parameters, one.measured, std::move(searched), std::move(dofs),
+          {one.parameters,
+           one.measured,
+           std::move(searched),
+           std::move(dofs),
            {tendon, kernel::FilterStart::ceinms}},
           1};
 }
@@ -338,8 +341,7 @@ TEST_CASE("linear trial: a solution fulfils its equations, on every instruction 
         unit[i] = 1.0;
         algebra.transposed(linear, unit.data(), state.data(), row.data());
         double moved = noise * y[i];
-        for (std::size_t j = 0; j < n; ++j)
-          moved += row[j] * (offset[j] + variance[j] * pull[j]);
+        for (std::size_t j = 0; j < n; ++j) moved += row[j] * (offset[j] + variance[j] * pull[j]);
         CHECK(moved == near(error[i], 1e-9));
       }
       algebra.transposed(linear, y.data(), state.data(), row.data());

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ceinms_torch.errors import told_warnings
 from ceinms_torch.simulation.fit import Fit, mean_fit
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from ceinms_torch.calibration.identifiability import Identifiability
     from ceinms_torch.calibration.result import CalibrationResult, Iteration
     from ceinms_torch.inputs.dialect import Dialect
@@ -66,6 +67,13 @@ def note_dialect(dialect: Dialect) -> None:
 
 def progress_bar(*, quiet: bool) -> Progress:
     """Return a progress bar on standard error; its tasks have a field `state`."""
+    from rich.progress import (  # noqa: PLC0415  a run that is over in no time does without
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),

@@ -41,7 +41,8 @@ class _Lazy(typer.core.TyperGroup):
     def __init__(self, **settings: Any) -> None:
         """Know the names, which is enough to list them and to find the one that was meant."""
         super().__init__(**settings)
-        self.commands = {**dict.fromkeys(self.modules), **self.commands}
+        names: dict[str, Any] = dict.fromkeys(self.modules)
+        self.commands = {**names, **self.commands}
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a subcommand, or None without one of the name."""

@@ -31,7 +31,7 @@ from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
 
 # What may be left of the objective, as a share of it. A change of the weights makes far more.
-TOLERANCE = 1e-5
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +183,8 @@ class TrialSearch:
         start : ndarray (n_step, n_mtu), optional
             Excitations to start from; those recorded if left out.
         tolerance : float
-            The share of the objective that may be left when the search ends; > 0.
+            The share of the objective that may be left when the search ends; > 0. A slow search
+            also ends where five iterations gain less than a hundred times as much.
         max_iterations : int
             At most so many.
         callback : callable, optional

@@ -15,6 +15,8 @@ from ceinms_torch.results.read import load_result
 from command_line import SCRIPTS, environment
 
 HANG = 5.0  # s that a command may go on after it was asked to stop
+# A shell's job in the background ignores Ctrl-C, and so would every command that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # A command that is refused, or ends early by a signal, says so with one of these.
 STATUSES = {0, 1, 2, 128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP}
 

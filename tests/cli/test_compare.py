@@ -31,7 +31,8 @@ def test_tables_and_files(compared):
         "uncalibrated",
         "Accuracy of the moments",
         "RMSE test",
-        "Against annealing, test trials",
+        "Against adamw, test trials",
+        "Nothing is tested against a search that was cut short",
         "none: fewer than 3 values",
         "no temperature began after 50 evaluations",
     ):
@@ -87,7 +88,10 @@ def test_default_folder_lies_beside_the_setup_file(tiny_folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--methods", "lm,adamv"], "methods: expected one of lm, adamw, lbfgs, annealing, got"),
+        (
+            ["--methods", "lm,adamv"],
+            "expected one of lm, adamw, lbfgs, annealing, adamw-hybrid, lbfgs-h",
+        ),
         (["--tendons", "elastic"], "tendon: expected one of stiff, rosenbrockElastic, equilibrium"),
         (["--tendons", "integrationElastic"], "CEINMS 0.9 has it in its grammar but does not run"),
         (

@@ -14,6 +14,7 @@ from ceinms_torch.calibration.annealing import Annealing
 from ceinms_torch.calibration.checkpoint import Checkpoint, fingerprint
 from ceinms_torch.optimisers.memory import SearchMemory
 from ceinms_torch.simulation.legacy.inputs import annealing_options
+from ceinms_torch.studies.compare import candidates_of, compare
 from command_line import environment, run_command
 from helpers import edit, write_tiny_folder
 
@@ -122,14 +123,25 @@ def test_a_stopped_calibration_goes_on(tmp_path):
     assert 4 in seen
 
 
+def stop(_):
+    raise KeyboardInterrupt
+
+
+def test_a_comparison_does_not_meet_what_another_one_left(tmp_path):
+    folder = write_tiny_folder(tmp_path / "tiny", tendon="<rosenbrockElastic/>")
+    read = ct.CalibrationFolder.read(folder / SETUP)
+    file = tmp_path / "checkpoint.json"
+    ct.calibrate(read, method="adamw", callback=stop, checkpoint=file)
+    assert file.exists()
+    candidates = candidates_of(read.plan, ["lm"])
+    found = compare(read, candidates, checkpoint=file)
+    assert found.runs[-1].objective == compare(read, candidates).runs[-1].objective
+
+
 def test_a_checkpoint_of_another_calibration_is_refused(tmp_path):
     folder = write_tiny_folder(tmp_path / "in")
     read = ct.CalibrationFolder.read(folder / SETUP)
     file = tmp_path / "checkpoint.json"
-
-    def stop(one):
-        raise KeyboardInterrupt
-
     ct.calibrate(read, callback=stop, starts=2, checkpoint=file)
     for other in ({"seed": 1}, {"method": "adamw"}, {"starts": 3}, {"trials": read.trials[:1]}):
         with pytest.raises(ct.OptionError, match="expected the checkpoint of this calibration"):

@@ -24,6 +24,7 @@ from ceinms_torch.io.xml_document import XmlDocument
 from ceinms_torch.optimisers.memory import SearchMemory
 from ceinms_torch.optimisers.minimum import Iterate, Minimum
 
+OF_ANOTHER = "checkpoint-of-another"  # code of the error
 _FORMAT = 1
 _SOON = 1.0  # s, until the first writing, and between two states of a search in memory
 # Writing takes a share of the time, however much there is to write.
@@ -79,6 +80,7 @@ class Checkpoint:
                 got="that of one with other files, settings or versions",
                 hint="give the same files and settings, or calibrate from the start, without "
                 "--resume",
+                code=OF_ANOTHER,
             )
         return dict(content["searches"])
 

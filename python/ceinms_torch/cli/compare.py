@@ -13,6 +13,7 @@ from ceinms_torch.io.results import CHECKPOINT_FILE
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import Iteration
+    from ceinms_torch.simulation.engine import EngineName
     from ceinms_torch.studies.comparison import Candidate
     from ceinms_torch.studies.result_file import StudyResult
 
@@ -25,6 +26,9 @@ The annealing of CEINMS, the paper's optimiser and the default one, judged on te
 Both tendons, and how much the result depends on where the search begins:
   ceinms-torch compare calibrate.xml --methods adamw,lm --tendons stiff,equilibriumElastic --seeds 5
 
+The paper's comparison on both engines, with synergies for MTUs without a recording:
+  ceinms-torch compare calibrate.xml --methods annealing,adamw,adamw-hybrid --engines fused,tensor
+
 Tables and figure once more, from what an earlier comparison wrote:
   ceinms-torch compare --from calibrate_results/compare
 """
@@ -35,6 +39,7 @@ STUDY = "compare"
 def command(
     setup: opt.SetupOfStudy = None,
     methods: opt.Methods = "",
+    engines: opt.Engines = "fused",
     tendons: Annotated[
         str,
         typer.Option(
@@ -71,6 +76,7 @@ def command(
             setup,
             directory / CHECKPOINT_FILE,
             opt.words(methods),
+            opt.engines(engines),
             opt.words(tendons),
             list(range(seeds or 0)),
             test,
@@ -97,6 +103,7 @@ def _run(
     setup: Path,
     checkpoint: Path,
     methods: list[str],
+    engines: tuple[EngineName, ...],
     tendons: list[str],
     seeds: list[int],
     test: list[Path] | None,
@@ -115,7 +122,8 @@ def _run(
     from ceinms_torch.studies.result_file import StudyResult  # noqa: PLC0415
 
     folder, tests, inputs = read_inputs(setup, test)
-    candidates = candidates_of(folder.plan, methods or usual_methods(folder.plan), tendons, seeds)
+    methods = methods or usual_methods(folder.plan)
+    candidates = candidates_of(folder.plan, methods, tendons, seeds, engines)
     with study_progress("comparing", len(candidates), quiet=quiet) as show:
 
         def progress(candidate: Candidate, number: int, iteration: Iteration) -> None:
@@ -137,7 +145,8 @@ def _run(
         study=STUDY,
         options={
             "setup": setup.name,
-            "methods": list(dict.fromkeys(one.method for one in candidates)),
+            "methods": methods,
+            "engines": engines,
             "tendons": list(dict.fromkeys(one.tendon for one in candidates)),
             "seeds": seeds,
             "max_evaluations": max_evaluations,
@@ -145,7 +154,7 @@ def _run(
         },
         tables=tables_of(comparison),
         data=plain(comparison),
-        notes=notes_of(comparison, max_evaluations),
+        notes=notes_of(comparison),
         is_complete=comparison.is_complete,
         inputs=inputs,
     )

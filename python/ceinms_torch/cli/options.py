@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from ceinms_torch.errors import OptionError
+
+if TYPE_CHECKING:
+    from ceinms_torch.simulation.engine import EngineName
 
 _SETUP = "Calibration setup file, as for CEINMScalibrate -S."
 Setup = Annotated[Path, typer.Argument(help=_SETUP)]
@@ -36,8 +39,16 @@ SubjectFile = Annotated[
 Methods = Annotated[
     str,
     typer.Option(
-        help="Of annealing, adamw, lbfgs and lm, with commas between; by default all but lbfgs, "
-        "the annealing only where the calibration file has settings for it."
+        help="Of annealing, adamw, lbfgs, lm, adamw-hybrid and lbfgs-hybrid (with synergies), with "
+        "commas between; by default annealing, adamw and lm, the annealing only where the "
+        "calibration file has settings for it, and lbfgs-hybrid where it has synergies."
+    ),
+]
+Engines = Annotated[
+    str,
+    typer.Option(
+        help="fused, tensor or both, with a comma between: every method on each that can it, the "
+        "tensor engine (LibTorch autograd) adamw and lbfgs."
     ),
 ]
 Synergies = Annotated[
@@ -132,6 +143,11 @@ def synthesised_names(text: str) -> tuple[str, ...] | None:
 def words(text: str) -> list[str]:
     """Return the words of an option that takes several, with commas or blanks between."""
     return text.replace(",", " ").split()
+
+
+def engines(text: str) -> tuple[EngineName, ...]:
+    """Return the names of engines in a text, whatever they are: `candidates_of` checks them."""
+    return cast("tuple[EngineName, ...]", tuple(words(text)))
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -25,6 +25,10 @@ The annealing with the budget of its file, and conditions by what names begin wi
   ceinms-torch study calibration calibrate.xml --test 'trials/run*/inputData.xml' --full
     --conditions '^(walk|run)' --out study
 
+The paper's comparison (Figs. 2, 3, S2 and S3), the annealing as long as its file says:
+  ceinms-torch study calibration calibrate.xml --methods annealing,adamw,adamw-hybrid
+    --engines fused,tensor --full --test 'trials/run*/inputData.xml'
+
 Tables and figures once more:
   ceinms-torch study calibration --from study
 """
@@ -36,6 +40,7 @@ def command(
     setup: opt.SetupOfStudy = None,
     test: opt.Test = None,
     methods: opt.Methods = "",
+    engines: opt.Engines = "fused",
     seeds: opt.Seeds = None,
     lm_starts: Annotated[
         int, typer.Option(min=1, help="lm is run once more with so many starts; 1 for not.")
@@ -76,6 +81,7 @@ def command(
 
     options = CalibrationOptions(
         methods=tuple(opt.words(methods)),
+        engines=opt.engines(engines),
         lm_starts=lm_starts,
         full=full,
         validation=validation,
@@ -134,6 +140,7 @@ def _run(
             directory,
             inputs,
             max_evaluations=annealing_budget(folder, options),
+            conditions=options.conditions,
             jobs=options.jobs,
             progress=show,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 EXAMPLES = """
 [bold]Examples[/]
 
-The paper's protocol on four cores, judged on test trials:
+On four cores, judged on test trials:
   ceinms-torch study electrodes calibrate.xml --test 'trials/run*/inputData.xml' --jobs 4
+
+As the paper did it, and whether its conclusion holds:
+  ceinms-torch study electrodes calibrate.xml --protocol paper --jobs 4
 
 The smallest set of electrodes whose moments on test trials are within 10 % of those of all:
   ceinms-torch study electrodes calibrate.xml --test trials/walk5/inputData.xml --recommend 0.1
@@ -40,6 +43,13 @@ def command(
     counts: Annotated[
         str, typer.Option(help="Numbers of electrodes to keep, such as 5,3,2; all by default.")
     ] = "",
+    protocol: Annotated[
+        Literal["multi-start", "paper"],
+        typer.Option(
+            help="Search from several random starts, the hybrid from where EMG-driven ends; or as "
+            "the paper, by AdamW, both from the uncalibrated subject."
+        ),
+    ] = "multi-start",
     synergies: opt.Synergies = None,
     seeds: opt.Seeds = None,
     starts: opt.Starts = None,
@@ -72,9 +82,10 @@ def command(
     options = ElectrodeOptions(
         counts=_counts(counts),
         jobs=jobs,
+        protocol=protocol,
         **opt.given(
             seeds=seeds and tuple(range(seeds)),
-            starts=starts,
+            starts=1 if starts is None and protocol == "paper" else starts,
             n_synergy=opt.synergy_number(synergies),
         ),
     )

@@ -17,6 +17,7 @@ from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.inputs.dialect import Dialect, Version, dialect_of
 from ceinms_torch.inputs.folder import check_trial_names
 from ceinms_torch.io.grammar import SCHEMAS, load_grammar
+from ceinms_torch.io.paths import written_together
 from ceinms_torch.io.storage import Storage, StorageReader, write_storage
 from ceinms_torch.io.xml_document import XmlDocument, open_document
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -66,15 +67,16 @@ class Conversion:
     lost: list[str] = field(default_factory=list)
 
     def write(self) -> None:
-        """Write all files; what they cannot hold is added to `lost`."""
-        for path, write in self.outputs.items():
-            write(path)
-            if path.suffix == ".xml":
-                self._reduce(path)
+        """Write all files, or none; what they cannot hold is added to `lost`."""
+        with written_together(lambda _: None) as staged:
+            for path, write in self.outputs.items():
+                write(path)
+                if path.suffix == ".xml":
+                    self._reduce(path, staged[-1].temporary)
 
-    def _reduce(self, path: Path) -> None:
+    def _reduce(self, path: Path, written: Path) -> None:
         """Take out of a file what the version does not know."""
-        document = open_document(path, *_schemas())
+        document = open_document(written, *_schemas())
         names = document.remove(*_UNKNOWN_TO[self.to])
         if names:
             listing = ", ".join(f"<{name}>" for name in names)

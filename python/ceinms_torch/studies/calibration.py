@@ -14,9 +14,10 @@ from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
 from ceinms_torch.io.plain import revived
 from ceinms_torch.model.nms_model import SimulatedAnnealing
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.studies.calibration_cells import CalibrationCell
 from ceinms_torch.studies.cells import CellRunner, Progress
-from ceinms_torch.studies.compare import candidates_of, usual_methods
+from ceinms_torch.studies.compare import candidates_of, check_candidates, usual_methods
 from ceinms_torch.studies.comparison import (
     CONTROL,
     Candidate,
@@ -44,7 +45,9 @@ class CalibrationOptions:
     Parameters
     ----------
     methods : tuple of str
-        Of `METHODS`; the usual ones if empty.
+        As for `candidates_of`; the usual ones if empty.
+    engines : tuple of {"fused", "tensor"}
+        As for `candidates_of`.
     seeds : tuple of int
         Repetitions.
     lm_starts : int
@@ -62,6 +65,7 @@ class CalibrationOptions:
     """
 
     methods: tuple[str, ...] = ()
+    engines: tuple[EngineName, ...] = ("fused",)
     seeds: tuple[int, ...] = tuple(range(10))
     lm_starts: int = 32
     full: bool = False
@@ -104,13 +108,13 @@ class CalibrationStudy:
         Every method with every seed on the calibration trials, and the control.
     parts : tuple of Part
         Validation, learning curve and cost.
-    max_evaluations : int or None
-        Where the annealing was capped; None if its file decided.
+    conditions : str or None
+        Pattern of conditions, see `conditions_of`.
     """
 
     comparison: Comparison
     parts: tuple[Part, ...]
-    max_evaluations: int | None
+    conditions: str | None = None
 
     def of_kind(self, kind: str) -> list[Part]:
         """Return the parts of one kind."""
@@ -229,7 +233,8 @@ def plan_study(
         )
         return Planned(kind=kind, fold=fold, cell=cell)
 
-    candidates = candidates_of(folder.plan, methods, seeds=options.seeds)
+    candidates = candidates_of(folder.plan, methods, seeds=options.seeds, engines=options.engines)
+    check_candidates(folder, candidates)
     if options.lm_starts > 1:
         several = [one for one in candidates if one.method == "lm"]
         candidates += [dataclasses.replace(one, starts=options.lm_starts) for one in several]
@@ -266,7 +271,7 @@ def _spread_counts(most: int) -> list[int]:
 
 def _validator(candidates: Sequence[Candidate]) -> Candidate:
     """Return what validates: Levenberg-Marquardt, or else the last gradient method."""
-    gradient = [one for one in candidates if one.method != "annealing"]
+    gradient = [one for one in candidates if one.method != "annealing" and not one.hybrid]
     if not gradient:
         hint = "Add lm, or leave validation out"
         raise OptionError(
@@ -289,6 +294,7 @@ def study_calibration(
     inputs: Mapping[str, str],
     *,
     max_evaluations: int | None,
+    conditions: str | None = None,
     jobs: int,
     progress: Progress,
 ) -> CalibrationStudy:
@@ -303,6 +309,8 @@ def study_calibration(
     inputs : mapping of str to str
         Hashes of all input files.
     max_evaluations : int or None
+        See `annealing_budget`.
+    conditions : str or None
         See `CalibrationStudy`.
     jobs : int
         Processes side by side.
@@ -333,9 +341,14 @@ def study_calibration(
     controls = [run for run in main[0].runs if run.candidate.method == CONTROL]
     runs = [run for comparison in main for run in comparison.runs[len(controls) :]]
     return CalibrationStudy(
-        comparison=dataclasses.replace(main[0], runs=(*controls, *runs), is_complete=is_complete),
+        comparison=dataclasses.replace(
+            main[0],
+            runs=(*controls, *runs),
+            is_complete=is_complete,
+            max_evaluations=max_evaluations,
+        ),
         parts=tuple(_part(one, comparison) for one, comparison in done if one.kind != SEEDS),
-        max_evaluations=max_evaluations,
+        conditions=conditions,
     )
 
 

@@ -33,13 +33,14 @@ class CalibrationCell(StudyCell):
     candidate: Candidate
     max_evaluations: int | None
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     @property
     def name(self) -> str:
         """What its file is called, for people."""
         one = self.candidate
-        return f"{one.method}_{one.starts}_seed{one.seed}_{len(self.calibration):02d}trials"
+        words = one.label.replace(", ", "_").replace(" ", "-")
+        return f"{words}_seed{one.seed}_{len(self.calibration):02d}trials"
 
     @property
     def label(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from ceinms_torch.simulation.trial_result import Role
 from ceinms_torch.studies.calibration import CONDITION, COST, TRIAL, CalibrationStudy, Part
 from ceinms_torch.studies.compare_tables import (
+    movements_table,
     notes_of,
     objectives_table,
     parameters_table,
@@ -35,8 +36,8 @@ def tables_of(study: CalibrationStudy) -> tuple[Table, ...]:
     """
     comparison = study.comparison
     tables = [_summary(study), objectives_table(comparison)]
-    if len(comparison.calibrated()) > 1:
-        tables.append(statistics_table(comparison))
+    tables.append(movements_table(comparison, study.conditions))
+    tables.append(statistics_table(comparison))
     tables += [_spread(study), _validation(study), _learning(study), _cost(study)]
     tables.append(parameters_table(comparison))
     return tuple(table for table in tables if table.rows)
@@ -169,7 +170,7 @@ def all_notes(study: CalibrationStudy) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    notes = list(notes_of(study.comparison, study.max_evaluations))
+    notes = list(notes_of(study.comparison))
     notes += _against_annealing(study)
     validating = next(iter(study.of_kind(TRIAL)), None)
     if validating is not None:

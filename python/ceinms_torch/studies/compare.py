@@ -7,10 +7,11 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from ceinms_torch.calibration.checkpoint import OF_ANOTHER
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
@@ -25,15 +26,22 @@ from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.plan.calibration import CalibrationPlan
 from ceinms_torch.plan.options import Optimiser
+from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
+from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.simulation.fit import moment_fit
 from ceinms_torch.simulation.simulate import engine_tendon, simulate
 from ceinms_torch.studies.comparison import CONTROL, Candidate, Comparison, Run
+from ceinms_torch.synergies.calibration import synergy_setting
+from ceinms_torch.synergies.result import HybridResult
 
 # What candidates call a tendon, and its XML names for the annealing and for gradients.
 TENDONS: dict[str, tuple[TendonKind, TendonKind]] = {
     "stiff": ("stiff", "stiff"),
     "elastic": ("equilibriumElastic", "rosenbrockElastic"),
 }
+# Methods that search synergies, too, and those of which the tensor engine has the derivatives.
+_HYBRID = {"adamw-hybrid": "adamw", "lbfgs-hybrid": "lbfgs"}
+_OF_TENSOR = ("adamw", "lbfgs")
 Progress = Callable[[Candidate, int, Iteration], None]
 
 
@@ -48,10 +56,12 @@ def usual_methods(plan: CalibrationPlan) -> list[str]:
     Returns
     -------
     list of str
-        The annealing of CEINMS only where the plan has settings for it.
+        The annealing of CEINMS only where the plan has settings for it, and a synergy-hybrid only
+        where it asks for one.
     """
     legacy = ["annealing"] if isinstance(plan.algorithm, SimulatedAnnealing) else []
-    return [*legacy, "adamw", "lm"]
+    hybrid = [] if plan.synergy_hybrid is None else ["lbfgs-hybrid"]
+    return [*legacy, "adamw", "lm", *hybrid]
 
 
 def candidates_of(
@@ -59,6 +69,7 @@ def candidates_of(
     methods: Sequence[str],
     tendons: Sequence[str] = (),
     seeds: Sequence[int] = (),
+    engines: Sequence[EngineName] = ("fused",),
 ) -> list[Candidate]:
     """Return what is to be run, in this order.
 
@@ -67,11 +78,14 @@ def candidates_of(
     plan : CalibrationPlan
         The plan; without tendons, its tendon is used.
     methods : sequence of str
-        Of `METHODS`.
+        Of `METHODS`, "adamw-hybrid" and "lbfgs-hybrid", which calibrate with synergies.
     tendons : sequence of str
         By their XML names, as `engine_tendon` takes them.
     seeds : sequence of int
         Every method and tendon is run with each of them; without any, once.
+    engines : sequence of {"fused", "tensor"}
+        Every method is run on each that has its derivatives: the tensor engine those of AdamW and
+        L-BFGS-B, all others the fused one.
 
     Returns
     -------
@@ -80,23 +94,63 @@ def candidates_of(
     Raises
     ------
     OptionError
-        If a method or tendon does not exist or is named twice, there is no method, or the plan has
-        no settings for its annealing.
+        If a method, tendon or engine does not exist or is named twice, there is no method or none
+        that an engine can, or the plan has no settings for its annealing.
     """
     chosen = [_common_name(tendon) for tendon in tendons or [plan.tendon.kind]]
     if not methods:
         raise OptionError(where="methods", expected="at least one", got="none")
-    for name, values in {"methods": methods, "tendons": chosen, "seeds": seeds}.items():
+    several = {"methods": methods, "tendons": chosen, "seeds": seeds, "engines": engines}
+    for name, values in several.items():
         _check_differ(name, values)
     for method in methods:
-        check_choice("methods", method, METHODS)
-        choose_method(plan, method)
-    return [
-        Candidate(method=method, tendon=tendon, seed=seed)
+        check_choice("methods", method, (*METHODS, *_HYBRID))
+    for engine in engines:
+        check_choice("engines", engine, get_args(EngineName))
+    found = [
+        Candidate(
+            method=_HYBRID.get(method, method),
+            tendon=tendon,
+            seed=seed,
+            hybrid=method in _HYBRID,
+            engine=engine,
+        )
         for tendon in chosen
         for method in methods
+        for engine in engines
+        if engine == "fused" or _HYBRID.get(method, method) in _OF_TENSOR
         for seed in tuple(seeds) or (None,)
     ]
+    for engine in engines:
+        if all(one.engine != engine for one in found):
+            expected = f"{' or '.join(_OF_TENSOR)} among the methods, for the {engine} engine"
+            raise OptionError(where="methods", expected=expected, got=", ".join(methods))
+    for one in found:
+        choose_method(_plan_of(plan, one), one.method)
+    return found
+
+
+def check_candidates(folder: CalibrationFolder, candidates: Sequence[Candidate]) -> None:
+    """Refuse synergies where there is nothing to synthesise, before anything is run.
+
+    Parameters
+    ----------
+    folder : CalibrationFolder
+        What is calibrated.
+    candidates : sequence of Candidate
+        How.
+
+    Raises
+    ------
+    DataError
+        As `calibrate` with synergies.
+    """
+    for one in candidates:
+        hybrid = _plan_of(folder.plan, one).synergy_hybrid
+        if hybrid is None:
+            continue
+        for step in folder.plan.steps:
+            synergy_setting(folder.trials, folder.generator, hybrid, step)
 
 
 def _common_name(tendon: str) -> str:
@@ -146,6 +200,7 @@ def compare(
         With a control for every tendon, the subject as it came.
     """
     tests = tests or {}
+    check_candidates(folder, candidates)
     judge = _Judge(folder, TENDONS[_common_name(folder.plan.tendon.kind)][1], tests)
     tendons = dict.fromkeys(candidate.tendon for candidate in candidates)
     runs = [judge.control(Candidate(method=CONTROL, tendon=name)) for name in tendons]
@@ -154,16 +209,13 @@ def compare(
         try:
             for number, candidate in enumerate(candidates):
                 raise_if_stopped()
-                plan = _plan_of(folder.plan, candidate)
-                result = calibrate(
+                result = _calibrate(
                     folder,
-                    plan=plan,
-                    options=_options_of(plan, candidate, max_evaluations),
+                    candidate,
+                    max_evaluations,
                     threads=threads,
                     callback=None if progress is None else partial(progress, candidate, number),
                     checkpoint=_numbered(checkpoint, number),
-                    resume=True,
-                    **_start_of(candidate),
                 )
                 if result.status == "interrupted":
                     is_complete = False
@@ -178,6 +230,32 @@ def compare(
         yardstick=judge.yardstick,
         unit=folder.plan.steps[-1].objective.unit,
         is_complete=is_complete,
+        max_evaluations=max_evaluations if _is_cut(folder.plan, max_evaluations) else None,
+    )
+
+
+def _calibrate(
+    folder: CalibrationFolder, candidate: Candidate, max_evaluations: int | None, **how: Any
+) -> CalibrationResult:
+    """Calibrate, from the checkpoint of an earlier comparison if it is one of the same."""
+    plan = _plan_of(folder.plan, candidate)
+    options = _options_of(plan, candidate, max_evaluations)
+    how |= {"plan": plan, "options": options, "engine": candidate.engine, **_start_of(candidate)}
+    try:
+        return calibrate(folder, resume=True, **how)
+    except OptionError as error:
+        if error.code != OF_ANOTHER:
+            raise
+        return calibrate(folder, **how)
+
+
+def _is_cut(plan: CalibrationPlan, max_evaluations: int | None) -> bool:
+    """Tell whether a budget is below that of the plan's annealing."""
+    settings = plan.algorithm
+    return (
+        max_evaluations is not None
+        and isinstance(settings, SimulatedAnnealing)
+        and max_evaluations < settings.max_no_eval
     )
 
 
@@ -191,7 +269,8 @@ def _plan_of(plan: CalibrationPlan, candidate: Candidate) -> CalibrationPlan:
     legacy, gradient = TENDONS[candidate.tendon]
     kind = legacy if candidate.method == "annealing" else gradient
     tendon = plan.tendon if plan.tendon.kind == kind else Tendon(kind=kind)
-    return dataclasses.replace(plan, tendon=tendon)
+    hybrid = (plan.synergy_hybrid or SynergyHybrid()) if candidate.hybrid else None
+    return dataclasses.replace(plan, tendon=tendon, synergy_hybrid=hybrid)
 
 
 def _options_of(
@@ -265,7 +344,7 @@ class _Judge:
             candidate=candidate,
             model=result.tendon,
             objective=result.objective,
-            common=self._common(result.subject),
+            common=self._common(result.subject, result),
             seconds=result.seconds,
             evaluations=result.evaluations,
             status=result.status,
@@ -277,12 +356,14 @@ class _Judge:
             parameters=self._normalised(result.subject),
         )
 
-    def _common(self, subject: Subject) -> float:
+    def _common(self, subject: Subject, result: CalibrationResult | None = None) -> float:
+        """Return the common objective, with excitations that synergies gave if there are any."""
+        trials: Sequence[Trial] = self._folder.trials
+        if isinstance(result, HybridResult):
+            trials = [result.synergies[trial.name].drive(trial) for trial in trials]
         # A space without dimensions: its one point is the subject.
         space = ParameterSpace(subject=subject, components=())
-        problem = build_problem(
-            subject, self._folder.trials, self._step, space, tendon=self._tendon
-        )
+        problem = build_problem(subject, trials, self._step, space, tendon=self._tendon)
         evaluation, _ = problem.gradient(np.zeros(0))
         return evaluation.objective
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ceinms_torch.simulation.trial_result import Role
 from ceinms_torch.studies.comparison import CONTROL, Comparison, Measure, Run
-from ceinms_torch.studies.result_file import Cell, Table
+from ceinms_torch.studies.folds import conditions_of
+from ceinms_torch.studies.result_file import Cell, Table, mean_and_spread
 from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 
 
@@ -25,21 +26,23 @@ def tables_of(comparison: Comparison) -> tuple[Table, ...]:
     tuple of Table
         Without statistics if there is but one method.
     """
-    tables = [objectives_table(comparison), _accuracy(comparison)]
-    if len(comparison.calibrated()) > 1:
-        tables.append(statistics_table(comparison))
-    return (*tables, parameters_table(comparison))
+    tables = [
+        objectives_table(comparison),
+        _accuracy(comparison),
+        movements_table(comparison),
+        statistics_table(comparison),
+        parameters_table(comparison),
+    ]
+    return tuple(table for table in tables if table.rows)
 
 
-def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tuple[str, ...]:
+def notes_of(comparison: Comparison) -> tuple[str, ...]:
     """Return what a reader of the tables must know.
 
     Parameters
     ----------
     comparison : Comparison
         What was found.
-    max_evaluations : int, optional
-        Where the annealing was capped.
 
     Returns
     -------
@@ -61,12 +64,20 @@ def notes_of(comparison: Comparison, max_evaluations: int | None = None) -> tupl
             "The annealing's own objective is that of CEINMS, with penalties that jump, on the "
             "model of CEINMS; those of other methods are continuous."
         )
-        if max_evaluations is not None:
+        if comparison.max_evaluations is not None:
             notes.append(
-                f"The annealing was capped: no temperature began after {max_evaluations} "
-                "evaluations, whatever its file says."
+                "The annealing was capped: no temperature began after "
+                f"{comparison.max_evaluations} evaluations, whatever its file says. Nothing is "
+                "tested against a search that was cut short."
             )
-    if len(comparison.calibrated()) > 1:
+    if any(run.candidate.hybrid for run in comparison.runs):
+        notes.append(
+            "Synergy-hybrid: synergies drive MTUs without a recording; the common objective and "
+            "all errors are with those excitations, on test trials synthesised from their "
+            "recordings alone. Settings of synergies that the calibration file does not name are "
+            "ours."
+        )
+    if statistics_table(comparison).rows:
         notes.append(
             "t: independent samples t test; U: Mann-Whitney U test, where a Shapiro-Wilk test says "
             "that values are not normally distributed (section III-D of the paper); *: p < 0.05, "
@@ -80,6 +91,7 @@ def objectives_table(comparison: Comparison) -> Table:
     unit = comparison.unit
     groups = comparison.groups()
     with_spread = any(len(runs) > 1 for runs in groups.values())
+    legacy = [run.seconds for run in comparison.runs if run.candidate.method == "annealing"]
 
     def row(name: str, runs: Sequence[Run]) -> dict[str, Cell]:
         is_control = runs[0].candidate.method == CONTROL
@@ -89,6 +101,8 @@ def objectives_table(comparison: Comparison) -> Table:
             f"least [{unit}]": min(common),
         }
         evaluations = round(np.mean([run.evaluations for run in runs]))
+        seconds = float(np.mean([run.seconds for run in runs]))
+        faster = float(np.mean(legacy)) / seconds if legacy and seconds > 0.0 else None
         statuses = ", ".join(dict.fromkeys(run.status for run in runs))
         return {
             "method": name,
@@ -98,7 +112,8 @@ def objectives_table(comparison: Comparison) -> Table:
             else float(np.mean([run.objective for run in runs])),
             f"common objective [{unit}]": float(np.mean(common)),
             **(spread if with_spread else {}),
-            "time [s]": None if is_control else float(np.mean([run.seconds for run in runs])),
+            "time [s]": None if is_control else seconds,
+            **({} if not legacy else {"annealing's time over it [-]": faster}),
             "evaluations": None if is_control else evaluations,
             "status": "-" if is_control else statuses,
         }
@@ -128,6 +143,50 @@ def _accuracy(comparison: Comparison) -> Table:
     )
 
 
+def movements_table(comparison: Comparison, pattern: str | None = None) -> Table:
+    """Return the accuracy of every movement, mean over its trials (paper, Fig. 3).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What was found.
+    pattern : str, optional
+        What in a trial's name is its movement, as for `conditions_of`.
+
+    Returns
+    -------
+    Table
+        Of test trials, or else of calibration trials; empty with a single movement.
+    """
+    role: Role = "test" if comparison.runs[0].test_fit else "calibration"
+    movements = conditions_of(tuple(comparison.runs[0].fits(role)), pattern)
+    title = f"Accuracy by movement, {role} trials"
+
+    def cells(runs: Sequence[Run], trials: Sequence[str], dof: str) -> dict[str, Cell]:
+        fits = [run.fits(role)[trial][dof] for run in runs for trial in trials]
+        return {
+            "RMSE [N m]": mean_and_spread([one.rmse for one in fits]),
+            "R² [-]": mean_and_spread([one.r2 for one in fits]),
+        }
+
+    return Table.of(
+        f"{title}, mean ± SD",
+        (
+            {
+                "movement": movement,
+                "trials": len(trials),
+                "DOF": dof,
+                "method": name,
+                **cells(runs, trials, dof),
+            }
+            for movement, trials in movements.items()
+            for dof in comparison.dofs
+            for name, runs in comparison.groups().items()
+            if len(movements) > 1
+        ),
+    )
+
+
 def by_trial(runs: Sequence[Run], role: Role, dof: str, measure: Measure) -> list[float]:
     """Return a measure of every trial, averaged over runs."""
     every = [run.fits(role) for run in runs]
@@ -137,8 +196,18 @@ def by_trial(runs: Sequence[Run], role: Role, dof: str, measure: Measure) -> lis
 
 
 def statistics_table(comparison: Comparison) -> Table:
-    """Return whether methods differ from the first one, over trials."""
-    (reference, runs), *others = comparison.calibrated().items()
+    """Return whether methods differ from the first one, over trials.
+
+    An annealing that was cut short is no method to test against. Empty with a single other one.
+    """
+    tested = {
+        name: runs
+        for name, runs in comparison.calibrated().items()
+        if comparison.max_evaluations is None or runs[0].candidate.method != "annealing"
+    }
+    if len(tested) < 2:
+        return Table(title="", columns=(), rows=())
+    (reference, runs), *others = tested.items()
     role: Role = "test" if runs[0].test_fit else "calibration"
     measures: tuple[Measure, ...] = ("rmse", "r2")
     rows: list[tuple[Cell, ...]] = []

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.simulation.fit import Fit
 from ceinms_torch.simulation.trial_result import Role
 
@@ -30,21 +31,32 @@ class Candidate:
         the subject's values, which needs no random number or those of CEINMS.
     starts : int
         Starts of a gradient method, the best of which is kept.
+    hybrid : bool
+        Whether synergies drive what was not recorded (section III-C).
+    engine : {"fused", "tensor"}
+        What computes gradients.
     """
 
     method: str
     tendon: str
     seed: int | None = None
     starts: int = 1
+    hybrid: bool = False
+    engine: EngineName = "fused"
 
     @property
     def label(self) -> str:
-        """The method, and its starts where there are several."""
-        return self.method if self.starts == 1 else f"{self.method}, {self.starts} starts"
+        """The method, and what is not usual of it."""
+        unusual = {
+            "synergy-hybrid": self.hybrid,
+            f"{self.starts} starts": self.starts > 1,
+            "tensor engine": self.engine == "tensor",
+        }
+        return ", ".join([self.method, *(words for words, is_so in unusual.items() if is_so)])
 
     @property
     def group(self) -> str:
-        """What repetitions with several seeds have in common: method, starts and tendon."""
+        """What repetitions with several seeds have in common: the label and the tendon."""
         return f"{self.label}, {self.tendon}"
 
 
@@ -119,6 +131,8 @@ class Comparison:
         Unit of the objectives.
     is_complete : bool
         False if Ctrl-C ended it; what was complete is kept.
+    max_evaluations : int or None
+        Where the annealing was cut short; None if its file decided.
     """
 
     runs: tuple[Run, ...]
@@ -127,6 +141,7 @@ class Comparison:
     yardstick: str
     unit: str
     is_complete: bool = True
+    max_evaluations: int | None = None
 
     def groups(self) -> dict[str, list[Run]]:
         """Return the runs of every method, starts and tendon by name, controls first."""

@@ -34,6 +34,9 @@ from ceinms_torch.synergies.synthesise import synthesise_excitations
 
 EMG_DRIVEN = "EMG-driven"
 HYBRID = "synergy-hybrid"
+# How calibrations are searched: from random starts by Levenberg-Marquardt, the hybrid from where
+# EMG-driven ends; or as the paper did, by AdamW, both from the uncalibrated subject.
+Protocol = Literal["multi-start", "paper"]
 # Parameters that are compared with those of the model with all electrodes, as in the paper.
 COMPARED = ("optimalFibreLength", "tendonSlackLength", "strengthCoefficient")
 
@@ -50,19 +53,23 @@ class Cell(StudyCell):
         The electrodes that are left, sorted.
     method : {"EMG-driven", "synergy-hybrid"}
         How it is calibrated.
+    protocol : {"multi-start", "paper"}
+        How both are searched.
     seed, starts : int
-        Seed of the starts, and how many there are; the best is kept.
+        Seed of the starts, and how many there are; the best is kept. The paper's protocol has one
+        start, and the seed is that of the synergies.
     n_synergy : int or "auto"
         Most synergies; fewer where fewer electrodes are left.
     """
 
     kept: tuple[str, ...]
     method: str
+    protocol: Protocol
     seed: int
     starts: int
     n_synergy: int | Literal["auto"]
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     @property
     def name(self) -> str:
@@ -102,14 +109,17 @@ def _calibrate_recorded(
 ) -> CalibrationResult:
     """Calibrate without the MTUs that were not recorded."""
     part = recorded_subject(folder.subject, generator)
+    is_paper = cell.protocol == "paper"
+    search: dict[str, Any] = (
+        {"method": "adamw"} if is_paper else {"method": "lm", "start": "random"}
+    )
     result = calibrate(
         part,
         [recorded_trial(trial, part) for trial in folder.trials],
         recorded_plan(folder.plan, part),
-        method="lm",
+        **search,
         starts=cell.starts,
         seed=cell.seed,
-        start="random",
         checkpoint=checkpoint,
         resume=True,
     )
@@ -149,20 +159,25 @@ def _hybrid(
     """Calibrate with synergies that drive the MTUs that were not recorded.
 
     Parameters begin where the EMG-driven calibration of the same electrodes ends, so that synergies
-    go on from what is known without them.
+    go on from what is known without them; but for the paper's protocol.
     """
     generator = with_electrodes(folder.generator, cell.kept)
-    begin = _calibrate_recorded(cell, folder, generator, checkpoint)
+    search: dict[str, Any]
+    if cell.protocol == "paper":
+        search, seconds = {"method": "adamw"}, 0.0
+    else:
+        begin = _calibrate_recorded(cell, folder, generator, checkpoint)
+        search, seconds = {"begin_at": put_back(folder.subject, begin.subject)}, begin.seconds
     most = cell.n_synergy
     synergy_hybrid = SynergyHybrid(n_synergy=most if most == "auto" else min(most, len(cell.kept)))
     result = calibrate(
         folder.subject,
         [trial_with_electrodes(trial, generator) for trial in folder.trials],
         dataclasses.replace(folder.plan, synergy_hybrid=synergy_hybrid),
+        **search,
         generator=generator,
         starts=cell.starts,
         seed=cell.seed,
-        begin_at=put_back(folder.subject, begin.subject),
         checkpoint=checkpoint and checkpoint.with_name(f"{checkpoint.name}2"),
         resume=True,
     )
@@ -194,7 +209,7 @@ def _hybrid(
     known = {trial.name: trial for trial in folder.trials} | tests
     withheld = _withheld(folder.generator, generator, result.synthesised)
     return {
-        "seconds": begin.seconds + result.seconds,
+        "seconds": seconds + result.seconds,
         "objective": result.objective,
         "n_synergy": result.n_synergy,
         "fit": result.fit,

@@ -273,13 +273,21 @@ def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, 
     -------
     tuple of str
     """
+    searched = (
+        "Both are searched by AdamW from the uncalibrated subject, as in the paper, once "
+        "EMG-driven, and with every seed of the synergies."
+        if study.protocol == "paper"
+        else "Both are searched from several starts; the parameters of the latter begin where "
+        "EMG-driven ended."
+    )
     numbers = sorted({c["n_synergy"] for c in study.cells if c["n_synergy"] is not None})
     notes = [
         (
             "EMG-driven: MTUs without a recording are left out of the model, as in the paper; "
-            "their parameters stay where they started. Synergy-hybrid: synergies drive them, and "
-            "parameters begin where EMG-driven ended."
+            "their parameters stay where they started. Synergy-hybrid: synergies drive them. "
+            f"{searched}"
         ),
+        *_conclusion(study),
         f"Synergies: {', '.join(map(str, numbers)) or 'none'}; never more than electrodes.",
         (
             "p, over seeds: two-sided t test if Shapiro and Wilk find both groups normal (t), else "
@@ -296,3 +304,22 @@ def notes_of(study: ElectrodeStudy, found: Recommendation | None) -> tuple[str, 
             "would say, see the correlations above."
         )
     return tuple(notes)
+
+
+def _conclusion(study: ElectrodeStudy) -> tuple[str, ...]:
+    """Say at how many counts the paper's conclusion holds: hybrid is nearer to all electrodes."""
+    quantity = distance(study)
+    means = [
+        [float(np.mean(study.values(count, method, quantity))) for method in (EMG_DRIVEN, HYBRID)]
+        for count in study.counts()
+        if count < len(study.electrodes)
+    ]
+    if not means:
+        return ()
+    nearer = sum(hybrid < emg_driven for emg_driven, hybrid in means)
+    verdict = "holds" if 2 * nearer > len(means) else "does not hold"
+    sentence = (
+        "The paper's conclusion, that synergy-hybrid calibrations end nearer to the parameters "
+        f"with all electrodes, {verdict} here: they do at {nearer} of {len(means)} counts."
+    )
+    return (sentence,)

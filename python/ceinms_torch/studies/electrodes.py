@@ -12,7 +12,7 @@ import numpy as np
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.studies.cells import CellRunner, Progress
-from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell
+from ceinms_torch.studies.electrode_cells import EMG_DRIVEN, HYBRID, Cell, Protocol
 from ceinms_torch.studies.statistics import GroupComparison, compare_groups
 from ceinms_torch.synergies.electrodes import with_electrodes
 from ceinms_torch.synergies.recording import recorded_channels
@@ -28,10 +28,12 @@ class ElectrodeOptions:
     ----------
     counts : tuple of int or None
         Numbers of electrodes to keep; None for all from all of them down to one.
+    protocol : {"multi-start", "paper"}
+        How calibrations are searched, see `study_electrodes`.
     seeds : tuple of int
         Repetitions.
     starts : int
-        Starts of every calibration, the best is kept.
+        Starts of every calibration, the best is kept; 1 with the paper's protocol.
     n_synergy : int or "auto"
         Most synergies; fewer where fewer electrodes are left.
     jobs : int
@@ -39,10 +41,27 @@ class ElectrodeOptions:
     """
 
     counts: tuple[int, ...] | None = None
+    protocol: Protocol = "multi-start"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     starts: int = 8
     n_synergy: int | Literal["auto"] = 4
     jobs: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse starts that the paper's protocol does not have."""
+        if self.protocol == "paper" and self.starts != 1:
+            hint = "both calibrations begin at the uncalibrated subject"
+            raise OptionError(
+                where="starts",
+                expected="1, with the paper's protocol",
+                got=str(self.starts),
+                hint=hint,
+            )
+
+    def seeds_of(self, method: str) -> tuple[int, ...]:
+        """Return the repetitions of a method: without random numbers, one is as good as all."""
+        is_alike = self.protocol == "paper" and method == EMG_DRIVEN
+        return self.seeds[:1] if is_alike else self.seeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +78,15 @@ class ElectrodeStudy:
         MTUs that are still recorded, by number of electrodes.
     cells : tuple of dict
         Every calibration, see `Cell.compute`.
+    protocol : {"multi-start", "paper"}
+        How they were searched.
     """
 
     electrodes: tuple[str, ...]
     ranking: tuple[tuple[str, float], ...]
     recorded: dict[int, tuple[str, ...]]
     cells: tuple[dict[str, Any], ...]
+    protocol: Protocol = "multi-start"
 
     def counts(self) -> list[int]:
         """Return the numbers of electrodes, largest first."""
@@ -117,7 +139,9 @@ def study_electrodes(
     Every electrode is dropped alone and the model calibrated EMG-driven; the one without which the
     moments are matched best is removed first. Then, at every count, the subject is calibrated
     EMG-driven, without the MTUs that lost their electrode, and synergy-hybrid, with synergies in
-    their place and parameters that begin where the former ends.
+    their place. By default the former is searched from random starts by Levenberg-Marquardt, and
+    the latter begins where it ends; with the paper's protocol both are searched by AdamW from the
+    uncalibrated subject (sections III-C and III-D).
 
     Parameters
     ----------
@@ -157,6 +181,7 @@ def study_electrodes(
             tests=tuple(tests),
             kept=tuple(sorted(kept)),
             method=method,
+            protocol=options.protocol,
             seed=seed,
             starts=options.starts,
             n_synergy=options.n_synergy,
@@ -165,7 +190,7 @@ def study_electrodes(
     dropped = {
         electrode: [
             cell([name for name in electrodes if name != electrode], EMG_DRIVEN, seed)
-            for seed in options.seeds
+            for seed in options.seeds_of(EMG_DRIVEN)
         ]
         for electrode in electrodes
     }
@@ -184,7 +209,7 @@ def study_electrodes(
             cell(order[len(order) - count :], method, seed)
             for count, names in methods.items()
             for method in names
-            for seed in options.seeds
+            for seed in options.seeds_of(method)
         ]
         found = run.all(grid)
     return ElectrodeStudy(
@@ -192,6 +217,7 @@ def study_electrodes(
         ranking=tuple(ranking),
         recorded={count: _recorded(folder, order[len(order) - count :]) for count in methods},
         cells=tuple(found[one] for one in grid),
+        protocol=options.protocol,
     )
 
 
@@ -251,8 +277,10 @@ def n_calibrations(folder: CalibrationFolder, options: ElectrodeOptions) -> int:
         As `study_electrodes`.
     """
     n_electrode = len(recorded_channels(folder.generator, folder.subject.mtu_names))
-    n_cell = sum(len(one) for one in _methods(folder, n_electrode, options).values())
-    return len(options.seeds) * (n_electrode + n_cell)
+    methods = [EMG_DRIVEN] * n_electrode
+    for names in _methods(folder, n_electrode, options).values():
+        methods += names
+    return sum(len(options.seeds_of(method)) for method in methods)
 
 
 def _methods(

@@ -49,7 +49,7 @@ class Table:
 
 
 def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
-    """Return mean ± standard deviation in words, as tables have it.
+    """Return mean ± standard deviation in words, as tables have it; of a single value, the value.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def mean_and_spread(values: Sequence[float], digits: int = 3) -> Cell:
     """
     if not values or not np.isfinite(values).all():
         return None
-    return f"{np.mean(values):.{digits}g} ± {deviation(values):.2g}"
+    spread = f" ± {deviation(values):.2g}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}g}{spread}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 
 import ceinms_torch as ct
-from ceinms_torch.errors import OptionError
+from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.io.plain import plain, revived
 from ceinms_torch.simulation.legacy.run import simulate_legacy
 from ceinms_torch.studies.compare import Candidate, candidates_of, compare, usual_methods
-from ceinms_torch.studies.compare_tables import notes_of, tables_of
+from ceinms_torch.studies.compare_tables import (
+    movements_table,
+    notes_of,
+    objectives_table,
+    statistics_table,
+    tables_of,
+)
 from ceinms_torch.studies.comparison import CONTROL, Comparison
-from helpers import write_tiny_folder
+from helpers import edit, write_tiny_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::ceinms_torch.errors.CeinmsTorchWarning")
 METHODS = ("annealing", "adamw", "lm")
@@ -156,6 +162,92 @@ def test_seeds_repeat_every_method_from_other_starts(folder):
     assert objectives.rows[1][1] == 2
 
 
+def test_an_annealing_that_was_cut_short_is_not_tested_against(comparison):
+    whole, cut = (
+        statistics_table(dataclasses.replace(comparison, max_evaluations=budget))
+        for budget in (None, 40)
+    )
+    assert whole.title.startswith("Against annealing")
+    assert {row[0] for row in whole.rows} == {"adamw", "lm", ""}
+    assert cut.title.startswith("Against adamw")
+    assert {row[0] for row in cut.rows} == {"lm", ""}
+    two = [run for run in comparison.runs if run.candidate.method != "lm"]
+    alone = dataclasses.replace(comparison, runs=tuple(two), max_evaluations=40)
+    assert not statistics_table(alone).rows
+
+
+def test_time_of_the_annealing_over_that_of_others(comparison):
+    table = objectives_table(comparison)
+    column = table.columns.index("annealing's time over it [-]")
+    ratios = {row[0]: row[column] for row in table.rows}
+    by_method = {run.candidate.method: run.seconds for run in comparison.runs}
+    assert ratios[CONTROL] is None
+    assert ratios["annealing"] == 1.0
+    assert ratios["lm"] == pytest.approx(by_method["annealing"] / by_method["lm"], rel=1e-12)
+
+
+def test_accuracy_by_movement(comparison):
+    """Names up to their last part or digits are movements: here there is one, but for a pattern."""
+    assert not movements_table(comparison).rows
+    table = movements_table(comparison, "trial[34]|trial5")
+    assert [row[:4] for row in table.rows[:2]] == [
+        ("trial3", 1, "knee_angle_r", CONTROL),
+        ("trial3", 1, "knee_angle_r", "annealing"),
+    ]
+    run = comparison.runs[1]
+    rmse = run.test_fit["trial3"]["knee_angle_r"].rmse
+    assert table.rows[1][4] == f"{rmse:.3g}"  # no spread of a single trial
+
+
+@pytest.fixture(scope="module")
+def unrecorded(tmp_path_factory):
+    """A folder whose rectus femoris has no electrode, and a test trial."""
+    path = write_tiny_folder(
+        tmp_path_factory.mktemp("hybrid") / "tiny",
+        tendon="<rosenbrockElastic/>",
+        n_trial=3,
+        unrecorded=("recfem_r",),
+    )
+    edit(path / "calibration.xml", " trial3/inputData.xml", "")
+    folder = ct.CalibrationFolder.read(path / "calibrationSetup.xml")
+    return folder, folder.read_tests([path / "trial3" / "inputData.xml"])
+
+
+def test_synergies_and_engines_are_candidates(unrecorded):
+    folder, tests = unrecorded
+    plan = folder.plan
+    candidates = candidates_of(plan, ["adamw", "adamw-hybrid", "lm"], engines=["fused", "tensor"])
+    assert [one.label for one in candidates] == [
+        "adamw",
+        "adamw, tensor engine",
+        "adamw, synergy-hybrid",
+        "adamw, synergy-hybrid, tensor engine",
+        "lm",
+    ]
+    _, plain, hybrid = compare(folder, candidates[:3:2], tests=tests).runs
+    alone = ct.calibrate(
+        folder,
+        plan=dataclasses.replace(plan, synergy_hybrid=ct.SynergyHybrid()),
+        method="adamw",
+    ).with_tests(tests.values())
+    assert hybrid.objective == alone.objective
+    assert hybrid.test_fit == alone.test_fit
+    assert hybrid.fit == alone.fit
+    # Judged with the excitations that synergies gave, as if they had been recorded.
+    driven = [alone.synergies[trial.name].drive(trial) for trial in folder.trials]
+    judged = dataclasses.replace(folder, subject=alone.subject, trials=tuple(driven))
+    assert hybrid.common == compare(judged, candidates[:1]).runs[0].common
+    assert plain.common != hybrid.common
+
+
+def test_synergies_without_anything_to_synthesise_are_refused_before_anything_is_run(folder):
+    seen = []
+    candidates = candidates_of(folder.plan, ["lm", "adamw-hybrid"])
+    with pytest.raises(DataError, match="expected an MTU to synthesise"):
+        compare(folder, candidates, progress=lambda *_: seen.append(1))
+    assert not seen
+
+
 def test_ctrl_c_keeps_what_is_complete(folder):
     candidates = candidates_of(folder.plan, ["lm", "adamw", "lbfgs"])
     seen = []
@@ -195,6 +287,12 @@ def test_both_tendons_have_controls_of_their_own(folder):
         ({"methods": ["lm", "lm"]}, "methods: expected different ones, got lm, lm"),
         ({"methods": ["lm"], "tendons": ["stif"]}, "tendon: .*Did you mean 'stiff'"),
         ({"methods": ["lm"], "seeds": [1, 1]}, "seeds: expected different ones"),
+        ({"methods": ["lm-hybrid"]}, "methods: .*'lm-hybrid'"),
+        ({"methods": ["lm"], "engines": ["tensr"]}, "engines: .*Did you mean 'tensor'"),
+        (
+            {"methods": ["lm", "annealing"], "engines": ["fused", "tensor"]},
+            "methods: expected adamw or lbfgs among the methods, for the tensor engine",
+        ),
     ],
 )
 def test_what_does_not_exist(folder, arguments, message):
@@ -209,4 +307,6 @@ def test_an_annealing_without_settings_is_refused_before_anything_is_run(folder)
     # Without names, what the file can run.
     assert usual_methods(plan) == ["adamw", "lm"]
     assert usual_methods(folder.plan) == list(METHODS)
+    hybrid = dataclasses.replace(plan, synergy_hybrid=ct.SynergyHybrid())
+    assert usual_methods(hybrid) == ["adamw", "lm", "lbfgs-hybrid"]
     assert candidates_of(plan, ["adamw"]) == [Candidate(method="adamw", tendon="elastic")]

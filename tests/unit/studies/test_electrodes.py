@@ -123,6 +123,7 @@ def make_cell(folder, **changes):
         "seed": 1,
         "starts": 2,
         "n_synergy": 2,
+        "protocol": "multi-start",
     }
     return Cell(**(values | changes))
 
@@ -212,6 +213,47 @@ def test_what_cannot_be_studied(tiny_folder, folder, tmp_path):
     one = ct.CalibrationFolder.read(tiny_folder / "calibrationSetup.xml")
     with pytest.raises(DataError, match="at least two electrodes, got 1"):
         electrodes.n_calibrations(one, ElectrodeOptions())
+
+
+def test_the_papers_protocol(folder, tmp_path):
+    """Both by AdamW from the uncalibrated subject; EMG-driven once, as it has no random numbers."""
+    options = ElectrodeOptions(counts=(2,), seeds=(0, 1), starts=1, n_synergy=2, protocol="paper")
+    seen = []
+    study = study_electrodes(
+        folder, folder.setup.path, [], tmp_path, {}, options, lambda n, _: seen.append(n)
+    )
+    assert max(seen) == electrodes.n_calibrations(folder, options) == 3 + 1 + 1 + 2
+    assert [(c["method"], c["seed"]) for c in study.cells if len(c["kept"]) == 2] == [
+        (EMG_DRIVEN, 0),
+        (HYBRID, 0),
+        (HYBRID, 1),
+    ]
+    whole = study.cells[0]
+    result = ct.calibrate(folder.subject, folder.trials, folder.plan, method="adamw")
+    assert whole["objective"] == pytest.approx(result.objective, rel=1e-12)
+    generator = with_electrodes(folder.generator, study.kept(2))
+    hybrid = ct.calibrate(
+        folder.subject,
+        [trial_with_electrodes(trial, generator) for trial in folder.trials],
+        dataclasses.replace(folder.plan, synergy_hybrid=ct.SynergyHybrid(n_synergy=2)),
+        generator=generator,
+        method="adamw",
+        seed=1,
+    )
+    assert study.cells[-1]["objective"] == pytest.approx(hybrid.objective, rel=1e-12)
+    text = " ".join(notes_of(study, None))
+    assert "by AdamW from the uncalibrated subject, as in the paper" in text
+    own = distance(study)
+    means = [np.mean(study.values(2, method, own)) for method in (EMG_DRIVEN, HYBRID)]
+    holds = (
+        "holds here: they do at 1" if means[1] < means[0] else "does not hold here: they do at 0"
+    )
+    assert f"{holds} of 1 counts" in text
+
+
+def test_the_papers_protocol_has_one_start():
+    with pytest.raises(OptionError, match="starts: expected 1, with the paper's protocol, got 8"):
+        ElectrodeOptions(protocol="paper")
 
 
 # ---- What is made of them ---------------------------------------------------------------

@@ -12,6 +12,7 @@ from ceinms_torch.errors import Place
 from ceinms_torch.inputs.checks.files import Inputs, TrialInputs
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.inputs.checks.matching import LONGEST_DELAY
+from ceinms_torch.io.storage import Storage
 from ceinms_torch.model.subject import Mtu, Subject
 
 # MTU length over tendon slack plus optimal fibre length is near 1; a unit is off by 100 or 1000.
@@ -129,11 +130,13 @@ def _check_lengths(trial: TrialInputs, subject: Subject) -> Iterator[Finding]:
     if lengths is None:
         return
     known = [mtu for mtu in subject.mtus if mtu.name in lengths.columns]
-    ratios = [float(np.mean(lengths.column(mtu.name))) / _reference(mtu) for mtu in known]
-    if not ratios:
+    if not known:
         return
-    ratio = float(np.median(ratios))
+    references = np.array([_reference(mtu) for mtu in known])
+    ratios = lengths.select([mtu.name for mtu in known]) / references
+    ratio = float(np.median(ratios.mean(axis=0)))
     if 1.0 / _LENGTH_RATIO < ratio < _LENGTH_RATIO:
+        yield from _check_instants(trial, lengths, [mtu.name for mtu in known], ratios)
         return
     if ratio > 1.0:
         unit = "millimetres" if ratio > 300.0 else "centimetres"
@@ -150,6 +153,26 @@ def _check_lengths(trial: TrialInputs, subject: Subject) -> Iterator[Finding]:
         why="Fibres would be stretched or slack beyond all measure.",
         to_do="Give all lengths in metres.",
     )
+
+
+def _check_instants(
+    trial: TrialInputs, lengths: Storage, names: list[str], ratios: FloatArray
+) -> Iterator[Finding]:
+    """Find lengths, over the references (n_row, n_mtu), that no MTU has at any instant."""
+    impossible = ~((ratios > 1.0 / _LENGTH_RATIO) & (ratios < _LENGTH_RATIO))
+    for column in np.flatnonzero(impossible.any(axis=0)):
+        row = int(np.argmax(impossible[:, column]))
+        value = float(lengths.column(names[column])[row])
+        yield Finding(
+            severity="error",
+            code="length-impossible",
+            where=trial.place(lengths, column=names[column]),
+            what=f"At {lengths.time[row]:g} s the MTU is {value:.4g} m long, "
+            f"{ratios[row, column]:.3g} times its tendonSlackLength and optimalFibreLength "
+            "together.",
+            why="No muscle is; one such row makes every force and moment after it worthless.",
+            to_do="Export the lengths again: coordinates or markers may be lost at that time.",
+        )
 
 
 def _check_arms(trial: TrialInputs, subject: Subject) -> Iterator[Finding]:

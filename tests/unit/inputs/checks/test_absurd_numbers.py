@@ -36,5 +36,16 @@ def test_numbers_that_no_recording_has(folder, name, value):
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("value", [1e29, -1e15])
 def test_large_numbers(folder, name, value):
-    """Whatever is found, nothing overflows on the way."""
-    assert all(one.code != "not-a-number" for one in damaged(folder, name, value).findings)
+    """Nothing overflows on the way, and what is found first is the file with the number."""
+    first = damaged(folder, name, value).findings[0]
+    assert first.severity == "error"
+    assert first.code != "not-a-number"
+    assert first.where.file.name == name
+
+
+@pytest.mark.parametrize("factor", [0.01, 25.0])
+def test_one_length_that_no_muscle_has(folder, factor):
+    length = ct.read_storage(folder / FIRST / "lmt.sto").values[20, 1]
+    first = damaged(folder, "lmt.sto", factor * length).findings[0]
+    assert (first.code, first.where.trial) == ("length-impossible", "walk_105")
+    assert f"the MTU is {factor * length:.4g} m long" in first.what

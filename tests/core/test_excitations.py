@@ -97,7 +97,7 @@ def test_gradient_is_not_above_annealing_on_golden_cases(golden_dir, case):
 
 
 # What L-BFGS-B found, 625 to 3156 iterations until one gained less than 1e-7 of the objective.
-LBFGS = {"hybrid_stiff": 224.35, "hybrid_elastic": 10301.0, "static_optimisation_stiff": 74.725}
+LBFGS = {"hybrid_stiff": 224.349, "hybrid_elastic": 10300.62, "static_optimisation_stiff": 74.725}
 
 
 @pytest.mark.parametrize("case", LBFGS)
@@ -106,7 +106,7 @@ def test_golden_cases_end_as_low_as_lbfgs(golden_dir, case):
     hybrid = read.execution.hybrid
     search = TrialSearch(read.subject, read.trial, hybrid, tendon=read.execution.tendon)
     result = search.solve()
-    assert result.status == "converged"
+    assert result.status in {"converged", "converged_step"}
     assert result.iterations < 50
     assert result.objective <= LBFGS[case]
 
@@ -284,7 +284,7 @@ def test_search_ends_as_low_as_another_of_its_objective(
     trial = dataclasses.replace(folder.trial, measured_moment=moment)
     search = TrialSearch(folder.subject, trial, hybrid, tendon=tendon)
     result = search.solve()
-    assert result.status == "converged"
+    assert result.status in {"converged", "converged_step"}
     # 1e-3: neither knows that its minimum is the lowest there is. What is left of moments that can
     # be met altogether is nothing.
     lowest = by_lbfgs(search, hybrid)

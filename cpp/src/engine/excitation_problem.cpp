@@ -103,6 +103,7 @@ void ExcitationProblem::fill_linear(const kernel::TrialInput& trial) {
             moment_arm(k, target_.dofs[d], target_.searched[i]);
   }
   linear_ = {.n_step = n_step(),
+             .n_mtu = n_searched(),
              .n_block = n_block,
              .n_dof = n_counted(),
              .is_stiff = target_.simulation.tendon == kernel::TendonModel::stiff,
@@ -127,7 +128,8 @@ void ExcitationProblem::errors(const double* x, double* error) {
       for (std::size_t d = 0; d < n_counted(); ++d) {
         const double* arm = arm_.data() + (k * n_counted() + d) * n_lane_ + block * width;
         double sum = 0.0;
-        for (std::size_t place = 0; place < n; ++place) sum += arm[place] * force[k * width + place];
+        for (std::size_t place = 0; place < n; ++place)
+          sum += arm[place] * force[k * width + place];
         error[k * n_counted() + d] -= sum;
       }
   }
@@ -135,8 +137,7 @@ void ExcitationProblem::errors(const double* x, double* error) {
 
 const LinearTrial& ExcitationProblem::linearise() {
   for (std::size_t block = 0; searched_ && block < searched_->layout().n_block(); ++block)
-    searched_->linearise(block,
-                         slopes_.data() + block * n_step() * n_slope * backend().width);
+    searched_->linearise(block, slopes_.data() + block * n_step() * n_slope * backend().width);
   return linear_;
 }
 
@@ -168,10 +169,9 @@ void ExcitationProblem::simulate(const double* x, const kernel::TrialOutput& out
   const std::size_t width = backend().width;
   std::fill_n(out.joint_moment, n_step() * n_dof_, 0.0);
   for (std::size_t m = 0; m < n_mtu(); ++m) {
-    const kernel::Mtu<double> own(
-        kernel::MtuParameters<double>::from([&](ParameterKind kind) {
-          return target_.parameters[static_cast<std::size_t>(kind) * n_mtu() + m];
-        }));
+    const kernel::Mtu<double> own(kernel::MtuParameters<double>::from([&](ParameterKind kind) {
+      return target_.parameters[static_cast<std::size_t>(kind) * n_mtu() + m];
+    }));
     const Lane& lane = all_.layout().lane(0, m);
     const LaneTrace trace = all_.trace(lane.block);
     for (std::size_t k = 0; k < n_step(); ++k) {

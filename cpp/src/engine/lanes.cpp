@@ -283,10 +283,10 @@ CEINMS_TORCH_WHOLE void linearise_elastic(const MtuCurves<PackTable>& curves,
     put(slopes, k * n_slope + length_by_past_velocity, l.partial[velocity]);
     put(slopes, k * n_slope + length_by_u, l.partial[next_u]);
   };
-  Stepper first(
-      curves, mtu,
-      {.filter = {variable(trace.sample, block.n_run_in, next_u), {}, {}, {}}, .fibre = {},
-       .imbalance = {}});
+  Stepper first(curves, mtu,
+                {.filter = {variable(trace.sample, block.n_run_in, next_u), {}, {}, {}},
+                 .fibre = {},
+                 .imbalance = {}});
   first.start(at(block.mtu_length, 0));
   put_length(0, first.state().fibre.fibre_length);
   for (std::size_t k = 0; k < block.n_step; ++k) {

@@ -153,8 +153,9 @@ bool cholesky(double* a, std::size_t n) {
   return true;
 }
 
-/// The covariance of all states, lane by lane: entry (j, block) holds those of lane j with the lanes
-/// of a block, (S, S) packs, the index of j first.
+/// The covariance of all states, lane by lane: entry (j, block) holds those of lane j with the
+/// lanes of a block, (S, S) packs, the index of j first. As it is symmetric, blocks before that of
+/// j are not kept.
 template <std::size_t S>
 double* entry(double* covariance, std::size_t n_block, std::size_t j, std::size_t block) {
   return covariance + (j * n_block + block) * S * S * pack_width;
@@ -166,10 +167,10 @@ template <std::size_t S>
 void predict(const LinearTrial& trial, std::size_t k, const double* variance, const double* gain,
              double* covariance) {
   const std::size_t n_lane = trial.n_block * pack_width;
-  for (std::size_t j = 0; j < n_lane; ++j) {
+  for (std::size_t j = 0; j < trial.n_mtu; ++j) {
     const Step<S> own(trial, j / pack_width, k, j % pack_width);
     const State<S> noise = own.by_excitation();
-    for (std::size_t block = 0; block < trial.n_block; ++block) {
+    for (std::size_t block = j / pack_width; block < trial.n_block; ++block) {
       double* p = entry<S>(covariance, trial.n_block, j, block);
       const Step<S> other(trial, block, k);
       State<S> by_other[S];
@@ -178,13 +179,15 @@ void predict(const LinearTrial& trial, std::size_t k, const double* variance, co
         for (std::size_t a = 0; a < S; ++a) moved[a].fill(Pack(0.0));
       } else {
         for (std::size_t a = 0; a < S; ++a)
-          for (std::size_t b = 0; b < S; ++b) by_other[b][a] = Pack::load(p + (a * S + b) * pack_width);
+          for (std::size_t b = 0; b < S; ++b)
+            by_other[b][a] = Pack::load(p + (a * S + b) * pack_width);
         for (std::size_t dof = 0; dof < trial.n_dof; ++dof) {
           const double* g = gain + ((k - 1) * trial.n_dof + dof) * S * n_lane;
           const State<S> of_block = load<S>(g, n_lane, block);
           for (std::size_t a = 0; a < S; ++a) {
             const Pack of_lane = g[a * n_lane + j];
-            for (std::size_t b = 0; b < S; ++b) by_other[b][a] = by_other[b][a] - of_lane * of_block[b];
+            for (std::size_t b = 0; b < S; ++b)
+              by_other[b][a] = by_other[b][a] - of_lane * of_block[b];
           }
         }
         State<S> by_own[S];
@@ -205,41 +208,67 @@ void predict(const LinearTrial& trial, std::size_t k, const double* variance, co
   }
 }
 
+/// The covariance of the moments of a step with all states, (n_dof, S, n_lane).
 template <std::size_t S>
-[[gnu::flatten]] bool factor_of(const LinearTrial& trial, const double* variance, double noise, double* covariance,
-               double* gain, double* root) {
+void measure(const LinearTrial& trial, std::size_t k, double* covariance, double* result) {
+  const std::size_t n_lane = trial.n_block * pack_width;
+  const std::size_t n_dof = trial.n_dof;
+  const double* arm = trial.arm + k * n_dof * n_lane;
+  double* row = covariance + S * S * n_lane * n_lane;  // behind it, (S, n_lane)
+  for (std::size_t i = 0; i < n_dof * S * n_lane; ++i) result[i] = 0.0;
+  for (std::size_t j = 0; j < trial.n_mtu; ++j) {
+    const std::size_t own = j / pack_width;
+    const State<S> h = Step<S>(trial, own, k, j % pack_width).force();
+    for (std::size_t block = own; block < trial.n_block; ++block) {
+      const State<S> h_of_block = Step<S>(trial, block, k).force();
+      const double* p = entry<S>(covariance, trial.n_block, j, block);
+      State<S> of_force{};  // of lane j with the states of the block
+      State<S> of_state{};  // of lane j with the forces of the block
+      for (std::size_t a = 0; a < S; ++a)
+        for (std::size_t b = 0; b < S; ++b) {
+          const Pack one = Pack::load(p + (a * S + b) * pack_width);
+          of_force[b] += h[a] * one;
+          of_state[a] += h_of_block[b] * one;
+        }
+      store<S>(of_state, row, n_lane, block);
+      for (std::size_t d = 0; d < n_dof; ++d) {
+        State<S> sum = load<S>(result + d * S * n_lane, n_lane, block);
+        for (std::size_t b = 0; b < S; ++b) sum[b] += arm[d * n_lane + j] * of_force[b];
+        store<S>(sum, result + d * S * n_lane, n_lane, block);
+      }
+    }
+    // What the blocks behind do to lane j: its own block has all of its pairs, both ways.
+    if (own + 1 == trial.n_block) continue;
+    for (std::size_t d = 0; d < n_dof; ++d) {
+      State<S> sum{};
+      for (std::size_t block = own + 1; block < trial.n_block; ++block) {
+        const Pack of_block = Pack::load(arm + d * n_lane + block * pack_width);
+        const State<S> of_state = load<S>(row, n_lane, block);
+        for (std::size_t a = 0; a < S; ++a) sum[a] += of_block * of_state[a];
+      }
+      for (std::size_t a = 0; a < S; ++a) result[(d * S + a) * n_lane + j] += sum_of(sum[a]);
+    }
+  }
+}
+
+template <std::size_t S>
+[[gnu::flatten]] bool factor_of(const LinearTrial& trial, const double* variance, double noise,
+                                double* covariance, double* gain, double* root) {
   const std::size_t n_lane = trial.n_block * pack_width;
   const std::size_t n_dof = trial.n_dof;
   for (std::size_t k = 0; k < trial.n_step; ++k) {
     predict<S>(trial, k, variance, gain, covariance);
     double* g = gain + k * n_dof * S * n_lane;
-    for (std::size_t i = 0; i < n_dof * S * n_lane; ++i) g[i] = 0.0;
     const double* arm = trial.arm + k * n_dof * n_lane;
-    for (std::size_t j = 0; j < n_lane; ++j) {
-      const State<S> h = Step<S>(trial, j / pack_width, k, j % pack_width).force();
-      for (std::size_t block = 0; block < trial.n_block; ++block) {
-        const double* p = entry<S>(covariance, trial.n_block, j, block);
-        State<S> with_force;  // covariance of lane j's force with the states of the block
-        for (std::size_t b = 0; b < S; ++b) {
-          with_force[b] = h[u] * Pack::load(p + b * pack_width);
-          for (std::size_t a = 2; a < S; ++a)
-            with_force[b] += h[a] * Pack::load(p + (a * S + b) * pack_width);
-        }
-        for (std::size_t dof = 0; dof < n_dof; ++dof) {
-          State<S> sum = load<S>(g + dof * S * n_lane, n_lane, block);
-          for (std::size_t b = 0; b < S; ++b) sum[b] += arm[dof * n_lane + j] * with_force[b];
-          store<S>(sum, g + dof * S * n_lane, n_lane, block);
-        }
-      }
-    }
+    measure<S>(trial, k, covariance, g);
     double* r = root + k * n_dof * n_dof;
     for (std::size_t d = 0; d < n_dof; ++d)
       for (std::size_t c = 0; c <= d; ++c) {
         Pack sum = 0.0;
         for (std::size_t block = 0; block < trial.n_block; ++block)
-          sum += Pack::load(arm + d * n_lane + block * pack_width) *
-                 dot<S>(Step<S>(trial, block, k).force(),
-                     load<S>(g + c * S * n_lane, n_lane, block));
+          sum +=
+              Pack::load(arm + d * n_lane + block * pack_width) *
+              dot<S>(Step<S>(trial, block, k).force(), load<S>(g + c * S * n_lane, n_lane, block));
         r[d * n_dof + c] = sum_of(sum) + (c == d ? noise : 0.0);
       }
     if (!cholesky(r, n_dof)) return false;
@@ -257,29 +286,15 @@ template <std::size_t S>
   return true;
 }
 
-/// From the last step to the first: `y` becomes the solution, if there are gains, and pull J^T y.
-template <std::size_t S>
-void sweep_back(const LinearTrial& trial, const double* gain, const double* root, double* y,
-                double* state, double* pull) {
+/// J^T y from the last step to the first: `y_at(k)` is asked for y (n_dof) when the state is what
+/// the later steps ask of it.
+template <std::size_t S, class YAt>
+void sweep_back(const LinearTrial& trial, const YAt& y_at, double* state, double* pull) {
   const std::size_t n_lane = trial.n_block * pack_width;
   const std::size_t n_dof = trial.n_dof;
   for (std::size_t i = 0; i < S * n_lane; ++i) state[i] = 0.0;
   for (std::size_t k = trial.n_step; k-- > 0;) {
-    double* now = y + k * n_dof;
-    if (gain != nullptr) {
-      const double* r = root + k * n_dof * n_dof;
-      for (std::size_t d = n_dof; d-- > 0;) {
-        const double* g = gain + (k * n_dof + d) * S * n_lane;
-        Pack sum = 0.0;
-        for (std::size_t i = 0; i < S * n_lane; i += pack_width)
-          sum += Pack::load(g + i) * Pack::load(state + i);
-        now[d] -= sum_of(sum);
-      }
-      for (std::size_t d = n_dof; d-- > 0;) {
-        for (std::size_t c = d + 1; c < n_dof; ++c) now[d] -= r[c * n_dof + d] * now[c];
-        now[d] /= r[d * n_dof + d];
-      }
-    }
+    const double* now = y_at(k);
     const double* arm = trial.arm + k * n_dof * n_lane;
     for (std::size_t block = 0; block < trial.n_block; ++block) {
       const Step<S> step(trial, block, k);
@@ -297,7 +312,7 @@ void sweep_back(const LinearTrial& trial, const double* gain, const double* root
 
 template <std::size_t S>
 [[gnu::flatten]] void solve_with(const LinearTrial& trial, const double* gain, const double* root,
-                const double* offset, double* y, double* state, double* pull) {
+                                 const double* offset, double* y, double* state, double* pull) {
   const std::size_t n_lane = trial.n_block * pack_width;
   const std::size_t n_dof = trial.n_dof;
   for (std::size_t i = 0; i < S * n_lane; ++i) state[i] = 0.0;
@@ -324,8 +339,30 @@ template <std::size_t S>
         (Pack::load(state + i) + now[d] * Pack::load(g + i)).store(state + i);
     }
   }
-  // What was added to the state above is not an excitation: the way back has its sign turned.
-  sweep_back<S>(trial, gain, root, y, state, pull);
+  // Now y is what no step before could tell, over its root.
+  const auto solution_at = [&](std::size_t k) {
+    double* now = y + k * n_dof;
+    const double* r = root + k * n_dof * n_dof;
+    for (std::size_t d = 0; d < n_dof; ++d) {
+      const double* g = gain + (k * n_dof + d) * S * n_lane;
+      Pack sum = 0.0;
+      for (std::size_t i = 0; i < S * n_lane; i += pack_width)
+        sum += Pack::load(g + i) * Pack::load(state + i);
+      now[d] -= sum_of(sum);
+    }
+    for (std::size_t d = n_dof; d-- > 0;) {
+      for (std::size_t c = d + 1; c < n_dof; ++c) now[d] -= r[c * n_dof + d] * now[c];
+      now[d] /= r[d * n_dof + d];
+    }
+    return now;
+  };
+  sweep_back<S>(trial, solution_at, state, pull);
+}
+
+template <std::size_t S>
+[[gnu::flatten]] void transposed_of(const LinearTrial& trial, const double* y, double* state,
+                                    double* pull) {
+  sweep_back<S>(trial, [&](std::size_t k) { return y + k * trial.n_dof; }, state, pull);
 }
 
 bool factor(const LinearTrial& trial, const double* variance, double noise, double* covariance,
@@ -339,10 +376,8 @@ void solve(const LinearTrial& trial, const double* gain, const double* root, con
                  : solve_with<4>(trial, gain, root, offset, y, state, pull);
 }
 void transposed(const LinearTrial& trial, const double* y, double* state, double* pull) {
-  // Without gains it is only read.
-  double* same = const_cast<double*>(y);
-  trial.is_stiff ? sweep_back<2>(trial, nullptr, nullptr, same, state, pull)
-                 : sweep_back<4>(trial, nullptr, nullptr, same, state, pull);
+  trial.is_stiff ? transposed_of<2>(trial, y, state, pull)
+                 : transposed_of<4>(trial, y, state, pull);
 }
 
 }  // namespace

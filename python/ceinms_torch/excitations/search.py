@@ -31,7 +31,7 @@ from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
 
 # What may be left of the objective, as a share of it. A change of the weights makes far more.
-TOLERANCE = 1e-6
+TOLERANCE = 3e-7
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,8 +27,8 @@ struct ExcitationTarget {
 /// A variable is an excitation as it acts at a step: the sample that the activation filter takes
 /// there, t - d^em of eq. (1). Samples of the run-in, and those of MTUs that are not searched, stay
 /// as recorded. Only MTUs that are searched are simulated again and again. Points have a column for
-/// each of n_lane lanes, the searched MTUs and what fills the last pack. Not safe for use by several
-/// threads.
+/// each of n_lane lanes, the searched MTUs and what fills the last pack. Not safe for use by
+/// several threads.
 class ExcitationProblem {
  public:
   ExcitationProblem(const Backend& backend, const kernel::TrialInput& trial,

@@ -61,10 +61,10 @@ using LaneSensitivities = kernel::PerQuantity<double*>;
 /// step acts through the neural activation u of eq. (1); fibre length l and velocity v hand on what
 /// came before.
 enum Slope : std::size_t {
-  force_by_u,        ///< force [N] by u at the same step
-  force_by_length,   ///< by l [N/m]
-  force_by_velocity, ///< by v [N s/m]
-  length_by_past_u,  ///< l [m] by u at the step before
+  force_by_u,         ///< force [N] by u at the same step
+  force_by_length,    ///< by l [N/m]
+  force_by_velocity,  ///< by v [N s/m]
+  length_by_past_u,   ///< l [m] by u at the step before
   length_by_past_length,
   length_by_past_velocity,
   length_by_u,  ///< by u at the same step

@@ -14,6 +14,7 @@ namespace ceinms_torch::engine {
 /// Lanes are MTUs, in packs; those that only fill the last pack have arms of zero.
 struct LinearTrial {
   std::size_t n_step = 0;
+  std::size_t n_mtu = 0;
   std::size_t n_block = 0;  ///< packs of lanes; n_lane is so many times the width
   std::size_t n_dof = 0;
   bool is_stiff = false;
@@ -28,21 +29,22 @@ struct LinearTrial {
 /// The filter restarts before one of the first steps, if not in the run-in.
 inline constexpr std::size_t n_restart = 3;
 
-/// The solution of  min_d  |r - J d|^2 / noise + sum_i d_i^2 / v_i + 2 sum_i (c_i / v_i) d_i  for the
-/// matrix J of a LinearTrial, n_step n_dof by n_step n_lane, which is never formed.
+/// The solution of  min_d  |r - J d|^2 / noise + sum_i d_i^2 / v_i + 2 sum_i (c_i / v_i) d_i  for
+/// the matrix J of a LinearTrial, n_step n_dof by n_step n_lane, which is never formed.
 ///
-/// It is d = v (J^T y) - c with (noise + J v J^T) y = r + J c: the estimate of d, of variance v, from
-/// measurements r. So a Kalman filter factorises the matrix on the left, and filter and smoother
-/// solve (Rauch, Tung & Striebel 1965; here in the form of Bryson & Frazier 1963, which inverts no
-/// covariance): O(n_step n_lane^2) and O(n_step n_lane). Where v is 0 an excitation is fixed.
+/// It is d = v (J^T y) - c with (noise + J v J^T) y = r + J c: the estimate of d, of variance v,
+/// from measurements r. So a Kalman filter factorises the matrix on the left, and filter and
+/// smoother solve (Rauch et al. 1965; here in the form of Bryson & Frazier 1963, which
+/// inverts no covariance): O(n_step n_lane^2) and O(n_step n_lane). Where v is 0 an excitation is
+/// fixed.
 struct LinearTrialAlgebra {
   /// @param variance    v (n_step, n_lane), >= 0
-  /// @param covariance  room for `covariance_size(n_lane)` numbers
+  /// @param covariance  room for `covariance_size` numbers
   /// @param gain        (n_step, n_dof, n_state, n_lane), overwritten
   /// @param root        (n_step, n_dof, n_dof) Cholesky factors, overwritten
   /// @return false if a number was not finite
-  bool (*factor)(const LinearTrial& trial, const double* variance, double noise,
-                 double* covariance, double* gain, double* root);
+  bool (*factor)(const LinearTrial& trial, const double* variance, double noise, double* covariance,
+                 double* gain, double* root);
   /// @param offset     -c (n_step, n_lane)
   /// @param y          (n_step, n_dof): r when called, y afterwards
   /// @param state      room for (n_state, n_lane)
@@ -57,7 +59,7 @@ constexpr std::size_t n_state(bool is_stiff) noexcept {
   return is_stiff ? 2 : 4;
 }
 constexpr std::size_t covariance_size(bool is_stiff, std::size_t n_lane) noexcept {
-  return n_state(is_stiff) * n_state(is_stiff) * n_lane * n_lane;
+  return n_state(is_stiff) * n_lane * (n_state(is_stiff) * n_lane + 1);
 }
 
 #if defined(CEINMS_TORCH_ISA)

@@ -25,24 +25,26 @@ struct TrialObjective {
 
 struct TrialSearchOptions {
   int max_iterations = 200;
-  double tolerance = 1e-5;  ///< of the objective, that may be left
+  /// Share of the objective that may be left. A search that is slow also ends where five iterations
+  /// gain less than a hundred times as much.
+  double tolerance = 1e-6;
 };
 
 /// Search from `start` (n_step, n_searched).
 ///
-/// Primal-dual interior-point method (Mehrotra 1992) on the Gauss-Newton model of the moment errors,
-/// which engine::LinearTrialAlgebra solves in time that is linear in the steps. A change |e - m| is
-/// a rise p and a fall q, e - m = p - q, both >= 0: smooth while the method is inside, and the same
-/// where it ends. There, excitations at a bound or at what was recorded are so exactly.
+/// Primal-dual interior-point method (Mehrotra 1992) on the Gauss-Newton model of the moment
+/// errors, which engine::LinearTrialAlgebra solves in time that is linear in the steps. A change |e
+/// - m| is a rise p and a fall q, e - m = p - q, both >= 0: smooth while the method is inside, and
+/// the same where it ends. There, excitations at a bound or at what was recorded are so exactly.
 ///
-/// Steps are halved until the moment errors fall as the model says they do, or by a tenth of it.
-/// Where errors are what remains of the objective, and Gauss-Newton is slow, the change of the
+/// A step shall lower the objective with its logarithmic barrier; where the corrected step does
+/// not, that without the correction is taken, which leads down, and halved until it does. Where
+/// errors are what remains of the objective, and Gauss-Newton is slow, the change of the
 /// derivatives over the last step makes up for the curvature that it leaves out (Dennis, Gay &
 /// Welsch 1981, but on the diagonal, and where the objective is concave a step as long as where it
 /// is convex).
 calibration::Minimum search_trial(engine::ExcitationProblem& problem,
-                                  const TrialObjective& objective,
-                                  const std::vector<double>& start,
+                                  const TrialObjective& objective, const std::vector<double>& start,
                                   const TrialSearchOptions& options,
                                   const calibration::Progress& progress);
 

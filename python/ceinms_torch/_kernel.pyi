@@ -268,6 +268,25 @@ class ExcitationProblem:
         dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         threads: typing.SupportsInt | typing.SupportsIndex = 1,
     ) -> None: ...
+    def minimise(
+        self,
+        *,
+        start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        beta: typing.SupportsFloat | typing.SupportsIndex,
+        gamma: typing.SupportsFloat | typing.SupportsIndex,
+        n_adjusted: typing.SupportsInt | typing.SupportsIndex,
+        recorded: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        effort_of_others: typing.SupportsFloat | typing.SupportsIndex,
+        tolerance: typing.SupportsFloat | typing.SupportsIndex,
+        max_iterations: typing.SupportsInt | typing.SupportsIndex,
+        callback: typing.Any,
+    ) -> Minimum:
+        """
+        Search the excitations (n_step, n_searched) that explain the moments.
+
+        Minimises sum |moment error|^2 + beta (sum e^2 + effort_of_others) + gamma sum |e - recorded|, the
+        last sum over the first n_adjusted MTUs, until a share `tolerance` of it may be left.
+        """
     def simulate(
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
     ) -> dict[str, numpy.typing.NDArray[numpy.float64]]:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -144,3 +146,19 @@ def test_moments_are_needed(tmp_path):
     done = run_command("run", folder / "setup.xml")
     assert done.returncode == 1
     assert "measured moments, got none" in done.stderr
+
+
+def test_search_loads_neither_scipy_nor_calibrations(tmp_path):
+    """BLAS would spin threads over vectors of a few hundred; calibrations take longer to load."""
+    folder = hybrid_folder(tmp_path / "subject")
+    code = (
+        "import sys; from ceinms_torch.cli.entry import ceinms_torch\n"
+        f"sys.argv = ['ceinms-torch', 'run', {str(folder / 'setup.xml')!r}]\n"
+        "status = ceinms_torch()\n"
+        "heavy = ('scipy', 'torch', 'ceinms_torch.calibration', 'ceinms_torch.synergies')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+        "sys.exit(status)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

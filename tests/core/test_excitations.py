@@ -4,6 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.optimize
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
 from ceinms_torch.excitations.search import TrialSearch
@@ -91,6 +94,21 @@ def test_gradient_is_not_above_annealing_on_golden_cases(golden_dir, case):
         for solver in ("annealing", "gradient")
     }
     assert sums["gradient"] < sums["annealing"]
+
+
+# What L-BFGS-B found, 625 to 3156 iterations until one gained less than 1e-7 of the objective.
+LBFGS = {"hybrid_stiff": 224.349, "hybrid_elastic": 10300.62, "static_optimisation_stiff": 74.725}
+
+
+@pytest.mark.parametrize("case", LBFGS)
+def test_golden_cases_end_as_low_as_lbfgs(golden_dir, case):
+    read = RunFolder.read(golden_dir / f"run_{case}.xml")
+    hybrid = read.execution.hybrid
+    search = TrialSearch(read.subject, read.trial, hybrid, tendon=read.execution.tendon)
+    result = search.solve()
+    assert result.status in {"converged", "converged_step"}
+    assert result.iterations < 50
+    assert result.objective <= LBFGS[case]
 
 
 def test_objective_of_a_frame_is_what_it_says(folder):
@@ -182,7 +200,7 @@ def test_terms_and_gradient(folder, tendon):
 def test_minimum_is_one(folder, tendon, hybrid):
     """No coordinate can go on: kinks and bounds balance the derivative of the smooth part."""
     search = TrialSearch(folder.subject, folder.trial, hybrid, tendon=tendon)
-    result = search.solve()
+    result = search.solve(tolerance=1e-9)
     mtus = search.searched.mtus
     x = result.adjusted_excitation.array[:, mtus]
     _, gradient = search.core.square_errors(x)
@@ -214,11 +232,70 @@ def test_excitations_that_made_the_moments_come_back(folder, tendon):
     assert result.terms.moment < 1e-4 * (trial.measured_moment**2).sum()
 
 
+def by_lbfgs(search, hybrid):
+    """Return the lowest objective that scipy's L-BFGS-B finds, a change being a rise and a fall."""
+    mtus, n_adjust = search.searched.mtus, len(search.searched.adjust)
+    m = search.recorded[:, mtus]
+    weight = np.where(np.arange(len(mtus)) < n_adjust, hybrid.gamma, 0.0)
+
+    def evaluate(x):
+        rise, fall = x.reshape(2, *m.shape)
+        e = m + rise - fall
+        square, gradient = search.core.square_errors(e)
+        value = hybrid.alpha * square.sum() + hybrid.beta * (e**2).sum()
+        by_e = hybrid.alpha * gradient + 2.0 * hybrid.beta * e
+        parts = np.stack([by_e + weight, weight - by_e])
+        return value + (weight * (rise + fall)).sum(), parts.ravel()
+
+    bounds = scipy.optimize.Bounds(0.0, np.stack([1.0 - m, m]).ravel())
+    options = {"maxiter": 300, "maxfun": 10000, "ftol": 1e-7, "gtol": 0.0, "maxcor": 20}
+    found = scipy.optimize.minimize(
+        evaluate, np.zeros(2 * m.size), jac=True, method="L-BFGS-B", bounds=bounds, options=options
+    )
+    return found.fun + hybrid.beta * (np.delete(search.recorded, mtus, axis=1) ** 2).sum()
+
+
+WEIGHTS = st.sampled_from((0.0, 0.01, 1.0, 30.0))
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    n_adjusted=st.integers(0, 3),
+    alpha=st.sampled_from((0.01, 1.0)),
+    beta=WEIGHTS,
+    gamma=WEIGHTS,
+    seed=st.integers(0, 1000),
+)
+def test_search_ends_as_low_as_another_of_its_objective(
+    folder, n_adjusted, alpha, beta, gamma, seed
+):
+    """With the stiff tendon: an elastic one has several minima, and each search ends in its own."""
+    mtus = (*ASSISTED.adjust_mtus, *ASSISTED.synth_mtus)
+    hybrid = Hybrid(
+        alpha=alpha,
+        beta=beta,
+        gamma=gamma,
+        adjust_mtus=mtus[:n_adjusted],
+        synth_mtus=mtus[n_adjusted:],
+        algorithm=ANNEALING,
+    )
+    noise = np.random.default_rng(seed).normal(size=folder.trial.measured_moment.shape)
+    moment = folder.trial.measured_moment * (1.0 + 0.1 * noise)
+    trial = dataclasses.replace(folder.trial, measured_moment=moment)
+    search = TrialSearch(folder.subject, trial, hybrid, tendon="stiff")
+    result = search.solve()
+    assert result.status in {"converged", "converged_step"}
+    # 1e-3: neither knows that its minimum is the lowest there is. What is left of moments that can
+    # be met altogether is nothing.
+    lowest = by_lbfgs(search, hybrid)
+    assert result.objective <= lowest * 1.001 + 1e-6 * alpha * (moment**2).sum()
+
+
 def test_order_of_mtus_does_not_matter(folder):
     turned = dataclasses.replace(ASSISTED, adjust_mtus=ASSISTED.adjust_mtus[::-1])
     results = [TrialSearch(folder.subject, folder.trial, one).solve() for one in (ASSISTED, turned)]
-    # Both are a little above the minimum: the search stops when a step gains less than 1e-7.
-    assert results[0].objective == pytest.approx(results[1].objective, rel=5e-3)
+    # Both are a little above the minimum: a share of 1e-6 may be left.
+    assert results[0].objective == pytest.approx(results[1].objective, rel=1e-5)
 
 
 def test_only_ratios_of_weights_matter(folder):

@@ -400,6 +400,20 @@ def _(case: Case) -> Any:
     return problem.square_errors, {"x": np.full((12, 2), 0.4)}
 
 
+@kernel("ExcitationProblem.minimise")
+def _(case: Case) -> Any:
+    problem = _kernel.ExcitationProblem(**case.excitation_arguments())
+    settings = {"beta": 1.0, "gamma": 1.0, "n_adjusted": 1, "effort_of_others": 0.0}
+    return problem.minimise, {
+        "start": np.full((12, 2), 0.4),
+        "recorded": np.full((12, 2), 0.3),
+        "tolerance": 1e-3,
+        "max_iterations": 5,
+        "callback": None,
+        **settings,
+    }
+
+
 @kernel("Synergies")
 def _(case: Case) -> Any:
     def run(**arguments: Any) -> None:

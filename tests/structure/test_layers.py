@@ -255,7 +255,8 @@ CPP_LAYERS = {
     "terms": (STANDARD, ours("kernel", "terms")),
     "calibration": (STANDARD, ours("kernel", "engine", "terms", "calibration")),
     "legacy": (STANDARD, ours("kernel", "terms", "legacy")),
-    # Of calibration, what every search keeps while it runs.
+    # Of calibration, what every search keeps while it runs; so does excitations.
+    "excitations": (STANDARD, ours("kernel", "engine", "terms", "calibration", "excitations")),
     "tensor": (STANDARD, ours("kernel", "engine", "terms", "calibration", "tensor"), TORCH),
     "bindings": (STANDARD, ours(r"\w+"), TORCH, PYBIND, r'"\w+\.hpp"'),
 }

@@ -249,6 +249,75 @@ void sensitivities(const CurveViews& curves, const double* parameters, const Lan
   run(curves, parameters, block, options, window, state, trace, result);
 }
 
+/// The steps of the stiff tendon know neither each other nor l and v.
+CEINMS_TORCH_WHOLE void linearise_stiff(const MtuCurves<PackTable>& curves,
+                                        const double* parameters, const LaneBlock& block,
+                                        const LaneTrace& trace, double* slopes) {
+  using U = Dual<Pack, 1>;
+  const Mtu<U> mtu(MtuParameters<U>::from(
+      [&](ParameterKind kind) { return U::constant(at(parameters, index_of(kind))); }));
+  for (std::size_t k = 0; k < block.n_step; ++k) {
+    const U u{at(trace.sample, block.n_run_in + k), {Pack(1.0)}};
+    const kernel::MtuStepper<U, Pack, PackTable> stepper(
+        curves, mtu, {.filter = {u, {}, {}, {}}, .fibre = {}, .imbalance = {}});
+    const auto step = stepper.stiff(at(block.mtu_length, k), at(block.mtu_velocity, k));
+    for (std::size_t row = 0; row < n_slope; ++row) put(slopes, k * n_slope + row, 0.0);
+    put(slopes, k * n_slope + force_by_u, step.mtu_force.partial[0]);
+  }
+}
+
+CEINMS_TORCH_WHOLE void linearise_elastic(const MtuCurves<PackTable>& curves,
+                                          const double* parameters, const LaneBlock& block,
+                                          const LaneTrace& trace, double* slopes) {
+  enum : std::size_t { u, length, velocity, next_u, n };
+  using D = Dual<Pack, n>;
+  using Stepper = kernel::MtuStepper<D, Pack, PackTable>;
+  const auto variable = [](const double* table, std::size_t row, std::size_t index) {
+    return D::variable(at(table, row), Pack(1.0), index);
+  };
+  const Mtu<D> mtu(MtuParameters<D>::from(
+      [&](ParameterKind kind) { return D::constant(at(parameters, index_of(kind))); }));
+  const kernel::ExponentialActivation<D> activation_at(mtu.parameters.shape_factor);
+  const auto put_length = [&](std::size_t k, const D& l) {
+    put(slopes, k * n_slope + length_by_past_u, l.partial[u]);
+    put(slopes, k * n_slope + length_by_past_length, l.partial[length]);
+    put(slopes, k * n_slope + length_by_past_velocity, l.partial[velocity]);
+    put(slopes, k * n_slope + length_by_u, l.partial[next_u]);
+  };
+  Stepper first(curves, mtu,
+                {.filter = {variable(trace.sample, block.n_run_in, next_u), {}, {}, {}},
+                 .fibre = {},
+                 .imbalance = {}});
+  first.start(at(block.mtu_length, 0));
+  put_length(0, first.state().fibre.fibre_length);
+  for (std::size_t k = 0; k < block.n_step; ++k) {
+    const D a = activation_at(variable(trace.sample, block.n_run_in + k, u));
+    Stepper here(curves, mtu,
+                 {.filter = {},
+                  .fibre = {variable(trace.fibre_length, k, length),
+                            variable(trace.fibre_velocity, k, velocity), a,
+                            D::constant(at(block.mtu_length, k))},
+                  .imbalance = {}});
+    const D force = here.forces().mtu_force;
+    put(slopes, k * n_slope + force_by_u, force.partial[u]);
+    put(slopes, k * n_slope + force_by_length, force.partial[length]);
+    put(slopes, k * n_slope + force_by_velocity, force.partial[velocity]);
+    if (k + 1 == block.n_step) break;
+    auto state = here.state();
+    state.filter.u1 = variable(trace.sample, block.n_run_in + k + 1, next_u);
+    Stepper next(curves, mtu, state);
+    next.advance(at(block.mtu_length, k + 1), at(block.time_step, k + 1));
+    put_length(k + 1, next.state().fibre.fibre_length);
+  }
+}
+
+void linearise(const CurveViews& views, const double* parameters, const LaneBlock& block,
+               const kernel::SimulationOptions& options, const LaneTrace& trace, double* slopes) {
+  const auto run =
+      options.tendon == kernel::TendonModel::stiff ? &linearise_stiff : &linearise_elastic;
+  run(pack_curves(views), parameters, block, trace, slopes);
+}
+
 using State = kernel::MtuState<Pack>;
 using Stepper = kernel::MtuStepper<Pack, Pack, PackTable>;
 static_assert(sizeof(State) == n_state_row * sizeof(Pack));
@@ -298,9 +367,11 @@ const Backend& CEINMS_TORCH_BACKEND() {
                                    &forward,
                                    &reverse,
                                    &sensitivities,
+                                   &linearise,
                                    &step,
                                    &adopt_parameters,
-                                   &CEINMS_TORCH_ISA::dense_algebra};
+                                   &CEINMS_TORCH_ISA::dense_algebra,
+                                   &CEINMS_TORCH_ISA::linear_trial_algebra};
   return backend;
 }
 

@@ -22,6 +22,7 @@ from ceinms_torch.model.activation_delay import activation_delay
 from ceinms_torch.model.parameters import PARAMETERS
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
+from ceinms_torch.optimisers.minimum import STATUS_SENTENCES
 from ceinms_torch.plan.calibration import CalibrationPlan, CalibrationStep
 from ceinms_torch.simulation.fit import Fit, mean_fit
 from ceinms_torch.simulation.legacy.run import simulate_legacy
@@ -32,20 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Start = Literal["subject", "random"]
-
-STATUS_SENTENCES = {
-    "converged": "Converged: the objective no longer improves.",
-    "converged_gradient": "Converged: no direction within the ranges leads down.",
-    "converged_step": "Converged: steps have become too small to matter.",
-    "max_iterations": (
-        "Stopped at the largest number of iterations; more iterations may improve the fit."
-    ),
-    "interrupted": "Interrupted; the best parameters found so far are kept.",
-    "not_finite": (
-        "Stopped because the objective became NaN or infinite; the best parameters found before "
-        "are kept. Check the ranges of the parameters."
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -416,7 +416,7 @@ def _say_what_differs(folder: CalibrationFolder, method: str) -> None:
 
 
 def _show(result: CalibrationResult) -> None:
-    from ceinms_torch.calibration.result import STATUS_SENTENCES  # noqa: PLC0415
+    from ceinms_torch.optimisers.minimum import STATUS_SENTENCES  # noqa: PLC0415
     from ceinms_torch.report.summary import (  # noqa: PLC0415
         band_points,
         delay_points,

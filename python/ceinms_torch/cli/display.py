@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
-from ceinms_torch.calibration.identifiability import Identifiability
-from ceinms_torch.calibration.result import CalibrationResult, Iteration
 from ceinms_torch.errors import told_warnings
-from ceinms_torch.inputs.dialect import Dialect
 from ceinms_torch.simulation.fit import Fit, mean_fit
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from ceinms_torch.calibration.identifiability import Identifiability
+    from ceinms_torch.calibration.result import CalibrationResult, Iteration
+    from ceinms_torch.inputs.dialect import Dialect
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -71,6 +67,13 @@ def note_dialect(dialect: Dialect) -> None:
 
 def progress_bar(*, quiet: bool) -> Progress:
     """Return a progress bar on standard error; its tasks have a field `state`."""
+    from rich.progress import (  # noqa: PLC0415  a run that is over in no time does without
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -85,9 +88,8 @@ def progress_bar(*, quiet: bool) -> Progress:
 @contextmanager
 def counted(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """Show how many of something are done; calls say how many, and of how many."""
-    columns = (TextColumn(what), BarColumn(bar_width=20), MofNCompleteColumn())
-    with Progress(*columns, console=stderr, disable=quiet, transient=True) as bar:
-        task = bar.add_task(what, total=None)
+    with progress_bar(quiet=quiet) as bar:
+        task = bar.add_task(what, total=1, state="")
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -5,6 +5,8 @@ Until then, Ctrl-C ends the process as it ends any other, without a traceback of
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -13,6 +15,10 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 
 def ceinms_torch() -> int:
     """Run ``ceinms-torch`` with the arguments of this process, and return the exit status."""
+    # Half of the time of a run is that of loading modules, whose many objects are for good; and
+    # typer's library of types looks for plugins among all packages that are installed.
+    gc.set_threshold(50_000)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from ceinms_torch.cli.main import run_as_process  # noqa: PLC0415  after the signals
 
     return run_as_process()

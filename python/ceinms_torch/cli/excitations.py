@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.cli.display import fit_table, new_table, stderr, stdout
+from ceinms_torch.optimisers.minimum import STATUS_SENTENCES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import RunFolder
     from ceinms_torch.model.execution import Hybrid
     from ceinms_torch.optimisers.minimum import Iterate
+
+_PATIENCE = 0.3  # [s] of a search without a word
 
 
 def search_excitations(
@@ -44,7 +45,6 @@ def search_excitations(
         No progress and no tables.
     """
     from ceinms_torch.excitations.search import TrialSearch  # noqa: PLC0415
-    from ceinms_torch.excitations.weights import choose_weights  # noqa: PLC0415
     from ceinms_torch.results.excitations import write_excitations  # noqa: PLC0415
     from ceinms_torch.simulation.excitation_targets import counted_dofs  # noqa: PLC0415
     from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415
@@ -56,6 +56,8 @@ def search_excitations(
     choice = None
     with _shown(quiet=quiet) as show:
         if auto:
+            from ceinms_torch.excitations.weights import choose_weights  # noqa: PLC0415
+
             choice = choose_weights(
                 search, callback=lambda n: show(f"choosing the weights: search {n}")
             )
@@ -76,9 +78,35 @@ def search_excitations(
 
 @contextmanager
 def _shown(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show a line of progress on standard error, which changes with every call."""
+    """Show a line of progress on standard error, which changes with every call.
+
+    It begins with the first call after `_PATIENCE`: most searches are over before.
+    """
+    begin = time.monotonic()
+    with ExitStack() as open_ones:
+        update: Callable[[str], None] | None = None
+
+        def show(text: str) -> None:
+            nonlocal update
+            if update is None and not quiet and time.monotonic() - begin > _PATIENCE:
+                update = open_ones.enter_context(_progress())
+            if update is not None:
+                update(text)
+
+        yield show
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    from rich.progress import (  # noqa: PLC0415  slow to load
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=stderr, disable=quiet) as progress:
+    with Progress(*columns, console=stderr) as progress:
         task = progress.add_task("searching")
         yield lambda text: progress.update(task, description=text)
 

@@ -16,10 +16,8 @@ from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.optimisers.minimise import minimise
+from ceinms_torch.optimisers.compiled import run_compiled
 from ceinms_torch.optimisers.minimum import Iterate, Minimum
-from ceinms_torch.optimisers.problem import Differentiable, Evaluation
-from ceinms_torch.plan.options import Lbfgs
 from ceinms_torch.simulation.curves import curve_tables
 from ceinms_torch.simulation.excitation_targets import ExcitationTargets
 from ceinms_torch.simulation.later_outputs import (
@@ -32,9 +30,8 @@ from ceinms_torch.simulation.simulate import Simulation, engine_tendon, simulati
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_input import kernel_trial
 
-# Ends about 0.1 % above the minimum (compared with 1e-8, which takes two to three times as long),
-# far less than a change of the weights makes. The size of the gradient says little: scales differ.
-SOLVER = Lbfgs(max_iterations=5000, min_improvement=1e-7, min_gradient=0.0, memory=20)
+# What may be left of the objective, as a share of it. A change of the weights makes far more.
+TOLERANCE = 3e-7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +170,8 @@ class TrialSearch:
         hybrid: Hybrid | None = None,
         *,
         start: FloatArray | None = None,
-        options: Lbfgs = SOLVER,
+        tolerance: float = TOLERANCE,
+        max_iterations: int = 200,
         callback: Callable[[Iterate], None] | None = None,
     ) -> ExcitationResult:
         """Search the excitations; a KeyboardInterrupt stops and keeps the best.
@@ -184,8 +182,11 @@ class TrialSearch:
             Weights; its MTUs are those given at the beginning.
         start : ndarray (n_step, n_mtu), optional
             Excitations to start from; those recorded if left out.
-        options : Lbfgs
-            Settings of the optimiser.
+        tolerance : float
+            The share of the objective that may be left when the search ends; > 0. A slow search
+            also ends where five iterations gain less than a hundred times as much.
+        max_iterations : int
+            At most so many.
         callback : callable, optional
             Called with an Iterate after every iteration; its terms are weighted, over alpha.
 
@@ -194,11 +195,28 @@ class TrialSearch:
         ExcitationResult
         """
         hybrid = self.hybrid if hybrid is None else hybrid
-        problem = _UnitBox(self, hybrid)
-        first = self.recorded if start is None else start
-        found = minimise(problem, problem.inside(first), options, callback)
-        excitation, _ = problem.excitation(found.x)
-        return self._result(hybrid, excitation, found)
+        for name, value in (("alpha", hybrid.alpha), ("tolerance", tolerance)):
+            if not value > 0.0:
+                raise OptionError(where=name, expected="a positive number", got=str(value))
+        for name, value in (("beta", hybrid.beta), ("gamma", hybrid.gamma)):
+            if not value >= 0.0:
+                raise OptionError(where=name, expected="a number >= 0", got=str(value))
+        mtus = self.searched.mtus
+        found = run_compiled(
+            _kernel.ExcitationProblem.minimise,
+            self.core,
+            (self.recorded if start is None else start)[:, mtus],
+            callback,
+            # Over alpha, so that the path depends on ratios of weights only.
+            beta=hybrid.beta / hybrid.alpha,
+            gamma=hybrid.gamma / hybrid.alpha,
+            recorded=self.recorded[:, mtus],
+            n_adjusted=len(self.searched.adjust),
+            effort_of_others=self._effort_of_others,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+        )
+        return self._result(hybrid, found.x.reshape(-1, len(mtus)), found)
 
     def _result(self, hybrid: Hybrid, searched: FloatArray, found: Minimum) -> ExcitationResult:
         excitation = self.recorded.copy()
@@ -253,61 +271,3 @@ class TrialSearch:
             tracking,
         )
         return np.stack([part.sum(axis=1) for part in parts], axis=1)
-
-
-class _UnitBox(Differentiable):
-    """The search as a smooth function on the unit box.
-
-    An adjusted excitation is m + p - q, what was recorded and a rise 0 <= p <= 1 - m and a fall
-    0 <= q <= m; at a minimum one of the two is 0, so gamma (p + q) is gamma |e - m|, without its
-    kink. A variable is a share of its range.
-    """
-
-    def __init__(self, search: TrialSearch, hybrid: Hybrid) -> None:
-        if not hybrid.alpha > 0.0:
-            raise OptionError(where="alpha", expected="a positive number", got=str(hybrid.alpha))
-        self.search = search
-        # Over alpha, so that the path depends on ratios of weights only.
-        beta, gamma = hybrid.beta / hybrid.alpha, hybrid.gamma / hybrid.alpha
-        self.hybrid = dataclasses.replace(hybrid, alpha=1.0, beta=beta, gamma=gamma)
-        self.n_adjust = len(search.searched.adjust)
-        m = search.recorded[:, search.searched.adjust]
-        synth = np.ones((len(m), len(search.searched.synth)))
-        self.rise, self.fall = 1.0 - m, m
-        # Rises, falls and synthesised excitations side by side, each frame a row.
-        self.width = np.concatenate([self.rise, self.fall, synth], axis=1)
-
-    def inside(self, excitation: FloatArray) -> FloatArray:
-        """Return the point of the unit box for excitations (n_step, n_mtu)."""
-        searched = self.search.searched
-        change = excitation[:, searched.adjust] - self.search.recorded[:, searched.adjust]
-        parts = [np.maximum(change, 0.0), np.maximum(-change, 0.0), excitation[:, searched.synth]]
-        share = np.concatenate(parts, axis=1)
-        np.divide(share, self.width, out=share, where=self.width > 0.0)
-        inside: FloatArray = np.clip(share, 0.0, 1.0).ravel()
-        return inside
-
-    def excitation(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return excitations (n_step, n_searched) and the sum of rises and falls."""
-        parts = x.reshape(self.width.shape) * self.width
-        rise, fall = parts[:, : self.n_adjust], parts[:, self.n_adjust : 2 * self.n_adjust]
-        adjusted = np.clip(self.fall + rise - fall, 0.0, 1.0)
-        searched = np.concatenate([adjusted, parts[:, 2 * self.n_adjust :]], axis=1)
-        return searched, rise + fall
-
-    def gradient(self, x: FloatArray) -> tuple[Evaluation, FloatArray]:
-        """Return the objective and its gradient."""
-        hybrid = self.hybrid
-        searched, change = self.excitation(x)
-        square, by_excitation = self.search.core.square_errors(searched)
-        terms = self.search.terms_with(float(square.sum()), searched)
-        weighted = terms.weighted(hybrid) | {"tracking": hybrid.gamma * float(change.sum())}
-        total = by_excitation + 2.0 * hybrid.beta * searched
-        adjusted = total[:, : self.n_adjust]
-        parts = (adjusted + hybrid.gamma, hybrid.gamma - adjusted, total[:, self.n_adjust :])
-        evaluation = Evaluation(
-            objective=sum(weighted.values()),
-            terms=tuple(weighted.values()),
-            rmse=tuple(np.sqrt(square / len(searched)).tolist()),
-        )
-        return evaluation, (np.concatenate(parts, axis=1) * self.width).ravel()

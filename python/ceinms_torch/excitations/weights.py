@@ -147,7 +147,11 @@ def choose_weights(
 
 
 class _Bisection:
-    """Searches with one weight changing, each from where the last one ended."""
+    """Searches with one weight changing, each from what was recorded.
+
+    An elastic tendon has several minima: from where the last search ended, a weight's result would
+    depend on those before.
+    """
 
     def __init__(self, search: TrialSearch, callback: Callable[[int], None] | None) -> None:
         if len(search.searched.mtus) == 0:
@@ -156,17 +160,15 @@ class _Bisection:
         self.search = search
         self.callback = callback
         self.name: WeightName = "gamma" if len(search.searched.adjust) else "beta"
-        self.start = search.recorded
         self.n_solved = 0
 
     def solve(self, weight: float) -> ExcitationResult:
         """Search with a weight over alpha."""
         change: dict[str, Any] = {self.name: weight * self.search.hybrid.alpha}
         hybrid = dataclasses.replace(self.search.hybrid, **change)
-        result = self.search.solve(hybrid, start=self.start)
+        result = self.search.solve(hybrid)
         if result.status == "interrupted":
             raise KeyboardInterrupt
-        self.start = result.adjusted_excitation.array
         self.n_solved += 1
         if self.callback is not None:
             self.callback(self.n_solved)

@@ -7,10 +7,8 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from ceinms_torch.calibration.delays import check_delays
-from ceinms_torch.calibration.loop import check_model
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.inputs.dialect import Dialect, dialect_of
 from ceinms_torch.inputs.rates import warn_of_another_rate
@@ -24,9 +22,10 @@ from ceinms_torch.model.setup import CalibrationSetup, RunSetup
 from ceinms_torch.model.subject import Subject
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.model.trial_files import TrialFiles
-from ceinms_torch.plan.calibration import CalibrationPlan
-from ceinms_torch.plan.override import Override
-from ceinms_torch.simulation.smooth_curves import CURVE_SETS, CurveSet, with_curves
+
+if TYPE_CHECKING:  # loaded where a calibration is read: a run does without, in half the time
+    from ceinms_torch.plan.calibration import CalibrationPlan
+    from ceinms_torch.simulation.smooth_curves import CurveSet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,6 +77,10 @@ class CalibrationFolder(OneLine):
         OptionError
             If it asks for a tendon or an activation that cannot be calibrated.
         """
+        from ceinms_torch.calibration.delays import check_delays  # noqa: PLC0415
+        from ceinms_torch.calibration.loop import check_model  # noqa: PLC0415
+        from ceinms_torch.plan.calibration import CalibrationPlan  # noqa: PLC0415
+
         setup = CalibrationSetup.read(path)
         plan = CalibrationPlan.read(setup.calibration_file)
         if not legacy:
@@ -142,6 +145,8 @@ class CalibrationFolder(OneLine):
         CeinmsTorchWarning
             If a trial is one of those to calibrate on.
         """
+        from ceinms_torch.calibration.delays import check_delays  # noqa: PLC0415
+
         tests = [self.read_trial(path) for path in paths]
         check_trial_names(tests)
         check_delays(self.subject, self.plan, tests)
@@ -161,6 +166,12 @@ class CalibrationFolder(OneLine):
         CalibrationFolder
             Its plan's `overrides` say so.
         """
+        from ceinms_torch.plan.override import Override  # noqa: PLC0415
+        from ceinms_torch.simulation.smooth_curves import (  # noqa: PLC0415
+            CURVE_SETS,
+            with_curves,
+        )
+
         subject = with_curves(self.subject, curves)
         if subject is self.subject:
             return self

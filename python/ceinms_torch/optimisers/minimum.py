@@ -12,6 +12,21 @@ from ceinms_torch.arrays import FloatArray
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.optimisers.problem import Evaluation
 
+# Why a search stopped, and in words.
+STATUS_SENTENCES = {
+    "converged": "Converged: the objective no longer improves.",
+    "converged_gradient": "Converged: no direction within the ranges leads down.",
+    "converged_step": "Converged: steps have become too small to matter.",
+    "max_iterations": (
+        "Stopped at the largest number of iterations; more iterations may improve the fit."
+    ),
+    "interrupted": "Interrupted; the best parameters found so far are kept.",
+    "not_finite": (
+        "Stopped because the objective became NaN or infinite; the best parameters found before "
+        "are kept. Check the ranges of the parameters."
+    ),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Iterate(Evaluation):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
+from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import write_atomically
+from ceinms_torch.optimisers.minimum import STATUS_SENTENCES
 from ceinms_torch.plots.narrow import colour_of, told_apart
 from ceinms_torch.plots.style import save_figure
 from ceinms_torch.report.figures import ReportFigure, report_figures

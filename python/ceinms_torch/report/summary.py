@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult
+from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.model.activation_delay import LONGEST_ACTIVATION_DELAY, is_plausible_delay
+from ceinms_torch.optimisers.minimum import STATUS_SENTENCES
 from ceinms_torch.plan.objective import Objective, preferences
 from ceinms_torch.plan.synergy_hybrid import SynergyHybrid
 from ceinms_torch.simulation.fit import MomentFit, mean_fit

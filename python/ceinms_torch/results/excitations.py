@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ceinms_torch.calibration.result import STATUS_SENTENCES
 from ceinms_torch.excitations.search import ExcitationResult
-from ceinms_torch.excitations.weights import WeightChoice
 from ceinms_torch.inputs.outputs import CHOICE_FILE
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.results import results_in, write_result_file
+from ceinms_torch.optimisers.minimum import STATUS_SENTENCES
 from ceinms_torch.results.trials import write_series, write_simulation
 from ceinms_torch.simulation.fit import Fit
+
+if TYPE_CHECKING:
+    from ceinms_torch.excitations.weights import WeightChoice
 
 
 def write_excitations(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ceinms_torch.calibration.uncertainty import Band, TrialBands
 from ceinms_torch.inputs.outputs import (
     BAND_FILES,
     RECORDING_FILES,
@@ -20,8 +19,10 @@ from ceinms_torch.simulation.fit import MomentFit
 from ceinms_torch.simulation.simulate import Simulation
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import TrialResult
-from ceinms_torch.synergies.trial_synergies import TrialSynergies
-from ceinms_torch.synergies.weightings import Weightings
+
+if TYPE_CHECKING:  # loaded where there are synergies or bands
+    from ceinms_torch.calibration.uncertainty import Band, TrialBands
+    from ceinms_torch.synergies.trial_synergies import TrialSynergies
 
 
 def write_simulation(simulation: Simulation, directory: Path) -> None:
@@ -108,6 +109,8 @@ def read_trial_bands(
     **known: Any,
 ) -> TrialBands:
     """Read what `write_trial_bands` wrote; other fields of `TrialBands` are known."""
+    from ceinms_torch.calibration.uncertainty import Band, TrialBands  # noqa: PLC0415
+
     sides = [
         _read(
             {name: ends[i] for name, ends in BAND_FILES.items()},
@@ -126,6 +129,9 @@ def read_trial_bands(
 
 def read_trial_synergies(directory: Path, mtu_names: tuple[str, ...]) -> TrialSynergies:
     """Read what `write_trial_synergies` wrote, for the MTUs of a subject."""
+    from ceinms_torch.synergies.trial_synergies import TrialSynergies  # noqa: PLC0415
+    from ceinms_torch.synergies.weightings import Weightings  # noqa: PLC0415
+
     weightings = Weightings.read(directory / WEIGHTINGS_FILE, mtu_names)
     names = weightings.synergy_names
     series = _read(SYNERGY_FILES, directory, mtu_names, primitives=names)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ceinms_torch.calibration.loss import LossResult
-from ceinms_torch.calibration.result import STATUS_SENTENCES, CalibrationResult, StepResult
+from ceinms_torch.calibration.result import CalibrationResult, StepResult
 from ceinms_torch.inputs.outputs import (
     GENERATOR_FILE,
     HISTORY_FILE,
@@ -24,6 +24,7 @@ from ceinms_torch.io.results import results_in, write_result_file
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import Subject
+from ceinms_torch.optimisers.minimum import STATUS_SENTENCES
 from ceinms_torch.results.provenance import sources_of, with_provenance
 from ceinms_torch.results.trials import write_trial, write_trial_bands, write_trial_synergies
 from ceinms_torch.synergies.result import HybridResult

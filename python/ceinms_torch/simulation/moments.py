@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.model.trial import Trial
-from ceinms_torch.plan.calibration import CalibrationStep
+
+if TYPE_CHECKING:
+    from ceinms_torch.plan.calibration import CalibrationStep
 
 
 def measured_moments(trial: Trial) -> FloatArray:

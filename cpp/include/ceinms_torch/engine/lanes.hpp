@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ceinms_torch/engine/dense.hpp"
+#include "ceinms_torch/engine/linear_trial.hpp"
 #include "ceinms_torch/kernel/parameters.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
@@ -55,6 +56,20 @@ using LaneSeeds = kernel::PerQuantity<const double*>;
 /// Derivatives of the outputs of some steps by some of a lane's own parameters, (steps, n_kind,
 /// width) each; null where nobody asks.
 using LaneSensitivities = kernel::PerQuantity<double*>;
+
+/// Derivatives of one step of an MTU, rows of a table (n_step, n_slope, width). The excitation at a
+/// step acts through the neural activation u of eq. (1); fibre length l and velocity v hand on what
+/// came before.
+enum Slope : std::size_t {
+  force_by_u,         ///< force [N] by u at the same step
+  force_by_length,    ///< by l [N/m]
+  force_by_velocity,  ///< by v [N s/m]
+  length_by_past_u,   ///< l [m] by u at the step before
+  length_by_past_length,
+  length_by_past_velocity,
+  length_by_u,  ///< by u at the same step
+  n_slope
+};
 
 /// One instant of a stream for one pack of lanes; tables are (width).
 struct LaneInstant {
@@ -113,6 +128,14 @@ struct Backend {
                         const kernel::SimulationOptions& options, const SensitivityWindow& window,
                         double* state, const LaneTrace& trace, const LaneSensitivities& result);
 
+  /// The derivatives of every step, at a trajectory that `forward` has left.
+  ///
+  /// @param slopes  (n_step, n_slope, width), overwritten; those by and of l and v are zero for the
+  ///                stiff tendon, whose steps do not depend on each other
+  void (*linearise)(const CurveViews& curves, const double* parameters, const LaneBlock& block,
+                    const kernel::SimulationOptions& options, const LaneTrace& trace,
+                    double* slopes);
+
   /// One instant of a stream.
   ///
   /// @param state  (n_state_row, width), read and written
@@ -125,6 +148,7 @@ struct Backend {
   void (*adopt_parameters)(const CurveViews& curves, const double* parameters, double* state);
 
   const DenseAlgebra* dense;
+  const LinearTrialAlgebra* linear_trial;
 };
 
 /// Every backend that this build has and this machine runs, the best first.

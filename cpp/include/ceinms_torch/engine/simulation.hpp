@@ -227,6 +227,13 @@ class Workspace {
     return buffers_[block].by_sample.data();
   }
 
+  /// The derivatives of a block's steps, (n_step, n_slope, width), at the last forward pass.
+  void linearise(std::size_t block, double* slopes) const {
+    const Buffers& b = buffers_[block];
+    layout_.backend().linearise(curves_->views(), b.parameters.data(), layout_.block(block),
+                                options_, b.trace, slopes);
+  }
+
   ThreadPool& pool() noexcept { return *pool_; }
   const ThreadPool& pool() const noexcept { return *pool_; }
   /// For a caller that has more to do at a time than there are blocks.

@@ -68,20 +68,17 @@ ExcitationProblem::ExcitationProblem(const Backend& backend, const kernel::Trial
   if (n_searched() == 0) return;
   searched_ = std::make_unique<Workspace>(layout_of(backend, trial, target_.searched), curves_,
                                           target_.simulation, n_thread);
-  fill_linear(trial);
+  fill_linear();
 }
 
-void ExcitationProblem::fill_linear(const kernel::TrialInput& trial) {
+void ExcitationProblem::fill_linear() {
   const std::size_t width = backend().width;
   const std::size_t n_block = n_lane_ / width;
   slopes_ = AlignedBuffer(n_step() * n_slope * n_lane_);
   filter_ = AlignedBuffer(3 * n_lane_, 1.0);
   restart_ = AlignedBuffer(n_restart * n_lane_);
-  inverse_step_ = AlignedBuffer(n_step());
   arm_ = AlignedBuffer(n_step() * n_counted() * n_lane_);
   searched_->forward(parameters_.data());  // which samples the excitations
-  for (std::size_t k = 1; k < n_step(); ++k)
-    inverse_step_[k] = 1.0 / (trial.time[k] - trial.time[k - 1]);
   for (std::size_t i = 0; i < n_searched(); ++i) {
     const Lane& lane = searched_->layout().lane(0, i);
     const LaneBlock& block = searched_->layout().block(lane.block);
@@ -110,7 +107,6 @@ void ExcitationProblem::fill_linear(const kernel::TrialInput& trial) {
              .slopes = slopes_.data(),
              .filter = filter_.data(),
              .restart = restart_.data(),
-             .inverse_step = inverse_step_.data(),
              .arm = arm_.data()};
 }
 

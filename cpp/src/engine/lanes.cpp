@@ -258,8 +258,8 @@ CEINMS_TORCH_WHOLE void linearise_stiff(const MtuCurves<PackTable>& curves,
       [&](ParameterKind kind) { return U::constant(at(parameters, index_of(kind))); }));
   for (std::size_t k = 0; k < block.n_step; ++k) {
     const U u{at(trace.sample, block.n_run_in + k), {Pack(1.0)}};
-    const kernel::MtuStepper<U, Pack, PackTable> stepper(
-        curves, mtu, {.filter = {u, {}, {}, {}}, .fibre = {}, .imbalance = {}});
+    const kernel::MtuStepper<U, Pack, PackTable> stepper(curves, mtu,
+                                                         {.filter = {u, {}, {}, {}}, .fibre = {}});
     const auto step = stepper.stiff(at(block.mtu_length, k), at(block.mtu_velocity, k));
     for (std::size_t row = 0; row < n_slope; ++row) put(slopes, k * n_slope + row, 0.0);
     put(slopes, k * n_slope + force_by_u, step.mtu_force.partial[0]);
@@ -278,26 +278,28 @@ CEINMS_TORCH_WHOLE void linearise_elastic(const MtuCurves<PackTable>& curves,
   const Mtu<D> mtu(MtuParameters<D>::from(
       [&](ParameterKind kind) { return D::constant(at(parameters, index_of(kind))); }));
   const kernel::ExponentialActivation<D> activation_at(mtu.parameters.shape_factor);
-  const auto put_length = [&](std::size_t k, const D& l) {
-    put(slopes, k * n_slope + length_by_past_u, l.partial[u]);
-    put(slopes, k * n_slope + length_by_past_length, l.partial[length]);
-    put(slopes, k * n_slope + length_by_past_velocity, l.partial[velocity]);
-    put(slopes, k * n_slope + length_by_u, l.partial[next_u]);
+  const auto put_state = [&](std::size_t k, const kernel::FibreState<D>& fibre) {
+    const auto put_row = [&](std::size_t first, const D& by) {
+      for (std::size_t i = 0; i < n; ++i) put(slopes, k * n_slope + first + i, by.partial[i]);
+    };
+    put_row(length_by_past_u, fibre.fibre_length);
+    put_row(velocity_by_past_u, fibre.fibre_velocity);
   };
-  Stepper first(curves, mtu,
-                {.filter = {variable(trace.sample, block.n_run_in, next_u), {}, {}, {}},
-                 .fibre = {},
-                 .imbalance = {}});
+  Stepper first(
+      curves, mtu,
+      {.filter = {variable(trace.sample, block.n_run_in, next_u), {}, {}, {}}, .fibre = {}});
   first.start(at(block.mtu_length, 0));
-  put_length(0, first.state().fibre.fibre_length);
+  put_state(0, first.state().fibre.state);
+  Pack onset = first.state().fibre.onset;
   for (std::size_t k = 0; k < block.n_step; ++k) {
     const D a = activation_at(variable(trace.sample, block.n_run_in + k, u));
     Stepper here(curves, mtu,
                  {.filter = {},
-                  .fibre = {variable(trace.fibre_length, k, length),
-                            variable(trace.fibre_velocity, k, velocity), a,
-                            D::constant(at(block.mtu_length, k))},
-                  .imbalance = {}});
+                  .fibre = {.state = {variable(trace.fibre_length, k, length),
+                                      variable(trace.fibre_velocity, k, velocity), a,
+                                      D::constant(at(block.mtu_length, k))},
+                            .imbalance = {},
+                            .onset = onset}});
     const D force = here.forces().mtu_force;
     put(slopes, k * n_slope + force_by_u, force.partial[u]);
     put(slopes, k * n_slope + force_by_length, force.partial[length]);
@@ -307,7 +309,8 @@ CEINMS_TORCH_WHOLE void linearise_elastic(const MtuCurves<PackTable>& curves,
     state.filter.u1 = variable(trace.sample, block.n_run_in + k + 1, next_u);
     Stepper next(curves, mtu, state);
     next.advance(at(block.mtu_length, k + 1), at(block.time_step, k + 1));
-    put_length(k + 1, next.state().fibre.fibre_length);
+    put_state(k + 1, next.state().fibre.state);
+    onset = next.state().fibre.onset;
   }
 }
 
@@ -352,7 +355,7 @@ CEINMS_TORCH_WHOLE void adopt_parameters(const CurveViews& views, const double* 
   const MtuCurves<PackTable> curves = pack_curves(views);
   const Mtu<Pack> mtu(pack_parameters(parameters));
   Stepper stepper(curves, mtu, load_state<State>(state));
-  stepper.adopt_parameters();
+  stepper.forces();
   store_state(stepper.state(), state);
 }
 

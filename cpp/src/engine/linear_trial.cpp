@@ -25,7 +25,6 @@ struct Step {
   Pack beta1, beta2, gain;
   Pack restart;  ///< 1 where the filter restarts before this step
   bool may_restart;
-  double inverse_step;
   std::array<Pack, n_slope> slope;
 
   Step(const LinearTrial& trial, std::size_t block, std::size_t k) : Step(trial, block, k, &load) {}
@@ -47,10 +46,14 @@ struct Step {
     next[u] = -(beta1 * u1 + beta2 * u2);
     next[past_u] = u1;
     if constexpr (S > 2) {
-      next[length] = slope[length_by_u] * next[u] + slope[length_by_past_u] * x[u] +
-                     slope[length_by_past_length] * x[length] +
-                     slope[length_by_past_velocity] * x[velocity];
-      next[velocity] = (next[length] - x[length]) * inverse_step;
+      const auto by = [&](Slope past_u_of, Slope past_length, Slope past_velocity, Slope u_of) {
+        return slope[u_of] * next[u] + slope[past_u_of] * x[u] + slope[past_length] * x[length] +
+               slope[past_velocity] * x[velocity];
+      };
+      next[length] =
+          by(length_by_past_u, length_by_past_length, length_by_past_velocity, length_by_u);
+      next[velocity] =
+          by(velocity_by_past_u, velocity_by_past_length, velocity_by_past_velocity, velocity_by_u);
     }
     return next;
   }
@@ -61,7 +64,7 @@ struct Step {
     x[past_u] = 0.0;
     if constexpr (S > 2) {
       x[length] = slope[length_by_u] * gain;
-      x[velocity] = x[length] * inverse_step;
+      x[velocity] = slope[velocity_by_u] * gain;
     }
     return x;
   }
@@ -71,11 +74,13 @@ struct Step {
     State<S> before;
     Pack of_past_u = 0.0;
     if constexpr (S > 2) {
-      const Pack of_length = x[length] + x[velocity] * inverse_step;
-      of_u += slope[length_by_u] * of_length;
-      of_past_u = slope[length_by_past_u] * of_length;
-      before[length] = slope[length_by_past_length] * of_length - x[velocity] * inverse_step;
-      before[velocity] = slope[length_by_past_velocity] * of_length;
+      const auto of = [&](Slope by_length, Slope by_velocity) {
+        return slope[by_length] * x[length] + slope[by_velocity] * x[velocity];
+      };
+      of_u += of(length_by_u, velocity_by_u);
+      of_past_u = of(length_by_past_u, velocity_by_past_u);
+      before[length] = of(length_by_past_length, velocity_by_past_length);
+      before[velocity] = of(length_by_past_velocity, velocity_by_past_velocity);
     }
     Pack u1 = x[past_u] - beta1 * of_u;
     Pack u2 = -(beta2 * of_u);
@@ -104,7 +109,7 @@ struct Step {
   static Pack load(const double* row) { return Pack::load(row); }
   template <class Read>
   Step(const LinearTrial& trial, std::size_t block, std::size_t k, const Read& read)
-      : may_restart(k < n_restart), inverse_step(trial.inverse_step[k]) {
+      : may_restart(k < n_restart) {
     const double* of_filter = trial.filter + block * 3 * pack_width;
     beta1 = read(of_filter);
     beta2 = read(of_filter + pack_width);

@@ -65,7 +65,7 @@ class ExcitationProblem {
   double moment_arm(std::size_t step, std::size_t dof, std::size_t mtu) const noexcept {
     return moment_arm_[(step * n_dof_ + dof) * n_mtu() + mtu];
   }
-  void fill_linear(const kernel::TrialInput& trial);
+  void fill_linear();
 
   ExcitationTarget target_;
   std::shared_ptr<const CurveTables> curves_;
@@ -77,7 +77,7 @@ class ExcitationProblem {
   std::unique_ptr<Workspace> searched_;  ///< none if nothing is searched
   std::size_t n_lane_;
   std::vector<double> error_of_others_;  ///< measured less their moments (n_step, n_counted) [N m]
-  AlignedBuffer slopes_, filter_, restart_, inverse_step_, arm_;
+  AlignedBuffer slopes_, filter_, restart_, arm_;
   LinearTrial linear_;
   kernel::OneAtATime lock_;
 };

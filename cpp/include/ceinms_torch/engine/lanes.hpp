@@ -67,7 +67,11 @@ enum Slope : std::size_t {
   length_by_past_u,   ///< l [m] by u at the step before
   length_by_past_length,
   length_by_past_velocity,
-  length_by_u,  ///< by u at the same step
+  length_by_u,         ///< by u at the same step
+  velocity_by_past_u,  ///< v [m/s], by the same four
+  velocity_by_past_length,
+  velocity_by_past_velocity,
+  velocity_by_u,
   n_slope
 };
 

@@ -18,12 +18,11 @@ struct LinearTrial {
   std::size_t n_block = 0;  ///< packs of lanes; n_lane is so many times the width
   std::size_t n_dof = 0;
   bool is_stiff = false;
-  const double* slopes = nullptr;        ///< (n_block, n_step, n_slope, width), see Slope
-  const double* filter = nullptr;        ///< (n_block, 3, width): beta1, beta2, gain of eq. (1)
-  const double* restart = nullptr;       ///< (n_block, n_restart, width): 1 where the filter
-                                         ///< restarts before a step (FilterStart), else 0
-  const double* inverse_step = nullptr;  ///< (n_step) [1/s]; 0 first, where there is no velocity
-  const double* arm = nullptr;           ///< (n_step, n_dof, n_lane) [m]
+  const double* slopes = nullptr;   ///< (n_block, n_step, n_slope, width), see Slope
+  const double* filter = nullptr;   ///< (n_block, 3, width): beta1, beta2, gain of eq. (1)
+  const double* restart = nullptr;  ///< (n_block, n_restart, width): 1 where the filter
+                                    ///< restarts before a step (FilterStart), else 0
+  const double* arm = nullptr;      ///< (n_step, n_dof, n_lane) [m]
 };
 
 /// The filter restarts before one of the first steps, if not in the run-in.

@@ -93,8 +93,13 @@ class MtuStepper {
         damped_step(curves_, mtu_, fibre_.state, activation_at_(filter_.state().u1), mtu_length, h);
     return forces();
   }
-  /// Where the next step goes, once parameters have changed.
-  void adopt_parameters() { forces(); }
+  /// The forces at this step and, with their partials, where the next one goes: once parameters
+  /// have changed, elsewhere.
+  StepResult<T> forces() {
+    const auto now = forces_with_partials(curves_, mtu_, fibre_.state);
+    fibre_.imbalance = now.imbalance();
+    return result(now);
+  }
 
   /// A step of the stiff tendon.
   template <class X, class V>
@@ -108,12 +113,6 @@ class MtuStepper {
   }
 
  private:
-  /// The forces at this step and, with their partials, where the next one goes.
-  StepResult<T> forces() {
-    const auto now = forces_with_partials(curves_, mtu_, fibre_.state);
-    fibre_.imbalance = now.imbalance();
-    return result(now);
-  }
   template <class F>
   StepResult<T> result(const F& now) const {
     return {fibre_.state, now.strain.value, mtu_.isometric_force * now.muscle.value};

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 import ceinms_torch as ct
 from ceinms_torch import _kernel
+from ceinms_torch.excitations.search import TrialSearch
+from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.parameters import PARAMETER_KINDS
 from engine_cases import QUANTITIES, make_subject, make_trial, run_kernel, run_tensor
 from engine_strategies import between
@@ -157,6 +159,34 @@ def test_gradient_is_that_of_differences(curves):
         difference = (at[0] - at[1]) / (2.0 * width)
         # Rounding of the objective over the width, and what its third derivative adds.
         assert difference == pytest.approx(slope, rel=1e-5, abs=1e-6 * np.abs(gradient).max())
+
+
+def test_searched_excitations_follow_sub_steps():
+    """The trial that a search linearises hands on lengths and velocities of the last sub-step."""
+    # An excitation of 1 is where its gain stops to count.
+    subject, trial = switching([MUSCLES["soleus"], MUSCLES["even"]], high=0.98)
+    trial = dataclasses.replace(trial, measured_moment=np.zeros_like(trial.moment_arm[:, :, 0]))
+    assert sub_stepped(subject, trial).any()
+    hybrid = Hybrid(
+        alpha=1.0,
+        beta=1.0,
+        gamma=0.0,
+        adjust_mtus=(),
+        synth_mtus=subject.mtu_names,
+        algorithm=None,
+    )
+    search = TrialSearch(subject, trial, hybrid, filter_start="zero")
+    x = search.recorded
+    _, gradient = search.core.square_errors(x)
+    width = 1e-6
+    for k in range(len(x)):
+        move = np.zeros_like(x)
+        move[k] = width
+        at = [search.core.square_errors(x + sign * move)[0].sum() for sign in (1.0, -1.0)]
+        difference = (at[0] - at[1]) / (2.0 * width)
+        # Rounding of the sum over the width, and what its third derivative adds.
+        scale = 1e-6 * np.abs(gradient).max()
+        assert difference == pytest.approx(gradient[k].sum(), rel=1e-5, abs=scale)
 
 
 def test_what_is_too_coarse_all_the_same_is_said():

@@ -71,7 +71,7 @@ class ExcitationResult(OneLine):
     simulation : Simulation
         All quantities.
     adjusted_excitation : TimeSeries
-        Excitations of all MTUs as they act at each instant, that is, after the delay [-].
+        Excitations of all MTUs as they act at each instant: after `emgGain` and the delay [-].
     hybrid : Hybrid
         The weights that were used, and the MTUs.
     dofs : tuple of str
@@ -110,10 +110,10 @@ class ExcitationResult(OneLine):
 class TrialSearch:
     """A trial whose excitations can be searched for, with any weights.
 
-    Variables are the excitations of the searched MTUs as they act at each frame (after the delay,
-    where the activation filter takes them), so that there are as many as the moments can tell
-    apart, whatever the rate of the EMG. All frames are one problem: an excitation also acts
-    through the filter and the tendon on the frames that follow.
+    Variables are the excitations of the searched MTUs as they act at each frame (after `emgGain`
+    and the delay, where the activation filter takes them), so that there are as many as the
+    moments can tell apart, whatever the rate of the EMG. All frames are one problem: an excitation
+    also acts through the filter and the tendon on the frames that follow.
 
     Parameters
     ----------
@@ -149,6 +149,7 @@ class TrialSearch:
         dofs: Sequence[str] = (),
         filter_start: str = "ceinms",
     ) -> None:
+        subject, trial = _with_gains_in_the_trial(subject, trial)
         self.subject, self.trial, self.hybrid = subject, trial, hybrid
         self.searched = ExcitationTargets.of(subject, hybrid, dofs)
         self.core = _kernel.ExcitationProblem(
@@ -271,3 +272,16 @@ class TrialSearch:
             tracking,
         )
         return np.stack([part.sum(axis=1) for part in parts], axis=1)
+
+
+def _with_gains_in_the_trial(subject: Subject, trial: Trial) -> tuple[Subject, Trial]:
+    """Return the same with all gains 1: a search has no use for what is not EMG."""
+    gains = np.array([mtu.emg_gain for mtu in subject.mtus])
+    if np.all(gains == 1.0):
+        return subject, trial
+    mtus = tuple(dataclasses.replace(mtu, emg_gain=1.0) for mtu in subject.mtus)
+    excitation = np.minimum(gains * trial.excitation, 1.0)
+    return (
+        dataclasses.replace(subject, mtus=mtus),
+        dataclasses.replace(trial, excitation=excitation),
+    )

@@ -216,16 +216,9 @@ struct Number<Pack> {
   }
   static Mask both(Mask a, Mask b) noexcept { return {a.bits & b.bits}; }
   static bool all(Mask condition) noexcept {
-#if defined(__AVX__) && !defined(__AVX512F__)
-    return _mm256_movemask_pd(std::bit_cast<__m256d>(condition.bits)) == 0xF;
-#elif defined(__AVX512F__)
-    return _mm512_test_epi64_mask(std::bit_cast<__m512i>(condition.bits),
-                                  std::bit_cast<__m512i>(condition.bits)) == 0xFF;
-#else
     std::int64_t result = -1;
     for (std::size_t lane = 0; lane < pack_width; ++lane) result &= condition.bits[lane];
     return result != 0;
-#endif
   }
   static Pack detach(Pack x) noexcept { return x; }
 

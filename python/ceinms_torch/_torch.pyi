@@ -136,6 +136,7 @@ class Problem:
         tendon: str,
         filter_start: str,
         linear_terms: collections.abc.Sequence[ceinms_torch._kernel.LinearTerm] = [],
+        stepping: str = "automatic",
     ) -> None: ...
     def evaluate(self, x: torch.Tensor) -> Evaluation:
         """
@@ -191,10 +192,16 @@ def minimise_adamw(
     """
 
 def simulate(
-    curves: Curves, parameters: torch.Tensor, batch: TrialBatch, *, tendon: str, filter_start: str
+    curves: Curves,
+    parameters: torch.Tensor,
+    batch: TrialBatch,
+    *,
+    tendon: str,
+    filter_start: str,
+    stepping: str = "automatic",
 ) -> Simulation:
     """
-    Simulate all trials at once; differentiable. parameters: (n_kind, n_mtu) float64.
+    Simulate all trials at once; differentiable. parameters: (n_kind, n_mtu) float64. stepping: 'compiled' loops over double, on the CPU alone, or 'operations' of LibTorch, step after step, on any device; by default the faster one.
     """
 
 def simulate_fused(

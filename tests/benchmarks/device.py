@@ -17,14 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from cases import read_case
+from run import REPOSITORY, commit, machine, rounded, versions
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests"))
-
-import ceinms_torch as ct  # noqa: E402
-from benchmarks.cases import read_case  # noqa: E402
-from benchmarks.run import commit, machine, rounded, versions  # noqa: E402
-from ceinms_torch.calibration.problems.tensor import TensorProblem  # noqa: E402
+import ceinms_torch as ct
+from ceinms_torch.calibration.problems.tensor import TensorProblem
+from ceinms_torch.simulation.engine import tensor_device
 
 TESTS = ("core/test_devices.py", "core/test_stepping.py")
 TESTS_LIMIT = 120.0  # s
@@ -89,7 +87,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=25.0, help="for AdamW, each time")
     arguments = parser.parse_args()
     case = read_case("gait")
-    name = str(torch.zeros(1, device=arguments.device).device)
+    name = str(tensor_device(arguments.device))
     gpu = torch.cuda.get_device_name(name) if name.startswith("cuda") else None
     result = {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),

@@ -11,7 +11,8 @@ from ceinms_torch._backend import _torch
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.build import build_problem
 from ceinms_torch.calibration.problems.tensor import TensorProblem
-from ceinms_torch.simulation.batch import batch_arrays
+from ceinms_torch.simulation.batch import batch_arrays, trial_batch
+from ceinms_torch.simulation.curves import curve_tables
 from engine_cases import (
     QUANTITIES,
     SMOOTH_SUBJECT,
@@ -125,6 +126,32 @@ def test_without_gradients_there_is_no_graph(tendon):
     with_graph = simulate(SMOOTH_SUBJECT, arrays, tendon=tendon)
     for name in QUANTITIES:
         assert torch.equal(getattr(silent, name), getattr(with_graph, name).detach()), name
+
+
+@pytest.mark.parametrize("stepping", STEPPINGS)
+@pytest.mark.parametrize("tendon", TENDONS)
+def test_gradient_by_curves(tendon, stepping):
+    """A curve times a factor, by the factor, for curves that somebody wants to find."""
+    tables = [
+        (torch.from_numpy(knots), torch.from_numpy(pieces))
+        for knots, pieces in curve_tables(SMOOTH_SUBJECT)
+    ]
+    batch = trial_batch(SMOOTH_TRIALS)
+    matrix = torch.from_numpy(SMOOTH_SUBJECT.parameters())
+
+    def force(factors):
+        scaled = [
+            (knots, torch.cat([pieces[:, :1], factor * pieces[:, 1:]], 1))
+            for (knots, pieces), factor in zip(tables, factors, strict=True)
+        ]
+        curves = _torch.Curves(scaled)
+        options = {"tendon": tendon, "filter_start": "ceinms", "stepping": stepping}
+        simulation = _torch.simulate(curves, matrix, batch, **options)
+        return torch.where(batch.is_valid[:, None], simulation.mtu_force, 0.0).sum(0) / 1e4
+
+    factors = torch.ones(4, dtype=torch.float64).requires_grad_(True)
+    # As in test_gradients.py.
+    assert torch.autograd.gradcheck(force, factors, eps=1e-6, atol=1e-7, rtol=1e-6)
 
 
 @pytest.mark.parametrize("stepping", STEPPINGS)

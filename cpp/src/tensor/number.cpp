@@ -16,7 +16,7 @@ std::pair<at::Tensor, at::Tensor> value_and_slope_of(const at::Tensor& coefficie
                                                      const at::Tensor& d) {
   const std::vector<at::Tensor> c = coefficients.unbind(0);
   return {at::addcmul(c[0], d, at::addcmul(c[1], d, at::addcmul(c[2], d, c[3]))),
-          at::addcmul(c[1], d, at::addcmul(2.0 * c[2], d, c[3], 3.0))};
+          at::addcmul(c[1], d, at::addcmul(c[2], d, c[3], 1.5), 2.0)};
 }
 at::Tensor curvature_of(const at::Tensor& coefficients, const at::Tensor& d) {
   return at::addcmul(2.0 * coefficients[2], d, coefficients[3], 6.0);

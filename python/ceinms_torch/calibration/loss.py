@@ -95,7 +95,7 @@ def calibrate_with_loss(
     objective : Objective, optional
         Replaces the objective of every step.
     engine : {"fused", "tensor"}
-        Compiled loops, differentiable once, or LibTorch operations, some hundred times slower.
+        Compiled loops, differentiable once, or LibTorch operations, some tens of times slower.
     device : str, optional
         Where the tensor engine computes: "cpu" (the default), "cuda", ...
     start, starts, seed

@@ -45,8 +45,7 @@ RANGES = {
 # Of every fit, the first at the subject's values and the others spread over the ranges: the error
 # has a minimum for a long and one for a short fibre.
 N_START = 6
-# Of the simulations [1/s]. At 1000/s the Rosenbrock step is unstable for some parameters within the
-# ranges, as fibres near zero activation are stiff; from here on results change by less than 0.1 %.
+# Of the simulations [1/s]; from here on results change by less than 0.1 %.
 RATE = 2000.0
 # With a moment arm of 1 m about it, a force [N] is a moment [N m].
 DOF, MOMENT_ARM = "tendon", 1.0

@@ -85,7 +85,7 @@ class MtuStepper {
     const auto next = elastic_step(curves_, mtu_, fibre_, activation_at_(filter_.state().u1),
                                    math::lift<T>(mtu_length), h, ignore);
     fibre_ = next.fibre;
-    return {result(next.forces), next.denominator};
+    return {{fibre_.state, next.strain, mtu_.isometric_force * next.force}, next.denominator};
   }
   /// The same with the damped equilibrium tendon, for `double` alone.
   StepResult<T> advance_damped(double mtu_length, double h) {
@@ -98,7 +98,7 @@ class MtuStepper {
   StepResult<T> forces() {
     const auto now = forces_with_partials(curves_, mtu_, fibre_.state);
     fibre_.imbalance = now.imbalance();
-    return result(now);
+    return {fibre_.state, now.strain.value, mtu_.isometric_force * now.muscle.value};
   }
 
   /// A step of the stiff tendon.
@@ -113,11 +113,6 @@ class MtuStepper {
   }
 
  private:
-  template <class F>
-  StepResult<T> result(const F& now) const {
-    return {fibre_.state, now.strain.value, mtu_.isometric_force * now.muscle.value};
-  }
-
   const MtuCurves<Table>& curves_;
   const Mtu<T>& mtu_;
   ActivationFilter<T, E> filter_;

@@ -312,52 +312,61 @@ FibreState<T> rosenbrock_sub_steps(const MtuCurves<Table>& curves, const M& mtu,
   return {state.fibre_length, state.fibre_velocity, activation, mtu_length};
 }
 
-/// A fibre after a step, and the forces there.
-template <class T, class F>
+/// A fibre after a step.
+template <class T>
 struct FibreStep {
   ElasticFibre<T> fibre;
-  F forces;
+  T strain;       ///< of the tendon [-]
+  T force;        ///< F^m of eq. (3) over F0 S, cosine included
   T denominator;  ///< of eq. (A5) [1/m], below zero; zero where the step was taken in sub-steps
+
+  template <class F>
+  FibreStep(const FibreState<T>& state, const F& forces,
+            const typename ElasticFibre<T>::Real& onset, const T& of_step)
+      : fibre{state, forces.imbalance(), onset},
+        strain(forces.strain.value),
+        force(forces.muscle.value),
+        denominator(of_step) {}
 };
 
 /// `whole` where that step was short enough, sub-steps elsewhere. Out of line with all they need,
 /// so that the few steps that they are taken for cost the others no registers.
-template <class T, class F, class Condition, class M, class Table, class H, class AtStart>
-[[gnu::noinline]] FibreStep<T, F> in_sub_steps(const MtuCurves<Table>& curves, const M& mtu,
-                                               const FibreState<T>& before,
-                                               const FibreStep<T, F>& whole,
-                                               const Condition& is_short, const H& h,
-                                               const AtStart& at_start) {
+template <class T, class Condition, class M, class Table, class H, class AtStart>
+[[gnu::noinline]] FibreStep<T> in_sub_steps(const MtuCurves<Table>& curves, const M& mtu,
+                                            const FibreState<T>& before, const FibreStep<T>& whole,
+                                            const Condition& is_short, const H& h,
+                                            const AtStart& at_start) {
   const FibreState<T>& end = whole.fibre.state;
-  FibreStep<T, F> step = whole;
-  step.fibre.state = select_state(
+  const FibreState<T> state = select_state(
       is_short, end,
       rosenbrock_sub_steps(curves, mtu, before, end.activation, end.mtu_length, h, at_start));
-  step.forces = forces_with_partials(curves, mtu, step.fibre.state);
-  step.fibre.imbalance = step.forces.imbalance();
-  step.denominator = math::select(is_short, whole.denominator, T(0.0 * whole.denominator));
-  return step;
+  return {state, forces_with_partials(curves, mtu, state), whole.fibre.onset,
+          math::select(is_short, whole.denominator, T(0.0 * whole.denominator))};
 }
 
 /// Eq. (A5), in sub-steps where the step is too long. `at_start` is called by rosenbrock_sub_steps.
 template <class T, class M, class Table, class H, class AtStart>
-auto elastic_step(const MtuCurves<Table>& curves, const M& mtu, const ElasticFibre<T>& before,
-                  const T& activation, const T& mtu_length, const H& h, const AtStart& at_start) {
+FibreStep<T> elastic_step(const MtuCurves<Table>& curves, const M& mtu,
+                          const ElasticFibre<T>& before, const T& activation, const T& mtu_length,
+                          const H& h, const AtStart& at_start) {
   const T denominator = rosenbrock_denominator(mtu, before.imbalance, h);
   const FibreState<T> state =
       rosenbrock_step(mtu, before.state, before.imbalance, denominator, activation, mtu_length, h);
   const auto forces = forces_with_partials(curves, mtu, state);
-  const Dual<T, 4> f = forces.imbalance();
-  const auto length = judge_step(mtu, before, denominator, state, f.value);
-  using Step = FibreStep<T, std::decay_t<decltype(forces)>>;
-  const Step step{{state, f, length.onset}, forces, denominator};
-  if (math::all<T>(length.is_short)) [[likely]]
-    return step;
-  // Copies: what a call is given has an address, and what has one is kept out of registers.
-  const FibreState<T> start = before.state;
-  const Step whole = step;
-  const H duration = h;
-  return in_sub_steps(curves, mtu, start, whole, length.is_short, duration, at_start);
+  const auto length =
+      judge_step(mtu, before, denominator, state, T(forces.tendon.value - forces.muscle.value));
+  FibreStep<T> step{state, forces, length.onset, denominator};
+  if (!math::all<T>(length.is_short)) [[unlikely]] {
+    // Copies: what a call is given has an address, and what has one is kept out of registers.
+    const FibreState<T> start = before.state;
+    const FibreStep<T> whole = step;
+    const auto is_short = length.is_short;
+    const H duration = h;
+    const FibreStep<T> divided =
+        in_sub_steps(curves, mtu, start, whole, is_short, duration, at_start);
+    step = divided;
+  }
+  return step;
 }
 
 /// Eq. (3): MTU force [N] along the tendon.

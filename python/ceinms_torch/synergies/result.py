@@ -80,7 +80,7 @@ class HybridResult(CalibrationResult):
         The same, with what the synergies drove.
     identifiability
         The same, taking the excitations as given.
-    label, provenance
+    label, provenance, verification
         As for `CalibrationResult`.
     generator : ExcitationGenerator
         Which MTUs were recorded.

@@ -128,13 +128,14 @@ def test_test_trial_without_moments(tiny_folder):
 # Says when the annealing, which would go on for days, has begun.
 INTERRUPTIBLE = """
 import sys
-from ceinms_torch.cli import display, main
-shown = display.Progress.update
+from rich import progress
+from ceinms_torch.cli import main
+shown = progress.Progress.update
 def show(self, task, **state):
     shown(self, task, **state)
     if state["state"].startswith("annealing"):
         print("under way", flush=True)
-display.Progress.update = show
+progress.Progress.update = show
 sys.argv = ["ceinms-torch", *sys.argv[1:]]
 main.main()
 """

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch._backend import _torch
+from ceinms_torch.model.parameters import PARAMETER_KINDS
 from ceinms_torch.model.subject import CURVE_NAMES, Curve
 from ceinms_torch.simulation.batch import batch_arrays
 from engine_cases import (
@@ -28,7 +29,16 @@ SETS = _kernel.instruction_sets()
 # 1e-12 of them.
 GRADIENT_RTOL = 1e-9
 # Sizes of the parameters, so that derivatives by metres and by newtons can be compared.
-SIZES = torch.tensor([1.0, 1.0, 1.0, 0.1, 0.3, 0.2, 1e3, 10.0, 1.0, 0.1, 0.1, 0.1, 1.0])
+SIZES = {
+    "optimalFibreLength": 0.1,
+    "pennationAngle": 0.3,
+    "tendonSlackLength": 0.2,
+    "maxIsometricForce": 1e3,
+    "maxContractionVelocity": 10.0,
+    "emDelay": 0.1,
+    "damping": 0.1,
+    "percentageChange": 0.1,
+}
 
 
 def fused(curves, parameters, batch, **options):
@@ -77,7 +87,8 @@ def assert_same_simulation(subject, trials, got, expected):
 
 def assert_same_gradients(got, expected):
     """Relative to the largest derivative of the MTU, or by the excitations of the MTU."""
-    by_parameter = [gradient[0] * SIZES[:, None] for gradient in (got, expected)]
+    sizes = torch.tensor([[SIZES.get(kind, 1.0)] for kind in PARAMETER_KINDS])
+    by_parameter = [gradient[0] * sizes for gradient in (got, expected)]
     error = (by_parameter[0] - by_parameter[1]).abs() / by_parameter[1].abs().amax(0)
     assert error.max() <= GRADIENT_RTOL, error.max()
     for a, b in zip(got[1:], expected[1:], strict=True):

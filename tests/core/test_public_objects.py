@@ -68,6 +68,9 @@ def computed(folder, run):
     yield from (options, ct.AdamW(), ct.Lbfgs(), hybrid.synergy_hybrid)
     values = {one.name: getattr(result, one.name) for one in dataclasses.fields(result)}
     yield ct.LossResult(**values, validation_losses=(2.0, float("nan")))
+    bands = ct.uncertainty(result, trials, draws=19, starts=1)
+    yield from (bands, bands["trial1"], bands["trial1"].joint_moment)
+    yield ct.Prior(weight=0.1, centre=1.1, muscles=("soleus_r",))
     synergies = hybrid.synergies["trial1"]
     yield from (synergies, synergies.weightings)
     space = result.steps[0].space

@@ -290,7 +290,7 @@ def test_where_it_begins_is_where_the_objective_ends_lower():
     assert alone["subject"].emg_driven is None
     # What it is compared with is what `calibrate` gives without synergies.
     driven = ct.calibrate(
-        SUBJECT, TRIALS, dataclasses.replace(plan, synergy_hybrid=None), method="lm"
+        SUBJECT, TRIALS, dataclasses.replace(plan, synergy_hybrid=None), method="lm", starts=1
     )
     assert both.emg_driven_fit == driven.fit
     # Where it is silent, where its neighbours drive it, and the subject's own values.

@@ -45,7 +45,11 @@ class HybridResult(CalibrationResult):
         The same, with what the synergies drove.
     identifiability
         The same, taking the excitations as given.
+<<<<<<< HEAD
     uncertainty, label, provenance
+=======
+    label, provenance, verification
+>>>>>>> tendon
         As for `CalibrationResult`.
     generator : ExcitationGenerator
         Which MTUs were recorded.

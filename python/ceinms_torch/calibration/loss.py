@@ -39,11 +39,7 @@ class LossResult(CalibrationResult):
         What the calibrated subject gives by itself, without anything that the loss adds to it.
     identifiability
         None: which parameters are identifiable follows from eq. (4), not from any loss.
-<<<<<<< HEAD
-    uncertainty, label, provenance
-=======
-    label, provenance, verification
->>>>>>> tendon
+    uncertainty, label, provenance, verification
         As for `CalibrationResult`.
     validation_losses : tuple of float
         Loss of the validation trials at every entry of `history`; empty without such trials.

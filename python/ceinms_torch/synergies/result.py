@@ -45,11 +45,7 @@ class HybridResult(CalibrationResult):
         The same, with what the synergies drove.
     identifiability
         The same, taking the excitations as given.
-<<<<<<< HEAD
-    uncertainty, label, provenance
-=======
-    label, provenance, verification
->>>>>>> tendon
+    uncertainty, label, provenance, verification
         As for `CalibrationResult`.
     generator : ExcitationGenerator
         Which MTUs were recorded.

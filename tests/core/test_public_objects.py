@@ -68,7 +68,7 @@ def computed(folder, run):
     yield from (options, ct.AdamW(), ct.Lbfgs(), hybrid.synergy_hybrid)
     values = {one.name: getattr(result, one.name) for one in dataclasses.fields(result)}
     yield ct.LossResult(**values, validation_losses=(2.0, float("nan")))
-    bands = ct.uncertainty(result, trials, draws=19, starts=1)
+    bands = ct.uncertainty(result, trials, draws=3, starts=1, level=0.5)
     yield from (bands, bands["trial1"], bands["trial1"].joint_moment)
     yield ct.Prior(weight=0.1, centre=1.1, muscles=("soleus_r",))
     synergies = hybrid.synergies["trial1"]

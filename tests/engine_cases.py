@@ -1,5 +1,6 @@
 """Subjects and trials made in memory, and both engines run on them."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -230,4 +231,11 @@ SMOOTH_SUBJECT = make_subject(
 SMOOTH_TRIALS = (
     make_trial(SMOOTH_SUBJECT, "short", n_step=5, emg_start=-0.0613),
     make_trial(SMOOTH_SUBJECT, "long", n_step=7, phase=1.1, norm_length=1.08, emg_rate=140.0),
+)
+
+# What CEINMS 0.9 can calibrate and run.
+_PLAIN = {kind.attribute: kind.default for kind in PARAMETERS.values() if not kind.in_ceinms}
+PLAIN_SUBJECT = dataclasses.replace(
+    SMOOTH_SUBJECT,
+    mtus=tuple(dataclasses.replace(mtu, **_PLAIN, em_delay=0.0) for mtu in SMOOTH_SUBJECT.mtus),
 )

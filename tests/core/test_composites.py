@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import ceinms_torch as ct
 from ceinms_torch.calibration.problems.legacy import LegacyProblem
 from ceinms_torch.simulation.legacy.run import simulate_legacy
-from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS
+from engine_cases import PLAIN_SUBJECT, SMOOTH_SUBJECT, SMOOTH_TRIALS
 from problem_cases import RTOL, check_against_tensor, make_step, space_of
 
 KINDS = ["shapeFactor", "optimalFibreLength", "tendonSlackLength", "strengthCoefficient"]
@@ -255,13 +255,6 @@ def test_every_search_lowers_it(method, name):
     assert set(result.history[0].rmse) == set(DOFS)
 
 
-# CEINMS has no factor on tendon stiffness, and one delay for all.
-PLAIN_SUBJECT = dataclasses.replace(
-    SMOOTH_SUBJECT,
-    mtus=tuple(
-        dataclasses.replace(mtu, tendon_stiffness=1.0, em_delay=0.0) for mtu in SMOOTH_SUBJECT.mtus
-    ),
-)
 SEARCH = ct.SimulatedAnnealing(
     no_epsilon=4, rt=0.3, temperature=20.0, ns=3, nt=2, epsilon=1e-3, max_no_eval=600
 )

@@ -9,19 +9,13 @@ from hypothesis import strategies as st
 
 import ceinms_torch as ct
 from ceinms_torch.calibration.problems.legacy import LegacyProblem
-from engine_cases import SMOOTH_SUBJECT, SMOOTH_TRIALS
+from engine_cases import PLAIN_SUBJECT, SMOOTH_SUBJECT, SMOOTH_TRIALS
 from problem_cases import NARROW, RTOL, check_against_tensor, make_step, space_of
 
 DOFS = ("knee", "ankle")
 KINDS = ["optimalFibreLength", "strengthCoefficient"]
 SEARCH = ct.SimulatedAnnealing(
     no_epsilon=4, rt=0.3, temperature=20.0, ns=3, nt=2, epsilon=1e-3, max_no_eval=60
-)
-PLAIN_SUBJECT = dataclasses.replace(
-    SMOOTH_SUBJECT,
-    mtus=tuple(
-        dataclasses.replace(mtu, tendon_stiffness=1.0, em_delay=0.0) for mtu in SMOOTH_SUBJECT.mtus
-    ),
 )
 
 

@@ -14,7 +14,7 @@ from ceinms_torch.cli.failures import as_process
 from ceinms_torch.cli.outputs import CLAIMS
 
 # In the order in which --help shows them, with the modules that have them.
-_COMMANDS = {
+COMMANDS = {
     name: name
     for name in (
         "check",
@@ -27,7 +27,7 @@ _COMMANDS = {
         "convert",
     )
 }
-_STUDIES = {name: f"study_{name}" for name in ("calibration", "electrodes", "muscle")}
+STUDIES = {name: f"study_{name}" for name in ("calibration", "electrodes", "muscle")}
 
 
 class _Lazy(typer.core.TyperGroup):
@@ -55,11 +55,11 @@ class _Lazy(typer.core.TyperGroup):
 
 
 class _Commands(_Lazy):
-    modules = _COMMANDS
+    modules = COMMANDS
 
 
 class _Studies(_Lazy):
-    modules = _STUDIES
+    modules = STUDIES
 
 
 app = typer.Typer(

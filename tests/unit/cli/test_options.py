@@ -1,5 +1,6 @@
 """Options of the commands: one meaning a name; what ``--test`` and ``--synergies`` take."""
 
+import importlib
 import inspect
 import re
 import typing
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.models import OptionInfo
 
-from ceinms_torch.cli.main import app, study
+from ceinms_torch.cli.main import COMMANDS, STUDIES
 from ceinms_torch.cli.options import given, synergy_number, trial_files, words
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.nms_model import TendonKind
@@ -16,14 +17,15 @@ from ceinms_torch.model.nms_model import TendonKind
 
 def every_option():
     """Yield command, name on the command line, and all that the option means."""
-    for one in (*app.registered_commands, *study.registered_commands):
-        hints = typing.get_type_hints(one.callback, include_extras=True)
-        for parameter in inspect.signature(one.callback).parameters.values():
+    for name, module in {**COMMANDS, **STUDIES}.items():
+        command = importlib.import_module(f"ceinms_torch.cli.{module}").command
+        hints = typing.get_type_hints(command, include_extras=True)
+        for parameter in inspect.signature(command).parameters.values():
             kind, info = typing.get_args(hints[parameter.name])
             if isinstance(info, OptionInfo):
                 names = info.param_decls or (f"--{parameter.name.replace('_', '-')}",)
                 limits = (info.min, info.max, info.metavar, info.callback)
-                yield one.name, names, (kind, info.help, limits, parameter.default)
+                yield name, names, (kind, info.help, limits, parameter.default)
 
 
 OPTIONS = list(every_option())

@@ -111,9 +111,8 @@ def weighted(components):
 @given(searches())
 def test_components_sum_to_the_objective_of_the_search(search):
     subject, trial, hybrid, dofs = search
-    options = ct.Lbfgs(max_iterations=3)
     result = ct.TrialSearch(subject, trial, hybrid, tendon="stiff", dofs=dofs).solve(
-        options=options
+        max_iterations=3
     )
     components = result.later[COMPONENTS]
     assert weighted(components).sum() == pytest.approx(result.objective, rel=1e-9)

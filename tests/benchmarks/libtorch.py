@@ -1,6 +1,6 @@
 """AdamW on LibTorch's autograd, on the recorded leg: ``python tests/benchmarks/libtorch.py``.
 
-Processor time of the whole run (301 evaluations) and until it is at CEINMS's own objective, by
+Processor time of the whole run and until it is at CEINMS's own objective, by
 either way of taking steps and, to compare, on the fused engine. One run after another, with the
 threads that torch takes by itself.
 """

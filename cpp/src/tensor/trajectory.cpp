@@ -166,11 +166,11 @@ Sweep sweep_compiled(const Curves& curve_tensors, const Mtu<at::Tensor>& mtu_ten
   std::vector<std::int64_t> place;
   std::vector<double> sub_length, sub_velocity;
   for (std::int64_t lane = 0; lane < n_lane; ++lane) {
-    const auto in = [](const at::Tensor& table, std::int64_t place) {
-      return table.const_data_ptr<double>()[place];
+    const auto in = [](const at::Tensor& table, std::int64_t i) {
+      return table.const_data_ptr<double>()[i];
     };
-    const auto out = [](const at::Tensor& table, std::int64_t place) -> double& {
-      return table.mutable_data_ptr<double>()[place];
+    const auto out = [](const at::Tensor& table, std::int64_t i) -> double& {
+      return table.mutable_data_ptr<double>()[i];
     };
     const Mtu<double> mtu(MtuParameters<double>::from(
         [&](kernel::ParameterKind kind) { return in(parameters[kind], lane / n_trial); }));

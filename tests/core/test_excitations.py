@@ -198,6 +198,16 @@ def test_gains_are_in_the_excitations_that_are_searched(folder):
     )
 
 
+def test_emg_that_begins_late_is_refused(folder):
+    """The filter would be set anew later than the search knows of."""
+    late = dataclasses.replace(
+        folder.trial, excitation_time=folder.trial.excitation_time + 0.2 - folder.trial.time[0]
+    )
+    with pytest.raises(DataError, match="to begin emDelay before the first frame"):
+        TrialSearch(folder.subject, late, ASSISTED)
+    TrialSearch(folder.subject, late, ASSISTED, filter_start="zero")
+
+
 @pytest.mark.parametrize("tendon", TENDONS.values())
 def test_terms_and_gradient(folder, tendon):
     search = TrialSearch(folder.subject, folder.trial, ASSISTED, tendon=tendon)

@@ -270,7 +270,7 @@ ExcitationProblem make_problem(const Backend& backend, kernel::TendonModel tendo
                                  .mtu_velocity = one.mtu_velocity.data(),
                                  .moment_arm = one.moment_arm.data(),
                                  .excitation = one.excitation.data(),
-                                 .excitation_start = 0.0,
+                                 .excitation_start = -0.06,  // its third sample acts at a step
                                  .excitation_rate = 100.0};
   return {backend,
           trial,

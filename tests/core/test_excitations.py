@@ -198,14 +198,24 @@ def test_gains_are_in_the_excitations_that_are_searched(folder):
     )
 
 
-def test_emg_that_begins_late_is_refused(folder):
-    """The filter would be set anew later than the search knows of."""
-    late = dataclasses.replace(
-        folder.trial, excitation_time=folder.trial.excitation_time + 0.2 - folder.trial.time[0]
-    )
-    with pytest.raises(DataError, match="to begin emDelay before the first frame"):
-        TrialSearch(folder.subject, late, ASSISTED)
-    TrialSearch(folder.subject, late, ASSISTED, filter_start="zero")
+@pytest.mark.parametrize("begin", [-0.2, -0.01, 0.0, 0.05])
+@pytest.mark.parametrize("tendon", TENDONS.values())
+def test_gradient_is_that_of_differences_wherever_the_emg_begins(folder, tendon, begin):
+    """The filter is set anew at the third sample of the EMG, in the run-in or at any frame."""
+    time = folder.trial.excitation_time
+    moved = time - time[0] + folder.trial.time[0] + begin
+    trial = dataclasses.replace(folder.trial, excitation_time=moved)
+    search = TrialSearch(folder.subject, trial, STATIC, tendon=tendon)
+    n_step = len(trial.time)
+    x = 0.4 + 0.2 * np.sin(np.arange(3.0 * n_step)).reshape(n_step, 3)
+    _, gradient = search.core.square_errors(x)
+    for k in range(n_step):
+        move = np.zeros_like(x)
+        move[k] = 1e-5
+        at = [search.core.square_errors(x + sign * move)[0].sum() for sign in (1.0, -1.0)]
+        # Rounding of the sum over the width, and what its third derivative adds.
+        expected = pytest.approx(gradient[k].sum(), rel=1e-6, abs=1e-6 * np.abs(gradient).max())
+        assert (at[0] - at[1]) / 2e-5 == expected
 
 
 @pytest.mark.parametrize("tendon", TENDONS.values())

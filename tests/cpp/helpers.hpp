@@ -67,8 +67,8 @@ inline constexpr std::array typical{
     Typical{0.1, 0.1},      // damping
     Typical{0.15, 1.0},     // percentage_change
     Typical{1.1, 1.0},      // tendon_stiffness
-    Typical{1.0, 1.0},      // passive_stiffness
-    Typical{1.0, 1.0},      // emg_gain
+    Typical{0.9, 1.0},      // passive_stiffness
+    Typical{0.8, 1.0},      // emg_gain
 };
 static_assert(typical.size() == n_parameter_kind, "one line for each kind");
 

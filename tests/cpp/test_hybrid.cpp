@@ -254,13 +254,20 @@ TEST_CASE("gradient search: bounds hold, kinks are kept, and order does not matt
 namespace ceinms_torch::engine {
 namespace {
 
+using kernel::ParameterKind;
 using kernel::testing::near;
 
+/// Of signals whose third sample, at which the filter restarts, acts in the run-in, at the second
+/// step and at the seventh, of 12.
+constexpr std::array excitation_starts{-0.2, -0.06, 0.0};
 constexpr std::array tendons{kernel::TendonModel::stiff, kernel::TendonModel::rosenbrock};
 
 ExcitationProblem make_problem(const Backend& backend, kernel::TendonModel tendon,
-                               std::vector<std::size_t> searched, std::vector<std::size_t> dofs) {
-  const legacy::Case one(-1.5);
+                               std::vector<std::size_t> searched, std::vector<std::size_t> dofs,
+                               double excitation_start = 0.0) {
+  legacy::Case one(-1.5);
+  std::fill_n(one.parameters.begin() + kernel::index_of(ParameterKind::emg_gain) * legacy::n_mtu,
+              legacy::n_mtu, 1.0);
   const kernel::TrialInput trial{.n_step = legacy::n_step,
                                  .n_row = legacy::n_step,
                                  .n_mtu = legacy::n_mtu,
@@ -270,7 +277,7 @@ ExcitationProblem make_problem(const Backend& backend, kernel::TendonModel tendo
                                  .mtu_velocity = one.mtu_velocity.data(),
                                  .moment_arm = one.moment_arm.data(),
                                  .excitation = one.excitation.data(),
-                                 .excitation_start = -0.06,  // its third sample acts at a step
+                                 .excitation_start = excitation_start,
                                  .excitation_rate = 100.0};
   return {backend,
           trial,
@@ -284,72 +291,74 @@ ExcitationProblem make_problem(const Backend& backend, kernel::TendonModel tendo
 }
 
 TEST_CASE("excitation problem: gradient equals central differences, both tendons") {
-  for (const kernel::TendonModel tendon : tendons) {
-    ExcitationProblem problem = make_problem(*backends().front(), tendon, {2, 0}, {1});
-    std::vector<double> x;
-    for (std::size_t i = 0; i < legacy::n_step * 2; ++i)
-      x.push_back(0.4 + 0.2 * std::sin(static_cast<double>(i)));
-    std::vector<double> gradient(x.size());
-    CHECK(problem.square_errors(x.data(), gradient.data()).size() == 1);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const double difference = kernel::testing::central_difference(
-          [&](double value) {
-            std::vector<double> moved = x;
-            moved[i] = value;
-            std::vector<double> unused(x.size());
-            return problem.square_errors(moved.data(), unused.data())[0];
-          },
-          x[i], 1e-4);
-      CHECK(gradient[i] == near(difference, 1e-5));  // curves of class C2
+  for (const kernel::TendonModel tendon : tendons)
+    for (const double start : excitation_starts) {
+      ExcitationProblem problem = make_problem(*backends().front(), tendon, {2, 0}, {1}, start);
+      std::vector<double> x;
+      for (std::size_t i = 0; i < legacy::n_step * 2; ++i)
+        x.push_back(0.4 + 0.2 * std::sin(static_cast<double>(i)));
+      std::vector<double> gradient(x.size());
+      CHECK(problem.square_errors(x.data(), gradient.data()).size() == 1);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double difference = kernel::testing::central_difference(
+            [&](double value) {
+              std::vector<double> moved = x;
+              moved[i] = value;
+              std::vector<double> unused(x.size());
+              return problem.square_errors(moved.data(), unused.data())[0];
+            },
+            x[i], 1e-4);
+        CHECK(gradient[i] == near(difference, 1e-5));  // curves of class C2
+      }
     }
-  }
 }
 
 TEST_CASE("linear trial: a solution fulfils its equations, on every instruction set") {
   constexpr double noise = 0.5;
   for (const Backend* backend : backends())
-    for (const kernel::TendonModel tendon : tendons) {
-      // More MTUs than the narrowest pack has lanes.
-      ExcitationProblem problem = make_problem(*backend, tendon, {0, 1, 3}, {0, 1});
-      const std::size_t n = problem.n_step() * problem.n_lane();
-      const std::size_t n_row = problem.n_step() * problem.n_counted();
-      AlignedBuffer x(n, 0.4);
-      AlignedBuffer variance(n);
-      AlignedBuffer offset(n);
-      AlignedBuffer pull(n);
-      for (std::size_t i = 0; i < n; ++i) {
-        variance[i] = i % 5 == 0 ? 0.0 : 0.1 + 0.05 * static_cast<double>(i % 7);
-        offset[i] = 0.1 * std::sin(static_cast<double>(i)) * (variance[i] > 0.0 ? 1.0 : 0.0);
+    for (const kernel::TendonModel tendon : tendons)
+      for (const double start : excitation_starts) {
+        // More MTUs than the narrowest pack has lanes.
+        ExcitationProblem problem = make_problem(*backend, tendon, {0, 1, 3}, {0, 1}, start);
+        const std::size_t n = problem.n_step() * problem.n_lane();
+        const std::size_t n_row = problem.n_step() * problem.n_counted();
+        AlignedBuffer x(n, 0.4);
+        AlignedBuffer variance(n);
+        AlignedBuffer offset(n);
+        AlignedBuffer pull(n);
+        for (std::size_t i = 0; i < n; ++i) {
+          variance[i] = i % 5 == 0 ? 0.0 : 0.1 + 0.05 * static_cast<double>(i % 7);
+          offset[i] = 0.1 * std::sin(static_cast<double>(i)) * (variance[i] > 0.0 ? 1.0 : 0.0);
+        }
+        std::vector<double> error(n_row);
+        problem.errors(x.data(), error.data());
+        const LinearTrial& linear = problem.linearise();
+        const LinearTrialAlgebra& algebra = *backend->linear_trial;
+        const std::size_t n_number = n_state(linear);
+        AlignedBuffer state(n_number * problem.n_lane());
+        AlignedBuffer covariance(covariance_size(linear, problem.n_lane()));
+        AlignedBuffer gain(n_row * n_number * problem.n_lane());
+        AlignedBuffer root(n_row * problem.n_counted());
+        REQUIRE(algebra.factor(linear, variance.data(), noise, covariance.data(), gain.data(),
+                               root.data()));
+        std::vector<double> y = error;
+        algebra.solve(linear, gain.data(), root.data(), offset.data(), y.data(), state.data(),
+                      pull.data());
+        AlignedBuffer row(n);
+        for (std::size_t i = 0; i < n_row; ++i) {
+          std::vector<double> unit(n_row);
+          unit[i] = 1.0;
+          algebra.transposed(linear, unit.data(), state.data(), row.data());
+          double moved = noise * y[i];
+          for (std::size_t j = 0; j < n; ++j) moved += row[j] * (offset[j] + variance[j] * pull[j]);
+          CHECK(moved == near(error[i], 1e-9));
+        }
+        algebra.transposed(linear, y.data(), state.data(), row.data());
+        for (std::size_t j = 0; j < n; ++j) CHECK(pull[j] == near(row[j], 1e-9));
+        std::fill_n(variance.data(), n, std::nan(""));
+        CHECK_FALSE(algebra.factor(linear, variance.data(), noise, covariance.data(), gain.data(),
+                                   root.data()));
       }
-      std::vector<double> error(n_row);
-      problem.errors(x.data(), error.data());
-      const LinearTrial& linear = problem.linearise();
-      const LinearTrialAlgebra& algebra = *backend->linear_trial;
-      const std::size_t n_number = n_state(linear.is_stiff);
-      AlignedBuffer state(n_number * problem.n_lane());
-      AlignedBuffer covariance(covariance_size(linear.is_stiff, problem.n_lane()));
-      AlignedBuffer gain(n_row * n_number * problem.n_lane());
-      AlignedBuffer root(n_row * problem.n_counted());
-      REQUIRE(algebra.factor(linear, variance.data(), noise, covariance.data(), gain.data(),
-                             root.data()));
-      std::vector<double> y = error;
-      algebra.solve(linear, gain.data(), root.data(), offset.data(), y.data(), state.data(),
-                    pull.data());
-      AlignedBuffer row(n);
-      for (std::size_t i = 0; i < n_row; ++i) {
-        std::vector<double> unit(n_row);
-        unit[i] = 1.0;
-        algebra.transposed(linear, unit.data(), state.data(), row.data());
-        double moved = noise * y[i];
-        for (std::size_t j = 0; j < n; ++j) moved += row[j] * (offset[j] + variance[j] * pull[j]);
-        CHECK(moved == near(error[i], 1e-9));
-      }
-      algebra.transposed(linear, y.data(), state.data(), row.data());
-      for (std::size_t j = 0; j < n; ++j) CHECK(pull[j] == near(row[j], 1e-9));
-      std::fill_n(variance.data(), n, std::nan(""));
-      CHECK_FALSE(algebra.factor(linear, variance.data(), noise, covariance.data(), gain.data(),
-                                 root.data()));
-    }
 }
 
 }  // namespace

@@ -72,15 +72,16 @@ TEST_CASE("optimal length: grows by g (1 - a)") {
 
 TEST_CASE("Hill force: computed by hand at knots of the manual's curves") {
   // a = 0.6, so that lmo(a) = lmo (1 + 0.4 g); g is chosen for l / lmo(a) = 1.045 at
-  // l / lmo = 1.1. Curve points: F^a(1.045) = 0.993333, F^p(1.1) = 0.035, F^v(-0.1) = 0.55.
+  // l / lmo = 1.1. Curve points: F^a(1.045) = 0.993333, F^p(1.1) = 0.035, F^v(-0.1) = 0.55. Its
+  // passive stiffness is 0.9.
   const double g = (1.1 / 1.045 - 1.0) / 0.4;
   const Mtu<double> mtu(plain_parameters(with(soleus, index_of(Kind::percentage_change), g)));
-  const double expected = 0.993333 * 0.55 * 0.6 + 0.035 + 0.1 * -0.1;
+  const double expected = 0.993333 * 0.55 * 0.6 + 0.9 * 0.035 + 0.1 * -0.1;
   CHECK(fibre_force(manual_curves(), mtu, 1.1 * 0.05, -0.1, 0.6) == near(expected, 1e-12));
   // Isometric, and without activation: only the passive force is left.
   CHECK(fibre_force(manual_curves(), mtu, 1.1 * 0.05, 0.0, 0.6) ==
-        near(0.993333 * 0.6 + 0.035, 1e-12));
-  CHECK(fibre_force(manual_curves(), mtu, 1.5 * 0.05, 0.0, 0.0) == near(1.17, 1e-12));
+        near(0.993333 * 0.6 + 0.9 * 0.035, 1e-12));
+  CHECK(fibre_force(manual_curves(), mtu, 1.5 * 0.05, 0.0, 0.0) == near(0.9 * 1.17, 1e-12));
 }
 
 /// Everything of muscle.hpp in one number, along the tendon: length, norm. velocity, activation
@@ -135,7 +136,7 @@ TEST_CASE("Hill force: every partial equals its central difference") {
                           i == 3 + index_of(Kind::strength_coefficient) ||
                           i == 3 + index_of(Kind::damping) ||
                           i == 3 + index_of(Kind::percentage_change);
-        // It acts where there is passive force.
+        // It acts where there is passive force, which the difference above tells.
         const bool may_act = i == 3 + index_of(Kind::passive_stiffness);
         if (!acts && !may_act) CHECK(force.partial[i] == 0.0);
         if (acts && velocity != 0.0) CHECK(force.partial[i] != 0.0);

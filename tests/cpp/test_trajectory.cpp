@@ -87,7 +87,8 @@ Vector activations(const ParameterArray& parameters, const Signals& signals, Fil
 }
 
 /// Eqs. (1) and (2) for samples `e` of which the last 40 belong to the steps.
-Vector expected_activations(const ParameterArray& p, const Vector& e, FilterStart start) {
+Vector expected_activations(const ParameterArray& p, Vector e, FilterStart start) {
+  for (double& one : e) one *= p[index_of(Kind::emg_gain)];
   const double b1 = p[index_of(Kind::c1)] + p[index_of(Kind::c2)];
   const double b2 = p[index_of(Kind::c1)] * p[index_of(Kind::c2)];
   const double shape = p[index_of(Kind::shape_factor)];

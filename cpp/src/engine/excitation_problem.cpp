@@ -1,6 +1,7 @@
 #include "ceinms_torch/engine/excitation_problem.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace ceinms_torch::engine {
@@ -66,6 +67,10 @@ ExcitationProblem::ExcitationProblem(const Backend& backend, const kernel::Trial
       }
     }
   if (n_searched() == 0) return;
+  for (std::size_t i = 0; i < n_searched(); ++i)
+    if (parameters_[kernel::index_of(ParameterKind::emg_gain) * n_searched() + i] != 1.0)
+      throw std::invalid_argument(
+          "parameters: expected an EMG gain of 1 where excitations are searched, got another.");
   searched_ = std::make_unique<Workspace>(layout_of(backend, trial, target_.searched), curves_,
                                           target_.simulation, n_thread);
   fill_linear();
@@ -76,12 +81,22 @@ void ExcitationProblem::fill_linear() {
   const std::size_t n_block = n_lane_ / width;
   slopes_ = AlignedBuffer(n_step() * n_slope * n_lane_);
   filter_ = AlignedBuffer(3 * n_lane_, 1.0);
-  restart_ = AlignedBuffer(n_restart * n_lane_);
   arm_ = AlignedBuffer(n_step() * n_counted() * n_lane_);
   searched_->forward(parameters_.data());  // which samples the excitations
+  // The step before which a lane's filter restarts; none where it does so in the run-in, or never.
+  const auto restart_of = [&](const Lane& lane) {
+    const LaneBlock& block = searched_->layout().block(lane.block);
+    const auto third = static_cast<std::size_t>(block.third_sample[lane.place]);
+    const bool restarts = target_.simulation.filter_start == kernel::FilterStart::ceinms;
+    return restarts && third >= block.n_run_in ? third - block.n_run_in : n_step();
+  };
+  std::size_t n_restart = 0;
+  for (std::size_t i = 0; i < n_searched(); ++i)
+    if (const std::size_t k = restart_of(searched_->layout().lane(0, i)); k < n_step())
+      n_restart = std::max(n_restart, k + 1);
+  restart_ = AlignedBuffer(n_restart * n_lane_);
   for (std::size_t i = 0; i < n_searched(); ++i) {
     const Lane& lane = searched_->layout().lane(0, i);
-    const LaneBlock& block = searched_->layout().block(lane.block);
     const auto parameter = [&](ParameterKind kind) {
       return parameters_[static_cast<std::size_t>(kind) * n_searched() + i];
     };
@@ -90,10 +105,8 @@ void ExcitationProblem::fill_linear() {
     const double coefficients[] = {by.beta1, by.beta2, by.gain};
     for (std::size_t row = 0; row < 3; ++row)
       filter_[(lane.block * 3 + row) * width + lane.place] = coefficients[row];
-    const auto third = static_cast<std::size_t>(block.third_sample[lane.place]);
-    const bool restarts = target_.simulation.filter_start == kernel::FilterStart::ceinms;
-    if (restarts && third >= block.n_run_in && third < block.n_run_in + n_restart)
-      restart_[(lane.block * n_restart + third - block.n_run_in) * width + lane.place] = 1.0;
+    if (const std::size_t k = restart_of(lane); k < n_restart)
+      restart_[(lane.block * n_restart + k) * width + lane.place] = 1.0;
     for (std::size_t k = 0; k < n_step(); ++k)
       for (std::size_t d = 0; d < n_counted(); ++d)
         arm_[(k * n_counted() + d) * n_lane_ + i] =
@@ -104,8 +117,10 @@ void ExcitationProblem::fill_linear() {
              .n_block = n_block,
              .n_dof = n_counted(),
              .is_stiff = target_.simulation.tendon == kernel::TendonModel::stiff,
+             .remembers = n_restart > 3,  // before the third there were only two excitations
              .slopes = slopes_.data(),
              .filter = filter_.data(),
+             .n_restart = n_restart,
              .restart = restart_.data(),
              .arm = arm_.data()};
 }
@@ -150,7 +165,7 @@ std::vector<double> ExcitationProblem::square_errors(const double* x, double* gr
   }
   if (n_searched() == 0) return sums;
   const LinearTrial& linear = linearise();
-  AlignedBuffer state(n_state(linear.is_stiff) * n_lane_);
+  AlignedBuffer state(n_state(linear) * n_lane_);
   AlignedBuffer pull(n_step() * n_lane_);
   backend().linear_trial->transposed(linear, error.data(), state.data(), pull.data());
   for (std::size_t k = 0; k < n_step(); ++k)

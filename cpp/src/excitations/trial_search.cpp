@@ -172,8 +172,8 @@ void Search::begin(const std::vector<double>& start) {
   problem_.errors(excitation_.data(), error_.data());
   if (n_ == 0) return;
   linear_ = &problem_.linearise();
-  const std::size_t n_state = engine::n_state(linear_->is_stiff);
-  covariance_ = AlignedBuffer(engine::covariance_size(linear_->is_stiff, n_lane_));
+  const std::size_t n_state = engine::n_state(*linear_);
+  covariance_ = AlignedBuffer(engine::covariance_size(*linear_, n_lane_));
   gain_ = AlignedBuffer(n_step_ * n_dof_ * n_state * n_lane_);
   root_ = AlignedBuffer(n_step_ * n_dof_ * n_dof_);
   state_ = AlignedBuffer(n_state * n_lane_);

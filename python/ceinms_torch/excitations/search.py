@@ -10,7 +10,7 @@ import numpy as np
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.errors import OptionError
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.execution import Hybrid
 from ceinms_torch.model.nms_model import Tendon
@@ -150,8 +150,6 @@ class TrialSearch:
         filter_start: str = "ceinms",
     ) -> None:
         subject, trial = _with_gains_in_the_trial(subject, trial)
-        if filter_start == "ceinms":
-            _check_begin(subject, trial)
         self.subject, self.trial, self.hybrid = subject, trial, hybrid
         self.searched = ExcitationTargets.of(subject, hybrid, dofs)
         self.core = _kernel.ExcitationProblem(
@@ -287,20 +285,3 @@ def _with_gains_in_the_trial(subject: Subject, trial: Trial) -> tuple[Subject, T
         dataclasses.replace(subject, mtus=mtus),
         dataclasses.replace(trial, excitation=excitation),
     )
-
-
-def _check_begin(subject: Subject, trial: Trial) -> None:
-    """Refuse EMG that begins late: CEINMS sets its filter anew at the third sample of a signal.
-
-    A search takes that to be before the third frame, so that nothing but two samples made what the
-    filter remembers.
-    """
-    late = trial.excitation_time[:3][-1] - trial.time[:3][-1]
-    names = [mtu.name for mtu in subject.mtus if mtu.em_delay + late > 1e-9]
-    if names:
-        raise DataError(
-            where=f"EMG of trial '{trial.name}'",
-            expected="to begin emDelay before the first frame, at the latest",
-            got=f"a later begin for {', '.join(names)}",
-            hint="export it from an earlier time, or cut the other files",
-        )

@@ -18,15 +18,23 @@ struct LinearTrial {
   std::size_t n_block = 0;  ///< packs of lanes; n_lane is so many times the width
   std::size_t n_dof = 0;
   bool is_stiff = false;
+  bool remembers = false;           ///< whether a filter restarts after the third step, so that
+                                    ///< its last excitations are handed on, too
   const double* slopes = nullptr;   ///< (n_block, n_step, n_slope, width), see Slope
   const double* filter = nullptr;   ///< (n_block, 3, width): beta1, beta2, gain of eq. (1)
-  const double* restart = nullptr;  ///< (n_block, n_restart, width): 1 where the filter
-                                    ///< restarts before a step (FilterStart), else 0
+  std::size_t n_restart = 0;        ///< before that many steps the filter may restart
+  const double* restart = nullptr;  ///< (n_block, n_restart, width): 1 where it does
+                                    ///< (FilterStart), else 0
   const double* arm = nullptr;      ///< (n_step, n_dof, n_lane) [m]
 };
 
-/// The filter restarts before one of the first steps, if not in the run-in.
-inline constexpr std::size_t n_restart = 3;
+/// How many numbers an MTU hands on from one step to the next.
+constexpr std::size_t numbers_of(bool is_elastic, bool remembers) noexcept {
+  return 2 + (is_elastic ? 2 : 0) + (remembers ? 2 : 0);
+}
+inline std::size_t n_state(const LinearTrial& trial) noexcept {
+  return numbers_of(!trial.is_stiff, trial.remembers);
+}
 
 /// The solution of  min_d  |r - J d|^2 / noise + sum_i d_i^2 / v_i + 2 sum_i (c_i / v_i) d_i  for
 /// the matrix J of a LinearTrial, n_step n_dof by n_step n_lane, which is never formed.
@@ -54,11 +62,9 @@ struct LinearTrialAlgebra {
   void (*transposed)(const LinearTrial& trial, const double* y, double* state, double* pull);
 };
 
-constexpr std::size_t n_state(bool is_stiff) noexcept {
-  return is_stiff ? 2 : 4;
-}
-constexpr std::size_t covariance_size(bool is_stiff, std::size_t n_lane) noexcept {
-  return n_state(is_stiff) * n_lane * (n_state(is_stiff) * n_lane + 1);
+/// Numbers for the covariance of n_lane lanes.
+inline std::size_t covariance_size(const LinearTrial& trial, std::size_t n_lane) noexcept {
+  return n_state(trial) * n_lane * (n_state(trial) * n_lane + 1);
 }
 
 #if defined(CEINMS_TORCH_ISA)

@@ -92,11 +92,36 @@ def muscles(draw):
 @settings(max_examples=40, deadline=None)
 @given(muscle=muscles(), rise=between(0.01, 0.06), norm_length=between(0.8, 1.1))
 @example(muscle=MUSCLES["soleus"], rise=0.01, norm_length=1.0)
+@example(  # one step from rest to its least length, which is not slack: its tendon pulls
+    muscle={
+        "optimal_fibre_length": 0.124,
+        "tendon_slack_length": 0.836,
+        "pennation_angle": 0.5,
+        "max_contraction_velocity": 15.0,
+        "damping": 0.03,
+        "percentage_change": 0.0,
+        "tendon_stiffness": 0.5,
+    },
+    rise=0.01,
+    norm_length=0.94,
+)
+@example(  # slow on a compliant tendon: what many steps leave has one sign
+    muscle={
+        "optimal_fibre_length": 0.275,
+        "tendon_slack_length": 0.457,
+        "pennation_angle": 0.0,
+        "max_contraction_velocity": 5.0,
+        "damping": 0.03,
+        "percentage_change": 0.0,
+        "tendon_stiffness": 0.5,
+    },
+    rise=0.016,
+    norm_length=1.07,
+)
 def test_any_muscle_is_followed(muscle, rise, norm_length):
     # With the manual's curves the damped equilibrium may have three roots (cpp/EQUATIONS.md).
     subject, trial = switching([muscle], rise=rise, norm_length=norm_length, curves=False)
-    # Slow muscles on long tendons are followed a little less well: 0.054 at worst so far.
-    assert largest_error(subject, trial)[0] < 1.3 * LARGEST_ERROR
+    assert largest_error(subject, trial)[0] < LARGEST_ERROR
 
 
 def sub_stepped(subject, trial):

@@ -268,15 +268,19 @@ ExcitationProblem make_problem(const Backend& backend, kernel::TendonModel tendo
   legacy::Case one(-1.5);
   std::fill_n(one.parameters.begin() + kernel::index_of(ParameterKind::emg_gain) * legacy::n_mtu,
               legacy::n_mtu, 1.0);
+  // As many more, again from the first, as the earliest start needs.
+  std::vector<double> excitation = one.excitation;
+  for (int i = 0; i < 2; ++i)
+    excitation.insert(excitation.end(), one.excitation.begin(), one.excitation.end());
   const kernel::TrialInput trial{.n_step = legacy::n_step,
-                                 .n_row = legacy::n_step,
+                                 .n_row = 3 * legacy::n_step,
                                  .n_mtu = legacy::n_mtu,
                                  .n_dof = legacy::n_dof,
                                  .time = one.time.data(),
                                  .mtu_length = one.mtu_length.data(),
                                  .mtu_velocity = one.mtu_velocity.data(),
                                  .moment_arm = one.moment_arm.data(),
-                                 .excitation = one.excitation.data(),
+                                 .excitation = excitation.data(),
                                  .excitation_start = excitation_start,
                                  .excitation_rate = 100.0};
   return {backend,

@@ -234,7 +234,7 @@ struct ElasticFibre {
   using Real = std::decay_t<decltype(math::detach(std::declval<T>()))>;
   FibreState<T> state;
   Dual<T, 4> imbalance;  ///< eq. (A6) there, with its partials
-  Real onset;  ///< 1 from a step that was far too long to one that is short enough, else 0
+  Real onset;  ///< 1 from a step that was far too long until nothing adds up any more, else 0
 };
 
 /// Where a step was short enough, and ElasticFibre::onset after it.
@@ -249,7 +249,8 @@ struct StepLength {
 /// measurement): muscle and tendon disagree, as f was not linear over the step; or the velocity
 /// changed so much that the length, wrong by (v1 - v0) h/2 as after any first-order step, of which
 /// an implicit one keeps the share f_v/h over the denominator, is wrong by a force f_lmt. Where
-/// force has begun to rise or fall fast, such errors add up: steps are judged by a sixth of that.
+/// force has begun to rise or fall fast, such errors add up: steps are judged by a sixth of that
+/// until they are so short that nothing is left to add.
 template <class T, class M>
 auto judge_step(const M& mtu, const ElasticFibre<T>& before, const T& denominator,
                 const FibreState<T>& after, const T& f_after) {
@@ -257,23 +258,31 @@ auto judge_step(const M& mtu, const ElasticFibre<T>& before, const T& denominato
   constexpr double largest_delay = 0.06;
   constexpr double disagreement_of_onset = 0.05;
   constexpr double share_in_onset = 1.0 / 6.0;
+  constexpr double share_at_end = 1.0 / 200.0;
   using R = typename ElasticFibre<T>::Real;
   const auto number = [](const T& x) { return math::detach(x); };
-  // A muscle that is slack at its least length holds no tendon however short the step.
   const R length = number(after.fibre_length);
-  const R disagreement = math::square(
-      math::select(length > number(mtu.least_fibre_length), R(number(f_after)), R(0.0 * length)));
-  const R delay = number(before.imbalance.partial[by_mtu_length]) *
-                  number(before.imbalance.partial[by_velocity]) *
-                  (number(after.fibre_velocity) - number(before.state.fibre_velocity));
-  const R share = 1.0 - (1.0 - share_in_onset) * before.onset;
-  const R limit = largest_disagreement * share;
-  const R delay_limit = (2.0 * largest_delay) * share * number(denominator);
-  const auto is_short = math::both<R>(disagreement < math::square(limit),
-                                      math::square(delay) < math::square(delay_limit));
+  const R f = number(f_after);
+  // A muscle that is slack at its least length holds no tendon however short the step; one whose
+  // tendon pulls harder than it does has been thrown there.
+  const auto excused = math::select(f > 0.0, f, R(0.0 * f));
+  const R disagreement =
+      math::square(math::select(length > number(mtu.least_fibre_length), f, R(excused)));
+  const R delay =
+      math::square(R(number(before.imbalance.partial[by_mtu_length]) *
+                     number(before.imbalance.partial[by_velocity]) *
+                     (number(after.fibre_velocity) - number(before.state.fibre_velocity))));
+  const R of_delay = math::square(R((2.0 * largest_delay) * number(denominator)));
+  const auto is_below = [&](const R& share) {
+    const R squared = math::square(share);
+    return math::both<R>(disagreement < R(largest_disagreement * largest_disagreement * squared),
+                         delay < R(of_delay * squared));
+  };
   const R none = 0.0 * before.onset;
+  const auto is_short = is_below(R(1.0 - (1.0 - share_in_onset) * before.onset));
+  const auto is_over = is_below(R(share_at_end + none));
   const R onset = math::select(disagreement > disagreement_of_onset * disagreement_of_onset,
-                               R(1.0 + none), R(math::select(is_short, none, before.onset)));
+                               R(1.0 + none), R(math::select(is_over, none, before.onset)));
   return StepLength<std::decay_t<decltype(is_short)>, R>{is_short, onset};
 }
 

@@ -190,7 +190,7 @@ def calibrated(folder, *options):
 
 def test_mtus_on_no_dof_stay_undriven(two_legs):
     result, said = calibrated(two_legs)
-    # As the paper searches, from the subject's values. Both kept to the digits they were printed with.
+    # As the paper searches, from the subject's values; to the digits that were printed.
     folder = ct.CalibrationFolder.read(two_legs / "calibrate.xml")
     paper = dataclasses.replace(PAPER_HYBRID, n_synergy=1)
     from_subject = ct.calibrate(folder, plan=dataclasses.replace(folder.plan, synergy_hybrid=paper))

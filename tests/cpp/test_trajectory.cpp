@@ -253,7 +253,8 @@ TEST_CASE("trajectory: sensitivities to all parameters equal central differences
         const auto dual = simulate<D>(curves, variable_parameters(soleus), given, options);
         for (std::size_t column = 0; column < 6; ++column) {
           for (std::size_t i = 0; i < n_parameter_kind; ++i) {
-            // So short that no step of the tendon is divided on one side only, where quantities jump.
+            // So short that no step of the tendon is divided on one side only, where quantities
+            // jump.
             const double step = 1e-6 * scales[i];
             const auto at = [&](double offset) {
               const ParameterArray moved = with(soleus, i, soleus[i] + offset * step);

@@ -20,7 +20,7 @@ ROOMS = (
     ("errors", "arrays"),
     ("io",),
     ("model",),
-    ("plan",),
+    ("plan", "geometry"),
     ("simulation", "optimisers"),
     ("calibration",),
     ("preoptimisation", "synergies", "excitations", "realtime", "bands"),
@@ -35,6 +35,7 @@ ROOMS = (
 COMPILED = {"_kernel", "_torch", "_backend"}
 COMPILED_OF = {
     "model": {"_kernel"},
+    "geometry": {"_kernel"},
     "simulation": COMPILED,
     "optimisers": COMPILED,
     "calibration": COMPILED,

@@ -113,9 +113,7 @@ def read_coordinates(
         time=storage.time,
         names=wanted,
         values=values,
-        paths={
-            name: path.removesuffix("/value") for name, path in paths.items() if "/" in path
-        },
+        paths={name: path.removesuffix("/value") for name, path in paths.items() if "/" in path},
         source=storage.source,
     )
 
@@ -165,7 +163,7 @@ def _check_size(
     is_angle: BoolArray,
     unit: Angles,
 ) -> None:
-    """Refuse radians beyond a full turn, and doubt degrees that are all within one radian's size."""
+    """Refuse radians beyond a full turn, and doubt degrees of which all are tiny."""
     if not is_angle.any():
         return
     largest = np.where(is_angle, np.abs(values).max(axis=0), 0.0)

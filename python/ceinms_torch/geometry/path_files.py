@@ -24,7 +24,7 @@ import numpy as np
 from lxml import etree
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.errors import DataError, FileFormatError, Place
+from ceinms_torch.errors import DataError
 from ceinms_torch.geometry.path_set import PathSet, PolynomialPath, name_in
 from ceinms_torch.geometry.polynomials import derivative_coefficients, n_term
 from ceinms_torch.io.paths import write_atomically

@@ -259,12 +259,43 @@ class Equations:
         """Return those of the poses that are in this set and not in the other."""
         return Equations(self.gram - other.gram, self.right - other.right, self.n_row - other.n_row)
 
-    def solution(self, basis: Basis) -> LengthFit:
-        """Return the fit, in which terms of high degree are small where data do not decide."""
+    def _prices(self, basis: Basis) -> FloatArray:
         # Terms are nearly independent, so that the equations' condition is at most 1 / _RIDGE, and
         # rounding far below a micrometre.
-        price = _RIDGE * self.n_row * basis.degrees.sum(axis=1) ** 2
-        return LengthFit(basis, np.linalg.solve(self.gram + np.diag(price), self.right))
+        return np.asarray(_RIDGE * self.n_row * basis.degrees.sum(axis=1) ** 2.0)
+
+    def solution(self, basis: Basis) -> LengthFit:
+        """Return the fit, in which terms of high degree are small where data do not decide."""
+        gram = self.gram + np.diag(self._prices(basis))
+        return LengthFit(basis, np.linalg.solve(gram, self.right).astype(np.float64))
+
+    def undecided(self, basis: Basis, coordinates: FloatArray) -> FloatArray:
+        """Return how little data say about the derivative by each coordinate.
+
+        Parameters
+        ----------
+        basis : Basis
+            Of the fit, of order 1 at least.
+        coordinates : ndarray (n_pose, n_coordinate)
+            Poses [rad or m].
+
+        Returns
+        -------
+        ndarray (n_coordinate,)
+            The share of a constant derivative that would be left in the fit if it, and not zero,
+            were what data do not decide: 0 where they do, 1 where they say nothing.
+        """
+        prices = self._prices(basis)
+        degree = basis.degrees.sum(axis=1)
+        linear = [int(np.flatnonzero((degree == 1) & (one > 0))[0]) for one in basis.degrees.T]
+        preferred = np.diag(prices)[:, linear]
+        left = np.linalg.solve(self.gram + np.diag(prices), preferred)
+        _, derivative = basis.values(coordinates)
+        shares = [
+            np.abs(by @ left[:, i] / by[:, term]).max()
+            for i, (by, term) in enumerate(zip(derivative, linear, strict=True))
+        ]
+        return np.array(shares)
 
 
 def fit_length(

@@ -20,7 +20,7 @@ ROOMS = (
     ("errors", "arrays"),
     ("io",),
     ("model",),
-    ("plan",),
+    ("plan", "recordings"),
     ("simulation", "optimisers"),
     ("calibration",),
     ("preoptimisation", "synergies", "excitations", "realtime", "bands"),

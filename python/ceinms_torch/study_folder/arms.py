@@ -56,12 +56,31 @@ class Contradiction(OneLine):
     derivative: FloatArray = field(repr=False, compare=False)
 
 
-def contradictions(
+@dataclass(frozen=True, kw_only=True)
+class ArmCheck(OneLine):
+    """What lengths say about moment arms.
+
+    Parameters
+    ----------
+    contradictions : tuple of Contradiction
+        The largest first.
+    compared : tuple of str
+        The MTUs whose lengths are a function of the angles.
+    unexplained : tuple of str
+        Those whose lengths are none.
+    """
+
+    contradictions: tuple[Contradiction, ...]
+    compared: tuple[str, ...]
+    unexplained: tuple[str, ...]
+
+
+def check_arms(
     angles: Mapping[str, FloatArray],
     lengths: Mapping[str, FloatArray],
     arms: Mapping[str, Mapping[str, FloatArray]],
     crossed: Mapping[str, Sequence[str]],
-) -> tuple[Contradiction, ...]:
+) -> ArmCheck:
     """Find moment arms that the lengths contradict.
 
     Parameters
@@ -77,10 +96,12 @@ def contradictions(
 
     Returns
     -------
-    tuple of Contradiction
-        The largest first.
+    ArmCheck
+        MTUs without moving coordinate or given arm are in none of its lists.
     """
     found = []
+    compared: list[str] = []
+    unexplained: list[str] = []
     for mtu, length in lengths.items():
         moving = [name for name in crossed[mtu] if np.ptp(angles[name]) > _STILL]
         given = {i: arms[name][mtu] for i, name in enumerate(moving) if name in arms}
@@ -88,6 +109,7 @@ def contradictions(
             continue
         q = np.stack([angles[name] for name in moving], axis=1)
         misfit, derivatives = _derivatives(q, length, given)
+        (unexplained if misfit > _MISFIT else compared).append(mtu)
         if misfit > _MISFIT:
             continue
         for i, arm in given.items():
@@ -105,7 +127,11 @@ def contradictions(
                         derivative=derivatives[:, i],
                     )
                 )
-    return tuple(sorted(found, key=lambda one: -one.rms))
+    return ArmCheck(
+        contradictions=tuple(sorted(found, key=lambda one: -one.rms)),
+        compared=tuple(compared),
+        unexplained=tuple(unexplained),
+    )
 
 
 def _away_from_zero(values: FloatArray) -> FloatArray:

@@ -21,6 +21,7 @@ ROOMS = (
     ("io",),
     ("model",),
     ("plan", "recordings"),
+    ("osim",),
     ("simulation", "optimisers"),
     ("calibration",),
     ("preoptimisation", "synergies", "excitations", "realtime", "bands"),

@@ -20,7 +20,7 @@ ROOMS = (
     ("errors", "arrays"),
     ("io",),
     ("model",),
-    ("plan", "recordings"),
+    ("plan", "recordings", "geometry"),
     ("osim",),
     ("simulation", "optimisers"),
     ("calibration",),
@@ -28,6 +28,7 @@ ROOMS = (
     ("inputs",),
     ("conversion",),
     ("results",),
+    ("study_folder",),
     ("studies",),
     ("plots",),
     ("report",),
@@ -36,6 +37,7 @@ ROOMS = (
 COMPILED = {"_kernel", "_torch", "_backend"}
 COMPILED_OF = {
     "model": {"_kernel"},
+    "geometry": {"_kernel"},
     "simulation": COMPILED,
     "optimisers": COMPILED,
     "calibration": COMPILED,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -177,6 +177,8 @@ class OsimModel(OneLine):
         The bodies that markers are fixed to.
     gravity : (float, float, float)
         [m/s^2].
+    has_loops : bool
+        Whether constraints, other than of one coordinate that follows another, tie coordinates.
     is_scaled : bool, optional
         Whether at least one of the bones it is drawn with has another size than in its own file;
         None for a model without such drawings.
@@ -191,6 +193,7 @@ class OsimModel(OneLine):
     masses: Mapping[str, float]
     markers: Mapping[str, str]
     gravity: tuple[float, ...] = (0.0, -9.80665, 0.0)
+    has_loops: bool = False
     is_scaled: bool | None = None
 
     @property
@@ -257,6 +260,26 @@ class OsimModel(OneLine):
             found = {name for one in joints for name in one.coordinate_names}
         led = {self.coordinate(name).follows or name for name in found}
         return tuple(one.name for one in self.coordinates if one.name in led)
+
+    def muscles_across(self, dofs: Iterable[str]) -> tuple[str, ...]:
+        """Return the muscles that may have a moment arm about one of these coordinates.
+
+        Parameters
+        ----------
+        dofs : iterable of str
+            Names of coordinates.
+
+        Returns
+        -------
+        tuple of str
+            Those whose length they change; all where constraints close loops.
+        """
+        wanted = set(dofs)
+        return tuple(
+            one.name
+            for one in self.muscles
+            if self.has_loops or wanted & set(self.coordinates_of(one.name))
+        )
 
     def _chain(self, body: str) -> Iterator[str]:
         """Iterate over the joints from a body to the ground."""
@@ -335,6 +358,10 @@ def read_model(path: str | os.PathLike[str]) -> OsimModel:
         masses=_masses(root),
         markers=_markers(root),
         gravity=OsimModel.gravity if gravity is None else gravity.numbers(),
+        has_loops=any(
+            one.find("dependent_coordinate_name") is None and not _is_off(one)
+            for one in _set(root, "ConstraintSet")
+        ),
         is_scaled=_is_scaled(root),
     )
 
@@ -450,6 +477,10 @@ def _number(node: XmlNode, parameter: str, muscle: str) -> float:
     return value
 
 
+def _is_off(constraint: XmlNode) -> bool:
+    return _says(constraint, "isDisabled") or _says(constraint, "isEnforced", "false")
+
+
 def _says(node: XmlNode, name: str, text: str = "true") -> bool:
     found = node.find(name)
     return found is not None and found.text().casefold() == text
@@ -462,7 +493,7 @@ def _joints(root: XmlNode) -> tuple[tuple[Coordinate, ...], tuple[Joint, ...]]:
     follows = {
         one.child("dependent_coordinate_name").text(): one
         for one in _set(root, "ConstraintSet")
-        if one.find("dependent_coordinate_name") is not None and not _says(one, "isDisabled")
+        if one.find("dependent_coordinate_name") is not None and not _is_off(one)
     }
     leaders = {
         name: (one.child("independent_coordinate_names").names() or ("",))[0]

@@ -225,6 +225,7 @@ class OpenSim:
         motion: PathLike | Storage,
         *,
         external_loads: PathLike | None = None,
+        ground_forces: PathLike | None = None,
         lowpass: float | None = 6.0,
         start_stop_time: tuple[float, float] | None = None,
         progress: Progress | None = None,
@@ -239,6 +240,8 @@ class OpenSim:
             Coordinates.
         external_loads : path-like, optional
             Which measured force acts on which body (.xml).
+        ground_forces : path-like, optional
+            The storage file with the forces; by default the one that `external_loads` names.
         lowpass : float, optional
             Cut-off frequency of OpenSim's filter of the coordinates [Hz]; None for none.
         start_stop_time : (float, float), optional
@@ -268,7 +271,7 @@ class OpenSim:
                     "model": _file(model),
                     "motion": _plain_motion(storage, folder),
                     "lowpass": lowpass,
-                    "external_loads": _plain_loads(external_loads, times, folder),
+                    "external_loads": _plain_loads(external_loads, times, folder, ground_forces),
                     "start_stop_time": times,
                 },
                 directory=folder,
@@ -570,7 +573,12 @@ def _plain_motion(motion: Storage, folder: Path) -> Path:
     return path
 
 
-def _plain_loads(path: PathLike | None, times: tuple[float, float], folder: Path) -> Path | None:
+def _plain_loads(
+    path: PathLike | None,
+    times: tuple[float, float],
+    folder: Path,
+    ground_forces: PathLike | None = None,
+) -> Path | None:
     """Write external loads with the absolute path of their data, having checked both."""
     if path is None:
         return None
@@ -578,8 +586,10 @@ def _plain_loads(path: PathLike | None, times: tuple[float, float], folder: Path
     root = read_root(path)
     named = next(iter(root.descendants("datafile")), None)
     if named is None:
-        raise root.error("<datafile>, the storage file with the forces", "none")
-    data = read_storage(named.file())
+        if ground_forces is None:
+            raise root.error("<datafile>, the storage file with the forces", "none")
+        named = next(iter(root.descendants("ExternalLoads")), root).add("datafile")
+    data = read_storage(named.file() if ground_forces is None else ground_forces)
     for force in loads.forces:
         for what, start in (
             ("force", force.force),

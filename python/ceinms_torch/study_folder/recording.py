@@ -172,13 +172,13 @@ class _Reader:
             where=self._row.place, expected=expected, got=got, hint=hint, code="recording-incomplete"
         )
 
-    def _interval(self) -> tuple[float, float] | None:
-        """Return the times that are needed, or None for all [s]."""
+    def _interval(self, around: float = 0.0) -> tuple[float, float] | None:
+        """Return the times that are needed, and a bit around them, or None for all [s]."""
         starts = [row.start for row in self._rows if row.start is not None]
         stops = [row.stop for row in self._rows if row.stop is not None]
         if len(starts) < len(self._rows) or len(stops) < len(self._rows):
             return None
-        return min(starts) - _AROUND, max(stops) + _AROUND
+        return min(starts) - around, max(stops) + around
 
     # ---- Ground forces --------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ class _Reader:
                 model,
                 markers,
                 tasks,
-                start_stop_time=self._interval(),
+                start_stop_time=self._interval(_AROUND),
                 progress=lambda done, total: self._settings.tell("inverse kinematics", done, total),
             )
             errors = dataclasses.replace(
@@ -267,14 +267,14 @@ class _Reader:
                 units="m",
                 in_degrees=False,
                 columns=("rms", "largest"),
-                values=np.stack([found.marker_rms, found.marker_largest], axis=1),
+                values=np.stack([found.frame_rms, found.frame_largest], axis=1),
             )
             return {"angles": found.motion, "marker_errors": errors}
 
         found = self._steps.tables(
             f"{self._name}/inverse_kinematics",
             ("angles", "marker_errors"),
-            {"model": model, "markers": markers, "tasks": tasks, "times [s]": self._interval()},
+            {"model": model, "markers": markers, "tasks": tasks, "times [s]": self._interval(_AROUND)},
             compute,
         )
         self._check_markers(found["marker_errors"], markers)
@@ -305,12 +305,14 @@ class _Reader:
             )
         assert angles is not None  # noqa: S101  only given files do without
         model, dofs = self._settings.model.path, self._settings.dofs
+        mtus = self._settings.model.muscles_across(dofs)
 
         def compute() -> dict[str, Storage]:
             found = self._settings.opensim().muscle_analysis(
                 model,
                 angles,
                 dofs=dofs,
+                mtus=mtus,
                 start_stop_time=self._interval(),
                 progress=lambda done, total: self._settings.tell("muscle analysis", done, total),
             )
@@ -343,10 +345,11 @@ class _Reader:
                 angles,
                 external_loads=None if loads is None else loads.path,
                 ground_forces=ground,
+                lowpass=None,
                 start_stop_time=self._interval(),
                 progress=lambda done, total: self._settings.tell("inverse dynamics", done, total),
             )
-            return {"moments": found.forces}
+            return {"moments": found}
 
         found = self._steps.tables(
             f"{self._name}/inverse_dynamics",

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.errors import DataError, Place, unknown_name
+from ceinms_torch.errors import DataError, Place
+from ceinms_torch.geometry.contradictions import Contradiction, check_moment_arms
+from ceinms_torch.geometry.samples import PoseSamples
 from ceinms_torch.inputs.checks.check import check_folder
 from ceinms_torch.inputs.checks.findings import CheckReport, Finding, listed
 from ceinms_torch.io.display import OneLine
@@ -27,13 +29,13 @@ from ceinms_torch.osim.model_file import OsimModel, read_model
 from ceinms_torch.results.provenance import versions
 from ceinms_torch.simulation.smooth_curves import CurveSet
 from ceinms_torch.study_folder.angles import angles_of
-from ceinms_torch.study_folder.arms import Contradiction, check_arms
 from ceinms_torch.recordings.envelopes import EmgProcessing, Envelopes
 from ceinms_torch.study_folder.emg import read_map, study_envelopes
 from ceinms_torch.study_folder.folder import (
     EM_DELAY,
     EMG_BEFORE,
     EMG_BEHIND,
+    LEAST_ARM,
     StudyTrial,
     acting_mtus,
     make_generator,
@@ -346,7 +348,7 @@ class _Maker:
         if recording.angles is not None:
             for one in self._contradictions(recording, recording.angles, lengths, arms):
                 if self._settings.arms == "derivative":
-                    arms[one.dof][one.mtu] = one.derivative
+                    arms[one.dof][one.mtu] = one.moment_arm
         return _Table(time=geometry.lengths.time, lengths=lengths, arms=arms)
 
     def _contradictions(
@@ -361,26 +363,26 @@ class _Maker:
             name: np.interp(time, motion.time, values)
             for name, values in angles_of(motion, self._model).items()
         }
-        crossed = {
-            name: [one for one in self._model.coordinates_of(name) if one in angles]
+        mtus = tuple(
+            name
             for name in lengths
-        }
-        acting = {
-            name: length
-            for name, length in lengths.items()
-            if any(np.abs(arms[dof][name]).max() > 1e-3 for dof in arms)
-        }
-        found = check_arms(angles, acting, arms, crossed)
-        ratios = [abs(one.ratio) for one in found.contradictions]
-        off = [r for r in ratios if _DEGREES[0] < r < _DEGREES[1] or _DEGREES[0] < 1 / r < _DEGREES[1]]
-        if len(off) > len(found.compared) / 2:
-            raise DataError(
-                where=motion.path,
-                expected="angles whose change, times the moment arms, is that of the MTU lengths",
-                got=f"{np.median(off):.3g} times that, as degrees are for radians",
-                hint="Correct inDegrees in the header of the motion",
-                code="angle-unit",
-            )
+            if any(float(np.abs(arms[dof][name]).max()) > LEAST_ARM for dof in arms)
+        )
+        dofs = tuple(dof for dof in arms if dof in angles)
+        samples = PoseSamples(
+            coordinate_names=tuple(angles),
+            coordinates=np.stack(list(angles.values()), axis=1),
+            mtu_names=mtus,
+            mtu_length=np.stack([lengths[name] for name in mtus], axis=1),
+            dof_names=dofs,
+            moment_arm=np.stack(
+                [np.stack([arms[dof][name] for name in mtus], axis=1) for dof in dofs], axis=1
+            ),
+        )
+        found = check_moment_arms(
+            samples, coordinates={name: self._model.coordinates_of(name) for name in mtus}
+        )
+        self._check_degrees(motion, found.contradictions, len(mtus) - len(found.not_judged))
         place = Place(recording.geometry.lengths.path, trial=recording.name)
         for one in found.contradictions:
             taken = self._settings.arms == "derivative"
@@ -389,9 +391,7 @@ class _Maker:
                     severity="warning",
                     code="arm-contradicts-length",
                     where=dataclasses.replace(place, column=one.mtu),
-                    what=f"The moment arm of {one.mtu} about {one.dof} is not minus the derivative "
-                    f"of its length: {one.ratio:.2g} times that, up to {1e3 * one.largest:.0f} mm "
-                    f"away ({1e3 * one.rms:.1f} mm root mean square).",
+                    what=f"{str(one)[0].upper()}{str(one)[1:]}.",
                     why="A moment arm is -d(length)/d(angle); wrapping in the model can break that.",
                     to_do="The derivative is taken in its place."
                     if taken
@@ -399,6 +399,21 @@ class _Maker:
                 )
             )
         return found.contradictions
+
+    def _check_degrees(
+        self, motion: Storage, contradictions: Sequence[Contradiction], n_judged: int
+    ) -> None:
+        """Recognise angles in degrees that are taken for radians, or the other way round."""
+        ratios = [abs(one.given / one.derived) for one in contradictions if one.derived]
+        off = [one for one in ratios if any(_DEGREES[0] < r < _DEGREES[1] for r in (one, 1 / one))]
+        if len(off) > n_judged / 2:
+            raise DataError(
+                where=motion.path,
+                expected="angles whose change, times the moment arms, is that of the MTU lengths",
+                got=f"{np.median(off):.3g} times that, as degrees are for radians",
+                hint="Correct inDegrees in the header of the motion",
+                code="angle-unit",
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

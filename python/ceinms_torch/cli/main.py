@@ -17,6 +17,7 @@ from ceinms_torch.cli.outputs import CLAIMS
 COMMANDS = {
     name: name
     for name in (
+        "new",
         "check",
         "calibrate",
         "run",

@@ -170,7 +170,7 @@ def make_subject(
         "without"
     ]
     dofs = tuple(Dof(name=dof, mtu_names=tuple(names)) for dof, names in acting.items())
-    subject = Subject(mtus=mtus, dofs=dofs, opensim_model_file=model.path)
+    subject = Subject(mtus=mtus, dofs=dofs)
     return with_curves(subject, curves), changes if short else []
 
 

@@ -44,11 +44,10 @@ def command(
         ),
     ],
     emg_map: Annotated[
-        Path, typer.Option("--map", help="Which channel drives which MTU (excitationGenerator.xml).")
+        Path,
+        typer.Option("--map", help="Which channel drives which MTU (excitationGenerator.xml)."),
     ],
-    dofs: Annotated[
-        str, typer.Option(help="DOFs, coordinates of the model, with commas between.")
-    ],
+    dofs: Annotated[str, typer.Option(help="DOFs, coordinates of the model, with commas between.")],
     tasks: Annotated[
         Path | None, typer.Option(help="Weights of markers for inverse kinematics (IKTaskSet).")
     ] = None,

@@ -147,7 +147,11 @@ def read_recording(
 
 class _Reader:
     def __init__(
-        self, rows: Sequence[TrialRow], settings: RecordingSettings, steps: Steps, read: StorageReader
+        self,
+        rows: Sequence[TrialRow],
+        settings: RecordingSettings,
+        steps: Steps,
+        read: StorageReader,
     ) -> None:
         self._rows, self._settings, self._steps, self._read = rows, settings, steps, read
         self._row = rows[0]
@@ -169,7 +173,11 @@ class _Reader:
 
     def _missing(self, expected: str, got: str, hint: str) -> DataError:
         return DataError(
-            where=self._row.place, expected=expected, got=got, hint=hint, code="recording-incomplete"
+            where=self._row.place,
+            expected=expected,
+            got=got,
+            hint=hint,
+            code="recording-incomplete",
         )
 
     def _interval(self, around: float = 0.0) -> tuple[float, float] | None:
@@ -274,7 +282,12 @@ class _Reader:
         found = self._steps.tables(
             f"{self._name}/inverse_kinematics",
             ("angles", "marker_errors"),
-            {"model": model, "markers": markers, "tasks": tasks, "times [s]": self._interval(_AROUND)},
+            {
+                "model": model,
+                "markers": markers,
+                "tasks": tasks,
+                "times [s]": self._interval(_AROUND),
+            },
             compute,
         )
         self._check_markers(found["marker_errors"], markers)

@@ -110,5 +110,6 @@ def _earlier(file: Path) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError):
         parts = {}
     return {
-        name: parts[name] if isinstance(parts.get(name), dict) else {} for name in ("steps", "files")
+        name: parts[name] if isinstance(parts.get(name), dict) else {}
+        for name in ("steps", "files")
     }

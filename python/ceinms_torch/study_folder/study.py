@@ -227,7 +227,9 @@ class _Maker:
 
         def begin(staged: Sequence[object]) -> None:
             check_overwrites_none(
-                [one.target for one in staged], inputs, "choose another folder"  # type: ignore[attr-defined]
+                [one.target for one in staged],
+                inputs,
+                "choose another folder",  # type: ignore[attr-defined]
             )
 
         with held(), written_together(begin) as staged:
@@ -342,9 +344,7 @@ class _Maker:
                 hint="Name the model that MuscleAnalysis was run with",
             )
         lengths = {name: geometry.lengths.column(name) for name in known}
-        arms = {
-            dof: {name: geometry.arms[dof].column(name) for name in known} for dof in dofs
-        }
+        arms = {dof: {name: geometry.arms[dof].column(name) for name in known} for dof in dofs}
         if recording.angles is not None:
             for one in self._contradictions(recording, recording.angles, lengths, arms):
                 if self._settings.arms == "derivative":
@@ -471,9 +471,7 @@ def _cut(
     )
 
 
-def _signal_times(
-    row: TrialRow, time: FloatArray, step: float, envelopes: Envelopes
-) -> FloatArray:
+def _signal_times(row: TrialRow, time: FloatArray, step: float, envelopes: Envelopes) -> FloatArray:
     """Return when the envelopes are taken: at the trial's rate, from earlier to later than it."""
     first, last = float(envelopes.time[0]), float(envelopes.time[-1])
     needed = step * np.ceil(EM_DELAY / step - _TIME)

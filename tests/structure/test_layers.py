@@ -20,6 +20,7 @@ ROOMS = (
     ("errors", "arrays"),
     ("io",),
     ("model",),
+    ("recordings",),
     ("plan",),
     ("simulation", "optimisers"),
     ("calibration",),

@@ -1,0 +1,1 @@
+"""What a lab recorded, before any model: markers, ground forces, events, cycles."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from lxml import etree
@@ -278,9 +278,7 @@ def _groups(storage: Storage) -> dict[str, _Columns]:
         if "force" in parts
     }
     for name, one in groups.items():
-        words = re.split(r"[^a-z]+", name.casefold())
-        sides = {_SIDES[word] for word in words if word in _SIDES}
-        one.foot = sides.pop() if len(sides) == 1 else None
+        one.foot = foot_in(name)
     # gait2392's own files: 'ground_force' is the right foot's where 'l_ground_force' is the left's.
     others = [one for name, one in groups.items() if name]
     if "" in groups and len(others) == 1 and others[0].foot == "left":
@@ -336,20 +334,21 @@ def _of_external_loads(path: Path) -> tuple[Storage, dict[str, _Columns]]:
                     got=f"no '{missing[0]}'",
                 )
         if texts["force"]:
-            stems = (texts[key] or None for key in ("point", "torque"))
-            groups[name] = _Columns(texts["force"], *stems, foot=_foot_of_body(body))
+            point, torque = texts["point"] or None, texts["torque"] or None
+            groups[name] = _Columns(texts["force"], point, torque, foot_in(body))
     return storage, groups
 
 
 def _line(node: etree._Element) -> int | None:
-    return node.sourceline if isinstance(node.sourceline, int) else None
+    return cast("int | None", node.sourceline)
 
 
 _IDENTIFIERS = ("force", "point", "torque")
 
 
-def _foot_of_body(body: str) -> Foot | None:
-    words = re.split(r"[^a-z]+", body.casefold())
+def foot_in(name: str) -> Foot | None:
+    """Return the foot that a name of a plate or a body speaks of: calcn_r, l, Right_GRF."""
+    words = re.split(r"[^a-z]+", name.casefold())
     sides = {_SIDES[word] for word in words if word in _SIDES}
     return sides.pop() if len(sides) == 1 else None
 

@@ -31,6 +31,8 @@ from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import Source
 from ceinms_torch.io.storage_text import read_lines
 
+_KEYS = ["DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"]
+_KEYS += ["OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"]
 METRES = {"m": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001, "millimeters": 0.001}
 # What the markers of a hand span at least, and those of a person walking through a lab at most [m].
 _LEAST_SPAN, _LARGEST_SPAN = 0.02, 10.0
@@ -319,8 +321,7 @@ def write_trc(path: str | os.PathLike[str], markers: Markers) -> None:
     axes = [f"{axis}{i + 1}" for i in range(n_marker) for axis in "XYZ"]
     lines = [
         f"PathFileType\t4\t(X/Y/Z)\t{Path(path).name}",
-        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame"
-        "\tOrigNumFrames",
+        "\t".join(_KEYS),
         "\t".join(values),
         "Frame#\tTime\t" + "\t\t\t".join(markers.names) + "\t\t",
         "\t\t" + "\t".join(axes),

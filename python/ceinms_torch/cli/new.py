@@ -15,18 +15,19 @@ from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from ceinms_torch.osim.process import OpenSim
-    from ceinms_torch.study_folder.study import StudySettings
 
 EXAMPLES = """
 [bold]Examples[/]
 
 From markers, ground forces and EMG, with OpenSim (pip install 'ceinms-torch\\[opensim]'):
-  ceinms-torch new study --model scaled.osim --trials trials.csv --map map.xml
+  ceinms-torch new study --model scaled.osim --trials trials.csv --map emg.toml
     --dofs hip_flexion_r,knee_angle_r,ankle_angle_r --tasks ik_tasks.xml --loads grf.xml
 
 From files of MuscleAnalysis and inverse dynamics that trials.csv names, without OpenSim:
-  ceinms-torch new study --model scaled.osim --trials trials.csv --map map.xml --dofs knee_angle_r
+  ceinms-torch new study --model scaled.osim --trials trials.csv --map emg.toml --dofs knee_angle_r
 
 The whole way, to a calibrated subject:
   ceinms-torch new study ... --calibrate
@@ -45,7 +46,9 @@ def command(
     ],
     emg_map: Annotated[
         Path,
-        typer.Option("--map", help="Which channel drives which MTU (excitationGenerator.xml)."),
+        typer.Option(
+            "--map", help="Which channel drives which MTUs (emg.toml, or excitationGenerator.xml)."
+        ),
     ],
     dofs: Annotated[str, typer.Option(help="DOFs, coordinates of the model, with commas between.")],
     tasks: Annotated[
@@ -58,7 +61,7 @@ def command(
     lowpass: Annotated[
         float,
         typer.Option(
-            help="Cut-off of the joint angles before moments, lengths and arms are computed of them "
+            help="Cut-off of the joint angles, before moments, lengths and arms are computed "
             "\\[Hz]: zero-phase, fourth order; 0 for no filter."
         ),
     ] = 6.0,
@@ -120,7 +123,7 @@ def command(
     check_writable(study, "choose another folder")
     claim(study)
     with shown_warnings(), progress_bar(quiet=quiet) as bar:
-        tasks_shown: dict[str, int] = {}
+        tasks_shown: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in tasks_shown:

@@ -2,14 +2,13 @@
 
 OpenSim itself is not needed. Files of versions 2 to 4 have the same things in other places: joints
 inside bodies or in a set of their own, sockets by paths or by names, sets with their elements in
-``<objects>``. What a muscle leaves out is what ``<defaults>`` of the file says of its class, or else
-OpenSim's own default.
+``<objects>``. What a muscle leaves out is what ``<defaults>`` of the file says of its class, or
+else OpenSim's own default.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -86,7 +85,7 @@ class Muscle(OneLine):
     bodies : tuple of str
         The bodies that its path is fixed to, in order.
     driven_by : tuple of str
-        Coordinates that its path is a function of, where the model has functions in place of points.
+        Coordinates that its path is a function of, where the model has that in place of points.
     line : int, optional
         Line of its element.
     """
@@ -255,7 +254,7 @@ class OsimModel(OneLine):
         found = set(self.muscle(muscle).driven_by)
         if not found:
             chains = [set(self._chain(body)) for body in self.muscle(muscle).bodies]
-            between = set().union(*chains) - set.intersection(*chains) if chains else set()
+            between = {name for one in chains for name in one if not all(name in c for c in chains)}
             joints = [one for one in self.joints if one.name in between]
             found = {name for one in joints for name in one.coordinate_names}
         led = {self.coordinate(name).follows or name for name in found}
@@ -402,8 +401,8 @@ def _muscles(root: XmlNode, defaults: Mapping[str, XmlNode]) -> tuple[Muscle, ..
         value = next(one[1] for one in _PARAMETERS.values() if element in one[0])
         text = (
             f"{len(names)} of {len(muscles)} muscles have no <{element}>, for which OpenSim takes "
-            f"{value:g}: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}. Write it into the "
-            "model if that is not meant."
+            f"{value:g}: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}. Write it into "
+            "the model if that is not meant."
         )
         warnings.warn(CeinmsTorchWarning(text, "model-default", root.path), stacklevel=3)
     return muscles
@@ -421,8 +420,8 @@ def _is_muscle(node: XmlNode) -> bool:
         where=Place(node.path, node.line, f"<{node.tag}>", node.attribute("name")),
         expected=f"a muscle of a class that is known ({', '.join(MUSCLE_CLASSES)})",
         got=f"the class {node.tag}",
-        hint="Replace it, say by a Millard2012EquilibriumMuscle with the same parameters, or delete "
-        "it from a copy of the model",
+        hint="Replace it, say by a Millard2012EquilibriumMuscle with the same parameters, or "
+        "delete it from a copy of the model",
         code="muscle-class",
     )
 
@@ -525,13 +524,15 @@ def _joint_nodes(root: XmlNode) -> Iterator[tuple[XmlNode, str, str]]:
     """Iterate over joints with the bodies that they connect."""
     for joint in _set(root, "JointSet"):
         frames = {one.attribute("name"): one for one in joint.descendants("PhysicalOffsetFrame")}
-        yield joint, *(_body(_socket(joint, f"{end}_frame"), frames) for end in ("parent", "child"))
+        parent, child = (
+            _body(_socket(joint, f"{end}_frame"), frames) for end in ("parent", "child")
+        )
+        yield joint, parent, child
     for body in _set(root, "BodySet"):  # versions 2 and 3 have the joint in the child
         for holder in body.children("Joint"):
             for joint in holder.elements():
-                parent = joint.find("parent_body")
-                name = "ground" if parent is None else parent.text()
-                yield joint, name, body.attribute("name")
+                found = joint.find("parent_body")
+                yield joint, "ground" if found is None else found.text(), body.attribute("name")
 
 
 def _socket(node: XmlNode, name: str) -> str:

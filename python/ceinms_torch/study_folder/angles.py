@@ -67,9 +67,9 @@ def _check_unit(storage: Storage, turning: list[str]) -> None:
         )
     widest = float(np.ptp(values, axis=0).max())
     if storage.in_degrees and 0.0 < widest < _LEAST_TURN:
-        column = int(np.ptp(values, axis=0).argmax())
+        widest_one = turning[int(np.ptp(values, axis=0).argmax())]
         raise FileFormatError(
-            where=Place(storage.path, element=turning[column]),
+            where=Place(storage.path, element=widest_one),
             expected=f"angles in degrees, as the header says ({says})",
             got=f"a motion in which no angle changes by more than {widest:.3g}",
             hint="These look like radians: write inDegrees=no into the header",

@@ -1,4 +1,4 @@
-"""EMG of a study: envelopes that are there, or made of raw recordings, and which MTUs they drive."""
+"""EMG of a study: envelopes, made of raw recordings if need be, and which MTUs they drive."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ceinms_torch.errors import DataError, Place
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.osim.model_file import OsimModel
+from ceinms_torch.recordings.emg_map import EmgMap
 from ceinms_torch.recordings.envelopes import (
     EmgProcessing,
     Envelopes,
@@ -26,7 +27,7 @@ def read_map(path: Path, model: OsimModel) -> dict[str, dict[str, float]]:
     Parameters
     ----------
     path : Path
-        An ``excitationGenerator.xml``.
+        An ``emg.toml``, or an ``excitationGenerator.xml``.
     model : OsimModel
         The model that has the MTUs.
 
@@ -42,11 +43,18 @@ def read_map(path: Path, model: OsimModel) -> dict[str, dict[str, float]]:
     UnknownNameError
         If the model has no muscle of a name.
     """
-    generator = ExcitationGenerator.read(path)
+    is_xml = path.suffix.casefold() == ".xml"
+    generator = ExcitationGenerator.read(path) if is_xml else _of_toml(path, model)
     weights = {one.id: dict(one.inputs) for one in generator.excitations if one.inputs}
     for name in weights:
         model.muscle(name)
     return weights
+
+
+def _of_toml(path: Path, model: OsimModel) -> ExcitationGenerator:
+    emg_map = EmgMap.read(path)
+    emg_map.check_mtus(one.name for one in model.muscles)
+    return emg_map.excitation_generator()
 
 
 def study_envelopes(

@@ -165,13 +165,13 @@ def make_subject(
         for one in muscles
     )
     short = [one.name for one in muscles if one.tendon_slack_length < SHORTEST_TENDON]
-    changes = [
+    change = (
         f"{', '.join(short)}: a tendon of {1e3 * SHORTEST_TENDON:g} mm, since CEINMS has no muscle "
         "without"
-    ]
+    )
     dofs = tuple(Dof(name=dof, mtu_names=tuple(names)) for dof, names in acting.items())
     subject = Subject(mtus=mtus, dofs=dofs)
-    return with_curves(subject, curves), changes if short else []
+    return with_curves(subject, curves), [change] if short else []
 
 
 def make_generator(
@@ -231,9 +231,9 @@ def make_plan(
         ),
         ParameterSpec(kind="strengthCoefficient", low=_STRENGTHS[0], high=_STRENGTHS[1]),
     ]
-    step = CalibrationStep(dofs=subject.dof_names, objective=Objective(), parameters=tuple(kinds))
+    one = CalibrationStep(dofs=subject.dof_names, objective=Objective(), parameters=tuple(kinds))
     return CalibrationPlan(
-        algorithm=_ANNEALING, tendon=Tendon(kind=tendon), steps=(step,), trial_files=tuple(files)
+        algorithm=_ANNEALING, tendon=Tendon(kind=tendon), steps=(one,), trial_files=tuple(files)
     )
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.osim.external_loads import ExternalLoads, read_external_loads
 from ceinms_torch.osim.model_file import OsimModel
+from ceinms_torch.recordings.c3d import C3d, read_c3d
 from ceinms_torch.recordings.filters import butterworth
+from ceinms_torch.recordings.ground_forces import as_storage
+from ceinms_torch.recordings.trc import Markers, read_trc, write_trc
 from ceinms_torch.study_folder.angles import angles_of
 from ceinms_torch.study_folder.ground import check_ground_forces, ground_forces
 from ceinms_torch.study_folder.muscle_analysis import MuscleGeometry, read_muscle_analysis
@@ -160,14 +164,13 @@ class _Reader:
         self._findings: list[Finding] = []
 
     def recording(self) -> Recording:
-        loads = self._loads()
-        self._check_ground(loads)
+        self._check_ground()
         angles = self._angles()
         return Recording(
             name=self._name,
             angles=angles,
             geometry=self._geometry(angles),
-            moments=self._moments(angles, loads),
+            moments=self._moments(angles),
             findings=tuple(self._findings),
         )
 
@@ -188,22 +191,40 @@ class _Reader:
             return None
         return min(starts) - around, max(stops) + around
 
-    # ---- Ground forces --------------------------------------------------------------------
+    # ---- What was recorded ----------------------------------------------------------------
 
+    @cached_property
+    def _c3d(self) -> C3d | None:
+        path = self._files.get("c3d")
+        return None if path is None else read_c3d(path).in_opensim_axes()
+
+    @cached_property
+    def _markers(self) -> Markers | None:
+        if "trc" in self._files:
+            return read_trc(self._files["trc"])
+        return None if self._c3d is None else self._c3d.markers
+
+    @cached_property
     def _loads(self) -> ExternalLoads | None:
         path = self._files.get("loads", self._settings.loads)
         return None if path is None else read_external_loads(path)
 
-    def _ground_file(self, loads: ExternalLoads | None) -> Path | None:
-        return self._files.get("grf") or (loads.data_file if loads else None)
+    @cached_property
+    def _ground(self) -> Storage | None:
+        """The ground forces, with the labels that the external loads name."""
+        if self._loads is None:
+            return None
+        path = self._files.get("grf")
+        if path is None and self._c3d is not None and self._c3d.forces.plates:
+            return as_storage(self._c3d.forces)
+        path = path or self._loads.data_file
+        return None if path is None else self._read(path)
 
-    def _check_ground(self, loads: ExternalLoads | None) -> None:
-        path = self._ground_file(loads)
-        if loads is None or path is None:
+    def _check_ground(self) -> None:
+        if self._loads is None or self._ground is None:
             return
-        storage = self._read(path)
-        forces = ground_forces(storage, loads)
-        for one in check_ground_forces(forces, storage, self._settings.model, self._markers()):
+        forces = ground_forces(self._ground, self._loads)
+        for one in check_ground_forces(forces, self._ground, self._settings.model, self._markers):
             if one.severity == "error":
                 raise DataError(
                     where=one.where,
@@ -214,19 +235,13 @@ class _Reader:
                 )
             self._findings.append(one)
 
-    def _markers(self) -> tuple[FloatArray, Mapping[str, FloatArray]] | None:
-        return None
-
     # ---- What OpenSim computes --------------------------------------------------------------
 
     def _angles(self) -> Storage | None:
         motion = self._files.get("motion")
         if motion is None and "muscle_analysis" in self._files and "moments" in self._files:
             return None
-        if motion is None:
-            angles = self._inverse_kinematics()
-        else:
-            angles = self._read(motion)
+        angles = self._inverse_kinematics() if motion is None else self._read(motion)
         angles_of(angles, self._settings.model)
         return self._smooth(angles)
 
@@ -245,10 +260,10 @@ class _Reader:
         return dataclasses.replace(angles, values=values)
 
     def _inverse_kinematics(self) -> Storage:
-        markers, tasks = self._files.get("trc"), self._settings.tasks
-        if markers is None:
+        markers, tasks = self._markers, self._settings.tasks
+        if markers is None or markers.path is None:
             raise self._missing(
-                "markers or angles (columns trc, c3d or motion), or the files of MuscleAnalysis and "
+                "markers or angles (columns trc, c3d or motion), or files of MuscleAnalysis and of "
                 "inverse dynamics (muscle_analysis and moments)",
                 "none of these",
                 "Name what there is of the trial",
@@ -256,19 +271,27 @@ class _Reader:
         if tasks is None:
             raise self._missing(
                 "weights of markers for inverse kinematics",
-                f"'{markers}' without",
+                f"'{markers.path}' without",
                 "Name a file with an IKTaskSet (--tasks), or angles (column motion)",
             )
         model = self._settings.model.path
 
+        begin, end = self._interval(_AROUND) or (-np.inf, np.inf)
+        times = (max(begin, float(markers.time[0])), min(end, float(markers.time[-1])))
+
         def compute() -> dict[str, Storage]:
-            found = self._settings.opensim().inverse_kinematics(
-                model,
-                markers,
-                tasks,
-                start_stop_time=self._interval(_AROUND),
-                progress=lambda done, total: self._settings.tell("inverse kinematics", done, total),
-            )
+            with tempfile.TemporaryDirectory(prefix="ceinms-torch-") as folder:
+                file = markers.path
+                if file is None or "trc" not in self._files:
+                    file = Path(folder, f"{self._name}.trc")
+                    write_trc(file, markers)
+                found = self._settings.opensim().inverse_kinematics(
+                    model,
+                    file,
+                    tasks,
+                    start_stop_time=times,
+                    progress=lambda *done: self._settings.tell("inverse kinematics", *done),
+                )
             errors = dataclasses.replace(
                 found.motion,
                 name="Marker errors",
@@ -290,7 +313,7 @@ class _Reader:
             },
             compute,
         )
-        self._check_markers(found["marker_errors"], markers)
+        self._check_markers(found["marker_errors"], markers.path)
         return found["angles"]
 
     def _check_markers(self, errors: Storage, markers: Path) -> None:
@@ -305,8 +328,8 @@ class _Reader:
                 where=Place(markers, trial=self._name),
                 what=f"Inverse kinematics misses markers by {1e3 * rms.mean():.0f} mm (root mean "
                 f"square), the worst by {1e3 * largest.mean():.0f} mm on average.",
-                why="Scaled models come within 20 mm, and 40 mm for the worst marker: the model may "
-                "be unscaled or of another person, or markers are swapped.",
+                why="Scaled models come within 20 mm, and 40 mm for the worst marker: the model is "
+                "perhaps unscaled or of another person, or markers are swapped.",
                 to_do="Look at the markers that are worst; scale the model again.",
             )
         )
@@ -342,7 +365,7 @@ class _Reader:
         arms = {dof: found[f"MomentArm_{dof}"] for dof in dofs}
         return MuscleGeometry(lengths=found["Length"], arms=arms)
 
-    def _moments(self, angles: Storage | None, loads: ExternalLoads | None) -> Storage:
+    def _moments(self, angles: Storage | None) -> Storage:
         if "moments" in self._files:
             return self._read(self._files["moments"])
         if angles is None:
@@ -350,7 +373,7 @@ class _Reader:
                 "joint moments", "none", "Name the file of inverse dynamics (column moments)"
             )
         model = self._files.get("model", self._settings.model.path)
-        ground = self._ground_file(loads)
+        loads, ground = self._loads, self._ground
 
         def compute() -> dict[str, Storage]:
             found = self._settings.opensim().inverse_dynamics(

@@ -19,17 +19,22 @@ from ceinms_torch.inputs.checks.check import check_folder
 from ceinms_torch.inputs.checks.findings import CheckReport, Finding, listed
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.interrupts import held
-from ceinms_torch.io.paths import check_overwrites_none, relative_text, write_atomically
-from ceinms_torch.io.paths import written_together
+from ceinms_torch.io.paths import (
+    Staged,
+    check_overwrites_none,
+    relative_text,
+    write_atomically,
+    written_together,
+)
 from ceinms_torch.io.plain import plain
 from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.model.trial_files import moment_columns
-from ceinms_torch.osim.model_file import OsimModel, read_model
+from ceinms_torch.osim.model_file import read_model
+from ceinms_torch.recordings.envelopes import EmgProcessing, Envelopes
 from ceinms_torch.results.provenance import versions
 from ceinms_torch.simulation.smooth_curves import CurveSet
 from ceinms_torch.study_folder.angles import angles_of
-from ceinms_torch.recordings.envelopes import EmgProcessing, Envelopes
 from ceinms_torch.study_folder.emg import read_map, study_envelopes
 from ceinms_torch.study_folder.folder import (
     EM_DELAY,
@@ -225,12 +230,9 @@ class _Maker:
         generator = make_generator(subject, self._weights)
         inputs = self._inputs()
 
-        def begin(staged: Sequence[object]) -> None:
-            check_overwrites_none(
-                [one.target for one in staged],
-                inputs,
-                "choose another folder",  # type: ignore[attr-defined]
-            )
+        def begin(staged: Sequence[Staged]) -> None:
+            targets = [one.target for one in staged]
+            check_overwrites_none(targets, inputs, "choose another folder")
 
         with held(), written_together(begin) as staged:
             self._steps.write()
@@ -300,8 +302,8 @@ class _Maker:
                 where=self._model.path,
                 expected="a model that is scaled to the person",
                 got=f"'{self._model.name}', all of whose bones have their original size",
-                hint="Scale it (OpenSim's Scale tool, AddBiomechanics); if it was made of images of "
-                "this person, say so with --model-is-scaled",
+                hint="Scale it (OpenSim's Scale tool, AddBiomechanics). If it was made of images "
+                "of this person, say so with --model-is-scaled",
                 code="model-unscaled",
             )
 
@@ -392,7 +394,7 @@ class _Maker:
                     code="arm-contradicts-length",
                     where=dataclasses.replace(place, column=one.mtu),
                     what=f"{str(one)[0].upper()}{str(one)[1:]}.",
-                    why="A moment arm is -d(length)/d(angle); wrapping in the model can break that.",
+                    why="A moment arm is -dL/dq, unless wrapping in the model breaks that.",
                     to_do="The derivative is taken in its place."
                     if taken
                     else "Mend the path in the model, or take the derivative (--arms derivative).",
@@ -480,17 +482,16 @@ def _signal_times(row: TrialRow, time: FloatArray, step: float, envelopes: Envel
             where=row.place,
             expected=f"EMG from {time[0] - needed:g} to {time[-1]:g} s",
             got=f"{first:g} to {last:g} s",
-            hint="Shorten the trial (start and stop), or export the EMG from earlier to later, with "
+            hint="Shorten the trial (start and stop), or export the EMG from earlier to later, on "
             "the clock of the markers",
             code="emg-short",
         )
     before = int(min(EMG_BEFORE, time[0] - first + _TIME) / step)
     behind = int(min(EMG_BEHIND, last - time[-1] + _TIME) / step)
-    grid = np.concatenate(
+    return np.concatenate(
         [
             time[0] - step * np.arange(before, 0, -1),
             time,
             time[-1] + step * np.arange(1, behind + 1),
         ]
     )
-    return grid

@@ -229,7 +229,7 @@ def _feet(
                 what=f"The centre of pressure of '{one.name}' is {away:.2f} m from the nearest "
                 f"marker of {one.body}.",
                 why="A force that does not act under the foot makes wrong moments at every joint.",
-                to_do="Give markers and ground forces in the same axes, from the same origin and in "
+                to_do="Give markers and ground forces in the same axes, from the same origin, in "
                 "metres.",
             )
 

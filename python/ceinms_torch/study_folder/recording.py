@@ -38,8 +38,8 @@ _AROUND = 0.25
 # Marker errors that inverse kinematics should stay below (OpenSim's guide): root mean square of a
 # frame, and largest [m].
 _MARKER_RMS, _MARKER_LARGEST = 0.02, 0.04
-# A residual force is no matter below this share of the weight.
-_RESIDUAL = 0.1
+# A residual force matters above this share of the weight, a warning in this share of the frames.
+_RESIDUAL, _MOST_FRAMES = 0.1, 0.5
 _RATE_TOLERANCE = 1e-3
 
 
@@ -166,11 +166,14 @@ class _Reader:
     def recording(self) -> Recording:
         self._check_ground()
         angles = self._angles()
+        geometry = self._geometry(angles)
+        moments = self._moments(angles)
+        self._check_residuals(moments)
         return Recording(
             name=self._name,
             angles=angles,
-            geometry=self._geometry(angles),
-            moments=self._moments(angles),
+            geometry=geometry,
+            moments=moments,
             findings=tuple(self._findings),
         )
 
@@ -218,7 +221,13 @@ class _Reader:
         if path is None and self._c3d is not None and self._c3d.forces.plates:
             return as_storage(self._c3d.forces)
         path = path or self._loads.data_file
-        return None if path is None else self._read(path)
+        if path is None:
+            raise self._missing(
+                f"ground forces, of which '{self._loads.path}' says where they act",
+                "none" if self._c3d is None else f"no force plate in '{self._c3d.path}'",
+                "Name the file of the ground forces (column grf)",
+            )
+        return self._read(path)
 
     def _check_ground(self) -> None:
         if self._loads is None or self._ground is None:
@@ -400,3 +409,35 @@ class _Reader:
             compute,
         )
         return found["moments"]
+
+    def _check_residuals(self, moments: Storage) -> None:
+        """Say when something must hold the body that is no measured force."""
+        model = self._settings.model
+        roots = (
+            name for one in model.joints if one.parent == "ground" for name in one.coordinate_names
+        )
+        columns = [f"{name}_force" for name in roots if f"{name}_force" in moments.columns]
+        if self._loads is None or len(columns) < 3:
+            return
+        begin, end = self._interval() or (-np.inf, np.inf)
+        inside = (moments.time >= begin) & (moments.time <= end)
+        weight = model.mass * float(np.linalg.norm(model.gravity))
+        share = np.linalg.norm(moments.select(columns)[inside], axis=1) / weight
+        held = share > _RESIDUAL
+        if not held.any():
+            return
+        times = moments.time[inside][held]
+        self._findings.append(
+            Finding(
+                severity="warning" if float(np.mean(held)) > _MOST_FRAMES else "note",
+                code="residual-force",
+                where=Place(moments.path, trial=self._name),
+                what=f"Inverse dynamics needs a residual force of {100.0 * _RESIDUAL:.0f} to "
+                f"{100.0 * float(share.max()):.0f} % of the weight in "
+                f"{100.0 * float(np.mean(held)):.0f} % of the frames, between {times[0]:.3g} and "
+                f"{times[-1]:.3g} s.",
+                why="A foot was on the ground beside the plates, or forces, markers and model do "
+                "not fit. Moments of a leg whose own foot is on a plate do not depend on the rest.",
+                to_do="Use trials in which the feet of the leg are on plates; see to the masses.",
+            )
+        )

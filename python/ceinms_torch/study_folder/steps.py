@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ class Steps:
         if is_same and all(self._is_whole(path) for path in paths.values()):
             self.kept += paths.values()
             return {one: read_storage(path) for one, path in paths.items()}
-        found = dict(compute())
+        # Where they will be, not the temporary files of OpenSim.
+        found = {one: replace(table, path=paths[one]) for one, table in compute().items()}
         self._tables |= {paths[one]: found[one] for one in files}
         return found
 

@@ -483,7 +483,8 @@ def _signal_times(row: TrialRow, time: FloatArray, step: float, envelopes: Envel
             expected=f"EMG from {time[0] - needed:g} to {time[-1]:g} s",
             got=f"{first:g} to {last:g} s",
             hint="Shorten the trial (start and stop), or export the EMG from earlier to later, on "
-            "the clock of the markers",
+            "the clock of the markers; EMG of another rate than its file says is of other times, "
+            "too",
             code="emg-short",
         )
     before = int(min(EMG_BEFORE, time[0] - first + _TIME) / step)

@@ -218,7 +218,7 @@ def _check_peaks(inputs: Inputs) -> Iterator[Finding]:
 
 
 def _moments_of_peaks(trials: list[TrialInputs], name: str) -> set[tuple[float, float]]:
-    """Return when a signal peaks [s], with the sample before: parts of one recording share peaks."""
+    """Return when a signal peaks [s], and the sample before: trials of a recording share peaks."""
     moments = set()
     for trial in trials:
         assert trial.signals is not None  # noqa: S101  chosen so

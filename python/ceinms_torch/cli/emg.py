@@ -86,7 +86,7 @@ def command(
     ] = None,
     band_pass: Annotated[
         str, typer.Option(metavar="LOW,HIGH", help="-3 dB points of the band-pass filter, in Hz.")
-    ] = "30,300",
+    ] = "30,300",  # noqa: S107  no password
     band_pass_order: Annotated[int, typer.Option(min=1, help="Of each of its two passes.")] = 3,
     low_pass: Annotated[
         float, typer.Option(help="-3 dB point of the low-pass filter behind rectification, in Hz.")

@@ -434,7 +434,9 @@ def _bodies(node: XmlNode) -> tuple[str, ...]:
     for points in node.descendants("PathPointSet"):
         for point in (one for wrapper in points.children("objects") for one in wrapper.elements()):
             body = point.find("body")
-            bodies[_body(_socket(point, "parent_frame"), {}) if body is None else body.text()] = None
+            bodies[_body(_socket(point, "parent_frame"), {}) if body is None else body.text()] = (
+                None
+            )
     return tuple(bodies)
 
 
@@ -492,9 +494,7 @@ def _joint_nodes(root: XmlNode) -> Iterator[tuple[XmlNode, str, str]]:
     """Iterate over joints with the bodies that they connect."""
     for joint in _set(root, "JointSet"):
         frames = {one.attribute("name"): one for one in joint.descendants("PhysicalOffsetFrame")}
-        yield joint, *(
-            _body(_socket(joint, f"{end}_frame"), frames) for end in ("parent", "child")
-        )
+        yield joint, *(_body(_socket(joint, f"{end}_frame"), frames) for end in ("parent", "child"))
     for body in _set(root, "BodySet"):  # versions 2 and 3 have the joint in the child
         for holder in body.children("Joint"):
             for joint in holder.elements():

@@ -221,9 +221,7 @@ def make_plan(
         ),
         ParameterSpec(kind="strengthCoefficient", low=_STRENGTHS[0], high=_STRENGTHS[1]),
     ]
-    step = CalibrationStep(
-        dofs=subject.dof_names, objective=Objective(), parameters=tuple(kinds)
-    )
+    step = CalibrationStep(dofs=subject.dof_names, objective=Objective(), parameters=tuple(kinds))
     return CalibrationPlan(
         algorithm=_ANNEALING, tendon=Tendon(kind=tendon), steps=(step,), trial_files=tuple(files)
     )
@@ -306,9 +304,7 @@ def _write_trial(
         arms[dof.name] = folder / f"moment_arms_{dof.name}.sto"
         values = np.stack([trial.arms[dof.name][name] for name in dof.mtu_names], axis=1)
         title = f"Moment arms about {dof.name}"
-        write_storage(
-            arms[dof.name], trial.time, dof.mtu_names, values, name=title, units="m"
-        )
+        write_storage(arms[dof.name], trial.time, dof.mtu_names, values, name=title, units="m")
     write_storage(
         files["moments"],
         trial.time,

@@ -26,6 +26,7 @@ COMMANDS = {
         "synergies",
         "preoptimise",
         "convert",
+        "emg",
     )
 }
 STUDIES = {name: f"study_{name}" for name in ("calibration", "electrodes", "muscle")}

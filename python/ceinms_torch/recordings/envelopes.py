@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 
@@ -79,6 +80,7 @@ class EmgProcessing:
             (self.notch is None or 0.0 < self.notch < math.inf, "notch", "a frequency above 0 Hz"),
             (0.0 <= self.largest_gap < math.inf, "largest_gap", "seconds from 0 on"),
             (math.isfinite(self.delay), "delay", "seconds"),
+            (self.edges in get_args(Edges), "edges", f"one of {', '.join(get_args(Edges))}"),
         )
         for holds, name, expected in checks:
             if not holds:

@@ -10,18 +10,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import scipy.signal
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, FileFormatError, OptionError, Place, unknown_name
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import IN_MEMORY, Source, read_text
 from ceinms_torch.io.storage import read_storage
-from ceinms_torch.recordings.recorder_text import RecorderTable, read_recorder_text
+from ceinms_torch.recordings.recorder_text import (
+    RecorderTable,
+    plain_label,
+    read_recorder_text,
+)
 
 # Surface EMG reaches 400 to 500 Hz (Hermens et al. 2000, SENIAM: at least 1000 Hz are recommended).
 LOWEST_RATE = 500.0
-# An envelope's mean frequency is below, also where it was low-passed at 10 Hz [Hz].
-_SLOWEST = 15.0
+# Of an envelope, hardly anything is faster [Hz, share of the power]; of EMG, most is.
+_SLOW, _FAST_SHARE = 20.0, 1e-3
+_ONE_SIDED = 0.35  # where the median of rectified noise lies at most, between lowest and highest
 # Rates that differ by less are the same, printed otherwise.
 _SAME_RATE = 5e-3
 _MARKS_GAP = 1e30  # what some programs write into gaps
@@ -67,8 +73,7 @@ class RawEmg(OneLine):
         Raises
         ------
         DataError
-            If the shapes do not fit, the rate is below 500 Hz, or no channel of it swings to both
-            sides: such signals have been rectified.
+            If the shapes do not fit, or the rate is below 500 Hz.
         """
         where = self._place("values")
         shape = np.shape(self.values)
@@ -84,16 +89,6 @@ class RawEmg(OneLine):
                 "what lies below, and no filter takes it away again. Export the recording at its "
                 "own rate. An envelope is no raw EMG: name its file in inputData.xml as it is",
                 code="emg-rate",
-            )
-        moving = [one for one in self.values.T if swing(one) > 0.0]
-        if moving and all(_is_processed(one, self.rate) for one in moving):
-            raise DataError(
-                where=where,
-                expected="raw EMG, fast and to both sides of zero",
-                got="signals that are not",
-                hint="They have been rectified, or are envelopes: name the file in inputData.xml "
-                "as it is, or export the raw recording",
-                code="emg-rectified",
             )
 
     def _place(self, element: str) -> Place:
@@ -139,14 +134,30 @@ def swing(values: FloatArray) -> float:
     return float(known.max() - known.min()) if len(known) else 0.0
 
 
+def _check_is_raw(emg: RawEmg) -> RawEmg:
+    """Refuse what was rectified or filtered to an envelope: signals near one side of zero, or slow.
+
+    One electrode that moves may look slow; all of them do not.
+    """
+    moving = [one for one in emg.values.T if swing(one) > 0.0]
+    if moving and all(_is_processed(one[np.isfinite(one)], emg.rate) for one in moving):
+        raise DataError(
+            where=Place(emg.source.path, element="values", trial=emg.name),
+            expected="raw EMG, fast and to both sides of zero",
+            got="signals that are not",
+            hint="They have been rectified, or are envelopes: name the file in inputData.xml as it "
+            "is, or export the raw recording",
+            code="emg-rectified",
+        )
+    return emg
+
+
 def _is_processed(values: FloatArray, rate: float) -> bool:
-    """Tell whether a signal stays near one side of zero, or is slower than any muscle's EMG."""
-    known = values[np.isfinite(values)]
-    low, middle, high = np.quantile(known, (0.0, 0.5, 1.0)).tolist()
-    is_one_sided = low >= 0.0 and middle - low < 0.35 * (high - low)
-    steps = np.diff(values)
-    mean_square_frequency = np.nanvar(steps) / np.var(known) * (rate / (2.0 * math.pi)) ** 2
-    return bool(is_one_sided or mean_square_frequency < _SLOWEST**2)
+    low, middle, high = np.quantile(values, (0.0, 0.5, 1.0)).tolist()
+    if low >= 0.0 and middle - low < _ONE_SIDED * (high - low):
+        return True
+    frequency, power = scipy.signal.welch(values, rate, nperseg=min(len(values), round(rate)))
+    return bool(power[frequency > _SLOW].sum() < _FAST_SHARE * power.sum())
 
 
 def read_raw_emg(
@@ -175,13 +186,14 @@ def read_raw_emg(
         If the file is missing or not as its format asks, has neither times nor a rate, or times
         that are not evenly spaced but for missing rows.
     OptionError, DataError
-        If times, the header and `rate` contradict each other; as `RawEmg`.
+        If times, the header and `rate` contradict each other; as `RawEmg`; if all signals were
+        rectified, or are envelopes.
     """
     path = Path(path)
     if path.suffix.casefold() == ".c3d":
         emg = _from_c3d(path)
         _check_rates(path, {"the file": emg.rate}, rate)
-        return emg if name is None else replace(emg, name=name)
+        return _check_is_raw(emg if name is None else replace(emg, name=name))
     time: FloatArray | None
     stated: dict[str, float] = {}
     if _has_endheader(path):
@@ -201,20 +213,44 @@ def read_raw_emg(
     if time is not None:
         by_time, values = _evened(path, time, values)
         stated["its times"] = by_time
-    found = _check_rates(path, stated, rate)
-    return RawEmg(
-        name=path.stem if name is None else name,
-        rate=found,
-        channels=channels,
-        values=values,
-        start=0.0 if time is None else float(time[0]),
-        unit=unit,
-        source=source,
+    return _check_is_raw(
+        RawEmg(
+            name=path.stem if name is None else name,
+            rate=_check_rates(path, stated, rate),
+            channels=channels,
+            values=values,
+            start=0.0 if time is None else float(time[0]),
+            unit=unit,
+            source=source,
+        )
     )
 
 
 def _from_c3d(path: Path) -> RawEmg:
-    raise NotImplementedError(path)
+    """Return the analog channels of a C3D file that are not its force plates'."""
+    from ceinms_torch.recordings.c3d import read_c3d  # noqa: PLC0415  other files do without
+
+    recording = read_c3d(path)
+    analogs = recording.analogs
+    places = [i for i, name in enumerate(analogs.names) if name not in recording.plate_channels]
+    if not places:
+        raise FileFormatError(
+            where=Place(path, element="ANALOG"),
+            expected="analog channels beside those of the force plates",
+            got=f"{len(analogs.names)} channels, none of them of EMG",
+            hint="Export the EMG with the C3D file, or name a file of its own",
+            code="emg-missing",
+        )
+    units = {analogs.units[i] for i in places} - {""}
+    return RawEmg(
+        name=path.stem,
+        rate=analogs.rate,
+        channels=tuple(plain_label(analogs.names[i]) for i in places),
+        values=analogs.values[:, places],
+        start=float(analogs.time[0]),
+        unit=units.pop() if len(units) == 1 else "",
+        source=recording.source,
+    )
 
 
 def _has_endheader(path: Path) -> bool:

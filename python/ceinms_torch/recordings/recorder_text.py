@@ -168,8 +168,7 @@ def _named(
     names, units = [], []
     for i, (cell, unit) in enumerate(zip(cells, below, strict=True)):
         behind = _UNIT_BEHIND.search(cell)
-        name = "_".join(cell[: behind.start() if behind and behind.start() else None].split())
-        name = name.replace(",", "_")
+        name = plain_label(cell[: behind.start() if behind and behind.start() else None])
         if (not name and i) or name in names:
             raise FileFormatError(
                 where=Place(path, line, name or "labels"),
@@ -180,6 +179,11 @@ def _named(
         names.append(name)
         units.append(unit.strip("()[] ") or (behind[1] if behind and behind.start() else ""))
     return tuple(names), tuple(units)
+
+
+def plain_label(text: str) -> str:
+    """Return a label as columns of storage files may have it: without blanks and commas."""
+    return re.sub(r"[\s,]+", "_", text.strip())
 
 
 def _rates(head: Sequence[str]) -> tuple[float, ...]:

@@ -1,1 +1,1 @@
-"""What a lab recorded, before any model: markers, ground forces, events, cycles."""
+"""What a laboratory recorded, before any model: EMG, markers, forces, events; and filters."""

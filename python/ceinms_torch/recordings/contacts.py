@@ -18,16 +18,12 @@ from scipy.ndimage import median_filter
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.recordings.ground_forces import LOADED, Foot, GroundForces
+from ceinms_torch.recordings.unloaded import runs_of, step_of, unloaded_readings
 
-# Samples that say nothing of the edges of a contact: force may still fall or rise there [s].
-_EDGE, _LEAST_UNLOADED, _KNOT = 0.05, 0.1, 0.5
-# Share of the greatest force below which nobody stands on a plate, whatever its drift.
-_UNLOADED = 0.2
-# A reading that differs so much [N] from those around it is no drift: something lies on the plate.
-_LARGEST_STEP = 10.0
+_LEAST_TREAD = 0.05  # [s] of something that is no noise
 # Noise of so many standard deviations does not reach the threshold in a recording's length.
 _NOISE = 4.0
-# Half a foot [m]: the point of force goes from heel to toe, or back with the belt, never to and fro.
+# Half a foot [m]: the point of force goes from heel to toe, or back with the belt, not to and fro.
 _TO_AND_FRO = 0.12
 _LONG = 1.6  # times the usual: a contact of two
 
@@ -187,26 +183,28 @@ def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -
     thresholds, drift = {}, {}
     for foot in forces.feet:
         vertical = forces.vertical(foot)
-        base = unloaded_force(forces.time, vertical) if options.remove_drift else 0.0 * vertical
-        runs, weak, thresholds[foot] = _runs(forces.time, vertical - base, options)
+        base = np.zeros_like(vertical)
+        if options.remove_drift:
+            base = unloaded_readings(forces.time, vertical, vertical[:, None])[:, 0]
+        runs, weak, thresholds[foot] = contact_rows(forces.time, vertical - base, options)
         drift[foot] = (float(base.min()), float(base.max()))
         found[foot] = [_contact(foot, forces.time, vertical - base, *run) for run in runs]
         doubts += [
             Doubt(forces.time[a], forces.time[min(b, len(base) - 1)], f"{foot} plate: {_SWING}")
             for a, b in weak
         ]
-    for foot in forces.feet:
-        doubts += _to_and_fro(forces, foot, found[foot])
-    for foot, contacts in list(found.items()):
-        others = [one for other in found if other != foot for one in found[other]]
-        found[foot], mixed = _split(forces, contacts, [one for one in others if one.is_complete])
-        doubts += mixed
+    whole = {foot: [one for one in some if one.is_complete] for foot, some in found.items()}
+    for foot, some in found.items():
+        others = [one for other in whole if other != foot for one in whole[other]]
+        found[foot], mixed = _split(forces, some, others)
+        sure = [one for one in found[foot] if not any(d.concerns(one.on, one.off) for d in mixed)]
+        doubts += mixed + _to_and_fro(forces, foot, sure)
     contacts = sorted((one for some in found.values() for one in some), key=lambda one: one.on)
     if not contacts:
         greatest = max(float(forces.vertical(foot).max()) for foot in forces.feet)
         raise DataError(
             where=Place(forces.path, element="vertical ground force"),
-            expected=f"a foot on the ground: {options.threshold:g} N for {options.least_contact:g} s",
+            expected=f"{options.threshold:g} N for {options.least_contact:g} s: a foot on it",
             got=f"none in the recording, whose greatest force is {greatest:.4g} N",
             hint="Name the recording in which the plates were trodden on",
             code="no-contact",
@@ -222,67 +220,39 @@ def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -
 _SWING = "something treads on it between two contacts"
 
 
-# ---- Drift ------------------------------------------------------------------------------
+# ---- Contacts ---------------------------------------------------------------------------
 
 
-def unloaded_force(time: FloatArray, vertical: FloatArray) -> FloatArray:
-    """Return what a plate says with nobody on it, between those times by straight lines.
+def contact_rows(
+    time: FloatArray, vertical: FloatArray, options: ContactOptions
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]], float]:
+    """Return when somebody is on a plate.
 
     Parameters
     ----------
     time : ndarray (n_row,)
         Times [s].
     vertical : ndarray (n_row,)
-        Vertical force [N].
+        Vertical force [N], without drift.
+    options : ContactOptions
+        What counts as a contact.
 
     Returns
     -------
-    ndarray (n_row,)
-        Offset and drift [N]; 0 if somebody stands on it all the time.
+    contacts : list of (int, int)
+        First row, and the row behind the last.
+    weak : list of (int, int)
+        Of what lasts, but is too weak for a foot.
+    threshold : float
+        That was used [N]: above what was asked for where noise would reach that.
     """
-    step = float(np.median(np.diff(time))) if len(time) > 1 else 1.0
-    smooth = median_filter(vertical, 5, mode="nearest")
-    low, high = np.percentile(smooth, 2.0), smooth.max()
-    starts, stops = _edges(smooth < low + _UNLOADED * (high - low))
-    knots: list[tuple[float, float]] = []
-    edge, most = round(_EDGE / step), max(1, round(_KNOT / step))
-    for start, stop in zip(starts, stops, strict=True):
-        # At the ends of the recording there is no contact to keep away from.
-        first = start + (edge if start > 0 else 0)
-        last = stop - (edge if stop < len(time) else 0)
-        if (stop - start) * step < _LEAST_UNLOADED or last <= first:
-            continue
-        for part in np.array_split(np.arange(first, last), max(1, (last - first) // most)):
-            knots.append((float(time[part].mean()), float(np.median(vertical[part]))))
-    if not knots or high - low < LOADED:
-        return np.full_like(vertical, np.median(vertical) if high - low < LOADED else 0.0)
-    at, level = np.array(knots).T
-    around = median_filter(level, min(5, len(level)), mode="nearest")
-    off = np.abs(level - around)
-    keep = off <= max(_LARGEST_STEP, 3.0 * float(np.median(off)))
-    return np.interp(time, at[keep], level[keep])
-
-
-def _edges(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first rows of all runs, and the rows behind their last."""
-    change = np.diff(np.concatenate(([0], inside.astype(np.int8), [0])))
-    return np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-
-
-# ---- Contacts ---------------------------------------------------------------------------
-
-
-def _runs(
-    time: FloatArray, vertical: FloatArray, options: ContactOptions
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]], float]:
-    """Return rows of contacts, of what is too weak for one, and the threshold [N]."""
     quiet = vertical[np.abs(vertical) < options.threshold]
     noise = 1.4826 * float(np.median(np.abs(quiet))) if len(quiet) else 0.0
     threshold = max(options.threshold, _NOISE * noise)
     pairs = _hysteresis(vertical, threshold)
     high = float(median_filter(vertical, 5, mode="nearest").max())
     least = max(options.least_force, options.least_share * high)
-    step = float(np.median(np.diff(time))) if len(time) > 1 else 1.0
+    step = step_of(time)
     joined: list[tuple[int, int]] = []
     weak: list[tuple[int, int]] = []
     for start, stop in pairs:
@@ -293,13 +263,13 @@ def _runs(
         else:
             joined.append((start, stop))
     long = [(a, b) for a, b in joined if (b - a) * step >= options.least_contact]
-    treads = [(a, b) for a, b in weak if (b - a) * step >= _EDGE]
+    treads = [(a, b) for a, b in weak if (b - a) * step >= _LEAST_TREAD]
     return long, treads, threshold
 
 
 def _hysteresis(vertical: FloatArray, threshold: float) -> list[tuple[int, int]]:
     """Return runs at the threshold and above, on through dips that stay above half of it."""
-    starts, stops = _edges(vertical >= threshold)
+    starts, stops = runs_of(vertical >= threshold)
     pairs: list[tuple[int, int]] = []
     for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
         if pairs and vertical[pairs[-1][1] : start].min() >= 0.5 * threshold:
@@ -340,29 +310,22 @@ def _split(
         for other in within:
             rows = np.flatnonzero((forces.time >= other.on) & (forces.time < other.off))
             valley = float(forces.time[rows[vertical[rows].argmin()]])
-            result.append(dataclasses.replace(rest, off=valley, is_complete=_begins(rest, forces)))
-            rest = dataclasses.replace(rest, on=valley, is_complete=_ends(contact, forces))
+            begins, ends = rest.on > forces.time[0], contact.off < forces.time[-1]
+            result.append(dataclasses.replace(rest, off=valley, is_complete=begins))
+            rest = dataclasses.replace(rest, on=valley, is_complete=ends)
             why = f"both feet on the {contact.foot} plate: a contact of {contact.duration:.2f} s"
-            doubts.append(Doubt(other.on, other.off, why))
+            # At its first instant the other foot has only just come on, which ends a cycle of it.
+            doubts.append(Doubt(float(forces.time[rows[0] + 1]), other.off, why))
         result.append(rest)
     return result, doubts
 
 
-def _begins(contact: Contact, forces: GroundForces) -> bool:
-    return contact.on > forces.time[0]
-
-
-def _ends(contact: Contact, forces: GroundForces) -> bool:
-    return contact.off < forces.time[-1]
-
-
-def _to_and_fro(
-    forces: GroundForces, foot: Foot, contacts: Sequence[Contact]
-) -> list[Doubt]:
+def _to_and_fro(forces: GroundForces, foot: Foot, contacts: Sequence[Contact]) -> list[Doubt]:
     """Doubt contacts in which the point of force goes back further than half a foot.
 
-    Of one foot it goes from heel to toe, or with the belt of a treadmill, all the way; where another
-    foot treads on the plate, or leaves it, it jumps there or back.
+    Of one foot it goes from heel to toe, or with the belt of a treadmill, all the way; where
+    another foot treads on the plate, or leaves it, it jumps there or back. What is in doubt is the
+    beginning of the contact until then, or its end from then on.
     """
     plates = [one for one in forces.plates if one.foot == foot]
     if len(plates) > 1 or not plates[0].point.any():
@@ -378,10 +341,15 @@ def _to_and_fro(
         tenth = max(1, len(rows) // 10)
         way = np.median(points[-tenth:], axis=0) - np.median(points[:tenth], axis=0)
         along = points @ (way / max(float(np.linalg.norm(way)), 1e-9))
-        back = float((np.maximum.accumulate(along) - along).max())
-        if back > _TO_AND_FRO:
-            why = (
-                f"both feet on the {foot} plate: the point of force goes {100.0 * back:.0f} cm back"
-            )
-            doubts.append(Doubt(contact.on, contact.off, why))
+        back = np.maximum.accumulate(along) - along
+        turn = int(back.argmax())
+        if back[turn] <= _TO_AND_FRO:
+            continue
+        furthest = float(forces.time[rows[along[: turn + 1].argmax()]])
+        start, stop = contact.on, float(forces.time[rows[turn]])
+        if stop > 0.5 * (contact.on + contact.off):
+            start, stop = furthest, contact.off
+        cm = 100.0 * back[turn]
+        why = f"both feet on the {foot} plate: the point of force goes {cm:.0f} cm back"
+        doubts.append(Doubt(start, stop, why))
     return doubts

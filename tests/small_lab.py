@@ -7,7 +7,8 @@ of two angles, so that their moment arms are exact.
 import numpy as np
 
 from ceinms_torch.io.storage import write_storage
-from ceinms_torch.recordings.ground_forces import GroundForces, PlateForces, write_ground_forces
+from ceinms_torch.recordings.ground_force_files import write_ground_forces
+from ceinms_torch.recordings.ground_forces import GroundForces, PlateForces
 from ceinms_torch.recordings.trc import Markers, write_trc
 
 MASS = 60.0

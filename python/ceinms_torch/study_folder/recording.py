@@ -20,7 +20,7 @@ from ceinms_torch.osim.external_loads import ExternalLoads, read_external_loads
 from ceinms_torch.osim.model_file import OsimModel
 from ceinms_torch.recordings.c3d import C3d, read_c3d
 from ceinms_torch.recordings.filters import butterworth
-from ceinms_torch.recordings.ground_forces import as_storage
+from ceinms_torch.recordings.ground_force_files import as_storage
 from ceinms_torch.recordings.trc import Markers, read_trc, write_trc
 from ceinms_torch.study_folder.angles import angles_of
 from ceinms_torch.study_folder.ground import check_ground_forces, ground_forces

@@ -363,8 +363,9 @@ class OpenSim:
         times: FloatArray,
         *,
         joints: Sequence[str],
+        actuators: Sequence[str],
+        and_others: bool = False,
         external_loads: PathLike | None = None,
-        actuators: Sequence[str] | None = None,
         lowpass: float | None = 6.0,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
@@ -380,10 +381,12 @@ class OpenSim:
             When [s], within the motion.
         joints : sequence of str
             Names of joints in the model.
+        actuators : sequence of str
+            Muscles, and actuators that are none of coordinates.
+        and_others : bool
+            Whether to add all on which the loads depend, and all that share a coordinate with one.
         external_loads : path-like, optional
             Which measured force acts on which body (.xml).
-        actuators : sequence of str, optional
-            Muscles and other actuators; by default all but those of coordinates.
         lowpass : float, optional
             Cut-off frequency of OpenSim's filter of the coordinates [Hz]; None for none.
         progress : callable, optional
@@ -419,7 +422,8 @@ class OpenSim:
                     "external_loads_file": external_loads and str(external_loads),
                     "times": instants,
                     "joints": list(joints),
-                    "actuators": None if actuators is None else list(actuators),
+                    "actuators": list(actuators),
+                    "and_others": and_others,
                     "output": output,
                 },
                 directory=folder,

@@ -17,6 +17,8 @@ from .protocol import Channel, Fault
 
 _RESERVE = "ceinms_torch_reserve_"
 _UNIT = 1000.0  # at which maps are taken, and divided by [N]: near what muscles bear
+_NOTHING = 1e-7  # what 1 N adds to a reaction [N or N m]
+_CROSSES = 1e-3  # moment arm of what acts on a coordinate [m]
 
 
 def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
@@ -25,9 +27,9 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
     The file has, for n frames, j joints, a actuators and c free coordinates:
     ``reaction`` (n, j, 1 + a, 6), moment [N m] and force [N] on the child at its frame's origin, in
     ground, of no actuator and of 1 N more of each; ``moment`` (n, c, 1 + a) likewise [N m or N],
-    what reserves have to provide; ``parent`` and ``child`` (n, j, 3, 4), rotation and origin [m] of
-    the joint's frames in ground; ``capacity`` (n, a), the active force at full activation with a
-    rigid tendon [N], NaN of what is no muscle.
+    what reserves have to provide; ``parent`` and ``child`` (n, j, 3, 4), rotation of the bodies and
+    origin [m] of the joint's frames in them, in ground; ``capacity`` (n, a), the active force at
+    full activation with a rigid tendon [N], NaN of what is no muscle.
     """
     model, _ = load_model(job["model"])
     _add_reserves(model)
@@ -57,11 +59,15 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
         "actuators": frames.actuators,
         "coordinates": [frames.posed.names[i] for i in frames.free],
         "joints": frames.joint_names,
-        "bodies": frames.bodies,
         "mass": model.getTotalMass(state),
         "gravity": float(np.linalg.norm(model.getGravity().to_numpy())),
         "missing": frames.motion.missing,
         "acceleration_error": frames.acceleration_error,
+        "acting": frames.acting,
+        "controls": [
+            [frames.known[name].getMinControl(), frames.known[name].getMaxControl()]
+            for name in frames.actuators
+        ],
         "rotational": [bool(frames.posed.is_rotational[i]) for i in frames.free],
     }
 
@@ -97,13 +103,18 @@ class _Frames:
                 self.reserves[name[len(_RESERVE) :]] = actuator
             elif osim.CoordinateActuator.safeDownCast(actuator) is None:
                 every[name] = actuator
-        self.known = list(every)
-        self.actuators = job["actuators"] if job["actuators"] is not None else self.known
-        for name in self.actuators:
+        for name in job["actuators"]:
             if name not in every:
-                raise Fault(name, "the name of a muscle of the model", repr(name))
-        self.every = [every[name] for name in self.actuators]
-        self.muscles = [osim.Muscle.safeDownCast(one) for one in self.every]
+                raise Fault(
+                    name,
+                    "the name of a muscle of the model that is not disabled",
+                    repr(name),
+                    "There are " + ", ".join(every),
+                    code="actuator-unknown",
+                )
+        self.known = every
+        self.actuators = list(job["actuators"])
+        self.and_others = job["and_others"]
         joints = model.getJointSet()
         self.joint_names = job["joints"]
         for name in self.joint_names:
@@ -116,13 +127,7 @@ class _Frames:
                     code="joint-unknown",
                 )
         self.joints = [joints.get(name) for name in self.joint_names]
-        self.bodies = {
-            one.getName(): [
-                one.getParentFrame().findBaseFrame().getName(),
-                one.getChildFrame().findBaseFrame().getName(),
-            ]
-            for one in self.joints
-        }
+        self.acting: list[str] = []
         self.dependent: list[int] = []
         self.free: list[int] = []
 
@@ -130,53 +135,16 @@ class _Frames:
         """Return what the file has of one frame."""
         self.state.setTime(time)
         acceleration, jacobian = self._set_motion(time)
-        place = self.posed.u_index
-        of_free = [place[i] for i in self.free]
-        of_dependent = [place[i] for i in self.dependent]
-        desired = osim.Vector(self.state.getNU(), 0.0)
-        for index, one in zip(place, acceleration):
-            desired[index] = float(one)
-
-        def case() -> tuple[np.ndarray, np.ndarray]:
-            self.model.realizeDynamics(self.state)
-            lacking = self.solver.solve(self.state, desired).to_numpy()
-            moment = lacking[of_free]
-            if len(of_dependent):
-                # Constraints hand on to free coordinates what dependent ones lack.
-                multiplier = np.linalg.lstsq(
-                    jacobian[:, of_dependent].T, lacking[of_dependent], rcond=None
-                )[0]
-                moment = moment - jacobian[:, of_free].T @ multiplier
-            for i, value in zip(self.free, moment):
-                self.reserves[self.posed.names[i]].setOverrideActuation(self.state, float(value))
-            self.model.realizeAcceleration(self.state)
-            got = self.state.getUDot().to_numpy()[place]
-            self.acceleration_error = max(
-                self.acceleration_error, float(np.abs(got - acceleration).max())
-            )
-            reaction = [
-                _spatial(one.calcReactionOnChildExpressedInGround(self.state))
-                for one in self.joints
-            ]
-            self._reset()
-            return np.array(reaction), moment
-
-        cases = [case()]
-        for actuator in self.every:
-            actuator.setOverrideActuation(self.state, _UNIT)
-            cases.append(case())
-            actuator.setOverrideActuation(self.state, 0.0)
-        reaction = np.stack([one for one, _ in cases], axis=1)
-        moment = np.stack([one for _, one in cases], axis=1)
-        for values, axis in ((reaction, 1), (moment, 1)):
-            unit = np.moveaxis(values, axis, 0)
-            unit[1:] = (unit[1:] - unit[0]) / _UNIT
+        if not self.acting:
+            self._find_acting(acceleration, jacobian)
+        reaction, moment = self._maps(self.actuators, acceleration, jacobian)
+        muscles = [osim.Muscle.safeDownCast(self.known[name]) for name in self.actuators]
         self.model.realizeVelocity(self.state)
         parents = [_transform(one.getParentFrame(), self.state) for one in self.joints]
         children = [_transform(one.getChildFrame(), self.state) for one in self.joints]
         capacity = [
             np.nan if one is None else one.calcInextensibleTendonActiveFiberForce(self.state, 1.0)
-            for one in self.muscles
+            for one in muscles
         ]
         return {
             "reaction": reaction,
@@ -186,9 +154,74 @@ class _Frames:
             "capacity": np.array(capacity),
         }
 
-    def _reset(self) -> None:
-        for reserve in self.reserves.values():
+    def _find_acting(self, acceleration: np.ndarray, jacobian: np.ndarray) -> None:
+        """Find the actuators on which the joints' loads depend.
+
+        With the others, those are added that share a coordinate with one of them, and so on: what
+        static optimisation has to decide together.
+        """
+        names = list(self.known)
+        reaction, moment = self._maps(names, acceleration, jacobian)
+        acts = np.abs(reaction[:, 1:]).max(axis=(0, 2)) > _NOTHING
+        self.acting = [name for name, one in zip(names, acts) if one]
+        if not self.and_others:
+            return
+        crosses = np.abs(moment[:, 1:]) > _CROSSES
+        while True:
+            more = crosses[crosses[:, acts].any(axis=1)].any(axis=0) | acts
+            if (more == acts).all():
+                break
+            acts = more
+        self.actuators += [
+            name for name, one in zip(names, acts) if one and name not in self.actuators
+        ]
+
+    def _maps(
+        self, names: list[str], acceleration: np.ndarray, jacobian: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return reactions (j, 1 + a, 6) and moments (c, 1 + a) of no force and of 1 N of each."""
+        cases = [self._case(acceleration, jacobian)]
+        for name in names:
+            self.known[name].setOverrideActuation(self.state, _UNIT)
+            cases.append(self._case(acceleration, jacobian))
+            self.known[name].setOverrideActuation(self.state, 0.0)
+        reaction = np.stack([one for one, _ in cases], axis=1)
+        moment = np.stack([one for _, one in cases], axis=1)
+        for values in (reaction, moment):
+            values[:, 1:] = (values[:, 1:] - values[:, :1]) / _UNIT
+        return reaction, moment
+
+    def _case(
+        self, acceleration: np.ndarray, jacobian: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return reactions (j, 6) and what coordinates lack (c,), of the forces as they are."""
+        place = self.posed.u_index
+        of_free = [place[i] for i in self.free]
+        of_dependent = [place[i] for i in self.dependent]
+        desired = osim.Vector(self.state.getNU(), 0.0)
+        for index, one in zip(place, acceleration):
+            desired[index] = float(one)
+        self.model.realizeDynamics(self.state)
+        lacking = self.solver.solve(self.state, desired).to_numpy()
+        moment = lacking[of_free]
+        if of_dependent:
+            # Constraints hand on to free coordinates what dependent ones lack.
+            multiplier = np.linalg.lstsq(
+                jacobian[:, of_dependent].T, lacking[of_dependent], rcond=None
+            )[0]
+            moment = moment - jacobian[:, of_free].T @ multiplier
+        reserves = [self.reserves[self.posed.names[i]] for i in self.free]
+        for reserve, value in zip(reserves, moment):
+            reserve.setOverrideActuation(self.state, float(value))
+        self.model.realizeAcceleration(self.state)
+        error = np.abs(self.state.getUDot().to_numpy()[place] - acceleration).max()
+        self.acceleration_error = max(self.acceleration_error, float(error))
+        reaction = [
+            _spatial(one.calcReactionOnChildExpressedInGround(self.state)) for one in self.joints
+        ]
+        for reserve in reserves:
             reserve.setOverrideActuation(self.state, 0.0)
+        return np.array(reaction), moment
 
     def _set_motion(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Set pose and speeds, and return accelerations (n_coordinate,) and what constraints say.
@@ -262,8 +295,7 @@ def _spatial(value: Any) -> list[float]:
 
 
 def _transform(frame: Any, state: Any) -> np.ndarray:
-    """Return rotation and origin (3, 4) of a frame in ground."""
-    found = frame.getTransformInGround(state)
-    rotation = found.R().asMat33()
+    """Return the rotation of a frame's body and the frame's origin (3, 4), both in ground."""
+    rotation = frame.findBaseFrame().getTransformInGround(state).R().asMat33()
     axes = [[rotation.get(i, j) for j in range(3)] for i in range(3)]
-    return np.column_stack((axes, found.p().to_numpy()))
+    return np.column_stack((axes, frame.getTransformInGround(state).p().to_numpy()))

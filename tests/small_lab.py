@@ -7,6 +7,7 @@ of two angles, so that their moment arms are exact.
 import numpy as np
 
 from ceinms_torch.io.storage import write_storage
+from ceinms_torch.recordings.filters import butterworth
 from ceinms_torch.recordings.ground_force_files import write_ground_forces
 from ceinms_torch.recordings.ground_forces import GroundForces, PlateForces
 from ceinms_torch.recordings.trc import Markers, write_trc
@@ -226,13 +227,16 @@ def markers():
 
 
 def raw_emg(rate=1000.0):
-    """Return channels of noise [V] that swells and falls once a stride."""
+    """Return channels of noise [V], as fast as EMG is, that swells and falls once a stride."""
     random = np.random.default_rng(1)
     time = np.arange(0.0, SECONDS, 1.0 / rate)
     channels = {}
     for i, name in enumerate(("VL", "GM", "SOL", "TA")):
         strength = 0.1 + np.maximum(np.sin(2.0 * np.pi * time / STRIDE + i), 0.0)
-        channels[name] = 1e-4 * (i + 1) * strength * random.standard_normal(len(time))
+        noise = random.standard_normal(len(time))
+        band = (20.0, min(150.0, 0.4 * rate))
+        noise = butterworth(noise, rate, band, kind="band-pass", order=2)
+        channels[name] = 1e-4 * (i + 1) * strength * noise
     return time, channels
 
 

@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ceinms_torch.errors import DataError, Place
+from ceinms_torch.inputs.checks.findings import Finding
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.osim.model_file import OsimModel
+from ceinms_torch.recordings.emg import Normalisation, process_emg, read_maxima
 from ceinms_torch.recordings.emg_map import EmgMap
-from ceinms_torch.recordings.envelopes import (
-    EmgProcessing,
-    Envelopes,
-    envelopes,
-    greatest_of,
-    normalised,
-)
-from ceinms_torch.recordings.raw_emg import read_raw_emg
+from ceinms_torch.recordings.emg_quality import EmgQuality
+from ceinms_torch.recordings.emg_timing import check_timing
+from ceinms_torch.recordings.envelopes import EmgProcessing, Envelopes
+from ceinms_torch.recordings.raw_emg import RawEmg, read_raw_emg
+from ceinms_torch.recordings.trc import read_trc
 from ceinms_torch.study_folder.trial_list import TrialRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmgSettings(OneLine):
+    """How raw EMG becomes normalised envelopes; see `process_emg`.
+
+    Parameters
+    ----------
+    processing : EmgProcessing
+        Filters and rates.
+    normalise : str, optional
+        By what envelopes are divided.
+    mvc : tuple of Path
+        Recordings of maximal voluntary contractions.
+    maxima : Path, optional
+        A CSV file with what is 1, by channel.
+    """
+
+    processing: EmgProcessing = field(default_factory=EmgProcessing)
+    normalise: Normalisation | None = None
+    mvc: tuple[Path, ...] = ()
+    maxima: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it names."""
+        return self.mvc if self.maxima is None else (*self.mvc, self.maxima)
 
 
 def read_map(path: Path, model: OsimModel) -> dict[str, dict[str, float]]:
@@ -38,33 +66,29 @@ def read_map(path: Path, model: OsimModel) -> dict[str, dict[str, float]]:
 
     Raises
     ------
-    FileFormatError
-        If the file is missing or faulty.
+    FileFormatError, DataError
+        If the file is missing or faulty, or labels of channels contradict it.
     UnknownNameError
         If the model has no muscle of a name.
     """
-    is_xml = path.suffix.casefold() == ".xml"
-    generator = ExcitationGenerator.read(path) if is_xml else _of_toml(path, model)
+    if path.suffix.casefold() == ".xml":
+        generator = ExcitationGenerator.read(path)
+    else:
+        emg_map = EmgMap.read(path)
+        emg_map.check_mtus(one.name for one in model.muscles)
+        generator = emg_map.excitation_generator()
     weights = {one.id: dict(one.inputs) for one in generator.excitations if one.inputs}
     for name in weights:
         model.muscle(name)
     return weights
 
 
-def _of_toml(path: Path, model: OsimModel) -> ExcitationGenerator:
-    emg_map = EmgMap.read(path)
-    emg_map.check_mtus(one.name for one in model.muscles)
-    return emg_map.excitation_generator()
-
-
 def study_envelopes(
     rows: Sequence[TrialRow],
     channels: Sequence[str],
+    settings: EmgSettings,
     read: StorageReader,
-    *,
-    processing: EmgProcessing,
-    maxima: Mapping[str, float] | None,
-) -> dict[str, Envelopes]:
+) -> tuple[dict[str, Envelopes], list[Finding]]:
     """Return the normalised envelopes of all trials.
 
     Parameters
@@ -73,26 +97,27 @@ def study_envelopes(
         The trials; those with raw EMG in the same file are parts of one recording.
     channels : sequence of str
         Those that the map uses.
-    read : StorageReader
-        What reads files of envelopes.
-    processing : EmgProcessing
+    settings : EmgSettings
         How raw EMG becomes envelopes.
-    maxima : mapping of str to float, optional
-        What is 1, by channel, of raw EMG; by default the greatest of all recordings.
+    read : StorageReader
+        What reads files of envelopes and angles.
 
     Returns
     -------
     dict of str to Envelopes
         By trial.
+    list of Finding
+        What is doubtful in the raw EMG.
 
     Raises
     ------
     DataError, FileFormatError
-        If a trial has no EMG, a file lacks a channel, or the EMG cannot be processed.
+        If a trial has no EMG, a file lacks a channel, the EMG was not recorded beside the markers,
+        or cannot be processed.
     """
-    raw: dict[Path, Envelopes] = {}
     found: dict[str, Envelopes] = {}
-    sources = {}
+    raw: dict[Path, RawEmg] = {}
+    sources: dict[str, Path] = {}
     for row in rows:
         if "envelopes" in row.files:
             storage = read(row.files["envelopes"])
@@ -115,8 +140,71 @@ def study_envelopes(
             )
         sources[row.name] = file
         if file not in raw:
-            raw[file] = envelopes(read_raw_emg(file).select(channels), processing)
-    if raw:
-        scale = greatest_of(list(raw.values())) if maxima is None else maxima
-        found |= {name: normalised(raw[file], scale) for name, file in sources.items()}
-    return found
+            raw[file] = read_raw_emg(file, name=row.name)
+            _check_timing(raw[file], row, settings, read)
+    if not raw:
+        return found, []
+    result = process_emg(
+        list(raw.values()),
+        processing=settings.processing,
+        normalise=settings.normalise,
+        mvc=[read_raw_emg(path) for path in settings.mvc],
+        maxima=None if settings.maxima is None else read_maxima(settings.maxima)[0],
+        channels=channels,
+    )
+    by_file = dict(zip(raw, result.envelopes, strict=True))
+    for name, file in sources.items():
+        lost = [one for one in channels if one not in by_file[file].channels]
+        if lost:
+            raise DataError(
+                where=Place(file, element="EMG", column=lost[0], trial=name),
+                expected="a signal",
+                got="a dead channel",
+                hint="Take it out of the map, or leave the trial out",
+                code="emg-dead",
+            )
+        found[name] = by_file[file]
+    return found, [one for quality in result.qualities for one in _doubts(quality)]
+
+
+def _check_timing(emg: RawEmg, row: TrialRow, settings: EmgSettings, read: StorageReader) -> None:
+    """Compare the clock of the EMG with that of the motion beside it."""
+    if "c3d" in row.files and "emg" not in row.files:
+        return
+    other = row.files.get("trc") or row.files.get("motion")
+    if other is None:
+        return
+    time = read_trc(other).time if other.suffix.casefold() == ".trc" else read(other).time
+    delayed = settings.processing.delay
+    check_timing(emg if not delayed else _earlier(emg, delayed), time, f"'{other}'")
+
+
+def _earlier(emg: RawEmg, delay: float) -> RawEmg:
+    return RawEmg(
+        name=emg.name,
+        rate=emg.rate,
+        channels=emg.channels,
+        values=emg.values,
+        start=emg.start - delay,
+        unit=emg.unit,
+        source=emg.source,
+    )
+
+
+def _doubts(quality: EmgQuality) -> list[Finding]:
+    return [
+        Finding(
+            severity="warning",
+            code=f"emg-{one.code}",
+            where=Place(column=", ".join(one.channels), trial=quality.name),
+            what=one.text,
+            why="The excitation of the MTUs that it drives is wrong by as much.",
+            to_do="Look at the channel (ceinms-torch emg draws it); take it out of the map.",
+        )
+        for one in quality.doubts
+    ]
+
+
+def sources_of(weights: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
+    """Return the channels that a map uses, each once."""
+    return tuple(dict.fromkeys(name for one in weights.values() for name in one))

@@ -31,11 +31,11 @@ from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.model.trial_files import moment_columns
 from ceinms_torch.osim.model_file import read_model
-from ceinms_torch.recordings.envelopes import EmgProcessing, Envelopes
+from ceinms_torch.recordings.envelopes import Envelopes
 from ceinms_torch.results.provenance import versions
 from ceinms_torch.simulation.smooth_curves import CurveSet
 from ceinms_torch.study_folder.angles import angles_of
-from ceinms_torch.study_folder.emg import read_map, study_envelopes
+from ceinms_torch.study_folder.emg import EmgSettings, read_map, sources_of, study_envelopes
 from ceinms_torch.study_folder.folder import (
     EM_DELAY,
     EMG_BEFORE,
@@ -83,10 +83,8 @@ class StudySettings(OneLine):
         Weights of markers for inverse kinematics (IKTaskSet).
     loads : Path, optional
         External loads, for trials that name none.
-    emg : EmgProcessing
+    emg : EmgSettings
         How raw EMG becomes envelopes.
-    maxima : mapping of str to float, optional
-        What is 1, by channel, of raw EMG; by default the greatest of all trials.
     lowpass : float, optional
         Cut-off of the angles [Hz], before moments, lengths and arms are computed of them; None for
         none.
@@ -108,8 +106,7 @@ class StudySettings(OneLine):
     dofs: tuple[str, ...]
     tasks: Path | None = None
     loads: Path | None = None
-    emg: EmgProcessing = field(default_factory=EmgProcessing)
-    maxima: Mapping[str, float] | None = None
+    emg: EmgSettings = field(default_factory=EmgSettings)
     lowpass: float | None = 6.0
     curves: CurveSet = "degroote"
     tendon: TendonKind = "equilibriumElastic"
@@ -204,14 +201,10 @@ class _Maker:
 
     def write(self) -> Study:
         # EMG first: it takes a second, and OpenSim a minute.
-        channels = dict.fromkeys(name for one in self._weights.values() for name in one)
-        envelopes = study_envelopes(
-            self._rows,
-            tuple(channels),
-            self._read,
-            processing=self._settings.emg,
-            maxima=self._settings.maxima,
+        envelopes, doubts = study_envelopes(
+            self._rows, sources_of(self._weights), self._settings.emg, self._read
         )
+        self._findings += doubts
         trials: list[StudyTrial] = []
         for rows in recordings_of(self._rows):
             recording = read_recording(rows, self._recording_settings, self._steps, self._read)
@@ -256,6 +249,7 @@ class _Maker:
     def _inputs(self) -> list[Path]:
         named = [self._settings.model, self._settings.trials, self._settings.emg_map]
         named += [one for one in (self._settings.tasks, self._settings.loads) if one is not None]
+        named += self._settings.emg.files
         files = [path for row in self._rows for path in row.files.values() if path.is_file()]
         return list(dict.fromkeys([*named, *files]))
 

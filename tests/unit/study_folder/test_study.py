@@ -11,6 +11,7 @@ import ceinms_torch as ct
 from ceinms_torch.errors import CeinmsTorchError, OptionError
 from ceinms_torch.io.storage import read_storage, write_storage
 from ceinms_torch.recordings.trc import write_trc
+from ceinms_torch.study_folder.emg import EmgSettings
 from ceinms_torch.study_folder.study import StudySettings, new_study
 from helpers import edit
 from small_lab import DOFS, MUSCLES, angles, geometry, markers, model_text, raw_emg, write_lab
@@ -172,6 +173,13 @@ def half_the_rate(folder):
     )
 
 
+def late_emg(folder):
+    """Start the clock of the EMG 20 ms after that of the markers."""
+    time, channels = raw_emg()
+    values = np.stack(list(channels.values()), axis=1)
+    write_storage(folder / "emg.sto", time + 0.02, tuple(channels), values, name="-", units="V")
+
+
 def slow_emg(folder):
     """Record at 250 Hz."""
     time, channels = raw_emg(250.0)
@@ -245,7 +253,8 @@ FAULTS = {
     radians_as_degrees: "angles in degrees.*inDegrees=no",
     without_arms: "moment arms about ankle_angle_r.*none.*There are arms about knee_angle_r",
     without_moment: "ankle_angle_r_moment",
-    half_the_rate: "EMG from .* to 1.5 s, got 0 to 1.49 s.*rate",
+    late_emg: "begins at 0.02 s, 0.02 s later.*--delay 0.02",
+    half_the_rate: "EMG of 3 s, as long as .*got 1.5 s at 1000 Hz.*rate of 500 Hz",
     slow_emg: "500 Hz at least, got 250 Hz",
     gap: "VL.*gaps of 0.02 s at most.*from 1.0",
     heavy: "The ground carries 60.0 kg .* has 90.0 kg",
@@ -273,12 +282,19 @@ def test_each_fault_has_one_message_and_nothing_is_written(lab, fault):
     [
         ({"dofs": ("knee_angle_r", "ankle_angl_r")}, "Did you mean 'ankle_angle_r'"),
         ({"dofs": ("knee_angle_l",)}, "moment arms about knee_angle_l"),
-        ({"maxima": {"VL": 1.0, "GM": 1.0, "TA": 1.0}}, "none for SOL"),
     ],
 )
 def test_settings_that_do_not_fit(lab, changes, message):
     with pytest.raises(CeinmsTorchError, match=message):
         make(lab, **changes)
+    assert not (lab[0] / "study").exists()
+
+
+def test_a_channel_without_mvc_is_named(lab):
+    path = lab[0] / "maxima.csv"
+    path.write_text("channel,maximum\nVL,1\nGM,1\nTA,1\n")
+    with pytest.raises(CeinmsTorchError, match="none for SOL"):
+        make(lab, emg=EmgSettings(maxima=path))
     assert not (lab[0] / "study").exists()
 
 

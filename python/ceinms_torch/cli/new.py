@@ -10,6 +10,7 @@ import typer
 from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.check import show_findings, summary
 from ceinms_torch.cli.display import note, progress_bar, shown_warnings, stdout
+from ceinms_torch.cli.emg import band
 from ceinms_torch.cli.outputs import claim, say_where
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
@@ -58,13 +59,33 @@ def command(
         Path | None,
         typer.Option(help="External loads (XML): which ground force acts on which foot."),
     ] = None,
-    lowpass: Annotated[
+    angle_cutoff: Annotated[
         float,
         typer.Option(
-            help="Cut-off of the joint angles, before moments, lengths and arms are computed "
-            "\\[Hz]: zero-phase, fourth order; 0 for no filter."
+            help="Low-pass of the joint angles, before moments, lengths and arms are computed "
+            "\\[Hz]: -3 dB of both passes together, fourth order each; 0 for none."
         ),
     ] = 6.0,
+    mvc: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recording of maximal voluntary contractions; may be repeated."),
+    ] = None,
+    maxima: Annotated[
+        Path | None,
+        typer.Option(help="CSV file with what is 1 in the EMG: columns channel and maximum."),
+    ] = None,
+    band_pass: Annotated[
+        str, typer.Option(metavar="LOW,HIGH", help="-3 dB points of the EMG's band-pass, in Hz.")
+    ] = "30,300",  # noqa: S107  no password
+    low_pass: Annotated[
+        float, typer.Option(help="-3 dB point of the EMG's low-pass behind rectification, in Hz.")
+    ] = 5.0,
+    notch: Annotated[
+        float | None, typer.Option(help="Take the mains out of the EMG: 50 or 60 Hz.")
+    ] = None,
+    delay: Annotated[
+        float, typer.Option(help="By how much the recorder's EMG is late, in s.")
+    ] = 0.0,
     curves: Annotated[
         Literal["degroote", "millard"], typer.Option(help="Force curves of the subject.")
     ] = "degroote",
@@ -105,6 +126,8 @@ def command(
     errors and residuals, and ends with ceinms-torch check. All is written, or nothing. Exit status:
     1 if the check finds errors.
     """
+    from ceinms_torch.recordings.envelopes import EmgProcessing  # noqa: PLC0415  fast --help
+    from ceinms_torch.study_folder.emg import EmgSettings  # noqa: PLC0415
     from ceinms_torch.study_folder.study import StudySettings, new_study  # noqa: PLC0415
 
     settings = StudySettings(
@@ -114,7 +137,14 @@ def command(
         dofs=_dofs(dofs),
         tasks=tasks,
         loads=loads,
-        lowpass=_cutoff(lowpass),
+        lowpass=_cutoff(angle_cutoff),
+        emg=EmgSettings(
+            processing=EmgProcessing(
+                band_pass=band(band_pass), low_pass=low_pass, notch=notch, delay=delay
+            ),
+            mvc=tuple(mvc or ()),
+            maxima=maxima,
+        ),
         curves=curves,
         tendon=tendon,
         arms=arms,
@@ -153,7 +183,7 @@ def _dofs(text: str) -> tuple[str, ...]:
 
 def _cutoff(value: float) -> float | None:
     if not 0.0 <= value < float("inf"):
-        raise OptionError(where="--lowpass", expected="a frequency, or 0", got=f"{value:g} Hz")
+        raise OptionError(where="--angle-cutoff", expected="a frequency, or 0", got=f"{value:g} Hz")
     return value or None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ceinms_torch.errors import DataError, Place
-from ceinms_torch.inputs.checks.findings import Finding
+from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
@@ -164,7 +164,7 @@ def study_envelopes(
                 code="emg-dead",
             )
         found[name] = by_file[file]
-    return found, [one for quality in result.qualities for one in _doubts(quality)]
+    return found, _doubts(result.qualities)
 
 
 def _check_timing(emg: RawEmg, row: TrialRow, settings: EmgSettings, read: StorageReader) -> None:
@@ -191,17 +191,23 @@ def _earlier(emg: RawEmg, delay: float) -> RawEmg:
     )
 
 
-def _doubts(quality: EmgQuality) -> list[Finding]:
+def _doubts(qualities: Sequence[EmgQuality]) -> list[Finding]:
+    """Return what is doubtful, once for all trials that have it."""
+    texts: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
+    for quality in qualities:
+        for one in quality.doubts:
+            texts.setdefault((one.code, one.channels), []).append((quality.name, one.text))
     return [
         Finding(
             severity="warning",
-            code=f"emg-{one.code}",
-            where=Place(column=", ".join(one.channels), trial=quality.name),
-            what=one.text,
+            code=f"emg-{code}",
+            where=Place(element="EMG", trial=listed([trial for trial, _ in found])),
+            what=f"{' and '.join(channels) or 'All channels'}: {found[0][1].rstrip('.')}.",
             why="The excitation of the MTUs that it drives is wrong by as much.",
-            to_do="Look at the channel (ceinms-torch emg draws it); take it out of the map.",
+            to_do="Look at the channel (ceinms-torch emg draws it); if it is lost, take it out of "
+            "the map.",
         )
-        for one in quality.doubts
+        for (code, channels), found in texts.items()
     ]
 
 

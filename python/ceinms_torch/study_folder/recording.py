@@ -263,7 +263,7 @@ class _Reader:
                 where=angles.path,
                 expected="angles at one rate, to be filtered",
                 got=f"steps of {step.min():g} to {step.max():g} s",
-                hint="Export them at one rate, or filter nothing (--lowpass 0)",
+                hint="Export them at one rate, or filter nothing (--angle-cutoff 0)",
             )
         values = butterworth(angles.values, 1.0 / float(step.mean()), self._settings.lowpass)
         return dataclasses.replace(angles, values=values)

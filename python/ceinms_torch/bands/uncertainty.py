@@ -10,7 +10,13 @@ import numpy as np
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.bands.ensemble import Fitting, draw_ensemble, judged
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.calibration.uncertainty import BANDED, Band, TrialBands, Uncertainty
+from ceinms_torch.calibration.uncertainty import (
+    BANDED,
+    Band,
+    TrialBands,
+    Uncertainty,
+    ends_of_band,
+)
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.model.settings import check_whole
 from ceinms_torch.model.subject import Subject
@@ -197,19 +203,13 @@ def _band(runs: Sequence[Simulation], trial: Trial, name: str, level: float) -> 
             got="NaN or infinity",
             hint="narrow the ranges of the parameters",
         )
-    ends = _ends(values, level)
+    ends = ends_of_band(values, level)
 
     def series(side: str, array: FloatArray) -> TimeSeries:
         label = f"{first.name}, {side} end of the {100 * level:g} % band"
         return TimeSeries(label, first.units, first.time, first.columns, array)
 
     return Band(lower=series("lower", ends[0]), upper=series("upper", ends[1]), level=level)
-
-
-def _ends(values: FloatArray, level: float) -> FloatArray:
-    """Return the ends (2, ...) between which another draw lies with a probability."""
-    tail = (1.0 - level) / 2.0
-    return np.asarray(np.quantile(values, [tail, 1.0 - tail], axis=0, method="weibull"))
 
 
 def _mean_width(trials: Sequence[TrialBands]) -> dict[str, dict[str, float]]:

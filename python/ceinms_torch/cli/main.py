@@ -17,6 +17,7 @@ from ceinms_torch.cli.outputs import CLAIMS
 COMMANDS = {
     name: name
     for name in (
+        "new",
         "check",
         "calibrate",
         "run",
@@ -25,6 +26,7 @@ COMMANDS = {
         "synergies",
         "preoptimise",
         "convert",
+        "emg",
     )
 }
 GEOMETRY = {name: f"geometry_{name}" for name in ("fit", "evaluate")}

@@ -275,6 +275,8 @@ def written_together(begin: Callable[[list[Staged]], None]) -> Iterator[list[Sta
         _together.reset(token)
         for one in staged:
             one.temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # there is something in it
+                one.target.parent.rmdir()
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:

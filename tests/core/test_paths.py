@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import ceinms_torch as ct
 from ceinms_torch import _kernel
 from ceinms_torch.geometry.polynomials import derivative_coefficients, exponents, n_term
+from ceinms_torch.simulation.stream import acting_mtus
 from engine_cases import make_subject, make_trial
 
 COORDINATES = ("knee", "hip", "ankle")
@@ -114,9 +115,11 @@ def test_a_stream_from_angles_equals_a_run_on_the_polynomial_lengths(tendon):
         np.testing.assert_array_equal(step.joint_moment, same.joint_moment)
     if tendon == "stiff":  # its velocity is that of a spline in a run
         return
+    # A trial has the moment arms of the MTUs that act on a DOF.
+    arms = geometry.moment_arm * acting_mtus(SUBJECT, SUBJECT.dof_names)
     run = ct.simulate(
         SUBJECT,
-        dataclasses.replace(TRIAL, mtu_length=geometry.mtu_length, moment_arm=geometry.moment_arm),
+        dataclasses.replace(TRIAL, mtu_length=geometry.mtu_length, moment_arm=arms),
         filter_start="zero",
     )
     for found, expected in ((forces, run.mtu_force.array), (moments, run.joint_moment.array)):

@@ -113,8 +113,8 @@ def command(
 
 
 def _table(errors: Sequence[PathError]) -> Table:
-    header = ("length RMS\n[mm]", "largest\n[mm]", ARM_HEADER)
-    table = new_table("polynomials and model", ("MTU", "worst arm"), header)
+    header = ("RMS\n[mm]", "largest\n[mm]", ARM_HEADER)
+    table = new_table("errors of lengths, and of the worst moment arm", ("MTU", "about"), header)
     for error in errors:
         dof, arm = worst_arm(error)
         lengths = (error.length_rms, error.length_largest)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import new_table, note, shown_warnings, stdout
+from ceinms_torch.cli.display import counted, new_table, note, shown_warnings, stdout
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
+from ceinms_torch.errors import OptionError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ceinms_torch.geometry.coordinates import Coordinates
     from ceinms_torch.geometry.fit import PathError, PathFit
     from ceinms_torch.geometry.samples import PoseSamples
-    from ceinms_torch.osim.model_file import OsimModel
 
 EXAMPLES = """
 [bold]Examples[/]
+
+Around a movement, lengths and moment arms by OpenSim (pip install 'ceinms-torch\\[opensim]'):
+  ceinms-torch geometry fit ik.mot --model scaled.osim --poses 300 --out geometry
 
 From a movement and its muscle analysis; the model says which coordinates a path crosses:
   ceinms-torch geometry fit ik.mot --model scaled.osim --lengths walk_MuscleAnalysis_Length.sto
@@ -36,18 +41,8 @@ Files whose names do not say the DOF, angles in a table without a header:
 
 def command(
     motion: Annotated[
-        Path, typer.Argument(help="Coordinates of the poses, as of inverse kinematics.")
+        Path, typer.Argument(help="Coordinates of a movement, as of inverse kinematics.")
     ],
-    lengths: Annotated[
-        Path, typer.Option(help="MTU lengths in these poses, in m: MuscleAnalysis's _Length.sto.")
-    ],
-    arms: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Moment arms in these poses, in m: MuscleAnalysis's _MomentArm_DOF.sto, or "
-            "DOF=FILE; once for every DOF."
-        ),
-    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -55,11 +50,35 @@ def command(
             "them. Without it a path depends on those about which it has a moment arm."
         ),
     ] = None,
+    lengths: Annotated[
+        Path | None,
+        typer.Option(
+            help="MTU lengths in the movement, in m: MuscleAnalysis's _Length.sto. Without them, "
+            "OpenSim is asked for those of poses around it."
+        ),
+    ] = None,
+    arms: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Moment arms in the movement, in m: MuscleAnalysis's _MomentArm_DOF.sto, or "
+            "DOF=FILE; once for every DOF."
+        ),
+    ] = None,
     mtus: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME,...", help="MTUs to fit; by default all that have a moment arm."
-        ),
+        typer.Option(metavar="NAME,...", help="MTUs to fit; by default all that have moment arms."),
+    ] = None,
+    poses: Annotated[
+        int, typer.Option(min=20, help="Poses that OpenSim is asked for; a third are frames.")
+    ] = 300,
+    spread: Annotated[
+        float,
+        typer.Option(help="By how much the others' angles differ from a frame, in degrees."),
+    ] = 15.0,
+    seed: opt.Seed = 0,
+    opensim_python: Annotated[
+        Path | None,
+        typer.Option(help="Python interpreter that has the package opensim, if not this one."),
     ] = None,
     lengths_only: Annotated[
         bool, typer.Option("--lengths-only", help="Compare moment arms, do not fit them.")
@@ -81,50 +100,52 @@ def command(
     from ceinms_torch.geometry.fit import fit_paths  # noqa: PLC0415
     from ceinms_torch.geometry.pose_files import read_samples  # noqa: PLC0415
     from ceinms_torch.io.source import read_source  # noqa: PLC0415
-    from ceinms_torch.results.geometry import (  # noqa: PLC0415
-        ERRORS_FILE,
-        PATHS_FILE,
-        STUDY_FILE,
-        save_path_fit,
-    )
+    from ceinms_torch.results.geometry import fit_outputs, save_path_fit  # noqa: PLC0415
 
     directory = results_folder(motion, out)
+    of_dof = opt.arms_by_dof(arms or [])
+    if lengths is None and (model is None or of_dof):
+        expected = "with moment arms" if of_dof else "or a model to ask OpenSim for them"
+        raise OptionError(where="--lengths", expected=f"MTU lengths, {expected}", got="none")
+    files = [motion, *filter(None, (lengths, model)), *of_dof.values()]
     with shown_warnings():
-        of_dof = opt.arms_by_dof(arms or [])
-        osim = None if model is None else _read_model(model)
-        translations = () if osim is None else _translations(osim)
-        poses = read_coordinates(motion, angles=angles, translations=translations)
-        samples = read_samples(
-            poses, lengths, of_dof, mtu_names=None if mtus is None else opt.words(mtus)
+        say_overwriting(*fit_outputs(directory), inputs=files)
+        claim(directory)
+        osim = None if model is None else _Model(model)
+        moved = read_coordinates(
+            motion,
+            among=None if osim is None else osim.coordinates,
+            angles=angles,
+            translations=() if osim is None else osim.translations,
         )
-        crossed = None if osim is None else _crossed(osim, samples)
+        names = None if mtus is None else opt.words(mtus)
+        settings: dict[str, Any] = {"model": model, "highest order": highest_order}
+        if lengths is not None:
+            samples = read_samples(moved, lengths, of_dof, mtu_names=names)
+        else:
+            assert osim is not None  # noqa: S101  said above
+            settings |= {"spread [deg]": spread, "seed": seed}
+            samples = osim.samples(
+                moved, names, poses, math.radians(spread), seed, opensim_python, quiet=quiet
+            )
+        settings |= {"poses": samples.n_pose, "moment arms are fitted": not lengths_only}
         fit = fit_paths(
             samples,
-            coordinates=crossed,
-            coordinate_paths=poses.paths if osim is None else _paths(osim),
+            coordinates=None if osim is None else osim.crossed(samples),
+            coordinate_paths=moved.paths if osim is None else osim.coordinate_paths,
             highest_order=highest_order,
             with_arms=not lengths_only,
         )
-        files = [motion, lengths, *of_dof.values(), *([] if model is None else [model])]
-        outputs = [directory / name for name in (PATHS_FILE, ERRORS_FILE, STUDY_FILE)]
-        say_overwriting(*outputs, inputs=files)
-        claim(directory)
-        settings = {
-            "model": model,
-            "arms are fitted": bool(of_dof) and not lengths_only,
-            "highest order": highest_order,
-            "poses": samples.n_pose,
-        }
         sources = [read_source(file, "a file")[1] for file in files]
         save_path_fit(fit, directory, settings, sources)
     for one in fit.contradictions:
         note(f"{one}; it is left out of the fit.", kind="warning")
-    if osim is None and not poses.paths:
+    if osim is None and not moved.paths:
         note("without --model, paths.xml has names of coordinates; OpenSim asks for their paths")
     if not quiet:
         stdout.print(_table(fit))
         stdout.print(escape(summary(fit.errors)), soft_wrap=True)
-    say_where(directory / PATHS_FILE)
+    say_where(directory)
 
 
 def summary(errors: Sequence[PathError]) -> str:
@@ -147,8 +168,8 @@ def summary(errors: Sequence[PathError]) -> str:
 
 
 def _table(fit: PathFit) -> Table:
-    header = ("order", "length RMS\n[mm]", "largest\n[mm]", "held out\n[mm]", ARM_HEADER)
-    table = new_table("polynomial paths", ("MTU", "worst arm"), header)
+    header = ("order", "RMS\n[mm]", "largest\n[mm]", "held out\n[mm]", ARM_HEADER)
+    table = new_table("errors of lengths, and of the worst moment arm", ("MTU", "about"), header)
     for path, error, held_out in zip(fit.paths.paths, fit.errors, fit.held_out, strict=True):
         dof, arm = worst_arm(error)
         lengths = (error.length_rms, error.length_largest, held_out.length_rms)
@@ -157,7 +178,7 @@ def _table(fit: PathFit) -> Table:
     return table
 
 
-ARM_HEADER = "arm RMS\n[mm]"
+ARM_HEADER = "arm\n[mm]"
 
 
 def worst_arm(error: PathError) -> tuple[str, str]:
@@ -166,29 +187,54 @@ def worst_arm(error: PathError) -> tuple[str, str]:
     return (dof, f"{1e3 * rms:.2f}") if dof else ("-", "-")
 
 
-def _read_model(path: Path) -> OsimModel:
-    from ceinms_torch.osim.model_file import read_model  # noqa: PLC0415  keeps --help fast
+class _Model:
+    """What the model's file says, and OpenSim of it."""
 
-    return read_model(path)
+    def __init__(self, path: Path) -> None:
+        from ceinms_torch.osim import model_poses  # noqa: PLC0415  keeps --help fast
+        from ceinms_torch.osim.model_file import read_model  # noqa: PLC0415
 
+        self._poses = model_poses
+        self._model = read_model(path)
+        self.coordinates = model_poses.own_coordinates(self._model)
+        self.translations = model_poses.translations_of(self._model)
+        self.coordinate_paths = model_poses.coordinate_paths(self._model)
 
-def _translations(model: OsimModel) -> tuple[str, ...]:
-    return tuple(one.name for one in model.coordinates if one.motion == "translational")
+    def crossed(self, samples: PoseSamples) -> dict[str, tuple[str, ...]]:
+        """Return the coordinates that each path crosses, and say which the motion lacks."""
+        crossed = {mtu: self._model.coordinates_of(mtu) for mtu in samples.mtu_names}
+        names = dict.fromkeys(name for one in crossed.values() for name in one)
+        missing = [
+            name
+            for name in names
+            if name not in samples.coordinate_names and not self._model.coordinate(name).is_locked
+        ]
+        if missing:
+            note(f"not in the motion, and taken to be held still in it: {', '.join(missing)}")
+        return crossed
 
+    def samples(
+        self,
+        motion: Coordinates,
+        mtus: Sequence[str] | None,
+        n_pose: int,
+        spread: float,
+        seed: int,
+        python: Path | None,
+        *,
+        quiet: bool,
+    ) -> PoseSamples:
+        """Ask OpenSim for poses around a movement."""
+        from ceinms_torch.osim.process import OpenSim  # noqa: PLC0415  most commands do without
 
-def _paths(model: OsimModel) -> dict[str, str]:
-    return {one.name: f"/jointset/{one.joint}/{one.name}" for one in model.coordinates}
-
-
-def _crossed(model: OsimModel, samples: PoseSamples) -> dict[str, tuple[str, ...]]:
-    """Return what each MTU's path crosses, as far as the motion has it."""
-    crossed = {mtu: model.coordinates_of(mtu) for mtu in samples.mtu_names}
-    names = dict.fromkeys(name for one in crossed.values() for name in one)
-    missing = [
-        name
-        for name in names
-        if name not in samples.coordinate_names and not model.coordinate(name).is_locked
-    ]
-    if missing:
-        note(f"not in the motion, and taken to be held still in it: {', '.join(missing)}")
-    return crossed
+        with counted("poses", quiet=quiet) as progress:
+            return self._poses.sample_model(
+                OpenSim.find(python),
+                self._model,
+                motion,
+                mtus=mtus,
+                n_pose=n_pose,
+                spread=spread,
+                seed=seed,
+                progress=progress,
+            )

@@ -55,6 +55,7 @@ def read_coordinates(
     path: str | os.PathLike[str],
     names: Sequence[str] | None = None,
     *,
+    among: Collection[str] | None = None,
     angles: Angles | None = None,
     translations: Collection[str] = (),
 ) -> Coordinates:
@@ -66,6 +67,8 @@ def read_coordinates(
         A ``.mot``, ``.sto`` or ``.csv`` file of coordinates.
     names : sequence of str, optional
         The coordinates wanted, in their order; all columns, unless given.
+    among : collection of str, optional
+        Coordinates of the model: where no names are given, other columns are left out.
     angles : {"degrees", "radians"}, optional
         Unit of the angles in a file whose header does not say ``inDegrees``.
     translations : collection of str
@@ -89,7 +92,15 @@ def read_coordinates(
     """
     storage = read_storage(path)
     labels = _labels(storage)
-    wanted = tuple(labels) if names is None else tuple(names)
+    known = [name for name in labels if among is None or name in among]
+    wanted = tuple(known) if names is None else tuple(names)
+    if not wanted:
+        raise FileFormatError(
+            where=Place(storage.path, storage.label_line),
+            expected="coordinates of the model",
+            got=", ".join(labels),
+            hint="Take a motion of this model",
+        )
     missing = next((name for name in wanted if name not in labels), None)
     if missing is not None:
         raise FileFormatError(

@@ -34,6 +34,11 @@ def geometry_outputs(directory: Path, dofs: Sequence[str]) -> list[Path]:
     return [directory / name for name in (LENGTHS_FILE, *map(arms_file, dofs), STUDY_FILE)]
 
 
+def fit_outputs(directory: Path) -> list[Path]:
+    """Return the files that `save_path_fit` writes."""
+    return [directory / name for name in (PATHS_FILE, ERRORS_FILE, STUDY_FILE)]
+
+
 def save_path_fit(
     fit: PathFit, directory: Path, settings: Mapping[str, Any], sources: Sequence[Source]
 ) -> None:

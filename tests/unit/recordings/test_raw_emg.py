@@ -28,7 +28,12 @@ RECORDERS = {
         False,
         True,
     ),
-    "English header": ("Recorder 3\nSampling rate: 1000 Hz\n\n" + "\t".join(CHANNELS), "\t", False, False),
+    "English header": (
+        "Recorder 3\nSampling rate: 1000 Hz\n\n" + "\t".join(CHANNELS),
+        "\t",
+        False,
+        False,
+    ),
     "Rate in kHz": ("Sample Frequency (kHz);1 kHz\n" + ";".join(CHANNELS), ";", False, False),
     "German header, decimal commas, units below": (
         "Aufnahme vom 3.5.\nAbtastrate;1000\nVideo frame rate;100\n"
@@ -192,6 +197,6 @@ def test_tables_that_are_none(text, expected, tmp_path):
 def test_channels_are_asked_for_by_name():
     assert RAW.select(["VL", "TA"]).channels == ("VL", "TA")
     with pytest.raises(
-        ct.UnknownNameError, match="name of a channel, got 'VLL'. Did you mean 'VL'"
+        ct.UnknownNameError, match=r"name of a channel, got 'VLL'\. Did you mean 'VL'"
     ):
         RAW.select(["VLL"])

@@ -334,7 +334,7 @@ def _check_rates(path: Path, stated: Mapping[str, float], asked: float | None) -
             kind = OptionError if other == "--rate" else FileFormatError
             raise kind(
                 where=Place(path, element="rate"),
-                expected=f"{different:.6g} Hz, as {other} says",
+                expected=f"{different:.6g} Hz by {other}",
                 got=f"{rate:.6g} Hz by {one}",
                 hint="Find out at which rate it was recorded: at a wrong one the whole trial lasts "
                 "too long or too short, and filters cut elsewhere",

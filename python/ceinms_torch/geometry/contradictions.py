@@ -75,7 +75,7 @@ class Contradiction(OneLine):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class GeometryCheck:
     """Whether lengths and moment arms belong together.
 

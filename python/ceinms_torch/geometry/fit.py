@@ -78,7 +78,7 @@ class HeldOut(OneLine):
     arm_doubt: Mapping[str, float]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PathFit(OneLine):
     """Fitted paths, and how good they are.
 

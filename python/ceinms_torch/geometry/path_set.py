@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -129,9 +129,6 @@ class PathSet(OneLine):
     """
 
     paths: tuple[PolynomialPath, ...]
-    _compiled: dict[tuple[str, ...], _kernel.PathSet] = field(
-        default_factory=dict, init=False, repr=False
-    )
 
     def __post_init__(self) -> None:
         """Check that every MTU has one path."""
@@ -140,6 +137,14 @@ class PathSet(OneLine):
         if not names or twice is not None:
             got = "none" if twice is None else f"{twice} twice"
             raise DataError(where="paths", expected="one path of every MTU", got=got)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a copy needs: compiled paths are made where they are used."""
+        return {"paths": self.paths}
+
+    @cached_property
+    def _compiled(self) -> dict[tuple[str, ...], _kernel.PathSet]:
+        return {}
 
     @cached_property
     def mtu_names(self) -> tuple[str, ...]:

@@ -75,6 +75,14 @@ def command(
         float,
         typer.Option(help="By how much the others' angles differ from a frame, in degrees."),
     ] = 15.0,
+    vary: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Angles that differ, where constraints of the model tie others to each other; by "
+            "default all that a path crosses.",
+        ),
+    ] = None,
     seed: opt.Seed = 0,
     opensim_python: Annotated[
         Path | None,
@@ -124,10 +132,14 @@ def command(
             samples = read_samples(moved, lengths, of_dof, mtu_names=names)
         else:
             assert osim is not None  # noqa: S101  said above
-            settings |= {"spread [deg]": spread, "seed": seed}
-            samples = osim.samples(
-                moved, names, poses, math.radians(spread), seed, opensim_python, quiet=quiet
-            )
+            drawn: dict[str, Any] = {
+                "n_pose": poses,
+                "spread": math.radians(spread),
+                "vary": None if vary is None else opt.words(vary),
+                "seed": seed,
+            }
+            settings |= {"spread [deg]": spread, "vary": vary, "seed": seed}
+            samples = osim.samples(moved, opensim_python, quiet=quiet, mtus=names, **drawn)
         settings |= {"poses": samples.n_pose, "moment arms are fitted": not lengths_only}
         fit = fit_paths(
             samples,
@@ -216,13 +228,10 @@ class _Model:
     def samples(
         self,
         motion: Coordinates,
-        mtus: Sequence[str] | None,
-        n_pose: int,
-        spread: float,
-        seed: int,
         python: Path | None,
         *,
         quiet: bool,
+        **drawn: Any,
     ) -> PoseSamples:
         """Ask OpenSim for poses around a movement."""
         from ceinms_torch.osim.process import OpenSim  # noqa: PLC0415  most commands do without
@@ -232,9 +241,6 @@ class _Model:
                 OpenSim.find(python),
                 self._model,
                 motion,
-                mtus=mtus,
-                n_pose=n_pose,
-                spread=spread,
-                seed=seed,
                 progress=progress,
+                **drawn,
             )

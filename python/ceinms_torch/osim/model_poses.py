@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ceinms_torch.errors import DataError
+from ceinms_torch.errors import DataError, unknown_name
 from ceinms_torch.geometry.coordinates import Coordinates
 from ceinms_torch.geometry.poses import draw_poses
 from ceinms_torch.geometry.samples import PoseSamples
@@ -21,6 +21,7 @@ def sample_model(
     motion: Coordinates,
     *,
     mtus: Sequence[str] | None = None,
+    vary: Sequence[str] | None = None,
     n_pose: int = 300,
     spread: float = 0.25,
     seed: int = 0,
@@ -38,6 +39,10 @@ def sample_model(
         The movement, by `own_coordinates` of the model.
     mtus : sequence of str, optional
         Muscles; by default all that cross a coordinate of the movement.
+    vary : sequence of str, optional
+        Coordinates that are drawn, the others being those of a frame: those that no constraint of
+        the model ties to each other, as the scapula's are. Moment arms are about them only. By
+        default all angles that one of these muscles crosses.
     n_pose : int
         How many poses: a third are frames of the movement.
     spread : float
@@ -50,12 +55,14 @@ def sample_model(
     Returns
     -------
     PoseSamples
-        With moment arms about all coordinates of the movement that one of these muscles crosses.
+        With moment arms about `vary`, or all coordinates of the movement that one of these muscles
+        crosses.
 
     Raises
     ------
     DataError
-        If no muscle crosses a coordinate of the movement.
+        If no muscle crosses a coordinate of the movement, `vary` names another one, or the model's
+        constraints do not allow a pose.
     FileFormatError, OptionError
         As `OpenSim.muscle_analysis` and `draw_poses`.
     """
@@ -73,22 +80,38 @@ def sample_model(
             hint="Take a motion of this model",
         )
     turning = [name for name in dofs if model.coordinate(name).motion == "rotational"]
+    for name in vary or ():
+        if name not in turning:
+            raise unknown_name("vary", "an angle that a muscle crosses", name, turning)
+    if vary is not None:
+        # About coordinates that constraints tie, OpenSim's moment arm is no partial derivative: it
+        # moves the others, too.
+        dofs = turning = list(vary)
     ranges = {name: model.coordinate(name).range for name in turning}
     poses = draw_poses(motion, n_pose, vary=turning, spread=spread, ranges=ranges, seed=seed)
-    found = opensim.muscle_analysis(
-        model.path,
-        Storage(
-            path=motion.source.path or model.path,
-            name="poses",
-            time=poses.time,
-            columns=poses.names,
-            values=poses.values,
-            header={"inDegrees": "no"},
-        ),
-        dofs=dofs,
-        mtus=names,
-        progress=progress,
+    storage = Storage(
+        path=motion.source.path or model.path,
+        name="poses",
+        time=poses.time,
+        columns=poses.names,
+        values=poses.values,
+        header={"inDegrees": "no"},
     )
+    try:
+        found = opensim.muscle_analysis(
+            model.path, storage, dofs=dofs, mtus=names, progress=progress
+        )
+    except DataError as error:
+        if error.code != "constraints-open":
+            raise
+        raise DataError(
+            where=model.path,
+            expected="poses that its constraints allow",
+            got=f"angles drawn of {', '.join(turning)}, some of which they tie to each other",
+            hint="Name those that are free: --vary, such as plane_elv,shoulder_elv,axial_rot of a "
+            "shoulder; vary= in Python",
+            code=error.code,
+        ) from error
     return PoseSamples(
         coordinate_names=poses.names,
         coordinates=poses.values,

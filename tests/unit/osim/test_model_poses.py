@@ -119,9 +119,7 @@ def test_angles_that_a_muscle_crosses_are_drawn():
 
 def test_where_constraints_tie_coordinates_the_free_ones_are_named():
     error = DataError(where="motion", expected="x", got="y", code="constraints-open")
-    with pytest.raises(
-        DataError, match="leg.osim: expected poses that its constr.*--vary"
-    ) as found:
+    with pytest.raises(DataError, match=r"leg.osim: expected poses .*--vary") as found:
         sample_model(FakeOpenSim(error), MODEL, MOTION, n_pose=60)
     assert found.value.code == "constraints-open"
     samples = sample_model(FakeOpenSim(), MODEL, MOTION, vary=["knee"], n_pose=60)

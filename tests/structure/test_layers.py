@@ -28,7 +28,7 @@ ROOMS = (
     ("inputs",),
     ("conversion",),
     ("results",),
-    ("studies",),
+    ("studies", "loads"),
     ("plots",),
     ("report",),
     ("cli",),

@@ -20,6 +20,7 @@ COMMANDS = {
         "check",
         "calibrate",
         "run",
+        "loads",
         "report",
         "compare",
         "synergies",

@@ -21,6 +21,7 @@ COMMANDS = {
         "check",
         "calibrate",
         "run",
+        "loads",
         "report",
         "compare",
         "synergies",

@@ -364,6 +364,7 @@ class OpenSim:
         *,
         joints: Sequence[str],
         actuators: Sequence[str],
+        also: Sequence[str] = (),
         and_others: bool = False,
         external_loads: PathLike | None = None,
         lowpass: float | None = 6.0,
@@ -382,9 +383,12 @@ class OpenSim:
         joints : sequence of str
             Names of joints in the model.
         actuators : sequence of str
-            Muscles, and actuators that are none of coordinates.
+            Muscles, and actuators that are none of coordinates, of which those count on which the
+            loads depend and that share a coordinate with one.
+        also : sequence of str
+            Names that may be some of actuators, too; others are left out.
         and_others : bool
-            Whether to add all on which the loads depend, and all that share a coordinate with one.
+            Whether to take all actuators of the model that count.
         external_loads : path-like, optional
             Which measured force acts on which body (.xml).
         lowpass : float, optional
@@ -423,6 +427,7 @@ class OpenSim:
                     "times": instants,
                     "joints": list(joints),
                     "actuators": list(actuators),
+                    "also": list(also),
                     "and_others": and_others,
                     "output": output,
                 },

@@ -98,7 +98,35 @@ from ceinms_torch.preoptimisation.operating_range import (
     preserve_operating_range as preserve_operating_range,
     read_pose_lengths as read_pose_lengths,
 )
+from ceinms_torch.recordings.emg import (
+    EmgResult as EmgResult,
+    process_emg as process_emg,
+    read_maxima as read_maxima,
+)
+from ceinms_torch.recordings.emg_map import EmgMap as EmgMap
+from ceinms_torch.recordings.emg_quality import (
+    ChannelPair as ChannelPair,
+    ChannelQuality as ChannelQuality,
+    EmgDoubt as EmgDoubt,
+    EmgQuality as EmgQuality,
+    emg_quality as emg_quality,
+)
+from ceinms_torch.recordings.emg_timing import check_timing as check_timing
+from ceinms_torch.recordings.envelopes import (
+    EmgProcessing as EmgProcessing,
+    Envelopes as Envelopes,
+    envelopes as envelopes,
+    greatest_of as greatest_of,
+    normalised as normalised,
+)
+from ceinms_torch.recordings.filters import butterworth as butterworth
+from ceinms_torch.recordings.raw_emg import RawEmg as RawEmg, read_raw_emg as read_raw_emg
+from ceinms_torch.recordings.suggested_map import (
+    SuggestedMap as SuggestedMap,
+    suggest_map as suggest_map,
+)
 from ceinms_torch.report.html import write_report as write_report
+from ceinms_torch.results.emg import save_emg as save_emg
 from ceinms_torch.results.read import load_result as load_result, load_results as load_results
 from ceinms_torch.results.write import save_result as save_result
 from ceinms_torch.simulation.batch import trial_batch as trial_batch

@@ -52,6 +52,18 @@ def files(path):
     yield ct.read_storage(path / "trial1" / "lmt.sto")
 
 
+def of_emg():
+    """Yield what is made of raw EMG."""
+    noise = np.random.default_rng(0).normal(size=(2000, 2))
+    raw = ct.RawEmg(name="walk", rate=1000.0, channels=("VL", "VM"), values=noise)
+    suggested = ct.suggest_map(raw.channels, ["vaslat_r", "vasmed_r", "vasint_r"])
+    result = ct.process_emg([raw], emg_map=suggested.map)
+    yield from (raw, suggested, suggested.map, result, result.processing, result.envelopes[0])
+    quality = result.qualities[0]
+    yield from (quality, quality.channels[0], quality.pairs[0])
+    yield ct.EmgDoubt(code="hum", channels=("VL",), text="mains hum")
+
+
 def computed(folder, run):
     """Yield what is computed."""
     trials = folder.trials
@@ -117,7 +129,7 @@ def objects(tmp_path_factory):
     """One object of every public dataclass, by its name."""
     path = write_tiny_folder(tmp_path_factory.mktemp("public") / "tiny", type_xml=HYBRID)
     found = list(files(path))
-    found += computed(found[0], found[6])
+    found += [*of_emg(), *computed(found[0], found[6])]
     return {type(one).__name__: one for one in found}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ceinms_torch.recordings.raw_emg import RawEmg
 
 _ROW, _SPECTRUM, _WIDTH = 1.3, 2.2, 7.0  # inch
+_LETTERS = 105  # of a line of a title
 _BINS = 700  # along a time axis, as many as a screen shows
 
 
@@ -57,7 +59,6 @@ def plot_emg(result: EmgResult, channel: str) -> Figure:
             envelope = envelopes(one, result.processing)
             axes.plot(envelope.time, envelope.values[:, 0], color=COLOURS[1], label="envelope")
             axes.set_ylabel(f"{channel} [{raw.unit or 'rec. u.'}]")
-            axes.set_title(raw.name, loc="left")
             doubts = [
                 doubt.text
                 for quality in result.qualities
@@ -65,8 +66,8 @@ def plot_emg(result: EmgResult, channel: str) -> Figure:
                 for doubt in quality.doubts
                 if channel in doubt.channels
             ]
-            if doubts:
-                axes.set_title("; ".join(doubts), loc="right", fontsize=7, color=COLOURS[1])
+            title = textwrap.wrap("; ".join([raw.name, *doubts]), _LETTERS)
+            axes.set_title("\n".join(title), loc="left", fontsize=8)
         rows[0].legend(loc="upper right", ncols=2, fontsize=7)
         rows[-2].set_xlabel("time [s]")
         _draw_spectra(rows[-1], result, channel)

@@ -60,7 +60,7 @@ _WORDS = {
     "sup": "superior upper descendens descending",
     "supra": "supraspinatus",
     "ter": "teres",
-    "tfl": "tensor_fasciae_latae tensor_fascia_lata tensor_fasciae tensor",
+    "tfl": "tensor",
     "tib": "tibialis",
     "trap": "trapezius",
     "tric": "triceps",
@@ -69,7 +69,7 @@ _WORDS = {
 # Words that say nothing about the muscle.
 _NOISE = re.compile(
     r"(emg|raw|ch(annel)?|sensor|trigno|avanti|delsys|noraxon|cometa|voltage|analog|semg|m|musculus|"
-    r"muscle|pars|caput|head|of|the|fiber|fibers|fibre|fibres|part|im|mv|v|uv|\d+)"
+    r"muscle|fasciae?|latae?|pars|caput|head|of|the|fiber|fibers|fibre|fibres|part|im|mv|v|uv|\d+)"
 )
 _SIDES = {
     **dict.fromkeys(("r", "right", "dx", "rt", "rechts", "re", "dexter"), "r"),
@@ -161,9 +161,9 @@ MUSCLES = (
     _muscle("teres major", "ter maj", "tm tmaj tmajor", "teresmajor|tmaj"),
     _muscle("teres minor", "ter min", "tmin tminor", "teresminor|tmin"),
     _muscle("biceps brachii", "bic brach|bic", "bb bi bic", "bic_?(long|brevis|short|l|b)"),
-    _muscle("triceps brachii", "tric brach|tric", "tb tri", "tri_?(long|lat|med|lon)|tric_long"),
     _muscle("triceps brachii, long head", "tric long|tric brach long", "trilong tlh", "tri_?(long|lon)|tric_long"),
     _muscle("triceps brachii, lateral head", "tric lat|tric brach lat", "trilat tlat", "tri_?lat"),
+    _muscle("triceps brachii", "tric brach|tric", "tb tri", "tri_?(long|lat|med|lon)|tric_long"),
     _muscle("brachialis", "brachialis", "br bra", "brachialis|bra"),
     _muscle("brachioradialis", "brachiorad", "brd brachrad", "brachioradialis|brd"),
 )  # fmt: skip
@@ -182,12 +182,20 @@ def side(label: str) -> str | None:
     str or None
         "r", "l", or None where it says none.
     """
+    words, sides = _parted(label)
+    joined = "".join(words)
+    if not sides and joined[:1] in ("r", "l") and not _of_initials(joined):
+        sides = {joined[0]} if _of_initials(joined[1:]) else set()
+    return sides.pop() if len(sides) == 1 else None
+
+
+def _parted(label: str) -> tuple[list[str], set[str]]:
+    """Return the words of a label that tell the muscle, and the sides that others say."""
     words = _split(label)
-    found = {_SIDES[word] for word in words if word in _SIDES}
-    joined = "".join(word for word in words if not _NOISE.fullmatch(word))
-    if not found and joined[:1] in ("r", "l") and not _of_initials(joined):
-        found = {joined[0]} if _of_initials(joined[1:]) else set()
-    return found.pop() if len(found) == 1 else None
+    telling = [word for word in words if word not in _SIDES and not _NOISE.fullmatch(word)]
+    if not telling:  # LT is a lower trapezius
+        return words, set()
+    return telling, {_SIDES[word] for word in words if word in _SIDES}
 
 
 def stem(name: str) -> str:
@@ -227,7 +235,10 @@ def muscles_of(label: str) -> tuple[Muscle, ...]:
     tuple of Muscle
         Several where initials are used for several, such as GM; empty where nothing is known.
     """
-    words = [word for word in _split(label) if word not in _SIDES and not _NOISE.fullmatch(word)]
+    by_mtu = tuple(one for one in MUSCLES if one.has(label))[:1]  # those of parts come first
+    if by_mtu:
+        return by_mtu
+    words, _ = _parted(label)
     keys = [_key(word) for word in words]
     if words and None not in keys:
         meant = tuple(one for one in MUSCLES if frozenset(keys) in one.words)
@@ -237,8 +248,7 @@ def muscles_of(label: str) -> tuple[Muscle, ...]:
     by_initials = _of_initials(joined)
     if not by_initials and joined[:1] in ("r", "l"):  # RVL, LTA
         by_initials = _of_initials(joined[1:])
-    by_mtu = tuple(one for one in MUSCLES if one.has(label))[:1]  # those of parts come first
-    return by_initials or by_mtu or _of_joined(joined)
+    return by_initials or _of_joined(joined)
 
 
 def _of_initials(text: str) -> tuple[Muscle, ...]:

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -191,11 +192,11 @@ class EmgMap(OneLine):
         """
         lines = [f"# {comment}" for comment in comments]
         if self.relabelled:
-            lines.append(f"relabelled = [{', '.join(map(_quoted, self.relabelled))}]")
+            lines.append(f"relabelled = [{', '.join(map(_string, self.relabelled))}]")
         lines += ["", "[channels]"] if lines else ["[channels]"]
         for name, mtus in self.channels.items():
-            pairs = ", ".join(f"{_quoted(mtu)} = {weight:g}" for mtu, weight in mtus.items())
-            lines.append(f"{_quoted(name)} = {{ {pairs} }}")
+            pairs = ", ".join(f"{_key(mtu)} = {weight:g}" for mtu, weight in mtus.items())
+            lines.append(f"{_key(name)} = {{ {pairs} }}")
         write_atomically(path, ("\n".join(lines) + "\n").encode())
 
     @property
@@ -244,11 +245,12 @@ class EmgMap(OneLine):
         return ExcitationGenerator(input_signals=tuple(self.channels), excitations=excitations)
 
 
-def _quoted(name: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        return name
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # basic strings of TOML are those of JSON
 
 
 def _line_of(path: Path, key: str) -> int | None:

@@ -246,7 +246,7 @@ def _measured(
         longest_gap=gap / raw.rate,
         clipped=0 if is_dead else int(_clipped(values).sum()),
         flat=(flat + 1) / raw.rate if flat else 0.0,
-        hum=hum / total if total > 0.0 else 0.0,
+        hum=max(hum, 0.0) / total if total > 0.0 else 0.0,
         mains=mains,
         snr=_signal_to_noise(in_band, raw.rate),
         median_frequency=_median_frequency(frequency, power, mains),
@@ -290,12 +290,12 @@ def _multiples(frequency: FloatArray, mains: float) -> list[float]:
 
 
 def _standing_out(frequency: FloatArray, power: FloatArray, line: float) -> float:
-    """Return the power by which a line stands out from what is beside it."""
+    """Return the power by which a line stands out from what is beside it; below 0 by chance."""
     away = np.abs(frequency - line)
     at, beside = away <= _LINE, (away > 2.0 * _LINE) & (away <= _BESIDE)
     if not beside.any():
         return 0.0
-    return max(float(power[at].sum() - np.median(power[beside]) * at.sum()), 0.0)
+    return float(power[at].sum() - power[beside].mean() * at.sum())
 
 
 def _median_frequency(frequency: FloatArray, power: FloatArray, mains: float) -> float:

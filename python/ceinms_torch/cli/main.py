@@ -25,6 +25,7 @@ COMMANDS = {
         "synergies",
         "preoptimise",
         "convert",
+        "segment",
     )
 }
 STUDIES = {name: f"study_{name}" for name in ("calibration", "electrodes", "muscle")}

@@ -169,7 +169,7 @@ def cycles_of_events(
         mine = [one for one in known if (one.foot or _foot_of(one.label)) == foot]
         strikes = [one.time for one in mine if _STRIKE.search(one.label)]
         offs = [one.time for one in mine if _OFF.search(one.label)]
-        for i, (start, stop) in enumerate(zip(strikes, [*strikes[1:], np.inf], strict=True)):
+        for i, (start, stop) in enumerate(zip(strikes, [*strikes, np.inf][1:], strict=True)):
             between = [time for time in offs if start < time < stop]
             if phase == "cycle" and stop == np.inf:
                 continue

@@ -278,13 +278,16 @@ def one_a_foot(forces: GroundForces) -> tuple[GroundForces, list[str]]:
         What was done.
     """
     plates = [one for one in forces.plates if one.foot is None]
-    remarks, clean = [], zeroed(forces)
+    remarks = []
     for foot in forces.feet:
         mine = [one for one in forces.plates if one.foot == foot]
         if len(mine) > 1:
             names = ", ".join(one.name for one in mine)
             remarks.append(f"{foot} foot: resultant of contacts with the plates {names}")
-            mine = [clean.of_foot(foot)]
+            clean = tuple(_without_drift(forces.time, one) for one in mine)
+            whole = replace(forces, plates=clean).of_foot(foot)
+            rows, _, _ = contact_rows(forces.time, whole.force[:, 1], ContactOptions())
+            mine = [only(whole, rows)]
         plates += mine
     return replace(forces, plates=tuple(plates)), remarks
 

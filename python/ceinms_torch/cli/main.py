@@ -28,6 +28,7 @@ COMMANDS = {
         "preoptimise",
         "convert",
         "emg",
+        "segment",
     )
 }
 STUDIES = {name: f"study_{name}" for name in ("calibration", "electrodes", "muscle")}

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ceinms_torch.geometry.samples import PoseSamples
+from ceinms_torch.io.storage import write_storage
 
 COORDINATES = ("hip_flexion", "hip_adduction", "knee_angle", "ankle_angle")
 CROSSED = {
@@ -73,3 +74,23 @@ def samples(q=None, dofs=COORDINATES):
         dof_names=tuple(dofs),
         moment_arm=-slope[:, :, of_dof].swapaxes(1, 2),
     )
+
+
+def write_files(folder, q=None, *, in_degrees=True):
+    """Write a motion, MTU lengths and moment arms as OpenSim does; return their paths."""
+    given = samples(q)
+    time = 0.01 * np.arange(given.n_pose)
+    angles = np.rad2deg(given.coordinates) if in_degrees else given.coordinates
+    files = {"motion": folder / "ik.mot", "lengths": folder / "walk_MuscleAnalysis_Length.sto"}
+    write_storage(
+        files["motion"], time, COORDINATES, angles, name="ik", units="", in_degrees=in_degrees
+    )
+    write_storage(
+        files["lengths"], time, given.mtu_names, given.mtu_length, name="Length", units="m"
+    )
+    for i, dof in enumerate(COORDINATES):
+        files[dof] = folder / f"walk_MuscleAnalysis_MomentArm_{dof}.sto"
+        write_storage(
+            files[dof], time, given.mtu_names, given.moment_arm[:, i], name="Arm", units="m"
+        )
+    return files

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.geometry.held_out import held_out_errors, root_mean_square
+from ceinms_torch.geometry.held_out import held_out_predictions, root_mean_square
 from ceinms_torch.geometry.polynomials import LengthFit, fit_length, n_term
 from ceinms_torch.geometry.samples import PoseSamples
 from ceinms_torch.io.display import OneLine
@@ -75,7 +75,7 @@ class Contradiction(OneLine):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class GeometryCheck:
     """Whether lengths and moment arms belong together.
 
@@ -146,15 +146,12 @@ def _why_not_judged(samples: PoseSamples, mtu: str, names: tuple[str, ...]) -> s
     """Return a sentence; empty if an MTU's length follows from these coordinates."""
     if samples.n_pose < _FEWEST_POSES:
         return f"{samples.n_pose} poses are too few, {_FEWEST_POSES} are needed"
+    length = samples.mtu_length[:, samples.mtu_names.index(mtu)]
     nothing = np.zeros((len(names), samples.n_pose))
-    errors, _ = held_out_errors(
-        samples.columns(names),
-        samples.mtu_length[:, samples.mtu_names.index(mtu)],
-        nothing,
-        np.zeros(len(names)),
-        order=_ORDER_HELD_OUT,
+    predicted, _ = held_out_predictions(
+        samples.columns(names), length, nothing, np.zeros(len(names)), order=_ORDER_HELD_OUT
     )
-    rms = root_mean_square(errors)
+    rms = root_mean_square(predicted - length)
     if rms <= _FOLLOWS:
         return ""
     return f"its length does not follow from {', '.join(names)} alone ({1e3 * rms:.2g} mm held out)"

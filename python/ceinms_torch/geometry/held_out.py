@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import operator
 
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray, IndexArray
-from ceinms_torch.geometry.polynomials import fit_length
+from ceinms_torch.geometry.polynomials import Basis, Equations
 
 _N_FOLD = 5
 _N_BLOCK = 15
 
 
-def folds(n_pose: int) -> Iterator[tuple[IndexArray, IndexArray]]:
-    """Iterate over poses to fit and poses held out.
+def folds(n_pose: int) -> list[IndexArray]:
+    """Return which poses are held out together.
 
-    Neighbours of a motion are nearly the same pose, so whole blocks of it are held out together.
+    Neighbours of a motion are nearly the same pose, so whole blocks of it are held out.
 
     Parameters
     ----------
     n_pose : int
-        Number of poses, >= 2.
+        Number of poses, >= 1.
 
-    Yields
-    ------
-    fitted, held_out : ndarray of int
-        Indices of poses; each is held out once.
+    Returns
+    -------
+    list of ndarray of int
+        Indices of poses; each is in one of them.
     """
-    of_block = np.arange(n_pose) * min(_N_BLOCK, n_pose) // n_pose
-    for fold in range(min(_N_FOLD, n_pose)):
-        is_held_out = of_block % _N_FOLD == fold
-        yield np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+    fold = np.arange(n_pose) * min(_N_BLOCK, n_pose) // n_pose % _N_FOLD
+    return [np.flatnonzero(fold == i) for i in range(min(_N_FOLD, n_pose))]
 
 
-def held_out_errors(
+def held_out_predictions(
     coordinates: FloatArray,
     length: FloatArray,
     moment_arm: FloatArray,
@@ -42,7 +41,7 @@ def held_out_errors(
     *,
     order: int,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return errors in poses that a polynomial was not fitted to.
+    """Predict every pose by a polynomial that was fitted to others.
 
     Parameters
     ----------
@@ -59,24 +58,25 @@ def held_out_errors(
 
     Returns
     -------
-    of_length : ndarray (n_pose,)
+    length : ndarray (n_pose,)
         [m].
-    of_arm : ndarray (n_coordinate, n_pose)
-        [m]; zeros where it is not known.
+    moment_arm : ndarray (n_coordinate, n_pose)
+        [m].
     """
-    of_length, of_arm = np.zeros_like(length), np.zeros_like(moment_arm)
-    for fitted, held_out in folds(len(length)):
-        fit = fit_length(
-            coordinates[fitted],
-            length[fitted],
-            moment_arm[:, fitted],
-            order=order,
-            arm_weight=is_known,
+    predicted_length, predicted_arm = np.zeros_like(length), np.zeros_like(moment_arm)
+    basis = Basis.of(coordinates, order)
+
+    def equations(poses: IndexArray) -> Equations:
+        return Equations.of(
+            basis, coordinates[poses], length[poses], moment_arm[:, poses], arm_weight=is_known
         )
-        found, arms = fit.at(coordinates[held_out])
-        of_length[held_out] = found - length[held_out]
-        of_arm[:, held_out] = (arms - moment_arm[:, held_out]) * is_known[:, np.newaxis]
-    return of_length, of_arm
+
+    parts = [(poses, equations(poses)) for poses in folds(len(length))]
+    whole = functools.reduce(operator.add, (part for _, part in parts))
+    for poses, part in parts:
+        at = (whole - part).solution(basis).at(coordinates[poses])
+        predicted_length[poses], predicted_arm[:, poses] = at
+    return predicted_length, predicted_arm
 
 
 def root_mean_square(values: FloatArray) -> float:

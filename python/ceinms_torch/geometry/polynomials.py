@@ -66,6 +66,30 @@ def exponents(n_coordinate: int, order: int) -> IndexArray:
     return result
 
 
+def derivative_coefficients(
+    coefficients: FloatArray, n_coordinate: int, order: int, coordinate: int
+) -> FloatArray:
+    """Return the coefficients of a polynomial's derivative, whose order is one less.
+
+    Parameters
+    ----------
+    coefficients : ndarray (n_term,)
+        Of the polynomial.
+    n_coordinate, order : int
+        Its coordinates and order.
+    coordinate : int
+        Index of the coordinate that it is differentiated by.
+
+    Returns
+    -------
+    ndarray
+        In the same order of terms; one zero for a constant.
+    """
+    power = exponents(n_coordinate, order)[:, coordinate]
+    # With one power less, those that have any are all terms of the lower order, as listed there.
+    return (power * coefficients)[power > 0] if order > 0 else np.zeros(1)
+
+
 @dataclass(frozen=True, eq=False)
 class Basis:
     """All products of Legendre polynomials up to an order, on the box that some poses fill.
@@ -190,6 +214,90 @@ class LengthFit:
         return self.basis.coefficients(self.weights)
 
 
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """Normal equations of a fit; those of two sets of poses may be added and subtracted.
+
+    Parameters
+    ----------
+    gram : ndarray (n_term, n_term)
+        Products of the terms, summed over rows of data.
+    right : ndarray (n_term,)
+        Products of the terms and what their sum shall be.
+    n_row : int
+        How many rows.
+    """
+
+    gram: FloatArray
+    right: FloatArray
+    n_row: int
+
+    @classmethod
+    def of(
+        cls,
+        basis: Basis,
+        coordinates: FloatArray,
+        length: FloatArray,
+        moment_arm: FloatArray,
+        *,
+        length_weight: float = 1.0,
+        arm_weight: FloatArray,
+    ) -> Equations:
+        """Return those of some poses; arguments as of `fit_length`."""
+        value, derivative = basis.values(coordinates)
+        known = [i for i, weight in enumerate(arm_weight) if weight > 0.0]
+        rows = [length_weight * value, *(-arm_weight[i] * derivative[i] for i in known)]
+        target = [length_weight * length, *(arm_weight[i] * moment_arm[i] for i in known)]
+        matrix, right = np.concatenate(rows), np.concatenate(target)
+        return cls(matrix.T @ matrix, matrix.T @ right, len(right))
+
+    def __add__(self, other: Equations) -> Equations:
+        """Return those of both sets of poses."""
+        return Equations(self.gram + other.gram, self.right + other.right, self.n_row + other.n_row)
+
+    def __sub__(self, other: Equations) -> Equations:
+        """Return those of the poses that are in this set and not in the other."""
+        return Equations(self.gram - other.gram, self.right - other.right, self.n_row - other.n_row)
+
+    def _prices(self, basis: Basis) -> FloatArray:
+        # Terms are nearly independent, so that the equations' condition is at most 1 / _RIDGE, and
+        # rounding far below a micrometre.
+        return np.asarray(_RIDGE * self.n_row * basis.degrees.sum(axis=1) ** 2.0)
+
+    def solution(self, basis: Basis) -> LengthFit:
+        """Return the fit, in which terms of high degree are small where data do not decide."""
+        gram = self.gram + np.diag(self._prices(basis))
+        return LengthFit(basis, np.linalg.solve(gram, self.right).astype(np.float64))
+
+    def undecided(self, basis: Basis, coordinates: FloatArray) -> FloatArray:
+        """Return how little data say about the derivative by each coordinate.
+
+        Parameters
+        ----------
+        basis : Basis
+            Of the fit, of order 1 at least.
+        coordinates : ndarray (n_pose, n_coordinate)
+            Poses [rad or m].
+
+        Returns
+        -------
+        ndarray (n_coordinate,)
+            The share of a constant derivative that would be left in the fit if it, and not zero,
+            were what data do not decide: 0 where they do, 1 where they say nothing.
+        """
+        prices = self._prices(basis)
+        degree = basis.degrees.sum(axis=1)
+        linear = [int(np.flatnonzero((degree == 1) & (one > 0))[0]) for one in basis.degrees.T]
+        preferred = np.diag(prices)[:, linear]
+        left = np.linalg.solve(self.gram + np.diag(prices), preferred)
+        _, derivative = basis.values(coordinates)
+        shares = [
+            np.abs(by @ left[:, i] / by[:, term]).max()
+            for i, (by, term) in enumerate(zip(derivative, linear, strict=True))
+        ]
+        return np.array(shares)
+
+
 def fit_length(
     coordinates: FloatArray,
     length: FloatArray,
@@ -223,13 +331,7 @@ def fit_length(
         are small.
     """
     basis = Basis.of(coordinates, order)
-    value, derivative = basis.values(coordinates)
-    known = [i for i, weight in enumerate(arm_weight) if weight > 0.0]
-    rows = [length_weight * value, *(-arm_weight[i] * derivative[i] for i in known)]
-    target = [length_weight * length, *(arm_weight[i] * moment_arm[i] for i in known)]
-    matrix, right = np.concatenate(rows), np.concatenate(target)
-    # The normal equations of terms that are nearly independent; their condition is at most
-    # 1 / _RIDGE, and rounding far below a micrometre.
-    gram = matrix.T @ matrix
-    gram[np.diag_indices_from(gram)] += _RIDGE * len(right) * basis.degrees.sum(axis=1) ** 2
-    return LengthFit(basis, np.linalg.solve(gram, matrix.T @ right))
+    equations = Equations.of(
+        basis, coordinates, length, moment_arm, length_weight=length_weight, arm_weight=arm_weight
+    )
+    return equations.solution(basis)

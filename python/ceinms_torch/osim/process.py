@@ -341,6 +341,12 @@ class OpenSim:
                 directory=folder,
                 progress=progress,
             )
+            if found["missing"]:
+                text = (
+                    f"the motion has no column for {', '.join(found['missing'])}: lengths are "
+                    "those at the model's default values."
+                )
+                warnings.warn(CeinmsTorchWarning(text, "motion-lacks-coordinate"), stacklevel=2)
             with np.load(output) as arrays:
                 time, length, arm = (arrays[name] for name in ("time", "length", "arm"))
         names = tuple(found["mtus"])
@@ -466,13 +472,6 @@ class OpenSim:
             raise _fault(answer["fault"])
         if "result" not in answer:
             raise self._failure(job, answer.get("failure"), process.returncode, said)
-        missing = answer["result"].get("missing")
-        if missing:
-            text = (
-                f"the motion has no column for {', '.join(missing)}: the model's default values "
-                "are taken."
-            )
-            warnings.warn(CeinmsTorchWarning(text, "motion-lacks-coordinate"), stacklevel=3)
         result: dict[str, Any] = answer["result"]
         return result
 

@@ -61,7 +61,6 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
         "joints": frames.joint_names,
         "mass": model.getTotalMass(state),
         "gravity": float(np.linalg.norm(model.getGravity().to_numpy())),
-        "missing": frames.motion.missing,
         "acceleration_error": frames.acceleration_error,
         "acting": frames.acting,
         "controls": [
@@ -87,6 +86,7 @@ class _Frames:
         self.model, self.state = model, state
         self.posed = posed = Posed(model, state)
         self.motion = Motion(posed, job["motion"], job["lowpass"])
+        self.motion.require_all()
         self.solver = osim.InverseDynamicsSolver(model)
         self.acceleration_error = 0.0
         forces = model.getForceSet()

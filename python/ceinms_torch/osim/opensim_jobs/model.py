@@ -195,6 +195,18 @@ class Motion:
         self.missing = [name for name, lacks in zip(posed.names, lacking & posed.is_free) if lacks]
         self._refuse_degrees()
 
+    def require_all(self) -> None:
+        """Refuse a motion without one of the free coordinates: dynamics would be another body's."""
+        if self.missing:
+            raise Fault(
+                "motion",
+                "a column for every coordinate that is free to move",
+                f"none for {', '.join(self.missing)}",
+                "Compute the motion by inverse kinematics with this model, or lock coordinates in "
+                "the model that do not move",
+                code="motion-lacks-coordinate",
+            )
+
     def _refuse_degrees(self) -> None:
         """Refuse rotations beyond a turn of joints within the body: degrees read as radians."""
         for i, one in enumerate(self._posed.coordinates):

@@ -13,6 +13,8 @@ from .protocol import Fault
 _MOST_STEPS = 20
 # Errors of constraints [rad or m]: none, and what a motion by inverse kinematics may have.
 _CLOSED, _OPEN = 1e-12, 1e-6
+# What filtering such a motion leaves at most; more is a motion of another model.
+_ALMOST = 5e-3
 
 
 def load_model(path: str) -> Any:
@@ -106,7 +108,7 @@ class Posed:
             return
         dependent = [self.q_index[i] for i in np.flatnonzero(~self.is_free)]
         error = self._close(dependent)
-        if error > _OPEN:
+        if _OPEN < error < _ALMOST:
             # Loops of bodies, such as clavicle and scapula, leave no coordinate to the constraints:
             # filtered motions miss them by a little, and the nearest pose that does not is taken.
             error = self._close(self.q_index)

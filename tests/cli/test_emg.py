@@ -93,6 +93,9 @@ def test_a_map_is_proposed_and_used(session, tmp_path):
         "SOL": {"soleus_r": 1.0},
         "MG": {"gasmed_r": 1.0},
     }
+    twice = run_command("emg", session / "walk.csv", "--suggest", subject, "--out", out)
+    assert twice.returncode == 1
+    assert "expected no map yet" in twice.stderr
     used = run_command(
         "emg", session / "walk.csv", "--map", out / "emg.toml", "--out", out, "--no-figures"
     )

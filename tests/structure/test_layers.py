@@ -29,7 +29,7 @@ ROOMS = (
     ("conversion",),
     ("results",),
     ("study_folder",),
-    ("studies",),
+    ("studies", "loads"),
     ("plots",),
     ("report",),
     ("cli",),

@@ -14,7 +14,7 @@ from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import counted, new_table, note, shown_warnings, stdout
 from ceinms_torch.cli.outputs import claim, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
-from ceinms_torch.io.paths import check_writable
+from ceinms_torch.io.paths import check_writable, kind_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -287,10 +287,16 @@ def _suggest(
     if side not in (None, "r", "l"):
         raise OptionError(where="--side", expected="r or l", got=repr(side))
     file = directory / "emg.toml"
+    if kind_of(file) != "nothing":
+        raise OptionError(
+            where=file,
+            expected="no map yet",
+            got="one that somebody may have changed",
+            hint="Delete or rename it, or choose another --out",
+        )
     found = suggest_map(
         read_raw_emg(recording, rate=rate).channels, _mtu_names(model), body_side=side
     )
-    say_overwriting(file, inputs=[recording, model])
     found.map.write(file, found.comments())
     table = new_table("proposed", ("channel", "muscle", "MTUs and weights"))
     for name, mtus in found.map.channels.items():

@@ -21,12 +21,14 @@ COMMANDS = {
         "check",
         "calibrate",
         "run",
+        "loads",
         "report",
         "compare",
         "synergies",
         "preoptimise",
         "convert",
         "emg",
+        "segment",
     )
 }
 GEOMETRY = {name: f"geometry_{name}" for name in ("fit", "evaluate")}

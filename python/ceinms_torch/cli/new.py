@@ -11,7 +11,7 @@ from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.check import show_findings, summary
 from ceinms_torch.cli.display import note, progress_bar, shown_warnings, stdout
 from ceinms_torch.cli.emg import band
-from ceinms_torch.cli.outputs import claim, say_where
+from ceinms_torch.cli.outputs import claim, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
 
@@ -58,6 +58,13 @@ def command(
     loads: Annotated[
         Path | None,
         typer.Option(help="External loads (XML): which ground force acts on which foot."),
+    ] = None,
+    paths: Annotated[
+        Path | None,
+        typer.Option(
+            help="Polynomials of MTU lengths (FunctionBasedPathSet, as of geometry fit) in place of "
+            "OpenSim's muscle analysis."
+        ),
     ] = None,
     angle_cutoff: Annotated[
         float,
@@ -137,6 +144,7 @@ def command(
         dofs=_dofs(dofs),
         tasks=tasks,
         loads=loads,
+        paths=paths,
         lowpass=_cutoff(angle_cutoff),
         emg=EmgSettings(
             processing=EmgProcessing(
@@ -151,6 +159,7 @@ def command(
         is_scaled=model_is_scaled,
     )
     check_writable(study, "choose another folder")
+    say_overwriting(study / "calibrate.xml")
     claim(study)
     with shown_warnings(), progress_bar(quiet=quiet) as bar:
         tasks_shown: dict[str, TaskID] = {}

@@ -94,6 +94,14 @@ Conditions = Annotated[
         "default the name without its last part after an underscore, or its last digits.",
     ),
 ]
+OpenSimPython = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PYTHON",
+        help="Interpreter that has the package opensim, such as a conda environment's; by default "
+        "the one that CEINMS_TORCH_OPENSIM_PYTHON names, or this one.",
+    ),
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes side by side; only times depend on it.")]
 
 

@@ -7,16 +7,14 @@ once for a trial; after that any forces, and any number of them, cost a product 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ceinms_torch.arrays import BoolArray, FloatArray
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, unknown_name
+from ceinms_torch.errors import DataError, OptionError, unknown_name
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.osim.model_file import Joint, OsimModel, read_model
@@ -38,7 +36,7 @@ class LoadMaps(OneLine):
     joints : tuple of Joint
         Of the model.
     actuators : tuple of str
-        Muscles, and other actuators whose forces are asked for.
+        Those that were asked for, muscles and others, of which joints or muscles of theirs depend.
     acting : tuple of str
         All actuators of the model on which the loads of these joints depend.
     coordinates : tuple of str
@@ -62,6 +60,8 @@ class LoadMaps(OneLine):
         Rotation of the bodies, and origin [m] of the joint's frames in them, in ground.
     body_weight : float
         [N].
+    residual : ndarray (n_step,)
+        Force on the body that the ground joint has to provide, for want of external loads [N].
     acceleration_error : float
         Largest difference between accelerations by these forces and those of the motion
         [rad/s^2 or m/s^2].
@@ -82,6 +82,7 @@ class LoadMaps(OneLine):
     parent: FloatArray = field(repr=False)
     child: FloatArray = field(repr=False)
     body_weight: float
+    residual: FloatArray = field(repr=False)
     acceleration_error: float
 
     @property
@@ -106,7 +107,8 @@ def load_maps(
     motion: PathLike | Storage,
     time: ArrayLike,
     *,
-    actuators: Sequence[str],
+    actuators: Sequence[str] = (),
+    also: Sequence[str] = (),
     joints: Sequence[str] | None = None,
     dofs: Sequence[str] = (),
     and_others: bool = False,
@@ -128,6 +130,8 @@ def load_maps(
         When [s]; increasing, within the motion and the external loads.
     actuators : sequence of str
         Muscles whose forces will be given.
+    also : sequence of str
+        Columns of a file with forces, of which those count that are actuators of the model.
     joints : sequence of str, optional
         Joints, by their names in the model; by default those of `dofs`.
     dofs : sequence of str
@@ -163,6 +167,7 @@ def load_maps(
         times,
         joints=[one.name for one in chosen],
         actuators=actuators,
+        also=also,
         and_others=and_others,
         external_loads=external_loads,
         lowpass=lowpass,
@@ -177,13 +182,21 @@ def load_maps(
             hint="motion and constraints of the model contradict each other",
             code="accelerations-missed",
         )
+    rotational = np.array(found["rotational"])
+    of_ground = [
+        found["coordinates"].index(name)
+        for joint in known.joints
+        for name in joint.coordinate_names
+        if joint.parent == "ground" and name in found["coordinates"]
+    ]
+    held = [place for place in of_ground if not rotational[place]]
     return LoadMaps(
         time=times,
         joints=chosen,
         actuators=tuple(found["actuators"]),
         acting=tuple(found["acting"]),
         coordinates=tuple(found["coordinates"]),
-        is_rotational=np.array(found["rotational"]),
+        is_rotational=rotational,
         net_reaction=found["reaction"][:, :, 0],
         reaction=found["reaction"][:, :, 1:],
         net_moment=found["moment"][:, :, 0],
@@ -193,6 +206,7 @@ def load_maps(
         parent=found["parent"],
         child=found["child"],
         body_weight=found["mass"] * found["gravity"],
+        residual=np.linalg.norm(found["moment"][:, held, 0], axis=1),
         acceleration_error=error,
     )
 

@@ -19,7 +19,8 @@ Others = Literal["silent", "optimise"] | Mapping[str, FloatArray]
 
 # A reserve of 1 N m costs as much as a fully active muscle: OpenSim's usual optimal force of 1.
 _RESERVE = 1.0
-_CROSSES = 1e-3  # moment arm [m] of a muscle that acts on a DOF; paths that are not in equilibrium have less
+# Moment arm of a muscle that acts on a DOF [m]; paths that are not in equilibrium have less.
+_CROSSES = 1e-3
 _NAMED = 8  # muscles that a message names
 
 

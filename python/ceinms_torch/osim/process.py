@@ -341,6 +341,12 @@ class OpenSim:
                 directory=folder,
                 progress=progress,
             )
+            if found["missing"]:
+                text = (
+                    f"the motion has no column for {', '.join(found['missing'])}: lengths are "
+                    "those at the model's default values."
+                )
+                warnings.warn(CeinmsTorchWarning(text, "motion-lacks-coordinate"), stacklevel=2)
             with np.load(output) as arrays:
                 time, length, arm = (arrays[name] for name in ("time", "length", "arm"))
         names = tuple(found["mtus"])
@@ -364,6 +370,7 @@ class OpenSim:
         *,
         joints: Sequence[str],
         actuators: Sequence[str],
+        also: Sequence[str] = (),
         and_others: bool = False,
         external_loads: PathLike | None = None,
         lowpass: float | None = 6.0,
@@ -382,9 +389,12 @@ class OpenSim:
         joints : sequence of str
             Names of joints in the model.
         actuators : sequence of str
-            Muscles, and actuators that are none of coordinates.
+            Muscles, and actuators that are none of coordinates, of which those count on which the
+            loads depend and that share a coordinate with one.
+        also : sequence of str
+            Names that may be some of actuators, too; others are left out.
         and_others : bool
-            Whether to add all on which the loads depend, and all that share a coordinate with one.
+            Whether to take all actuators of the model that count.
         external_loads : path-like, optional
             Which measured force acts on which body (.xml).
         lowpass : float, optional
@@ -423,6 +433,7 @@ class OpenSim:
                     "times": instants,
                     "joints": list(joints),
                     "actuators": list(actuators),
+                    "also": list(also),
                     "and_others": and_others,
                     "output": output,
                 },
@@ -461,13 +472,6 @@ class OpenSim:
             raise _fault(answer["fault"])
         if "result" not in answer:
             raise self._failure(job, answer.get("failure"), process.returncode, said)
-        missing = answer["result"].get("missing")
-        if missing:
-            text = (
-                f"the motion has no column for {', '.join(missing)}: the model's default values "
-                "are taken."
-            )
-            warnings.warn(CeinmsTorchWarning(text, "motion-lacks-coordinate"), stacklevel=3)
         result: dict[str, Any] = answer["result"]
         return result
 

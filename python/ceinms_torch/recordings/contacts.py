@@ -149,6 +149,10 @@ class Contacts:
         """Return those that begin and end within the recording."""
         return [one for one in self.of(foot) if one.is_complete]
 
+    def doubts_of(self, start: float, stop: float) -> list[Doubt]:
+        """Return what is doubtful of the time from `start` to `stop` [s]."""
+        return [one for one in self.doubts if one.concerns(start, stop)]
+
 
 def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -> Contacts:
     """Find when feet are on the ground.

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import find_peaks, peak_widths
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.errors import DataError, OptionError
+from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.recordings.c3d import Event
 from ceinms_torch.recordings.contacts import Contacts
 from ceinms_torch.recordings.filters import butterworth
@@ -169,7 +169,7 @@ def cycles_of_events(
         mine = [one for one in known if (one.foot or _foot_of(one.label)) == foot]
         strikes = [one.time for one in mine if _STRIKE.search(one.label)]
         offs = [one.time for one in mine if _OFF.search(one.label)]
-        for i, (start, stop) in enumerate(zip(strikes, [*strikes[1:], np.inf], strict=True)):
+        for i, (start, stop) in enumerate(zip(strikes, [*strikes, np.inf][1:], strict=True)):
             between = [time for time in offs if start < time < stop]
             if phase == "cycle" and stop == np.inf:
                 continue
@@ -196,7 +196,7 @@ def _check_phase(phase: Phase, known: tuple[Phase, ...], of: str) -> None:
 
 
 def _doubts(contacts: Contacts, start: float, stop: float) -> str:
-    reasons = [one.why for one in contacts.doubts if one.concerns(start, stop)]
+    reasons = [one.why for one in contacts.doubts_of(start, stop)]
     return "; ".join(dict.fromkeys(reasons))
 
 
@@ -225,6 +225,8 @@ def cycles_of_peaks(
     values: FloatArray,
     phase: Phase = "cycle",
     options: PeakOptions | None = None,
+    *,
+    where: Place | str = "signal",
 ) -> tuple[Cycle, ...]:
     """Return movements up to a peak and down again, of a joint angle or a joint moment.
 
@@ -238,6 +240,8 @@ def cycles_of_peaks(
         The movement, or the part before or after its peak.
     options : PeakOptions, optional
         Which peaks are movements.
+    where : Place or str
+        Where the signal is from, for messages.
 
     Returns
     -------
@@ -265,7 +269,7 @@ def cycles_of_peaks(
     peaks = [int(one) - 1 for one in found[widths >= options.least_duration]]
     if not peaks:
         raise DataError(
-            where="signal",
+            where=where,
             expected=f"a peak of {100.0 * options.least_height:g} % of its range that takes "
             f"{options.least_duration:g} s",
             got=f"none in {len(time)} samples, which range over {height:.4g}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -176,7 +176,9 @@ def check_feet(forces: GroundForces, markers: Markers) -> None:
             )
 
 
-def of_feet(forces: GroundForces, markers: Markers) -> tuple[GroundForces, list[str]]:
+def of_feet(
+    forces: GroundForces, markers: Markers, *, must: bool = True
+) -> tuple[GroundForces, list[str]]:
     """Give every plate the foot that trod on it.
 
     Parameters
@@ -185,6 +187,8 @@ def of_feet(forces: GroundForces, markers: Markers) -> tuple[GroundForces, list[
         Of plates.
     markers : Markers
         On the same clock and in the same axes, y up.
+    must : bool
+        Whether it is an error if no foot can be told; otherwise plates stay as they are then.
 
     Returns
     -------
@@ -198,54 +202,94 @@ def of_feet(forces: GroundForces, markers: Markers) -> tuple[GroundForces, list[
     Raises
     ------
     DataError
-        If no foot can be told.
+        If no foot can be told, and one must be.
     """
     found = treads(forces, markers)
-    remarks, plates = [], []
-    for i, plate in enumerate(forces.plates):
-        mine = [one for one in found if one.plate == i]
-        feet = [foot for foot in FEET if any(one.foot == foot for one in mine)]
-        if not feet:
-            what = "nobody treads on it" if not mine else "no marker with a side is near"
-            remarks.append(f"plate {plate.name}: {what}: left out")
-        for one in mine:
-            if one.share < _MOST and one.foot:
-                share = 100.0 * one.share
-                at = forces.time[one.start]
-                remarks.append(
-                    f"plate {plate.name}: at {at:.3f} s the {one.foot} foot is the nearer one for "
-                    f"{share:.0f} % of the contact only: both feet may be on it"
-                )
-        for foot in feet:
-            rows = [(one.start, one.stop) for one in mine if one.foot == foot]
-            is_shared = len(feet) > 1
-            plates.append(
-                replace(only(plate, rows) if is_shared else plate, foot=foot, name=plate.name)
-            )
-            remarks.append(f"plate {plate.name}: {len(rows)} contacts of the {foot} foot")
-    if not plates:
-        raise DataError(
-            where=Place(forces.path, element="force plates"),
-            expected="contacts near markers of the right or the left foot",
-            got="; ".join(remarks) or "no plates",
-            hint="Say which foot is on which plate: --feet PLATE=right",
-            code="foot-unknown",
-        )
-    together = []
+    remarks: list[str] = []
+    plates = [
+        one
+        for i, plate in enumerate(forces.plates)
+        for one in _of_plate(plate, [tread for tread in found if tread.plate == i], remarks)
+    ]
+    remarks += [
+        f"plate {forces.plates[one.plate].name}: at {forces.time[one.start]:.3f} s the {one.foot} "
+        f"foot is the nearer one for {100.0 * one.share:.0f} % of the contact only: both feet may "
+        "be on it"
+        for one in found
+        if one.foot and one.share < _MOST
+    ]
+    if plates:
+        return replace(forces, plates=tuple(_together(forces, plates, found))), remarks
+    if not must:
+        return forces, [*remarks, "no foot can be told: plates are named by their numbers"]
+    raise DataError(
+        where=Place(forces.path, element="force plates"),
+        expected="contacts near markers of the right or the left foot",
+        got="; ".join(remarks) or "no plates",
+        hint="Say which foot is on which plate: --feet PLATE=right",
+        code="foot-unknown",
+    )
+
+
+def _of_plate(
+    plate: PlateForces, mine: Sequence[Tread], remarks: list[str]
+) -> Iterator[PlateForces]:
+    """Iterate over a plate for each foot that trod on it, and say so."""
+    feet = [foot for foot in FEET if any(one.foot == foot for one in mine)]
+    if not feet:
+        what = "no marker with a side is near" if mine else "nobody treads on it"
+        remarks.append(f"plate {plate.name}: {what}: left out")
+    for foot in feet:
+        rows = [(one.start, one.stop) for one in mine if one.foot == foot]
+        remarks.append(f"plate {plate.name}: {len(rows)} contacts of the {foot} foot")
+        yield replace(plate if len(feet) == 1 else only(plate, rows), foot=foot)
+
+
+def _together(
+    forces: GroundForces, plates: Sequence[PlateForces], found: Sequence[Tread]
+) -> Iterator[PlateForces]:
+    """Iterate over feet: the one plate of each, or the resultant of contacts with several."""
     for foot in FEET:
-        mine_of = [one for one in plates if one.foot == foot]
-        if len(mine_of) == 1:
-            together += mine_of
-        elif mine_of:
-            rows_of = {
-                one.name: [
-                    (t.start, t.stop) for t in found if forces.plates[t.plate].name == one.name
-                ]
-                for one in mine_of
+        mine = [one for one in plates if one.foot == foot]
+        if len(mine) > 1:
+            names = [forces.plates[one.plate].name for one in found]
+            treads_of = {
+                name: [(t.start, t.stop) for t, n in zip(found, names, strict=True) if n == name]
+                for name in names
             }
-            parts = tuple(only(one, rows_of[one.name]) for one in mine_of)
-            together.append(replace(forces, plates=parts).of_foot(foot))
-    return replace(forces, plates=tuple(together)), remarks
+            mine = [only(one, treads_of[one.name]) for one in mine]
+            mine = [replace(forces, plates=tuple(mine)).of_foot(foot)]
+        yield from mine
+
+
+def one_a_foot(forces: GroundForces) -> tuple[GroundForces, list[str]]:
+    """Return forces with one plate a foot: of several, the resultant of what is trodden on them.
+
+    Parameters
+    ----------
+    forces : GroundForces
+        Plates whose feet are known, and others.
+
+    Returns
+    -------
+    forces : GroundForces
+        The same where every foot has one plate already.
+    remarks : list of str
+        What was done.
+    """
+    plates = [one for one in forces.plates if one.foot is None]
+    remarks = []
+    for foot in forces.feet:
+        mine = [one for one in forces.plates if one.foot == foot]
+        if len(mine) > 1:
+            names = ", ".join(one.name for one in mine)
+            remarks.append(f"{foot} foot: resultant of contacts with the plates {names}")
+            clean = tuple(_without_drift(forces.time, one) for one in mine)
+            whole = replace(forces, plates=clean).of_foot(foot)
+            rows, _, _ = contact_rows(forces.time, whole.force[:, 1], ContactOptions())
+            mine = [only(whole, rows)]
+        plates += mine
+    return replace(forces, plates=tuple(plates)), remarks
 
 
 def only(plate: PlateForces, rows: Sequence[tuple[int, int]]) -> PlateForces:
@@ -299,3 +343,21 @@ def named_feet(text: Sequence[str]) -> dict[str, Foot]:
             raise OptionError(where="--feet", expected="PLATE=right or PLATE=left", got=repr(one))
         result[name] = SIDES[foot.casefold()]
     return result
+
+
+def with_feet(forces: GroundForces, plates: Mapping[str, Foot] | None) -> GroundForces:
+    """Return forces whose plates have the feet that were stated.
+
+    Raises
+    ------
+    OptionError
+        If there is no plate of a name.
+    """
+    names = [one.name for one in forces.plates]
+    for name in plates or {}:
+        if name not in names:
+            expected = f"a plate of '{forces.path}': {', '.join(names)}"
+            raise OptionError(where="--feet", expected=expected, got=f"'{name}'")
+    stated = plates or {}
+    found = tuple(replace(one, foot=stated.get(one.name, one.foot)) for one in forces.plates)
+    return replace(forces, plates=found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,19 @@ import numpy as np
 import scipy.signal
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.errors import DataError, FileFormatError, OptionError, Place, unknown_name
+from ceinms_torch.errors import (
+    CeinmsTorchWarning,
+    DataError,
+    FileFormatError,
+    OptionError,
+    Place,
+    unknown_name,
+)
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import IN_MEMORY, Source, read_text
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.recordings.recorder_text import (
+    TIME_LABEL,
     RecorderTable,
     plain_label,
     read_recorder_text,
@@ -31,7 +40,6 @@ _ONE_SIDED = 0.35  # where the median of rectified noise lies at most, between l
 # Rates that differ by less are the same, printed otherwise.
 _SAME_RATE = 5e-3
 _MARKS_GAP = 1e30  # what some programs write into gaps
-_TIME = re.compile(r"(time|zeit|tempo|temps|t|secs?|seconds?|x)", re.I)
 _COUNTER = re.compile(r"(frames?|samples?|index|#|n|sub[ _]?frames?)\W*", re.I)
 # Of a step: times farther than that from even ones are those of another recording.
 _MOST_JITTER = 0.45
@@ -202,9 +210,9 @@ def read_raw_emg(
         source = storage.source
     else:
         table = read_recorder_text(path)
-        time, first = _time_of(table)
-        values, channels = table.values[:, first:], table.labels[first:]
-        units = {one for one in table.units[first:] if one}
+        time, places = _columns_of(path, table)
+        values, channels = table.values[:, places], tuple(table.labels[i] for i in places)
+        units = {table.units[i] for i in places} - {""}
         unit = units.pop() if len(units) == 1 else ""
         source = table.source
         if len(table.rates) == 1 or (table.rates and time is None and rate is None):
@@ -272,16 +280,38 @@ def _only(path: Path, rates: Sequence[float]) -> float:
     )
 
 
-def _time_of(table: RecorderTable) -> tuple[FloatArray | None, int]:
-    """Return the times [s], or None without a column of them, and the first column of a channel."""
+def _columns_of(path: Path, table: RecorderTable) -> tuple[FloatArray | None, list[int]]:
+    """Return the times [s], None without a column of them, and which columns are channels.
+
+    Some recorders write the times of every channel before it. Of those that have others than the
+    first, such as accelerations at a lower rate, no channel is read.
+    """
     labels = [label.casefold() for label in table.labels]
     first = 1 if _COUNTER.fullmatch(labels[0]) and len(labels) > 1 else 0
-    if _TIME.fullmatch(labels[first]) is None and not (
-        labels[first] in ("", "name") and (np.diff(table.values[:, first]) > 0.0).all()
-    ):
-        return None, first
+    times = [i for i in range(first, len(labels)) if TIME_LABEL.fullmatch(labels[i])]
+    is_nameless = labels[first] in ("", "name") and (np.diff(table.values[:, first]) > 0.0).all()
+    if is_nameless:
+        times = [first]
+    if first not in times:
+        return None, list(range(first, len(labels)))
+    same = [i for i in times if np.array_equal(table.values[:, i], table.values[:, first])]
+    places: list[int] = []
+    left_out: list[int] = []
+    now = first
+    for i in range(first, len(labels)):
+        if i in times:
+            now = i
+        else:
+            (places if now in same else left_out).append(i)
+    if left_out:
+        names = ", ".join(table.labels[i] for i in left_out)
+        text = (
+            f"{names}: left out, since they were sampled at other times than {labels[places[0]]}."
+        )
+        where = Place(path, table.label_line)
+        warnings.warn(CeinmsTorchWarning(text, "emg-other-times", where), stacklevel=3)
     factor = 1e-3 if table.units[first].casefold() in ("ms", "msec") else 1.0
-    return factor * table.values[:, first], first + 1
+    return factor * table.values[:, first], places
 
 
 def _evened(path: Path, time: FloatArray, values: FloatArray) -> tuple[float, FloatArray]:

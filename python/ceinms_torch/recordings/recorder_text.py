@@ -1,7 +1,7 @@
 """Tables as recorders export them: a header of any kind, labels, perhaps units, rows of numbers.
 
 Values are separated by tabs, semicolons, commas or blanks; with the first two, decimals may have a
-comma. The table begins with the first two rows that are numbers in every filled cell.
+comma. The table begins with the first row that is numbers in every filled cell, labels above it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ _UNIT = re.compile(
     r"[(\[]?\s*([mµμun]?V|m?s(?:ec)?|seconds?|%|Hz|N|N\s?m|mm|-|a\.?u\.?)\s*[)\]]?", re.I
 )
 _UNIT_BEHIND = re.compile(r"\s*[(\[]\s*([^)\]]*)\s*[)\]]\s*$")
+TIME_LABEL = re.compile(r"time|zeit|tempo|temps|t|secs?|seconds?|x|.*time_series", re.I)
 # First cells of rows that say something about channels, but are not their names.
 _ABOUT = re.compile(r"(rate|range|units?|scale|gain|offset|frequenc\w*)\b.*", re.I)
 _RATE = re.compile(
@@ -35,6 +37,7 @@ _OTHER_RATE = re.compile(
     r"video|frame|camera|marker|point|bit|baud|filter|cut-?off|notch|pass", re.I
 )
 _LONGEST_HEADER = 500  # lines
+_ROWS = 10  # below which there are no more labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class RecorderTable:
     Parameters
     ----------
     labels : tuple of str
-        Of the columns, without their units.
+        Of the columns, without their units; several columns of times may have one label.
     units : tuple of str
         Of the columns, empty where nothing says them.
     values : ndarray (n_row, n_column)
@@ -110,13 +113,12 @@ def _cells(line: str, delimiter: str | None) -> list[str]:
 def _table(path: Path, lines: Sequence[str]) -> tuple[int, str | None, bool]:
     """Return the first row's index, what separates cells, and whether commas are points."""
     for i, line in enumerate(lines[:_LONGEST_HEADER]):
-        below = next((one for one in lines[i + 1 :] if one.strip()), "")
         for delimiter in ("\t", ";", ",", None):
-            cells = _cells(line, delimiter)
-            if len(cells) < 2 or len(_cells(below, delimiter)) < len(cells):
+            cells, commas = _cells(line, delimiter), delimiter != ","
+            if len(cells) < 2 or not _is_row(cells, commas):
                 continue
-            commas = delimiter != ","
-            if all(_is_row(one, commas) for one in (cells, _cells(below, delimiter))):
+            below = islice(lines, i + 1, i + 1 + _ROWS)
+            if not any(_is_heading(_cells(one, delimiter), commas) for one in below):
                 return i, delimiter, commas and any("," in cell for cell in cells)
     raise FileFormatError(
         where=Place(path, element="table"),
@@ -130,6 +132,12 @@ def _is_row(cells: Sequence[str], commas: bool) -> bool:
     """Tell whether all filled cells are numbers, the first of them filled."""
     texts = [cell.replace(",", ".") if commas else cell for cell in cells]
     return bool(texts[0]) and all(not text or _number(text) is not None for text in texts)
+
+
+def _is_heading(cells: Sequence[str], commas: bool) -> bool:
+    """Tell whether cells are labels: several, and none of them a number."""
+    texts = [cell.replace(",", ".") if commas else cell for cell in cells if cell]
+    return len(texts) > 1 and all(_number(text) is None for text in texts)
 
 
 def _number(text: str) -> float | None:
@@ -169,7 +177,7 @@ def _named(
     for i, (cell, unit) in enumerate(zip(cells, below, strict=True)):
         behind = _UNIT_BEHIND.search(cell)
         name = plain_label(cell[: behind.start() if behind and behind.start() else None])
-        if (not name and i) or name in names:
+        if (not name and i) or (name in names and not TIME_LABEL.fullmatch(name)):
             raise FileFormatError(
                 where=Place(path, line, name or "labels"),
                 expected="a name of its own above every column",

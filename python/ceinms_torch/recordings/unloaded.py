@@ -12,6 +12,8 @@ from ceinms_torch.recordings.ground_forces import LOADED
 _EDGE, _LEAST_UNLOADED, _KNOT = 0.05, 0.1, 0.5
 # Share of the greatest force below which nobody stands on a plate, whatever its drift.
 _UNLOADED = 0.2
+# No plate is so far from zero [N]: somebody stands on it all the time.
+_LARGEST_OFFSET = 50.0
 # A reading that differs so much [N] from those around it is no drift: something lies on the plate.
 _LARGEST_STEP = 10.0
 
@@ -35,8 +37,10 @@ def unloaded_readings(time: FloatArray, vertical: FloatArray, channels: FloatArr
     """
     smooth = median_filter(vertical, 5, mode="nearest")
     low, high = np.percentile(smooth, 2.0), smooth.max()
-    if high - low < LOADED:
+    if high - low < LOADED and abs(np.median(vertical)) < _LARGEST_OFFSET:
         return np.broadcast_to(np.median(channels, axis=0), channels.shape)
+    if low > max(_UNLOADED * high, _LARGEST_OFFSET):
+        return np.zeros_like(channels)
     parts = _unloaded_parts(time, smooth < low + _UNLOADED * (high - low))
     if not parts:
         return np.zeros_like(channels)

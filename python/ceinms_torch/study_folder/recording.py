@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
+from ceinms_torch.geometry.path_set import PathSet
 from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage, StorageReader
@@ -57,6 +59,8 @@ class RecordingSettings(OneLine):
         Weights of markers for inverse kinematics.
     loads : Path, optional
         External loads, for trials that name none.
+    paths : PathSet, optional
+        Polynomials that lengths and moment arms are taken from, where no file has them.
     lowpass : float, optional
         Cut-off of the angles before anything is computed of them [Hz]; None for none.
     opensim : callable
@@ -69,6 +73,7 @@ class RecordingSettings(OneLine):
     dofs: tuple[str, ...]
     tasks: Path | None
     loads: Path | None
+    paths: PathSet | None
     lowpass: float | None
     opensim: Callable[[], OpenSim]
     tell: Callable[[str, int, int], None]
@@ -349,6 +354,8 @@ class _Reader:
                 self._files["muscle_analysis"], self._settings.dofs, self._read
             )
         assert angles is not None  # noqa: S101  only given files do without
+        if self._settings.paths is not None:
+            return self._polynomials(self._settings.paths, angles)
         model, dofs = self._settings.model.path, self._settings.dofs
         mtus = self._settings.model.muscles_across(dofs)
 
@@ -373,6 +380,39 @@ class _Reader:
         )
         arms = {dof: found[f"MomentArm_{dof}"] for dof in dofs}
         return MuscleGeometry(lengths=found["Length"], arms=arms)
+
+    def _polynomials(self, paths: PathSet, motion: Storage) -> MuscleGeometry:
+        angles = angles_of(motion, self._settings.model)
+        missing = [name for name in paths.coordinate_names if name not in angles]
+        if missing:
+            raise DataError(
+                where=Place(motion.path, motion.label_line, missing[0]),
+                expected=f"angles of all coordinates of the polynomials: "
+                f"{', '.join(paths.coordinate_names)}",
+                got="none of this one",
+                hint="Add its column to the motion, or fit polynomials without it",
+            )
+        poses = np.stack([angles[name] for name in paths.coordinate_names], axis=1)
+        begin, end = self._interval() or (-np.inf, np.inf)
+        rows = (motion.time >= begin) & (motion.time <= end)
+        found = paths.evaluate(poses[rows], self._settings.dofs)
+
+        def table(name: str, values: FloatArray) -> Storage:
+            return dataclasses.replace(
+                motion,
+                name=name,
+                time=motion.time[rows],
+                columns=paths.mtu_names,
+                values=values,
+                units="m",
+                in_degrees=False,
+            )
+
+        arms = {
+            dof: table(f"Moment arms about {dof}", found.moment_arm[:, i])
+            for i, dof in enumerate(self._settings.dofs)
+        }
+        return MuscleGeometry(lengths=table("MTU lengths", found.mtu_length), arms=arms)
 
     def _moments(self, angles: Storage | None) -> Storage:
         if "moments" in self._files:

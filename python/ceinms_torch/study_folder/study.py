@@ -14,6 +14,7 @@ import numpy as np
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.geometry.contradictions import Contradiction, check_moment_arms
+from ceinms_torch.geometry.path_files import read_paths
 from ceinms_torch.geometry.samples import PoseSamples
 from ceinms_torch.inputs.checks.check import check_folder
 from ceinms_torch.inputs.checks.findings import CheckReport, Finding, listed
@@ -83,6 +84,8 @@ class StudySettings(OneLine):
         Weights of markers for inverse kinematics (IKTaskSet).
     loads : Path, optional
         External loads, for trials that name none.
+    paths : Path, optional
+        Polynomials of lengths (FunctionBasedPathSet), for trials without files of MuscleAnalysis.
     emg : EmgSettings
         How raw EMG becomes envelopes.
     lowpass : float, optional
@@ -106,6 +109,7 @@ class StudySettings(OneLine):
     dofs: tuple[str, ...]
     tasks: Path | None = None
     loads: Path | None = None
+    paths: Path | None = None
     emg: EmgSettings = field(default_factory=EmgSettings)
     lowpass: float | None = 6.0
     curves: CurveSet = "degroote"
@@ -194,6 +198,7 @@ class _Maker:
             dofs=settings.dofs,
             tasks=settings.tasks,
             loads=settings.loads,
+            paths=None if settings.paths is None else read_paths(settings.paths),
             lowpass=settings.lowpass,
             opensim=opensim,
             tell=tell,
@@ -248,7 +253,9 @@ class _Maker:
 
     def _inputs(self) -> list[Path]:
         named = [self._settings.model, self._settings.trials, self._settings.emg_map]
-        named += [one for one in (self._settings.tasks, self._settings.loads) if one is not None]
+        named += [
+            one for one in (self._settings.tasks, self._settings.loads, self._settings.paths) if one
+        ]
         named += self._settings.emg.files
         files = [path for row in self._rows for path in row.files.values() if path.is_file()]
         return list(dict.fromkeys([*named, *files]))

@@ -83,6 +83,27 @@ def test_analog_ascii_of_motion_capture(tmp_path):
     assert read.values == pytest.approx(1e3 * RAW.values, abs=0.5)
 
 
+def test_times_before_every_channel(tmp_path):
+    """As Delsys exports it: accelerations have times of their own, and fewer rows."""
+    raw = RAW.values[:, :2]
+    lines = ["Sensor log", "X[s],TA: EMG 1[V],X[s],TA: ACC X[g],X[s],SOL: EMG 2[V]"]
+    for i, (one, other) in enumerate(raw):
+        slow = f"{i / 148.0:.6f},{0.1 * i:.3f}" if i < 70 else ","
+        lines.append(f"{i / 1000:.6f},{one:.6f},{slow},{i / 1000:.6f},{other:.6f}")
+    (tmp_path / "emg.csv").write_text("\n".join(lines))
+    with pytest.warns(ct.CeinmsTorchWarning, match="TA:_ACC_X: left out, since they were sampled"):
+        read = ct.read_raw_emg(tmp_path / "emg.csv")
+    assert (read.channels, read.unit, read.rate) == (("TA:_EMG_1", "SOL:_EMG_2"), "V", 1000.0)
+    assert read.values == pytest.approx(raw, abs=1e-6)
+
+
+def test_numbers_in_the_header_are_no_rows(tmp_path):
+    head = "1,2,3,4\n1000,1000,1000,1000\n" + ",".join(CHANNELS)
+    (tmp_path / "emg.csv").write_text(f"{head}\n{lines()}\n")
+    read = ct.read_raw_emg(tmp_path / "emg.csv", rate=1000.0)
+    assert read.values == pytest.approx(RAW.values, abs=1e-6)
+
+
 def test_milliseconds_are_times(tmp_path):
     rows = "\n".join(f"{i};{row}" for i, row in enumerate(lines(";").splitlines()))
     (tmp_path / "emg.txt").write_text(f"Time [ms];{';'.join(CHANNELS)}\n{rows}\n")

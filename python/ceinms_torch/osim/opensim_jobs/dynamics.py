@@ -13,7 +13,7 @@ from .protocol import Channel, Fault
 def inverse_dynamics(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
     """Write the generalised forces that make a motion."""
     model, state = load_model(job["model"])
-    missing = Motion(Posed(model, state), job["motion"], None).missing
+    Motion(Posed(model, state), job["motion"], None).require_all()
     tool = osim.InverseDynamicsTool()
     tool.setModel(model)
     tool.setCoordinatesFileName(job["motion"])
@@ -31,4 +31,4 @@ def inverse_dynamics(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
     if not tool.run():
         raise Fault("inverse dynamics", "a solution", "none", "See OpenSim's messages")
     channel.progress(1, 1)
-    return {"missing": missing}
+    return {}

@@ -61,7 +61,6 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
         "joints": frames.joint_names,
         "mass": model.getTotalMass(state),
         "gravity": float(np.linalg.norm(model.getGravity().to_numpy())),
-        "missing": frames.motion.missing,
         "acceleration_error": frames.acceleration_error,
         "acting": frames.acting,
         "controls": [
@@ -87,6 +86,7 @@ class _Frames:
         self.model, self.state = model, state
         self.posed = posed = Posed(model, state)
         self.motion = Motion(posed, job["motion"], job["lowpass"])
+        self.motion.require_all()
         self.solver = osim.InverseDynamicsSolver(model)
         self.acceleration_error = 0.0
         forces = model.getForceSet()
@@ -114,6 +114,9 @@ class _Frames:
                 )
         self.known = every
         self.actuators = list(job["actuators"])
+        self.actuators += [
+            name for name in job["also"] if name in every and name not in self.actuators
+        ]
         self.and_others = job["and_others"]
         joints = model.getJointSet()
         self.joint_names = job["joints"]
@@ -127,6 +130,7 @@ class _Frames:
                     code="joint-unknown",
                 )
         self.joints = [joints.get(name) for name in self.joint_names]
+        self.first = True
         self.acting: list[str] = []
         self.dependent: list[int] = []
         self.free: list[int] = []
@@ -135,8 +139,10 @@ class _Frames:
         """Return what the file has of one frame."""
         self.state.setTime(time)
         acceleration, jacobian = self._set_motion(time)
-        if not self.acting:
+        if self.first:
+            self.first = False
             self._find_acting(acceleration, jacobian)
+            acceleration, jacobian = self._set_motion(time)
         reaction, moment = self._maps(self.actuators, acceleration, jacobian)
         muscles = [osim.Muscle.safeDownCast(self.known[name]) for name in self.actuators]
         self.model.realizeVelocity(self.state)
@@ -155,26 +161,28 @@ class _Frames:
         }
 
     def _find_acting(self, acceleration: np.ndarray, jacobian: np.ndarray) -> None:
-        """Find the actuators on which the joints' loads depend.
+        """Find the actuators on which the joints' loads depend, and turn off what does not count.
 
-        With the others, those are added that share a coordinate with one of them, and so on: what
-        static optimisation has to decide together.
+        With those that act on a joint count those that share a coordinate with one of them, and so
+        on: together they provide the moments.
         """
         names = list(self.known)
         reaction, moment = self._maps(names, acceleration, jacobian)
         acts = np.abs(reaction[:, 1:]).max(axis=(0, 2)) > _NOTHING
         self.acting = [name for name, one in zip(names, acts) if one]
-        if not self.and_others:
-            return
         crosses = np.abs(moment[:, 1:]) > _CROSSES
         while True:
             more = crosses[crosses[:, acts].any(axis=1)].any(axis=0) | acts
             if (more == acts).all():
                 break
             acts = more
-        self.actuators += [
-            name for name, one in zip(names, acts) if one and name not in self.actuators
-        ]
+        counting = [name for name, one in zip(names, acts) if one]
+        given = set(self.actuators)
+        self.actuators = [name for name in counting if self.and_others or name in given]
+        for name in names:
+            if name not in self.actuators:
+                # Their paths would be computed for every case, to be pulled with nothing.
+                self.known[name].setAppliesForce(self.state, False)
 
     def _maps(
         self, names: list[str], acceleration: np.ndarray, jacobian: np.ndarray

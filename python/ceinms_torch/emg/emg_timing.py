@@ -6,8 +6,8 @@ import math
 import warnings
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.emg.raw_emg import RawEmg
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, Place
-from ceinms_torch.recordings.raw_emg import RawEmg
 
 _SAME_LENGTH = 0.02  # share of the length, for rates that are wrong by a factor
 _FACTORS = (0.1, 0.25, 0.5, 2.0, 4.0, 10.0)

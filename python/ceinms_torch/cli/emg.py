@@ -149,7 +149,7 @@ def command(
         trials = [read_raw_emg(path, rate=rate) for path in recordings]
         contractions = [read_raw_emg(path, rate=rate) for path in mvc or ()]
         given, of_maxima = (None, None) if maxima is None else read_maxima(maxima)
-        _check_motion(trials, motion or ())
+        _check_motion(trials, motion or (), delay)
         _claim(directory, trials, [*recordings, *(mvc or ()), *filter(None, (maxima, emg_map))])
         result = process_emg(
             trials,
@@ -207,7 +207,7 @@ def _claim(directory: Path, trials: Sequence[RawEmg], inputs: Sequence[Path]) ->
     claim(directory)
 
 
-def _check_motion(trials: Sequence[RawEmg], files: Sequence[Path]) -> None:
+def _check_motion(trials: Sequence[RawEmg], files: Sequence[Path], delay: float) -> None:
     from ceinms_torch.emg.emg_timing import check_timing  # noqa: PLC0415
 
     if files and len(files) != len(trials):
@@ -217,7 +217,7 @@ def _check_motion(trials: Sequence[RawEmg], files: Sequence[Path]) -> None:
             got=str(len(files)),
         )
     for trial, file in zip(trials, files, strict=False):
-        check_timing(trial, _times(file), str(file))
+        check_timing(trial, _times(file), str(file), delay=delay)
 
 
 def _times(file: Path) -> FloatArray:

@@ -50,6 +50,23 @@ from ceinms_torch.excitations.weights import (
     WeightChoice as WeightChoice,
     choose_weights as choose_weights,
 )
+from ceinms_torch.geometry.contradictions import check_moment_arms as check_moment_arms
+from ceinms_torch.geometry.coordinates import (
+    Coordinates as Coordinates,
+    read_coordinates as read_coordinates,
+)
+from ceinms_torch.geometry.fit import (
+    PathFit as PathFit,
+    fit_paths as fit_paths,
+    path_errors as path_errors,
+)
+from ceinms_torch.geometry.path_files import read_paths as read_paths, write_paths as write_paths
+from ceinms_torch.geometry.path_set import (
+    PathSet as PathSet,
+    PolynomialPath as PolynomialPath,
+)
+from ceinms_torch.geometry.pose_files import read_samples as read_samples
+from ceinms_torch.geometry.samples import PoseSamples as PoseSamples
 from ceinms_torch.inputs.calibrate import calibrate as calibrate
 from ceinms_torch.inputs.checks.check import check_folder as check_folder
 from ceinms_torch.inputs.checks.findings import CheckReport as CheckReport, Finding as Finding

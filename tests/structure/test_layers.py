@@ -20,7 +20,7 @@ ROOMS = (
     ("errors", "arrays"),
     ("io",),
     ("model",),
-    ("plan", "recordings"),
+    ("plan", "recordings", "geometry"),
     ("osim", "emg"),
     ("simulation", "optimisers"),
     ("calibration",),
@@ -29,7 +29,7 @@ ROOMS = (
     ("conversion",),
     ("results",),
     ("study_folder",),
-    ("studies",),
+    ("studies", "loads"),
     ("plots",),
     ("report",),
     ("cli",),
@@ -37,6 +37,7 @@ ROOMS = (
 COMPILED = {"_kernel", "_torch", "_backend"}
 COMPILED_OF = {
     "model": {"_kernel"},
+    "geometry": {"_kernel"},
     "simulation": COMPILED,
     "optimisers": COMPILED,
     "calibration": COMPILED,

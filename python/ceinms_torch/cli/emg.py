@@ -154,7 +154,7 @@ def command(
         result = process_emg(
             trials,
             processing=_processing(
-                band_pass=_band(band_pass),
+                band_pass=band(band_pass),
                 band_pass_order=band_pass_order,
                 low_pass=low_pass,
                 low_pass_order=low_pass_order,
@@ -188,7 +188,8 @@ def _processing(**values: Any) -> EmgProcessing:
     return EmgProcessing(**values)
 
 
-def _band(text: str) -> tuple[float, float]:
+def band(text: str) -> tuple[float, float]:
+    """Return the two frequencies [Hz] of ``--band-pass``."""
     try:
         low, high = map(float, opt.words(text))
     except ValueError:

@@ -182,6 +182,24 @@ class Storage(OneLine):
             code="column-missing",
         )
 
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write it as a storage file; see `write_storage`.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write.
+        """
+        write_storage(
+            path,
+            self.time,
+            self.columns,
+            self.values,
+            name=self.name,
+            units=self.units,
+            in_degrees=self.in_degrees,
+        )
+
 
 def _name_in_path(label: str) -> str | None:
     """Return the name in a path of OpenSim 4, None for any other label."""

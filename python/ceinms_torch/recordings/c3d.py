@@ -1,8 +1,7 @@
 """C3D files: markers, force plates, analog channels and events, in SI units and the lab's axes.
 
 Read by ezc3d, which is an optional package (``pip install 'ceinms-torch[c3d]'``) and imported only
-here. It reads a file that was cut off, or whose parameters are damaged, without a word or without
-an end, so the size and the parameters are checked before.
+here. Whether the file is whole is checked before.
 
 References
 ----------
@@ -14,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +24,7 @@ from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import FileFormatError, OptionError, Place, unknown_name
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source, read_source
+from ceinms_torch.recordings.c3d_integrity import EXPORT_AGAIN, check_whole
 from ceinms_torch.recordings.ground_forces import (
     LOADED,
     Foot,
@@ -35,14 +34,9 @@ from ceinms_torch.recordings.ground_forces import (
 )
 from ceinms_torch.recordings.trc import METRES, Markers, check_span
 
-_BLOCK = 512  # bytes
 _NEWTON_METRES = {"nmm": 0.001, "nm": 1.0, "ncm": 0.01}
 # Of POINT, what Vicon's models compute: neither markers nor in units of length.
 _COMPUTED = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS", "REACTIONS")
-_HINT = "Export the recording again, or open and save it with the program that recorded it"
-# Processors whose numbers a file may have, and where the sign of the scale is then.
-_DEC, _MIPS = b"\x55", b"\x56"
-_SIGN = {_DEC: 13, _MIPS: 12}
 _OUTSIDE = 0.1  # [m] that a point of force may lie beside its plate
 
 
@@ -230,7 +224,7 @@ def read_c3d(path: str | os.PathLike[str]) -> C3d:
     """
     path = Path(path)
     raw, source = read_source(path, "a C3D file")
-    _check_whole(path, raw)
+    check_whole(path, raw)
     file = _parsed(path)
     parameters = file["parameters"]
     first, rate = file["header"]["points"]["first_frame"], _rate(file, "points")
@@ -280,55 +274,8 @@ def _parsed(path: Path) -> Any:
         where = Place(path, element="force plates" if "orce" in str(error) else None)
         expected = "a C3D file that ezc3d can read"
         raise FileFormatError(
-            where=where, expected=expected, got=f"'{error}'", hint=_HINT
+            where=where, expected=expected, got=f"'{error}'", hint=EXPORT_AGAIN
         ) from error
-
-
-def _check_whole(path: Path, raw: bytes) -> None:
-    """Refuse what is no C3D file, was cut off, or has parameters that lead nowhere."""
-
-    def fault(expected: str, got: str) -> FileFormatError:
-        return FileFormatError(
-            where=path, expected=expected, got=got, hint=_HINT, code="c3d-damaged"
-        )
-
-    if len(raw) < 2 * _BLOCK or raw[1] != 0x50:
-        raise fault("a C3D file", "no C3D header")
-    start = (raw[0] - 1) * _BLOCK
-    processor = raw[start + 3 : start + 4]
-    order = ">" if processor == _MIPS else "<"
-    words = struct.unpack(f"{order}10H", raw[:20])
-    n_point, n_analog, first, last, data = words[1], words[2], words[3], words[4], words[8]
-    parameters = raw[start : start + raw[start + 2] * _BLOCK] if start + 4 <= len(raw) else b""
-    if not _leads_to_an_end(parameters, order):
-        raise fault("parameters of a C3D file", "ones that are damaged or cut off")
-    # Longer files than these words can count have their number of frames in a parameter.
-    n_frame = last - first + 1 if last < 0xFFFF else 1
-    size = 4 if raw[_SIGN.get(processor, 15)] & 0x80 else 2  # the scale is negative: floats
-    whole = (data - 1) * _BLOCK + n_frame * (4 * n_point + n_analog) * size
-    if len(raw) < whole:
-        raise fault(
-            f"{n_frame} frames, at least {whole} bytes", f"{len(raw)} bytes: it was cut off"
-        )
-
-
-def _leads_to_an_end(parameters: bytes, order: str) -> bool:
-    """Follow the chain of groups and parameters, which ezc3d would follow for ever."""
-    at = 4
-    while at + 2 <= len(parameters):
-        name = abs(struct.unpack_from("b", parameters, at)[0])
-        link = at + 2 + name
-        if name == 0:
-            return True
-        if link + 2 > len(parameters):
-            return False
-        step = struct.unpack_from(f"{order}h", parameters, link)[0]
-        if step == 0:
-            return True
-        if step < 0:
-            return False
-        at = link + step
-    return at == len(parameters) and at > 4
 
 
 def _values(parameters: Any, group: str, name: str) -> Any:
@@ -383,7 +330,9 @@ def _marker_names(parameters: Any) -> tuple[tuple[str, ...], list[int]]:
 def _in_metres(markers: Markers, unit: str) -> Markers:
     where = Place(markers.path, element="POINT:UNITS")
     if unit.casefold() not in METRES:
-        raise FileFormatError(where=where, expected="one of m, cm, mm", got=f"'{unit}'", hint=_HINT)
+        raise FileFormatError(
+            where=where, expected="one of m, cm, mm", got=f"'{unit}'", hint=EXPORT_AGAIN
+        )
     scaled = replace(markers, positions=markers.positions * METRES[unit.casefold()])
     check_span(scaled, where, unit)
     return scaled
@@ -438,7 +387,7 @@ def _unit(where: Place, unit: str, known: dict[str, float]) -> float:
             where=where,
             expected=f"one of the units {', '.join(known)}",
             got=f"'{unit}'",
-            hint=_HINT,
+            hint=EXPORT_AGAIN,
         )
     return known[key]
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,13 @@ from pathlib import Path
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.errors import DataError, FileFormatError, Place, unknown_name
+from ceinms_torch.errors import (
+    CeinmsTorchWarning,
+    DataError,
+    FileFormatError,
+    Place,
+    unknown_name,
+)
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import Source
@@ -185,7 +192,11 @@ def _names(path: Path, lines: list[str], header: dict[str, str]) -> tuple[str, .
 
 def _check_count(path: Path, header: dict[str, str], key: str, count: int) -> None:
     announced = header.get(key.casefold(), "")
-    if announced and announced != str(count):
+    if key == "NumFrames" and announced.isdecimal() and int(announced) < count:
+        text = f"announces {announced} frames, there are {count}, which are all read."
+        where = Place(path, 3, key)
+        warnings.warn(CeinmsTorchWarning(text, "trc-frames", where), stacklevel=3)
+    elif announced and announced != str(count):
         raise FileFormatError(
             where=Place(path, 3, key),
             expected=f"{announced}, as the header announces",

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from ceinms_torch.errors import FileFormatError, Place, did_you_mean
 from ceinms_torch.io.display import OneLine
@@ -182,7 +182,7 @@ def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> TrialRo
         start=times.get("start"),
         stop=times.get("stop"),
         condition=given.get("condition", ""),
-        use=cast("Use", use),
+        use=use,
         place=Place(path, line, trial=name),
     )
 

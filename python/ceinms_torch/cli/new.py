@@ -133,7 +133,7 @@ def command(
     errors and residuals, and ends with ceinms-torch check. All is written, or nothing. Exit status:
     1 if the check finds errors.
     """
-    from ceinms_torch.recordings.envelopes import EmgProcessing  # noqa: PLC0415  fast --help
+    from ceinms_torch.emg.envelopes import EmgProcessing  # noqa: PLC0415  fast --help
     from ceinms_torch.study_folder.emg import EmgSettings  # noqa: PLC0415
     from ceinms_torch.study_folder.study import StudySettings, new_study  # noqa: PLC0415
 

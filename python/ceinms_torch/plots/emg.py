@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.emg.emg_quality import spectrum
+from ceinms_torch.emg.envelopes import envelopes, with_gaps_bridged
+from ceinms_torch.emg.process import EmgResult
 from ceinms_torch.errors import unknown_name
 from ceinms_torch.plots.style import COLOURS, GREYS, in_style, new_figure
-from ceinms_torch.recordings.emg import EmgResult
-from ceinms_torch.recordings.emg_quality import spectrum
-from ceinms_torch.recordings.envelopes import envelopes, with_gaps_bridged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ceinms_torch.recordings.raw_emg import RawEmg
+    from ceinms_torch.emg.raw_emg import RawEmg
 
 _ROW, _SPECTRUM, _WIDTH = 1.3, 2.2, 7.0  # inch
 _LETTERS = 105  # of a line of a title
@@ -60,11 +60,10 @@ def plot_emg(result: EmgResult, channel: str) -> Figure:
             axes.plot(envelope.time, envelope.values[:, 0], color=COLOURS[1], label="envelope")
             axes.set_ylabel(f"{channel} [{raw.unit or 'rec. u.'}]")
             doubts = [
-                doubt.text
+                doubt.of(channel)
                 for quality in result.qualities
                 if quality.name == raw.name
-                for doubt in quality.doubts
-                if channel in doubt.channels
+                for doubt in quality.doubts_of(channel)
             ]
             title = textwrap.wrap("; ".join([raw.name, *doubts]), _LETTERS)
             axes.set_title("\n".join(title), loc="left", fontsize=8)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.emg.process import NORMALISATIONS, EmgResult
 from ceinms_torch.inputs.outputs import GENERATOR_FILE, safe_name
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain
 from ceinms_torch.io.results import results_in
 from ceinms_torch.io.storage import write_storage
-from ceinms_torch.recordings.emg import NORMALISATIONS, EmgResult
 from ceinms_torch.results.provenance import file_hashes, versions
 
 STUDY_FILE, QUALITY_FILE, QUALITY_TABLE = "study.json", "quality.json", "quality.csv"
@@ -124,7 +124,7 @@ def _write_quality(result: EmgResult, folder: Path) -> None:
     rows = []
     for quality in result.qualities:
         for one in quality.channels:
-            doubts = [d.text for d in quality.doubts if one.channel in d.channels]
+            doubts = [doubt.of(one.channel) for doubt in quality.doubts_of(one.channel)]
             numbers = [f"{getattr(one, key):.6g}" for key in _QUALITY_COLUMNS]
             rows.append((quality.name, one.channel, *numbers, "; ".join(doubts)))
     _write_table(folder / QUALITY_TABLE, ("recording", "channel", *header, "doubts"), rows)

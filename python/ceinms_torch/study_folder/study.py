@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.emg.envelopes import Envelopes
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.geometry.contradictions import Contradiction, check_moment_arms
 from ceinms_torch.geometry.path_files import read_paths
@@ -32,7 +33,6 @@ from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.model.trial_files import moment_columns
 from ceinms_torch.osim.model_file import read_model
-from ceinms_torch.recordings.envelopes import Envelopes
 from ceinms_torch.results.provenance import versions
 from ceinms_torch.simulation.smooth_curves import CurveSet
 from ceinms_torch.study_folder.angles import angles_of

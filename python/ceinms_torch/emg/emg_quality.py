@@ -10,14 +10,14 @@ import numpy as np
 import scipy.signal
 
 from ceinms_torch.arrays import BoolArray, FloatArray
-from ceinms_torch.io.display import OneLine
-from ceinms_torch.recordings.envelopes import (
+from ceinms_torch.emg.envelopes import (
     EmgProcessing,
     band_passed,
     longest_run,
     with_gaps_bridged,
 )
-from ceinms_torch.recordings.raw_emg import RawEmg, swing
+from ceinms_torch.emg.raw_emg import RawEmg, swing
+from ceinms_torch.io.display import OneLine
 
 # So many equal samples in a row at a signal's highest or lowest value are cut off.
 _CLIPPED_RUN = 3
@@ -61,6 +61,11 @@ class EmgDoubt:
     code: DoubtCode
     channels: tuple[str, ...]
     text: str
+
+    def of(self, channel: str) -> str:
+        """Return what it is, with the other channels that are concerned."""
+        others = [name for name in self.channels if name != channel]
+        return f"{self.text}, with {', '.join(others)}" if others else self.text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +157,10 @@ class EmgQuality(OneLine):
     channels: tuple[ChannelQuality, ...]
     pairs: tuple[ChannelPair, ...]
     doubts: tuple[EmgDoubt, ...]
+
+    def doubts_of(self, channel: str) -> tuple[EmgDoubt, ...]:
+        """Return what is doubtful in a channel."""
+        return tuple(one for one in self.doubts if channel in one.channels)
 
     @property
     def dead(self) -> tuple[str, ...]:

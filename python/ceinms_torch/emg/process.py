@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import os
 import re
@@ -13,19 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError, Place
-from ceinms_torch.io.display import OneLine
-from ceinms_torch.io.source import Source, read_text
-from ceinms_torch.recordings.emg_map import EmgMap
-from ceinms_torch.recordings.emg_quality import EmgQuality, emg_quality
-from ceinms_torch.recordings.envelopes import (
+from ceinms_torch.emg.emg_map import EmgMap
+from ceinms_torch.emg.emg_quality import EmgQuality, emg_quality
+from ceinms_torch.emg.envelopes import (
     EmgProcessing,
     Envelopes,
     envelopes,
     greatest_of,
     normalised,
 )
-from ceinms_torch.recordings.raw_emg import RawEmg
+from ceinms_torch.emg.raw_emg import RawEmg
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError, Place
+from ceinms_torch.io.display import OneLine
+from ceinms_torch.io.source import Source, read_text
 
 Normalisation = Literal["mvc", "trials", "given", "each", "none"]
 
@@ -256,7 +255,7 @@ def read_maxima(path: str | os.PathLike[str]) -> tuple[dict[str, float], Source]
     """
     path = Path(path)
     text, source = read_text(path, "a CSV file of maxima")
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = list(csv.reader(text.splitlines()))
     head = [re.sub(r"\s*[(\[].*", "", one).strip().casefold() for one in rows[0]] if rows else []
     column = next((head.index(name) for name in _MAXIMUM if name in head), None)
     if "channel" not in head or column is None:

@@ -50,6 +50,23 @@ from ceinms_torch.excitations.weights import (
     WeightChoice as WeightChoice,
     choose_weights as choose_weights,
 )
+from ceinms_torch.geometry.contradictions import check_moment_arms as check_moment_arms
+from ceinms_torch.geometry.coordinates import (
+    Coordinates as Coordinates,
+    read_coordinates as read_coordinates,
+)
+from ceinms_torch.geometry.fit import (
+    PathFit as PathFit,
+    fit_paths as fit_paths,
+    path_errors as path_errors,
+)
+from ceinms_torch.geometry.path_files import read_paths as read_paths, write_paths as write_paths
+from ceinms_torch.geometry.path_set import (
+    PathSet as PathSet,
+    PolynomialPath as PolynomialPath,
+)
+from ceinms_torch.geometry.pose_files import read_samples as read_samples
+from ceinms_torch.geometry.samples import PoseSamples as PoseSamples
 from ceinms_torch.inputs.calibrate import calibrate as calibrate
 from ceinms_torch.inputs.checks.check import check_folder as check_folder
 from ceinms_torch.inputs.checks.findings import CheckReport as CheckReport, Finding as Finding
@@ -98,7 +115,35 @@ from ceinms_torch.preoptimisation.operating_range import (
     preserve_operating_range as preserve_operating_range,
     read_pose_lengths as read_pose_lengths,
 )
+from ceinms_torch.emg.process import (
+    EmgResult as EmgResult,
+    process_emg as process_emg,
+    read_maxima as read_maxima,
+)
+from ceinms_torch.emg.emg_map import EmgMap as EmgMap
+from ceinms_torch.emg.emg_quality import (
+    ChannelPair as ChannelPair,
+    ChannelQuality as ChannelQuality,
+    EmgDoubt as EmgDoubt,
+    EmgQuality as EmgQuality,
+    emg_quality as emg_quality,
+)
+from ceinms_torch.emg.emg_timing import check_timing as check_timing
+from ceinms_torch.emg.envelopes import (
+    EmgProcessing as EmgProcessing,
+    Envelopes as Envelopes,
+    envelopes as envelopes,
+    greatest_of as greatest_of,
+    normalised as normalised,
+)
+from ceinms_torch.recordings.filters import butterworth as butterworth
+from ceinms_torch.emg.raw_emg import RawEmg as RawEmg, read_raw_emg as read_raw_emg
+from ceinms_torch.emg.suggested_map import (
+    SuggestedMap as SuggestedMap,
+    suggest_map as suggest_map,
+)
 from ceinms_torch.report.html import write_report as write_report
+from ceinms_torch.results.emg import save_emg as save_emg
 from ceinms_torch.results.read import load_result as load_result, load_results as load_results
 from ceinms_torch.results.write import save_result as save_result
 from ceinms_torch.simulation.batch import trial_batch as trial_batch

@@ -29,6 +29,10 @@ A whole folder of a later CEINMS, trials cut to their start and stop, for CEINMS
 One file, for CEINMS 0.21:
   ceinms-torch convert execution.xml --to 0.21
 
+Markers (.trc), ground forces (.mot) and analog channels (.sto) of a C3D file:
+  ceinms-torch convert walk.c3d
+  ceinms-torch convert walk.c3d --zero --forward -x --feet 1=right --feet 2=left
+
 A calibrated subject for trials at 1000 Hz: c1 and c2 count samples:
   ceinms-torch convert results/subjectCalibrated.xml --rate 1000
 """
@@ -39,7 +43,7 @@ def command(
         Path,
         typer.Argument(
             help="Setup file, or a subject (of CEINMS or CEINMS-RT), calibration, execution, "
-            "excitation generator or inputData file."
+            "excitation generator or inputData file; or a recording (.c3d)."
         ),
     ],
     to: Annotated[Version, typer.Option(help="Version of CEINMS to write the files of.")] = "0.9",
@@ -71,8 +75,31 @@ def command(
             "result.json beside it says."
         ),
     ] = None,
+    forward: Annotated[
+        str,
+        typer.Option(
+            help="Axis of a C3D file's laboratory that becomes x, such as -y; by default the first "
+            "horizontal one."
+        ),
+    ] = "",
+    feet: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLATE=FOOT",
+            help="The foot on a plate of a C3D file, such as 1=right; by default what the markers "
+            "nearest to the force say. May be repeated.",
+        ),
+    ] = None,
+    zero: Annotated[
+        bool,
+        typer.Option(
+            "--zero",
+            help="Take offset and drift off the plates of a C3D file, and what they say with "
+            "nobody on them.",
+        ),
+    ] = False,
 ) -> None:
-    """Convert files of any CEINMS to those of CEINMS 0.9 or 0.21.
+    """Convert files of any CEINMS to those of CEINMS 0.9 or 0.21, or a C3D file to OpenSim's.
 
     Says which dialect was found and what the new files cannot hold. Of a setup file, all that it
     points at is written, tables included, in the order and with the labels that CEINMS asks for.
@@ -80,7 +107,16 @@ def command(
     velocity that CEINMS-RT has in its program are written down; the excitation of a muscle is the
     mean of its channels; c1 and c2 are kept as they are in the file, and take effect. What cannot
     be converted is an error.
+
+    Of a C3D file, markers are written in mm, ground forces in N, m and N m, y up; as recorded,
+    unless --zero is given.
     """
+    if old.suffix.casefold() == ".c3d":
+        _convert_recording(old, out, forward, feet or [], zero=zero)
+        return
+    if forward or feet or zero:
+        name = "--forward" if forward else "--feet" if feet else "--zero"
+        raise OptionError(where=name, expected="a recording (.c3d)", got=f"'{old}'")
     from ceinms_torch.conversion.files import read_conversion  # noqa: PLC0415  keeps --help fast
 
     directory = results_folder(old, out)
@@ -101,4 +137,25 @@ def command(
     for sentence in conversion.lost:
         note(f"{sentence}.")
     stdout.print(f"Files of {conversion.dialect} as those of CEINMS {to}.", soft_wrap=True)
+    say_where(directory)
+
+
+def _convert_recording(
+    old: Path, out: Path | None, forward: str, feet: list[str], *, zero: bool
+) -> None:
+    from ceinms_torch.recordings.feet import named_feet  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.results.c3d_files import C3dFiles  # noqa: PLC0415
+
+    directory = results_folder(old, out)
+    with shown_warnings():
+        plates = named_feet(feet)
+        files = C3dFiles.read(old, forward=forward, plates=plates, zero=zero)
+        outputs = list(files.outputs(directory))
+        say_overwriting(*outputs, inputs=[old])
+        claim(directory)
+        files.write(directory)
+    for remark in files.remarks:
+        note(f"{remark}.")
+    for path in outputs:
+        stdout.print(path.name, soft_wrap=True)
     say_where(directory)

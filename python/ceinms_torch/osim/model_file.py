@@ -2,16 +2,15 @@
 
 OpenSim itself is not needed. Files of versions 2 to 4 have the same things in other places: joints
 inside bodies or in a set of their own, sockets by paths or by names, sets with their elements in
-``<objects>``. What a muscle leaves out is what ``<defaults>`` of the file says of its class, or else
-OpenSim's own default.
+``<objects>``. What a muscle leaves out is what ``<defaults>`` of the file says of its class, or
+else OpenSim's own default.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -86,7 +85,7 @@ class Muscle(OneLine):
     bodies : tuple of str
         The bodies that its path is fixed to, in order.
     driven_by : tuple of str
-        Coordinates that its path is a function of, where the model has functions in place of points.
+        Coordinates that its path is a function of, where the model has that in place of points.
     line : int, optional
         Line of its element.
     """
@@ -177,6 +176,8 @@ class OsimModel(OneLine):
         The bodies that markers are fixed to.
     gravity : (float, float, float)
         [m/s^2].
+    has_loops : bool
+        Whether constraints, other than of one coordinate that follows another, tie coordinates.
     is_scaled : bool, optional
         Whether at least one of the bones it is drawn with has another size than in its own file;
         None for a model without such drawings.
@@ -191,6 +192,7 @@ class OsimModel(OneLine):
     masses: Mapping[str, float]
     markers: Mapping[str, str]
     gravity: tuple[float, ...] = (0.0, -9.80665, 0.0)
+    has_loops: bool = False
     is_scaled: bool | None = None
 
     @property
@@ -252,11 +254,31 @@ class OsimModel(OneLine):
         found = set(self.muscle(muscle).driven_by)
         if not found:
             chains = [set(self._chain(body)) for body in self.muscle(muscle).bodies]
-            between = set().union(*chains) - set.intersection(*chains) if chains else set()
+            between = {name for one in chains for name in one if not all(name in c for c in chains)}
             joints = [one for one in self.joints if one.name in between]
             found = {name for one in joints for name in one.coordinate_names}
         led = {self.coordinate(name).follows or name for name in found}
         return tuple(one.name for one in self.coordinates if one.name in led)
+
+    def muscles_across(self, dofs: Iterable[str]) -> tuple[str, ...]:
+        """Return the muscles that may have a moment arm about one of these coordinates.
+
+        Parameters
+        ----------
+        dofs : iterable of str
+            Names of coordinates.
+
+        Returns
+        -------
+        tuple of str
+            Those whose length they change; all where constraints close loops.
+        """
+        wanted = set(dofs)
+        return tuple(
+            one.name
+            for one in self.muscles
+            if self.has_loops or wanted & set(self.coordinates_of(one.name))
+        )
 
     def _chain(self, body: str) -> Iterator[str]:
         """Iterate over the joints from a body to the ground."""
@@ -335,6 +357,10 @@ def read_model(path: str | os.PathLike[str]) -> OsimModel:
         masses=_masses(root),
         markers=_markers(root),
         gravity=OsimModel.gravity if gravity is None else gravity.numbers(),
+        has_loops=any(
+            one.find("dependent_coordinate_name") is None and not _is_off(one)
+            for one in _set(root, "ConstraintSet")
+        ),
         is_scaled=_is_scaled(root),
     )
 
@@ -375,8 +401,8 @@ def _muscles(root: XmlNode, defaults: Mapping[str, XmlNode]) -> tuple[Muscle, ..
         value = next(one[1] for one in _PARAMETERS.values() if element in one[0])
         text = (
             f"{len(names)} of {len(muscles)} muscles have no <{element}>, for which OpenSim takes "
-            f"{value:g}: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}. Write it into the "
-            "model if that is not meant."
+            f"{value:g}: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}. Write it into "
+            "the model if that is not meant."
         )
         warnings.warn(CeinmsTorchWarning(text, "model-default", root.path), stacklevel=3)
     return muscles
@@ -394,8 +420,8 @@ def _is_muscle(node: XmlNode) -> bool:
         where=Place(node.path, node.line, f"<{node.tag}>", node.attribute("name")),
         expected=f"a muscle of a class that is known ({', '.join(MUSCLE_CLASSES)})",
         got=f"the class {node.tag}",
-        hint="Replace it, say by a Millard2012EquilibriumMuscle with the same parameters, or delete "
-        "it from a copy of the model",
+        hint="Replace it, say by a Millard2012EquilibriumMuscle with the same parameters, or "
+        "delete it from a copy of the model",
         code="muscle-class",
     )
 
@@ -434,7 +460,9 @@ def _bodies(node: XmlNode) -> tuple[str, ...]:
     for points in node.descendants("PathPointSet"):
         for point in (one for wrapper in points.children("objects") for one in wrapper.elements()):
             body = point.find("body")
-            bodies[_body(_socket(point, "parent_frame"), {}) if body is None else body.text()] = None
+            bodies[_body(_socket(point, "parent_frame"), {}) if body is None else body.text()] = (
+                None
+            )
     return tuple(bodies)
 
 
@@ -450,6 +478,10 @@ def _number(node: XmlNode, parameter: str, muscle: str) -> float:
     return value
 
 
+def _is_off(constraint: XmlNode) -> bool:
+    return _says(constraint, "isDisabled") or _says(constraint, "isEnforced", "false")
+
+
 def _says(node: XmlNode, name: str, text: str = "true") -> bool:
     found = node.find(name)
     return found is not None and found.text().casefold() == text
@@ -462,7 +494,7 @@ def _joints(root: XmlNode) -> tuple[tuple[Coordinate, ...], tuple[Joint, ...]]:
     follows = {
         one.child("dependent_coordinate_name").text(): one
         for one in _set(root, "ConstraintSet")
-        if one.find("dependent_coordinate_name") is not None and not _says(one, "isDisabled")
+        if one.find("dependent_coordinate_name") is not None and not _is_off(one)
     }
     leaders = {
         name: (one.child("independent_coordinate_names").names() or ("",))[0]
@@ -492,15 +524,15 @@ def _joint_nodes(root: XmlNode) -> Iterator[tuple[XmlNode, str, str]]:
     """Iterate over joints with the bodies that they connect."""
     for joint in _set(root, "JointSet"):
         frames = {one.attribute("name"): one for one in joint.descendants("PhysicalOffsetFrame")}
-        yield joint, *(
+        parent, child = (
             _body(_socket(joint, f"{end}_frame"), frames) for end in ("parent", "child")
         )
+        yield joint, parent, child
     for body in _set(root, "BodySet"):  # versions 2 and 3 have the joint in the child
         for holder in body.children("Joint"):
             for joint in holder.elements():
-                parent = joint.find("parent_body")
-                name = "ground" if parent is None else parent.text()
-                yield joint, name, body.attribute("name")
+                found = joint.find("parent_body")
+                yield joint, "ground" if found is None else found.text(), body.attribute("name")
 
 
 def _socket(node: XmlNode, name: str) -> str:

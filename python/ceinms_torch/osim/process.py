@@ -38,7 +38,7 @@ from lxml import etree
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError, Place
 from ceinms_torch.io.paths import kind_of, missing_file_hint
-from ceinms_torch.io.storage import Storage, read_storage
+from ceinms_torch.io.storage import Storage, read_storage, write_storage
 from ceinms_torch.io.xml_document import read_root
 from ceinms_torch.osim.external_loads import read_external_loads
 
@@ -225,6 +225,7 @@ class OpenSim:
         motion: PathLike | Storage,
         *,
         external_loads: PathLike | None = None,
+        ground_forces: PathLike | Storage | None = None,
         lowpass: float | None = 6.0,
         start_stop_time: tuple[float, float] | None = None,
         progress: Progress | None = None,
@@ -239,6 +240,8 @@ class OpenSim:
             Coordinates.
         external_loads : path-like, optional
             Which measured force acts on which body (.xml).
+        ground_forces : path-like or Storage, optional
+            The forces; by default those in the file that `external_loads` names.
         lowpass : float, optional
             Cut-off frequency of OpenSim's filter of the coordinates [Hz]; None for none.
         start_stop_time : (float, float), optional
@@ -268,7 +271,7 @@ class OpenSim:
                     "model": _file(model),
                     "motion": _plain_motion(storage, folder),
                     "lowpass": lowpass,
-                    "external_loads": _plain_loads(external_loads, times, folder),
+                    "external_loads": _plain_loads(external_loads, times, folder, ground_forces),
                     "start_stop_time": times,
                 },
                 directory=folder,
@@ -578,7 +581,12 @@ def _plain_motion(motion: Storage, folder: Path) -> Path:
     return path
 
 
-def _plain_loads(path: PathLike | None, times: tuple[float, float], folder: Path) -> Path | None:
+def _plain_loads(
+    path: PathLike | None,
+    times: tuple[float, float],
+    folder: Path,
+    ground_forces: PathLike | Storage | None = None,
+) -> Path | None:
     """Write external loads with the absolute path of their data, having checked both."""
     if path is None:
         return None
@@ -586,8 +594,13 @@ def _plain_loads(path: PathLike | None, times: tuple[float, float], folder: Path
     root = read_root(path)
     named = next(iter(root.descendants("datafile")), None)
     if named is None:
-        raise root.error("<datafile>, the storage file with the forces", "none")
-    data = read_storage(named.file())
+        if ground_forces is None:
+            raise root.error("<datafile>, the storage file with the forces", "none")
+        named = next(iter(root.descendants("ExternalLoads")), root).add("datafile")
+    if isinstance(ground_forces, Storage):
+        data = ground_forces
+    else:
+        data = read_storage(named.file() if ground_forces is None else ground_forces)
     for force in loads.forces:
         for what, start in (
             ("force", force.force),
@@ -604,7 +617,13 @@ def _plain_loads(path: PathLike | None, times: tuple[float, float], folder: Path
                     code="external-loads",
                 )
     _check_covered(data, "forces", *times)
-    named.set_text(str(data.path.resolve()))
+    file = data.path.resolve()
+    if data is ground_forces:
+        file = folder / "ground_forces.mot"
+        write_storage(
+            file, data.time, data.columns, data.values, name="ground forces", units=data.units
+        )
+    named.set_text(str(file))
     target = folder / "external_loads.xml"
     target.write_bytes(etree.tostring(root.element.getroottree()))
     return target

@@ -12,6 +12,11 @@ from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import write_storage
+from ceinms_torch.model.activation_delay import (
+    LONGEST_ACTIVATION_DELAY,
+    SHORTEST_ACTIVATION_DELAY,
+    coefficient,
+)
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
 from ceinms_torch.model.execution import Execution
 from ceinms_torch.model.input_data import InputData
@@ -30,7 +35,9 @@ LEAST_ARM = 1e-3
 SHORTEST_TENDON = 1e-3
 # What OpenSim's muscles do not have, as CEINMS's own examples have it.
 EM_DELAY, _DAMPING, _PERCENTAGE_CHANGE = 0.015, 0.1, 0.15
-_C, _SHAPE = -0.5, -1.0
+_SHAPE = -1.0
+# Mean delay of each of the two poles of the activation filter: least, to begin with, most [s].
+_POLE = (0.5 * SHORTEST_ACTIVATION_DELAY, 0.01, 0.5 * LONGEST_ACTIVATION_DELAY)
 # EMG before and behind a trial that delays and the activation filter need [s].
 EMG_BEFORE, EMG_BEHIND = 0.3, 0.05
 _LENGTHS, _STRENGTHS = (0.75, 1.25), (0.5, 2.5)
@@ -116,7 +123,7 @@ def acting_mtus(model: OsimModel, trials: Sequence[StudyTrial]) -> dict[str, tup
 
 
 def make_subject(
-    model: OsimModel, acting: Mapping[str, Sequence[str]], curves: CurveSet
+    model: OsimModel, acting: Mapping[str, Sequence[str]], curves: CurveSet, step: float
 ) -> tuple[Subject, list[str]]:
     """Make an uncalibrated subject with the parameters of a model.
 
@@ -128,6 +135,8 @@ def make_subject(
         MTUs by DOF.
     curves : {"degroote", "millard"}
         The force curves.
+    step : float
+        Time from one frame of the trials to the next [s].
 
     Returns
     -------
@@ -141,8 +150,8 @@ def make_subject(
     mtus = tuple(
         Mtu(
             name=one.name,
-            c1=_C,
-            c2=_C,
+            c1=coefficient(_POLE[1], step),
+            c2=coefficient(_POLE[1], step),
             shape_factor=_SHAPE,
             optimal_fibre_length=one.optimal_fibre_length,
             pennation_angle=one.pennation_angle,
@@ -156,13 +165,13 @@ def make_subject(
         for one in muscles
     )
     short = [one.name for one in muscles if one.tendon_slack_length < SHORTEST_TENDON]
-    changes = [
+    change = (
         f"{', '.join(short)}: a tendon of {1e3 * SHORTEST_TENDON:g} mm, since CEINMS has no muscle "
         "without"
-    ]
+    )
     dofs = tuple(Dof(name=dof, mtu_names=tuple(names)) for dof, names in acting.items())
-    subject = Subject(mtus=mtus, dofs=dofs, opensim_model_file=model.path)
-    return with_curves(subject, curves), changes if short else []
+    subject = Subject(mtus=mtus, dofs=dofs)
+    return with_curves(subject, curves), [change] if short else []
 
 
 def make_generator(
@@ -190,7 +199,7 @@ def make_generator(
 
 
 def make_plan(
-    subject: Subject, recorded: Sequence[str], tendon: TendonKind, files: Sequence[Path]
+    subject: Subject, tendon: TendonKind, files: Sequence[Path], step: float
 ) -> CalibrationPlan:
     """Make a calibration that CEINMS 0.9 can read, too.
 
@@ -198,20 +207,21 @@ def make_plan(
     ----------
     subject : Subject
         The subject.
-    recorded : sequence of str
-        The MTUs with EMG; the activation of no other can be calibrated.
     tendon : str
         The tendon model.
     files : sequence of Path
         The ``inputData.xml`` of the trials.
+    step : float
+        Time from one frame of the trials to the next [s].
 
     Returns
     -------
     CalibrationPlan
-        Activation alike in all MTUs, lengths and strengths each for itself.
+        Activation alike in all MTUs, 10 to 100 ms late; lengths and strengths each for itself.
     """
+    late, early = coefficient(_POLE[2], step), coefficient(_POLE[0], step)
     kinds = [
-        *(ParameterSpec(kind=one, scope="global", low=-0.95, high=-0.05) for one in ("c1", "c2")),
+        *(ParameterSpec(kind=one, scope="global", low=late, high=early) for one in ("c1", "c2")),
         ParameterSpec(kind="shapeFactor", scope="global", low=-2.999, high=-0.001),
         *(
             ParameterSpec(
@@ -221,11 +231,9 @@ def make_plan(
         ),
         ParameterSpec(kind="strengthCoefficient", low=_STRENGTHS[0], high=_STRENGTHS[1]),
     ]
-    step = CalibrationStep(
-        dofs=subject.dof_names, objective=Objective(), parameters=tuple(kinds)
-    )
+    one = CalibrationStep(dofs=subject.dof_names, objective=Objective(), parameters=tuple(kinds))
     return CalibrationPlan(
-        algorithm=_ANNEALING, tendon=Tendon(kind=tendon), steps=(step,), trial_files=tuple(files)
+        algorithm=_ANNEALING, tendon=Tendon(kind=tendon), steps=(one,), trial_files=tuple(files)
     )
 
 
@@ -266,8 +274,8 @@ def write_folder(
     subject.write(files["subject"])
     generator.write(files["generator"])
     calibrated_on = [inputs[one.name] for one in trials if one.use == "calibration"]
-    recorded = [one.id for one in generator.excitations if one.inputs]
-    make_plan(subject, recorded, tendon, calibrated_on).write(files["calibration"])
+    step = float(np.median(np.diff(trials[0].time)))
+    make_plan(subject, tendon, calibrated_on, step).write(files["calibration"])
     Execution(tendon=Tendon(kind=tendon)).write(files["execution"])
     calibrated = directory / "subjectCalibrated.xml"
     setup = CalibrationSetup(
@@ -306,9 +314,7 @@ def _write_trial(
         arms[dof.name] = folder / f"moment_arms_{dof.name}.sto"
         values = np.stack([trial.arms[dof.name][name] for name in dof.mtu_names], axis=1)
         title = f"Moment arms about {dof.name}"
-        write_storage(
-            arms[dof.name], trial.time, dof.mtu_names, values, name=title, units="m"
-        )
+        write_storage(arms[dof.name], trial.time, dof.mtu_names, values, name=title, units="m")
     write_storage(
         files["moments"],
         trial.time,

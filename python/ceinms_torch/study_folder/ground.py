@@ -8,8 +8,9 @@ all feet on plates, the mean vertical force is the weight: of the mass of a scal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.osim.external_loads import ExternalForce, ExternalLoads
 from ceinms_torch.osim.model_file import OsimModel
+from ceinms_torch.recordings.ground_forces import GroundForces, PlateForces, check_plausible
+from ceinms_torch.recordings.trc import Markers
 
 # A foot is on the ground from this force on [N].
 _CONTACT = 20.0
@@ -37,8 +40,6 @@ _STEP = (0.2, 1.5)
 _DOUBTFUL_MASS, _OTHER_MASS = 0.05, 0.15
 # A body in N has a peak above this; one in body weights, or per kilogram, below it.
 _LEAST_PEAK = 40.0
-# A centre of pressure farther from the origin is in millimetres [m].
-_FARTHEST = 20.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,7 +116,7 @@ def check_ground_forces(
     forces: Sequence[GroundForce],
     storage: Storage,
     model: OsimModel,
-    markers: tuple[FloatArray, Mapping[str, FloatArray]] | None,
+    markers: Markers | None,
 ) -> list[Finding]:
     """Check ground forces: units, the feet they act on, the mass they carry.
 
@@ -127,8 +128,8 @@ def check_ground_forces(
         The file they are from.
     model : OsimModel
         The model.
-    markers : (ndarray (n_frame,), mapping of str to ndarray (n_frame, 3)), optional
-        Times [s] and places of markers [m], in the axes of the model.
+    markers : Markers, optional
+        Of the same recording, in the axes of the model.
 
     Returns
     -------
@@ -139,45 +140,35 @@ def check_ground_forces(
     up = int(np.argmax(np.abs(model.gravity)))
     found = list(_units(forces, storage, up))
     if not found and markers is not None:
-        found += _feet(forces, storage, model, up, *markers)
+        found += _feet(forces, storage, model, up, markers)
     if not any(one.severity == "error" for one in found):
         found += _mass(forces, storage, model, up)
     return found
 
 
 def _units(forces: Sequence[GroundForce], storage: Storage, up: int) -> Iterator[Finding]:
+    check_plausible(
+        GroundForces(
+            time=storage.time,
+            plates=tuple(
+                PlateForces(
+                    name=one.name, force=one.force, point=one.point, torque=np.zeros_like(one.point)
+                )
+                for one in forces
+            ),
+            path=storage.path,
+        )
+    )
     peak = max(float(one.force[:, up].max()) for one in forces)
     if peak < _LEAST_PEAK:
-        down = min(float(one.force[:, up].min()) for one in forces)
-        what = (
-            f"The largest vertical force is {peak:.3g} N"
-            if -down < _LEAST_PEAK
-            else f"Vertical forces are down to {down:.3g} N and never up"
-        )
         yield Finding(
             severity="error",
             code="ground-force-unit",
             where=Place(storage.path),
-            what=f"{what}: no foot stands on that.",
-            why="Joint moments are computed from forces of the ground on the body, in N, upwards "
-            f"along the model's {'xyz'[up]} axis.",
-            to_do="Export forces in N in the axes of the model; turn those of plates whose z points "
-            "down.",
+            what=f"The largest vertical force is {peak:.3g} N: no foot stands on that.",
+            why="Joint moments are computed from forces in N.",
+            to_do="Multiply forces that were divided by body weight.",
         )
-        return
-    for one in forces:
-        loaded = one.force[:, up] > _LOADED * peak
-        if loaded.any() and float(np.median(np.abs(one.point[loaded]).max(axis=1))) > _FARTHEST:
-            far = float(np.median(np.abs(one.point[loaded]).max(axis=1)))
-            yield Finding(
-                severity="error",
-                code="pressure-unit",
-                where=Place(storage.path, column=one.name),
-                what=f"The centre of pressure is {far:.4g} m from the origin: it looks like "
-                "millimetres.",
-                why="Forces far from the foot make moments of thousands of N m.",
-                to_do="Give the points of the forces in metres.",
-            )
 
 
 def _feet(
@@ -185,30 +176,34 @@ def _feet(
     storage: Storage,
     model: OsimModel,
     up: int,
-    time: FloatArray,
-    markers: Mapping[str, FloatArray],
+    markers: Markers,
 ) -> Iterator[Finding]:
     """Compare where forces act with where the markers of the feet are."""
     feet: dict[str, list[FloatArray]] = {}
     for body in dict.fromkeys(one.body for one in forces):
         bodies = model.bodies_beyond(body)
-        named = [name for name in markers if model.markers.get(name) in bodies]
+        named = [name for name in markers.names if model.markers.get(name) in bodies]
         if named:
-            feet[body] = [np.delete(markers[name], up, axis=1) for name in named]
+            feet[body] = [np.delete(markers.position(name), up, axis=1) for name in named]
     weight = model.mass * float(np.linalg.norm(model.gravity))
     for one in forces:
         if one.body not in feet:
             continue
-        vertical = np.interp(time, one.time, one.force[:, up], left=0.0, right=0.0)
+        vertical = np.interp(markers.time, one.time, one.force[:, up], left=0.0, right=0.0)
         point = np.stack(
-            [np.interp(time, one.time, p) for p in np.delete(one.point, up, axis=1).T], axis=1
+            [np.interp(markers.time, one.time, p) for p in np.delete(one.point, up, axis=1).T],
+            axis=1,
         )
         loaded = vertical > _LOADED * weight
+        # Markers that are not seen are infinitely far.
         distance = {
-            body: np.nanmin([np.linalg.norm(m - point, axis=1)[loaded] for m in own], axis=0)
+            body: np.min(
+                [np.nan_to_num(np.linalg.norm(m - point, axis=1)[loaded], nan=np.inf) for m in own],
+                axis=0,
+            )
             for body, own in feet.items()
         }
-        if not loaded.any():
+        if not loaded.any() or not all(np.isfinite(np.median(d)) for d in distance.values()):
             continue
         other = min(distance, key=lambda body: float(np.median(distance[body])))
         away = float(np.median(distance[one.body]))
@@ -223,8 +218,8 @@ def _feet(
                 f"{float(np.median(distance[other])):.2f} m from the markers of {other} and "
                 f"{away:.2f} m from those of {one.body}.",
                 why="The moments of both legs would be wrong.",
-                to_do="Swap the plates: the columns in the file of ground forces, or the bodies in "
-                "the file of external loads.",
+                to_do="Swap the columns in the file of ground forces, or the bodies in that of "
+                "external loads.",
             )
         elif away > _FAR:
             yield Finding(
@@ -234,8 +229,8 @@ def _feet(
                 what=f"The centre of pressure of '{one.name}' is {away:.2f} m from the nearest "
                 f"marker of {one.body}.",
                 why="A force that does not act under the foot makes wrong moments at every joint.",
-                to_do="Give markers and ground forces in the same axes and from the same origin, and "
-                "in metres.",
+                to_do="Give markers and ground forces in the same axes, from the same origin, in "
+                "metres.",
             )
 
 
@@ -253,7 +248,7 @@ def _mass(
     )
     steps = [
         float(np.mean(total[a:b])) / gravity
-        for a, b in zip(strikes[:-1], strikes[1:], strict=True)
+        for a, b in pairwise(strikes)
         if _STEP[0] < time[b] - time[a] < _STEP[1] and total[a:b].min() > _CONTACT
     ]
     if not steps:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ceinms_torch.errors import FileFormatError, Place, did_you_mean
+from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage, read_storage
 
@@ -79,8 +79,7 @@ def find_muscle_analysis(folder: Path, dof_names: Sequence[str]) -> tuple[Path, 
         dof: only(
             arms.get(dof.casefold(), ()),
             f"moment arms about {dof}",
-            did_you_mean(dof, arms)
-            or f"There are arms about {', '.join(arms) or 'no DOF'}; give MuscleAnalysis {dof} in "
+            f"There are arms about {', '.join(arms) or 'no DOF'}; give MuscleAnalysis {dof} in "
             "<moment_arm_coordinate_list>",
         )
         for dof in dof_names

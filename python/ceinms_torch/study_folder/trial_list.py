@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from ceinms_torch.errors import FileFormatError, Place, did_you_mean
 from ceinms_torch.io.display import OneLine
@@ -78,7 +78,9 @@ class TrialRow(OneLine):
     @property
     def kinematics(self) -> Path | None:
         """Where its movement is: joint angles, else markers."""
-        return next((self.files[one] for one in ("motion", "trc", "c3d") if one in self.files), None)
+        return next(
+            (self.files[one] for one in ("motion", "trc", "c3d") if one in self.files), None
+        )
 
 
 def read_trial_list(path: str | os.PathLike[str]) -> tuple[TrialRow, ...]:
@@ -102,12 +104,16 @@ def read_trial_list(path: str | os.PathLike[str]) -> tuple[TrialRow, ...]:
     """
     path = Path(path)
     text, _ = read_text(path, "a list of trials (CSV)")
-    dialect = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    dialect = (
+        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    )
     lines = list(csv.reader(text.splitlines(), delimiter=dialect))
     numbered = [(i, [cell.strip() for cell in row]) for i, row in enumerate(lines, start=1)]
     numbered = [(i, row) for i, row in numbered if any(row) and not row[0].startswith("#")]
     if not numbered:
-        raise FileFormatError(where=path, expected="a header and a row for each trial", got="nothing")
+        raise FileFormatError(
+            where=path, expected="a header and a row for each trial", got="nothing"
+        )
     columns = _columns(path, *numbered[0])
     rows: dict[str, TrialRow] = {}
     for line, cells in numbered[1:]:
@@ -176,7 +182,7 @@ def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> TrialRo
         start=times.get("start"),
         stop=times.get("stop"),
         condition=given.get("condition", ""),
-        use=cast("Use", use),
+        use=use,
         place=Place(path, line, trial=name),
     )
 

@@ -223,6 +223,14 @@ def test_bands_are_order_statistics_and_ranges():
         joint_loads(maps, forces_of(0), alike=alike[:38], level=0.95)
 
 
+def test_a_line_beyond_its_band_is_said():
+    maps, forces = made_up(), forces_of(0)
+    alike = [forces_of(seed) for seed in range(39)]
+    strong = {name: 50.0 * force for name, force in forces.items()}
+    assert "leave the 95 % band" in quiet(maps, strong, alike=alike, level=0.95).doubts[-1]
+    assert not any("band" in one for one in quiet(maps, forces, alike=alike, level=0.95).doubts)
+
+
 def codes_of(maps, forces=None):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

@@ -105,6 +105,33 @@ def test_a_dependent_coordinate_need_not_be_recorded(opensim, leg):
     assert maps.acceleration_error < 1e-6
 
 
+def test_locked_coordinates_are_where_the_model_holds_them(opensim, tmp_path):
+    def still(time):
+        return planar_leg.Motion(
+            time, size=(0.6, 0.3), frequency=(1.0, 0.0), phase=(0.3, np.pi / 2)
+        )
+
+    model = planar_leg.write_model(tmp_path / "leg.osim")
+    name = '<Coordinate name="ankle_angle_r">'
+    locked = "<default_value>0.3</default_value><locked>true</locked>"
+    model.write_text(model.read_text().replace(name, name + locked))
+    knee = still(RECORDED).angle()[:, :1]
+    write_storage(tmp_path / "knee.sto", RECORDED, ["knee_angle_r"], knee, name="", units="rad")
+    maps = load_maps(
+        opensim,
+        model,
+        tmp_path / "knee.sto",
+        TIME,
+        joints=planar_leg.JOINTS,
+        actuators=tuple(planar_leg.MUSCLES),
+        lowpass=None,
+    )
+    forces = dict.fromkeys(maps.actuators, np.full(len(TIME), 400.0))
+    loads = maps.reactions(np.full((len(TIME), 3), 400.0))[:, :, 3:]
+    np.testing.assert_allclose(loads, still(TIME).reaction(forces), atol=1e-3)
+    assert [maps.coordinates[i] for i in maps.acted_on()] == ["knee_angle_r"]
+
+
 def test_times_beyond_the_motion_are_refused(opensim, leg):
     with pytest.raises(DataError, match=r"expected motion from 1 to 1.6 s, got 0 to 1.5 s"):
         load_maps(opensim, leg / "leg.osim", leg / "motion.sto", [1.0, 1.6], dofs=planar_leg.DOFS)

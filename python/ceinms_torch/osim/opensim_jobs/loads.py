@@ -49,6 +49,7 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
     frames = _Frames(model, state, job)
     found: dict[str, list[np.ndarray]] = {}
     time = np.load(job["times"])["time"]
+    frames.find_acting([float(time[i]) for i in {0, len(time) // 2, len(time) - 1}])
     for i, one in enumerate(time):
         channel.progress(i, len(time))
         for name, values in frames.at(float(one)).items():
@@ -63,6 +64,8 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
         "gravity": float(np.linalg.norm(model.getGravity().to_numpy())),
         "acceleration_error": frames.acceleration_error,
         "acting": frames.acting,
+        "base": _base(model),
+        "locked": [bool(frames.posed.is_locked[i]) for i in frames.free],
         "controls": [
             [frames.known[name].getMinControl(), frames.known[name].getMaxControl()]
             for name in frames.actuators
@@ -130,20 +133,13 @@ class _Frames:
                     code="joint-unknown",
                 )
         self.joints = [joints.get(name) for name in self.joint_names]
-        self.first = True
         self.acting: list[str] = []
         self.dependent: list[int] = []
         self.free: list[int] = []
 
     def at(self, time: float) -> dict[str, np.ndarray]:
         """Return what the file has of one frame."""
-        self.state.setTime(time)
-        acceleration, jacobian = self._set_motion(time)
-        if self.first:
-            self.first = False
-            self._find_acting(acceleration, jacobian)
-            acceleration, jacobian = self._set_motion(time)
-        reaction, moment = self._maps(self.actuators, acceleration, jacobian)
+        reaction, moment = self._maps(self.actuators, *self._at(time))
         muscles = [osim.Muscle.safeDownCast(self.known[name]) for name in self.actuators]
         self.model.realizeVelocity(self.state)
         parents = [_transform(one.getParentFrame(), self.state) for one in self.joints]
@@ -160,17 +156,22 @@ class _Frames:
             "capacity": np.array(capacity),
         }
 
-    def _find_acting(self, acceleration: np.ndarray, jacobian: np.ndarray) -> None:
+    def find_acting(self, times: list[float]) -> None:
         """Find the actuators on which the joints' loads depend, and turn off what does not count.
 
-        With those that act on a joint count those that share a coordinate with one of them, and so
-        on: together they provide the moments.
+        With those that act on a joint at one of the times count those that share a coordinate with
+        one of them, and so on: together they provide the moments.
         """
         names = list(self.known)
-        reaction, moment = self._maps(names, acceleration, jacobian)
-        acts = np.abs(reaction[:, 1:]).max(axis=(0, 2)) > _NOTHING
+        maps = [self._maps(names, *self._at(time)) for time in times]
+        acts = np.max([np.abs(one[:, 1:]).max(axis=(0, 2)) for one, _ in maps], axis=0) > _NOTHING
         self.acting = [name for name, one in zip(names, acts) if one]
-        crosses = np.abs(moment[:, 1:]) > _CROSSES
+        crosses = np.max([np.abs(one[:, 1:]) for _, one in maps], axis=0) > _CROSSES
+        # No muscle moves the body as a whole, though paths that are not in equilibrium seem to; and
+        # what is locked needs none.
+        base = _base(self.model)
+        held = [self.posed.is_locked[i] or self.posed.names[i] in base for i in self.free]
+        crosses[held] = False
         while True:
             more = crosses[crosses[:, acts].any(axis=1)].any(axis=0) | acts
             if (more == acts).all():
@@ -231,55 +232,66 @@ class _Frames:
             reserve.setOverrideActuation(self.state, 0.0)
         return np.array(reaction), moment
 
-    def _set_motion(self, time: float) -> tuple[np.ndarray, np.ndarray]:
+    def _at(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Set pose and speeds, and return accelerations (n_coordinate,) and what constraints say.
 
-        Dependent coordinates follow from the constraints and their derivatives, exactly.
+        Dependent coordinates follow from the constraints and their derivatives, exactly. Speeds of
+        most joints are the derivatives of their coordinates, but not those of all.
         """
-        posed, state = self.posed, self.state
+        posed, state, matter = self.posed, self.state, self.posed.matter
+        state.setTime(time)
         posed.set_pose(self.motion.at(time, 0))
-        speed, acceleration = self.motion.at(time, 1), self.motion.at(time, 2)
+        self.model.realizePosition(state)
         jacobian = np.zeros((0, state.getNU()))
-        n_row = state.getNUErr()
-        if n_row:
-            self.model.realizePosition(state)
-            jacobian = matrix(posed.matter.calcG, state)
+        if state.getNUErr():
+            jacobian = matrix(matter.calcG, state)
         if not self.free:
             self.dependent = _dependent(jacobian[:, posed.u_index], posed.is_free)
             self.free = [i for i in range(len(posed.names)) if i not in self.dependent]
-        place = np.array(posed.u_index)
+        rows = jacobian[:, posed.u_index]
 
-        def follow(values: np.ndarray, bias: np.ndarray) -> None:
-            if n_row:
-                rows = jacobian[:, place]
+        def follow(values: np.ndarray, bias: np.ndarray) -> np.ndarray:
+            """Let dependent ones be what constraints ask for."""
+            if len(rows):
                 known = rows[:, self.free] @ values[self.free] + bias
                 values[self.dependent] = np.linalg.lstsq(
                     rows[:, self.dependent], -known, rcond=None
                 )[0]
+            return values
 
-        follow(speed, np.zeros(n_row))
+        speed = follow(self._of_speeds(self.motion.at(time, 1)), np.zeros(len(rows)))
         u = state.updU()
-        for index, one in zip(place, speed):
-            u[int(index)] = float(one)
+        for index, one in zip(posed.u_index, speed):
+            u[index] = float(one)
         self.model.realizeVelocity(state)
-        self._check_rates(speed)
-        if n_row:
-            bias = osim.Vector()
-            posed.matter.calcBiasForAccelerationConstraints(state, bias)
-            follow(acceleration, bias.to_numpy())
-        return acceleration, jacobian
+        turning = osim.Vector()
+        matter.multiplyByNDot(state, False, state.getU(), turning)
+        rate = self.motion.at(time, 2) - turning.to_numpy()[posed.q_index]
+        bias = osim.Vector(0, 0.0)
+        if len(rows):
+            matter.calcBiasForAccelerationConstraints(state, bias)
+        return follow(self._of_speeds(rate), bias.to_numpy()), jacobian
 
-    def _check_rates(self, speed: np.ndarray) -> None:
-        rates = self.state.getQDot().to_numpy()[self.posed.q_index]
-        if not np.allclose(rates, speed, rtol=1e-6, atol=1e-9):
-            wrong = self.posed.names[int(np.abs(rates - speed).argmax())]
-            raise Fault(
-                f"coordinate {wrong}",
-                "one whose speed is its derivative",
-                "a ball or free joint, whose speeds are angular velocities",
-                "Replace it by a CustomJoint",
-                code="joint-unsupported",
-            )
+    def _of_speeds(self, rates: np.ndarray) -> np.ndarray:
+        """Return what derivatives of coordinates are as derivatives of the speeds' kind."""
+        of_q, of_u = osim.Vector(self.state.getNQ(), 0.0), osim.Vector()
+        for index, one in zip(self.posed.q_index, rates):
+            of_q[index] = float(one)
+        self.posed.matter.multiplyByNInv(self.state, False, of_q, of_u)
+        result: np.ndarray = of_u.to_numpy()[self.posed.u_index]
+        return result
+
+
+def _base(model: Any) -> list[str]:
+    """Return the coordinates of joints with which the body floats: six, to the ground."""
+    joints = model.getJointSet()
+    return [
+        joint.get_coordinates(k).getName()
+        for joint in (joints.get(i) for i in range(joints.getSize()))
+        if joint.numCoordinates() == 6
+        and joint.getParentFrame().findBaseFrame().getName() == "ground"
+        for k in range(6)
+    ]
 
 
 def _dependent(jacobian: np.ndarray, is_free: np.ndarray) -> list[int]:

@@ -6,6 +6,32 @@ import numpy as np
 LAB = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
+# What a plate of each type has for channels, of forces and moments in its own axes.
+_GAINS = np.array([2.0, 2.0, 2.0, 3.0, 3.0, 3.0])
+_UNITS = {1: ["N"] * 3 + ["mm", "mm", "Nmm"], 3: ["N"] * 8}
+
+
+def _point(fx, fy, fz, mx, my, mz):
+    up = np.where(np.abs(fz) > 1.0, fz, np.inf)
+    x, y = -my / up, mx / up
+    return fx, fy, fz, x, y, mz - (x * fy - y * fx)
+
+
+def _corner_forces(fx, fy, fz, mx, my, mz, a=200.0, b=120.0):
+    x, y, z = 0.25 * mz / b, 0.25 * mz / a, 0.25 * fz
+    p, q = 0.25 * mx / b, 0.25 * my / a
+    sides = (0.5 * fx - x, 0.5 * fx + x, 0.5 * fy + y, 0.5 * fy - y)
+    return *sides, z + p - q, z + p + q, z - p + q, z - p - q
+
+
+_AS = {
+    1: _point,
+    2: lambda *channels: channels,
+    3: _corner_forces,
+    4: lambda *channels: tuple(np.array(channels) / _GAINS[:, None]),
+}
+
+
 def write_c3d(
     path,
     forces,
@@ -19,6 +45,7 @@ def write_c3d(
     moment_unit="Nmm",
     scale=1000.0,
     plates=True,
+    kind=2,
 ):
     """Write forces (y up, of every row of the markers) and markers into a laboratory with z up.
 
@@ -45,6 +72,8 @@ def write_c3d(
         Moments are written in N m times this.
     plates : bool
         Whether there are plates.
+    kind : int
+        FORCE_PLATFORM:TYPE, 1 to 4.
     """
     import ezc3d  # noqa: PLC0415  optional
 
@@ -66,9 +95,10 @@ def write_c3d(
     labels, units, channels, corners = [], [], [], []
     for i, one in enumerate(forces.plates if plates else ()):
         raw, corner = _plate(one, scale)
-        channels += [np.interp(fine, markers.time, column) for column in raw.T]
-        labels += [f"{name}{i + 1}" for name in ("Fx", "Fy", "Fz", "Mx", "My", "Mz")]
-        units += ["N"] * 3 + [moment_unit] * 3
+        raw = _AS[kind](*(np.interp(fine, markers.time, column) for column in raw.T))
+        channels += list(raw)
+        labels += [f"{name}_{i + 1}" for name in range(len(raw))]
+        units += ["N"] * 3 + [moment_unit] * 3 if kind in (2, 4) else _UNITS[kind]
         corners.append(corner * 1000.0)
     if emg:
         channels.append(1e-3 * np.sin(2.0 * np.pi * 80.0 * fine))
@@ -81,20 +111,29 @@ def write_c3d(
         file["data"]["analogs"] = np.array(channels)[None]
     if corners:
         n_plate = len(corners)
+        n_channel = 8 if kind == 3 else 6
         _add_whole(file, "USED", [n_plate], [1])
-        _add_whole(file, "TYPE", [2] * n_plate, [n_plate])
+        _add_whole(file, "TYPE", [kind] * n_plate, [n_plate])
         _add_whole(file, "ZERO", [1, 0], [2])
-        _add_whole(file, "CHANNEL", range(1, 6 * n_plate + 1), [6, n_plate])
+        _add_whole(file, "CHANNEL", range(1, n_channel * n_plate + 1), [n_channel, n_plate])
         file.add_parameter("FORCE_PLATFORM", "CORNERS", np.stack(corners, axis=2))
-        file.add_parameter("FORCE_PLATFORM", "ORIGIN", np.zeros((3, n_plate)))
+        origin = np.array([[200.0], [120.0], [0.0]]) if kind == 3 else np.zeros((3, 1))
+        file.add_parameter("FORCE_PLATFORM", "ORIGIN", np.repeat(origin, n_plate, axis=1))
+        if kind == 4:
+            matrix = np.repeat(np.diag(_GAINS)[:, :, None], n_plate, axis=2)
+            file.add_parameter("FORCE_PLATFORM", "CAL_MATRIX", matrix)
+    _add_events(file, events)
+    file.write(str(path))
+    return path
+
+
+def _add_events(file, events):
     if events:
         file.add_parameter("EVENT", "USED", [len(events)])
         file.add_parameter("EVENT", "LABELS", [label for label, _, _ in events])
         file.add_parameter("EVENT", "CONTEXTS", [context for _, context, _ in events])
         times = np.array([[time // 60.0, time % 60.0] for _, _, time in events]).T
         file.add_parameter("EVENT", "TIMES", times)
-    file.write(str(path))
-    return path
 
 
 def _plate(plate, scale):

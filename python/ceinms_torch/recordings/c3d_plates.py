@@ -81,6 +81,9 @@ def plate_forces(
             newton_metres = length
         moment = one["moment"].T * length + (newton_metres - length) * measured
         centre = corner.mean(axis=0)
+        if _kind(file["parameters"], i) == 1:  # measures the point; ezc3d's moment has another sign
+            apart = np.nan_to_num(one["center_of_pressure"].T * length - centre)
+            moment = np.cross(apart, force) + newton_metres * measured
         normal = np.cross(corner[1] - corner[0], corner[3] - corner[0])
         normal /= max(float(np.linalg.norm(normal)), 1e-12)
         point = np.broadcast_to(centre, force.shape).copy()
@@ -102,8 +105,8 @@ def _measured_moments(
     Those of plates that measure nothing but forces are 0.
     """
     analogs = file["data"]["analogs"][0]
-    places = np.asarray(parameter(parameters, "FORCE_PLATFORM", "CHANNEL"))[:, plate].astype(int)
-    kind = int(np.ravel(parameter(parameters, "FORCE_PLATFORM", "TYPE"))[plate])
+    places = _of_plate(parameter(parameters, "FORCE_PLATFORM", "CHANNEL"), plate).astype(int)
+    kind = _kind(parameters, plate)
     which = _MOMENTS.get(kind)
     if which is None:
         return np.zeros((analogs.shape[1], 3)), None
@@ -112,8 +115,8 @@ def _measured_moments(
     numbers = [places[one] for one in which if one is not None]
     stated = [units[one - 1] for one in numbers if one <= len(units)]
     if kind == 4:
-        matrices = np.asarray(parameter(parameters, "FORCE_PLATFORM", "CAL_MATRIX"))
-        channels = matrices[:, :, plate] @ channels[:6]
+        matrix = _of_plate(parameter(parameters, "FORCE_PLATFORM", "CAL_MATRIX"), plate)
+        channels = matrix @ channels[:6]
     moments = [np.zeros(channels.shape[1]) if one is None else channels[one] for one in which]
     # Axes of the plate: from the second corner to the first, from the fourth to the first.
     x, y = corners[0] - corners[1], corners[0] - corners[3]
@@ -121,6 +124,15 @@ def _measured_moments(
     axes /= np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-12)
     unit = _NEWTON_METRES.get(_plain(stated[-1])) if stated else None
     return np.array(moments).T @ axes, unit
+
+
+def _kind(parameters: Any, plate: int) -> int:
+    return int(_of_plate(parameter(parameters, "FORCE_PLATFORM", "TYPE"), plate))
+
+
+def _of_plate(values: Any, plate: int) -> FloatArray:
+    """Return what a parameter says of one plate: plates are along its last axis."""
+    return np.asarray(values, dtype=np.float64)[..., plate]
 
 
 def _plain(unit: str) -> str:

@@ -163,6 +163,25 @@ def test_moments_have_the_unit_that_is_stated(walked, tmp_path):
             np.testing.assert_allclose(plate.torque, true.torque, rtol=0.0, atol=1e-3)
 
 
+@pytest.mark.parametrize("kind", [1, 3, 4])
+@pytest.mark.parametrize("n_plate", [1, 2])
+def test_plates_of_every_type_agree(walked, tmp_path, kind, n_plate):
+    forces, markers, _ = walked
+    twisted = tuple(
+        dataclasses.replace(one, torque=0.01 * one.force[:, [0, 1, 0]] * [0.0, 1.0, 0.0])
+        for one in forces.plates[:n_plate]
+    )
+    forces = dataclasses.replace(forces, plates=twisted)
+    file = read_c3d(write_c3d(tmp_path / "a.c3d", forces, markers, kind=kind)).in_opensim_axes()
+    assert len(file.forces.plates) == n_plate
+    for plate, true in zip(file.forces.plates, forces.plates, strict=True):
+        on = true.force[:, 1] >= 20.0
+        # Of type 3, the sum of four forces of 24 bits, up to ten times as great here.
+        np.testing.assert_allclose(plate.force[::2], true.force, rtol=FLOAT, atol=2e-3)
+        np.testing.assert_allclose(plate.point[::2][on], true.point[on], rtol=0.0, atol=2e-4)
+        np.testing.assert_allclose(plate.torque[::2][on], true.torque[on], rtol=0.0, atol=2e-2)
+
+
 @pytest.mark.parametrize(
     ("unit", "scale", "says"),
     [("Nm", 1000.0, "beside it"), ("Nmm", 0.1, "of its centre"), ("", 0.1, "of its centre")],

@@ -115,21 +115,21 @@ from ceinms_torch.preoptimisation.operating_range import (
     preserve_operating_range as preserve_operating_range,
     read_pose_lengths as read_pose_lengths,
 )
-from ceinms_torch.recordings.emg import (
+from ceinms_torch.emg.process import (
     EmgResult as EmgResult,
     process_emg as process_emg,
     read_maxima as read_maxima,
 )
-from ceinms_torch.recordings.emg_map import EmgMap as EmgMap
-from ceinms_torch.recordings.emg_quality import (
+from ceinms_torch.emg.emg_map import EmgMap as EmgMap
+from ceinms_torch.emg.emg_quality import (
     ChannelPair as ChannelPair,
     ChannelQuality as ChannelQuality,
     EmgDoubt as EmgDoubt,
     EmgQuality as EmgQuality,
     emg_quality as emg_quality,
 )
-from ceinms_torch.recordings.emg_timing import check_timing as check_timing
-from ceinms_torch.recordings.envelopes import (
+from ceinms_torch.emg.emg_timing import check_timing as check_timing
+from ceinms_torch.emg.envelopes import (
     EmgProcessing as EmgProcessing,
     Envelopes as Envelopes,
     envelopes as envelopes,
@@ -137,8 +137,8 @@ from ceinms_torch.recordings.envelopes import (
     normalised as normalised,
 )
 from ceinms_torch.recordings.filters import butterworth as butterworth
-from ceinms_torch.recordings.raw_emg import RawEmg as RawEmg, read_raw_emg as read_raw_emg
-from ceinms_torch.recordings.suggested_map import (
+from ceinms_torch.emg.raw_emg import RawEmg as RawEmg, read_raw_emg as read_raw_emg
+from ceinms_torch.emg.suggested_map import (
     SuggestedMap as SuggestedMap,
     suggest_map as suggest_map,
 )

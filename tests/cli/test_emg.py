@@ -190,6 +190,15 @@ def test_one_message_and_nothing_written(fault, session, tmp_path):
     assert listing(tmp_path) == before
 
 
+def test_a_delay_that_is_known_is_taken_off(session, tmp_path):
+    file = changed(session, tmp_path, later)
+    options = ("--motion", session / "walk.mot", "--delay", "0.02", "--no-figures")
+    done = run_command("emg", file, *options, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    time = ct.read_storage(tmp_path / "out" / "walk" / "emg.sto").time
+    assert time[[0, -1]] == pytest.approx([0.0, 2.99], abs=1e-9)
+
+
 def test_no_input_is_overwritten(session, tmp_path):
     folder = tmp_path / "emg"
     folder.mkdir()

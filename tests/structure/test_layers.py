@@ -21,7 +21,7 @@ ROOMS = (
     ("io",),
     ("model",),
     ("plan", "recordings", "geometry"),
-    ("osim",),
+    ("osim", "emg"),
     ("simulation", "optimisers"),
     ("calibration",),
     ("preoptimisation", "synergies", "excitations", "realtime", "bands"),

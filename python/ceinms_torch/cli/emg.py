@@ -19,11 +19,12 @@ from ceinms_torch.io.paths import check_writable, kind_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ceinms_torch.recordings.emg import EmgResult, Normalisation
-    from ceinms_torch.recordings.emg_quality import EmgQuality
-    from ceinms_torch.recordings.envelopes import EmgProcessing
+    from ceinms_torch.arrays import FloatArray
+    from ceinms_torch.emg.emg_quality import EmgQuality
+    from ceinms_torch.emg.envelopes import EmgProcessing
+    from ceinms_torch.emg.process import EmgResult, Normalisation
+    from ceinms_torch.emg.raw_emg import RawEmg
     from ceinms_torch.recordings.filters import Edges
-    from ceinms_torch.recordings.raw_emg import RawEmg
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -118,8 +119,8 @@ def command(
     motion: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Storage file recorded beside the EMG, to compare begin and length with; once for "
-            "each recording, in their order."
+            help="Storage file, .trc or .c3d recorded beside the EMG, to compare begin and length "
+            "with; once for each recording, in their order."
         ),
     ] = None,
     figures: Annotated[
@@ -134,9 +135,9 @@ def command(
     TRIAL/emg.sto, maxima.csv, quality.json and .csv, study.json with every setting, a figure of
     every channel, and excitationGenerator.xml with a map. EMG below 500 Hz is refused.
     """
-    from ceinms_torch.recordings.emg import process_emg, read_maxima  # noqa: PLC0415  fast --help
-    from ceinms_torch.recordings.emg_map import EmgMap  # noqa: PLC0415
-    from ceinms_torch.recordings.raw_emg import read_raw_emg  # noqa: PLC0415
+    from ceinms_torch.emg.emg_map import EmgMap  # noqa: PLC0415
+    from ceinms_torch.emg.process import process_emg, read_maxima  # noqa: PLC0415  fast --help
+    from ceinms_torch.emg.raw_emg import read_raw_emg  # noqa: PLC0415
 
     directory = out or recordings[0].parent / "emg"
     check_writable(directory)
@@ -148,7 +149,7 @@ def command(
         trials = [read_raw_emg(path, rate=rate) for path in recordings]
         contractions = [read_raw_emg(path, rate=rate) for path in mvc or ()]
         given, of_maxima = (None, None) if maxima is None else read_maxima(maxima)
-        _check_motion(trials, motion or ())
+        _check_motion(trials, motion or (), delay)
         _claim(directory, trials, [*recordings, *(mvc or ()), *filter(None, (maxima, emg_map))])
         result = process_emg(
             trials,
@@ -182,7 +183,7 @@ def command(
 
 
 def _processing(**values: Any) -> EmgProcessing:
-    from ceinms_torch.recordings.envelopes import EmgProcessing  # noqa: PLC0415
+    from ceinms_torch.emg.envelopes import EmgProcessing  # noqa: PLC0415
 
     return EmgProcessing(**values)
 
@@ -207,9 +208,8 @@ def _claim(directory: Path, trials: Sequence[RawEmg], inputs: Sequence[Path]) ->
     claim(directory)
 
 
-def _check_motion(trials: Sequence[RawEmg], files: Sequence[Path]) -> None:
-    from ceinms_torch.io.storage import read_storage  # noqa: PLC0415
-    from ceinms_torch.recordings.emg_timing import check_timing  # noqa: PLC0415
+def _check_motion(trials: Sequence[RawEmg], files: Sequence[Path], delay: float) -> None:
+    from ceinms_torch.emg.emg_timing import check_timing  # noqa: PLC0415
 
     if files and len(files) != len(trials):
         raise OptionError(
@@ -218,7 +218,22 @@ def _check_motion(trials: Sequence[RawEmg], files: Sequence[Path]) -> None:
             got=str(len(files)),
         )
     for trial, file in zip(trials, files, strict=False):
-        check_timing(trial, read_storage(file).time, str(file))
+        check_timing(trial, _times(file), str(file), delay=delay)
+
+
+def _times(file: Path) -> FloatArray:
+    """Return the times of markers, angles or forces [s]."""
+    if file.suffix.casefold() == ".trc":
+        from ceinms_torch.recordings.trc import read_trc  # noqa: PLC0415
+
+        return read_trc(file).time
+    if file.suffix.casefold() == ".c3d":
+        from ceinms_torch.recordings.c3d import read_c3d  # noqa: PLC0415
+
+        return read_c3d(file).markers.time
+    from ceinms_torch.io.storage import read_storage  # noqa: PLC0415
+
+    return read_storage(file).time
 
 
 def _write(result: EmgResult, directory: Path, *, figures: bool, quiet: bool) -> None:
@@ -281,8 +296,8 @@ def _suggest(
     recording: Path, model: Path, directory: Path, *, rate: float | None, side: str | None
 ) -> None:
     """Write emg.toml for a model, and show what it leaves open."""
-    from ceinms_torch.recordings.raw_emg import read_raw_emg  # noqa: PLC0415
-    from ceinms_torch.recordings.suggested_map import suggest_map  # noqa: PLC0415
+    from ceinms_torch.emg.raw_emg import read_raw_emg  # noqa: PLC0415
+    from ceinms_torch.emg.suggested_map import suggest_map  # noqa: PLC0415
 
     if side not in (None, "r", "l"):
         raise OptionError(where="--side", expected="r or l", got=repr(side))

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.emg.emg_quality import spectrum
+from ceinms_torch.emg.envelopes import envelopes, with_gaps_bridged
+from ceinms_torch.emg.process import EmgResult
 from ceinms_torch.errors import unknown_name
 from ceinms_torch.plots.style import COLOURS, GREYS, in_style, new_figure
-from ceinms_torch.recordings.emg import EmgResult
-from ceinms_torch.recordings.emg_quality import spectrum
-from ceinms_torch.recordings.envelopes import envelopes, with_gaps_bridged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ceinms_torch.recordings.raw_emg import RawEmg
+    from ceinms_torch.emg.raw_emg import RawEmg
 
 _ROW, _SPECTRUM, _WIDTH = 1.3, 2.2, 7.0  # inch
 _LETTERS = 105  # of a line of a title

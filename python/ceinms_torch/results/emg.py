@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.emg.process import NORMALISATIONS, EmgResult
 from ceinms_torch.inputs.outputs import GENERATOR_FILE, safe_name
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain
 from ceinms_torch.io.results import results_in
 from ceinms_torch.io.storage import write_storage
-from ceinms_torch.recordings.emg import NORMALISATIONS, EmgResult
 from ceinms_torch.results.provenance import file_hashes, versions
 
 STUDY_FILE, QUALITY_FILE, QUALITY_TABLE = "study.json", "quality.json", "quality.csv"

@@ -14,6 +14,12 @@ import numpy as np
 import scipy.signal
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.emg.recorder_text import (
+    TIME_LABEL,
+    RecorderTable,
+    plain_label,
+    read_recorder_text,
+)
 from ceinms_torch.errors import (
     CeinmsTorchWarning,
     DataError,
@@ -25,12 +31,6 @@ from ceinms_torch.errors import (
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import IN_MEMORY, Source, read_text
 from ceinms_torch.io.storage import read_storage
-from ceinms_torch.recordings.recorder_text import (
-    TIME_LABEL,
-    RecorderTable,
-    plain_label,
-    read_recorder_text,
-)
 
 # Surface EMG reaches 400 to 500 Hz (Hermens et al. 2000, SENIAM: at least 1000 Hz are recommended).
 LOWEST_RATE = 500.0

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ceinms_torch.emg.channel_names import Muscle, muscles_of, side
+from ceinms_torch.emg.emg_map import EmgMap
 from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.io.display import OneLine
-from ceinms_torch.recordings.channel_names import Muscle, muscles_of, side
-from ceinms_torch.recordings.emg_map import EmgMap
 
 
 @dataclass(frozen=True, kw_only=True)

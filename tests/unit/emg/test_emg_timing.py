@@ -28,6 +28,14 @@ def test_late(late):
         ct.check_timing(emg(start=late), MOTION, "walk.trc")
     assert e.value.code == "emg-late"
     assert f"--delay {late:g}" in str(e.value)
+    ct.check_timing(emg(start=late), MOTION, "walk.trc", delay=late)
+
+
+def test_envelopes_are_compared_alike():
+    ct.check_timing(ct.envelopes(emg()), MOTION, "walk.trc")
+    late = ct.envelopes(emg(), ct.EmgProcessing(delay=-0.02))
+    with pytest.raises(ct.DataError, match=r"trial walk: time: .*0\.02 s later"):
+        ct.check_timing(late, MOTION, "walk.trc")
 
 
 @pytest.mark.parametrize(("recorded", "claimed"), [(500.0, 1000.0), (2000.0, 1000.0)])

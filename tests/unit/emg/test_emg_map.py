@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ceinms_torch as ct
-from ceinms_torch.recordings.channel_names import MUSCLES, muscles_of, side
+from ceinms_torch.emg.channel_names import MUSCLES, muscles_of, side
 
 MAP = ct.EmgMap(
     channels={

@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError, Place
-from ceinms_torch.io.display import OneLine
-from ceinms_torch.io.source import Source, read_text
-from ceinms_torch.recordings.emg_map import EmgMap
-from ceinms_torch.recordings.emg_quality import EmgQuality, emg_quality
-from ceinms_torch.recordings.envelopes import (
+from ceinms_torch.emg.emg_map import EmgMap
+from ceinms_torch.emg.emg_quality import EmgQuality, emg_quality
+from ceinms_torch.emg.envelopes import (
     EmgProcessing,
     Envelopes,
     envelopes,
     greatest_of,
     normalised,
 )
-from ceinms_torch.recordings.raw_emg import RawEmg
+from ceinms_torch.emg.raw_emg import RawEmg
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError, Place
+from ceinms_torch.io.display import OneLine
+from ceinms_torch.io.source import Source, read_text
 
 Normalisation = Literal["mvc", "trials", "given", "each", "none"]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ceinms_torch as ct
-from ceinms_torch.recordings.recorder_text import read_recorder_text
+from ceinms_torch.emg.recorder_text import read_recorder_text
 from emg_signals import CHANNELS, raw_emg, write_raw
 
 DATA = (ct.DataError, ct.FileFormatError, ct.OptionError)

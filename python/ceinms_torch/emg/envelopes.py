@@ -11,10 +11,10 @@ from typing import get_args
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.emg.raw_emg import RawEmg
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.recordings.filters import Edges, butterworth, low_pass_delay
-from ceinms_torch.recordings.raw_emg import RawEmg
 
 _NOTCH_WIDTH = 2.0  # Hz, of each line of the mains that is taken out
 _NYQUIST_SHARE = 0.95  # a cut-off above that share of half the rate filters nothing

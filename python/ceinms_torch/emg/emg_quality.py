@@ -10,14 +10,14 @@ import numpy as np
 import scipy.signal
 
 from ceinms_torch.arrays import BoolArray, FloatArray
-from ceinms_torch.io.display import OneLine
-from ceinms_torch.recordings.envelopes import (
+from ceinms_torch.emg.envelopes import (
     EmgProcessing,
     band_passed,
     longest_run,
     with_gaps_bridged,
 )
-from ceinms_torch.recordings.raw_emg import RawEmg, swing
+from ceinms_torch.emg.raw_emg import RawEmg, swing
+from ceinms_torch.io.display import OneLine
 
 # So many equal samples in a row at a signal's highest or lowest value are cut off.
 _CLIPPED_RUN = 3

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.emg.channel_names import muscles_of, side
 from ceinms_torch.errors import (
     CeinmsTorchWarning,
     DataError,
@@ -35,7 +36,6 @@ from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import IN_MEMORY, Source, read_text
 from ceinms_torch.model.excitation_generator import Excitation, ExcitationGenerator
-from ceinms_torch.recordings.channel_names import muscles_of, side
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,9 +111,10 @@ def check_moment_arms(
         Root mean square difference above which a moment arm contradicts [m], > 0.
     coordinates : mapping of str to sequence of str, optional
         By MTU: the coordinates that its path crosses, as the model says, those left out that
-        follow others. Moment arms need not be known about all of them. Without it an MTU is judged
-        only if its length follows from the coordinates about which it has moment arms: what it
-        owes to others would be taken for a contradiction.
+        follow others. Moment arms need not be known about all of them. Without it, those about
+        which the MTU has a moment arm are taken for all: it is judged only if its length follows
+        from them, since what it owes to others would be taken for a contradiction. Along one
+        movement a length may follow from too few, so say what the model says where there is one.
 
     Returns
     -------

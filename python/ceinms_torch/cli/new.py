@@ -62,7 +62,7 @@ def command(
     paths: Annotated[
         Path | None,
         typer.Option(
-            help="Polynomials of MTU lengths (FunctionBasedPathSet, as of geometry fit) in place of "
+            help="Polynomials of MTU lengths (FunctionBasedPathSet, of geometry fit) in place of "
             "OpenSim's muscle analysis."
         ),
     ] = None,
@@ -133,7 +133,7 @@ def command(
     errors and residuals, and ends with ceinms-torch check. All is written, or nothing. Exit status:
     1 if the check finds errors.
     """
-    from ceinms_torch.recordings.envelopes import EmgProcessing  # noqa: PLC0415  fast --help
+    from ceinms_torch.emg.envelopes import EmgProcessing  # noqa: PLC0415  fast --help
     from ceinms_torch.study_folder.emg import EmgSettings  # noqa: PLC0415
     from ceinms_torch.study_folder.study import StudySettings, new_study  # noqa: PLC0415
 

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ceinms_torch.emg.emg_map import EmgMap
+from ceinms_torch.emg.emg_quality import EmgQuality
+from ceinms_torch.emg.emg_timing import check_timing
+from ceinms_torch.emg.envelopes import EmgProcessing, Envelopes
+from ceinms_torch.emg.process import Normalisation, process_emg, read_maxima
+from ceinms_torch.emg.raw_emg import RawEmg, read_raw_emg
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.inputs.checks.findings import Finding, listed
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import StorageReader
 from ceinms_torch.model.excitation_generator import ExcitationGenerator
 from ceinms_torch.osim.model_file import OsimModel
-from ceinms_torch.recordings.emg import Normalisation, process_emg, read_maxima
-from ceinms_torch.recordings.emg_map import EmgMap
-from ceinms_torch.recordings.emg_quality import EmgQuality
-from ceinms_torch.recordings.emg_timing import check_timing
-from ceinms_torch.recordings.envelopes import EmgProcessing, Envelopes
-from ceinms_torch.recordings.raw_emg import RawEmg, read_raw_emg
 from ceinms_torch.recordings.trc import read_trc
 from ceinms_torch.study_folder.trial_list import TrialRow
 

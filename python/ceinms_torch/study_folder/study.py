@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.emg.envelopes import Envelopes
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.geometry.contradictions import Contradiction, check_moment_arms
 from ceinms_torch.geometry.path_files import read_paths
@@ -32,7 +33,7 @@ from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.model.trial_files import moment_columns
 from ceinms_torch.osim.model_file import read_model
-from ceinms_torch.recordings.envelopes import Envelopes
+from ceinms_torch.osim.process import OpenSim
 from ceinms_torch.results.provenance import versions
 from ceinms_torch.simulation.smooth_curves import CurveSet
 from ceinms_torch.study_folder.angles import angles_of
@@ -56,9 +57,6 @@ from ceinms_torch.study_folder.recording import (
 )
 from ceinms_torch.study_folder.steps import STUDY_FILE, Steps, digest
 from ceinms_torch.study_folder.trial_list import TrialRow, read_trial_list
-
-if TYPE_CHECKING:
-    from ceinms_torch.osim.process import OpenSim
 
 Arms = Literal["given", "derivative"]
 # Arms over derivatives of most MTUs, where angles are in degrees: 180 / pi (-).
@@ -147,7 +145,7 @@ def new_study(
     directory: Path,
     settings: StudySettings,
     *,
-    opensim: Callable[[], OpenSim],
+    opensim: Callable[[], OpenSim] = OpenSim.find,
     tell: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Study:
     """Write a complete CEINMS folder, or nothing.

@@ -110,6 +110,11 @@ def swap_plates(folder):
     (folder / "loads.xml").write_text(text.replace("calcn_x", "calcn_l"))
 
 
+def one_plate_on_the_other_foot(folder):
+    """Let both plates act on the left foot."""
+    edit(folder / "loads.xml", "<applied_to_body>calcn_r", "<applied_to_body>calcn_l")
+
+
 def claim_metres(folder):
     """Say that millimetres are metres."""
     edit(folder / "walk.trc", "\tmm\t", "\tm\t")
@@ -244,7 +249,8 @@ def without_plates(folder):
 
 FAULTS = {
     claim_metres: "markers|mm",
-    swap_plates: "'r' acts on calcn_l.*0.10 m from the markers of calcn_r.*Swap",
+    swap_plates: "'r' acts on calcn_l.*0.10 m from a marker of calcn_r.*Swap",
+    one_plate_on_the_other_foot: "'r' acts on calcn_l.*0.10 m from a marker of calcn_r",
     other_side: "EMG of soleus_l, none of which does.*other side",
     other_muscle: "SOL.*soleus.*tibant_r",
     unscaled: "scaled to the person.*--model-is-scaled",

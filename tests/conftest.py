@@ -11,6 +11,8 @@ from hypothesis import settings
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from ceinms_torch.errors import OptionError
+from ceinms_torch.osim.process import VARIABLE, OpenSim
 from command_line import run_command
 from helpers import edit, write_tiny_folder
 
@@ -44,6 +46,15 @@ def golden_dir(shared_dir):
 def gait_folder():
     """The shipped subject."""
     return REPOSITORY / "subjects" / "gait"
+
+
+@pytest.fixture(scope="session")
+def opensim():
+    """An interpreter with OpenSim: the one that is named, or this one."""
+    try:
+        return OpenSim.find()
+    except OptionError:
+        pytest.skip(f"no interpreter with opensim (install it, or name one with {VARIABLE})")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ void bind_excitation(py::module_& module);
 void bind_fused(py::module_& module);
 void bind_synergies(py::module_& module);
 void bind_legacy(py::module_& module);
+void bind_paths(py::module_& module);
 void bind_simulation(py::module_& module);
 void bind_stream(py::module_& module);
 

@@ -2,6 +2,7 @@
 
 #include "arrays.hpp"
 #include "bind_kernel.hpp"
+#include "ceinms_torch/engine/path_set.hpp"
 #include "ceinms_torch/engine/stream.hpp"
 #include "names.hpp"
 
@@ -71,6 +72,15 @@ std::pair<Array, Array> step(Stream& stream, const Array& excitation, const Arra
   return {copy_of(stream.mtu_force()), copy_of(stream.joint_moment())};
 }
 
+/// Keeps the GIL, too.
+std::pair<Array, Array> step_at(Stream& stream, const engine::PathSet& paths,
+                                const Array& excitation, const Array& coordinates) {
+  check_shape("excitation", excitation, {n_mtu_of(stream)});
+  check_shape("coordinates", coordinates, {static_cast<py::ssize_t>(paths.n_coordinate())});
+  stream.step(excitation.data(), paths, coordinates.data());
+  return {copy_of(stream.mtu_force()), copy_of(stream.joint_moment())};
+}
+
 }  // namespace
 
 void bind_stream(py::module_& module) {
@@ -86,6 +96,8 @@ void bind_stream(py::module_& module) {
       .def("step", &step, "excitation"_a, "mtu_length"_a, "moment_arm"_a,
            "The next instant: excitation (n_mtu), mtu_length (n_mtu) [m], moment_arm (n_dof, "
            "n_mtu) [m] to MTU forces (n_mtu) [N] and joint moments (n_dof) [N m].")
+      .def("step_at", &step_at, "paths"_a, "excitation"_a, "coordinates"_a,
+           "The next instant, with lengths and moment arms from coordinates (n_coordinate) [rad].")
       .def(
           "set_parameters",
           [](Stream& stream, const Array& parameters) {

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_kernel, module) {
   ceinms_torch::bindings::bind_fused(module);
   ceinms_torch::bindings::bind_excitation(module);
   ceinms_torch::bindings::bind_synergies(module);
+  ceinms_torch::bindings::bind_paths(module);
   ceinms_torch::bindings::bind_stream(module);
   ceinms_torch::bindings::bind_legacy(module);
   ceinms_torch::bindings::bind_annealing(module);

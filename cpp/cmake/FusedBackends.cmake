@@ -4,7 +4,7 @@
 # that the clones would still compute two numbers at a time.
 function(add_fused_backend name)
   add_library(ceinms_torch_lanes_${name} OBJECT cpp/src/engine/dense.cpp
-    cpp/src/engine/lanes.cpp cpp/src/engine/linear_trial.cpp)
+    cpp/src/engine/lanes.cpp cpp/src/engine/linear_trial.cpp cpp/src/engine/path_lanes.cpp)
   target_link_libraries(ceinms_torch_lanes_${name} PRIVATE ceinms_torch_common Eigen3::Eigen)
   target_compile_definitions(ceinms_torch_lanes_${name} PRIVATE
     CEINMS_TORCH_ISA=${name} CEINMS_TORCH_BACKEND=${name}_backend Eigen=Eigen_${name}

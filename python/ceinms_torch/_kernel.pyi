@@ -21,6 +21,7 @@ __all__: list[str] = [
     "Minimum",
     "Objective",
     "ParameterMap",
+    "PathSet",
     "Problem",
     "SmoothProblem",
     "Stream",
@@ -331,6 +332,34 @@ class SynergyProblem(SmoothProblem):
     """
     def __init__(self, *, problem: Problem, synergies: Synergies) -> None: ...
 
+class PathSet:
+    """
+    Lengths of MTUs as polynomials of coordinates, moment arms as minus their derivatives. For any number of threads.
+    """
+    def __init__(
+        self,
+        *,
+        n_coordinate: typing.SupportsInt | typing.SupportsIndex,
+        coordinates: collections.abc.Sequence[
+            typing.Annotated[numpy.typing.ArrayLike, numpy.int64]
+        ],
+        orders: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        coefficients: collections.abc.Sequence[
+            typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+        ],
+        dofs: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        instruction_set: str = "auto",
+    ) -> None:
+        """
+        For every MTU the indices of its coordinates, its order and its coefficients, the exponent of the last coordinate running fastest; dofs (n_dof): the coordinate of each.
+        """
+    def evaluate(
+        self, coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        Coordinates (n_pose, n_coordinate) [rad] to lengths (n_pose, n_mtu) [m] and moment arms (n_pose, n_dof, n_mtu) [m].
+        """
+
 class Stream:
     """
     A simulation that goes on instant by instant. Allocates what it needs when it is made. For one thread at a time.
@@ -380,6 +409,15 @@ class Stream:
     ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
         """
         The next instant: excitation (n_mtu), mtu_length (n_mtu) [m], moment_arm (n_dof, n_mtu) [m] to MTU forces (n_mtu) [N] and joint moments (n_dof) [N m].
+        """
+    def step_at(
+        self,
+        paths: PathSet,
+        excitation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        The next instant, with lengths and moment arms from coordinates (n_coordinate) [rad].
         """
     @property
     def activation(self) -> numpy.typing.NDArray[numpy.float64]: ...

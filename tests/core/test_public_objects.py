@@ -52,6 +52,37 @@ def files(path):
     yield ct.read_storage(path / "trial1" / "lmt.sto")
 
 
+def of_emg():
+    """Yield what is made of raw EMG."""
+    noise = np.random.default_rng(0).normal(size=(2000, 2))
+    raw = ct.RawEmg(name="walk", rate=1000.0, channels=("VL", "VM"), values=noise)
+    suggested = ct.suggest_map(raw.channels, ["vaslat_r", "vasmed_r", "vasint_r"])
+    result = ct.process_emg([raw], emg_map=suggested.map)
+    yield from (raw, suggested, suggested.map, result, result.processing, result.envelopes[0])
+    quality = result.qualities[0]
+    yield from (quality, quality.channels[0], quality.pairs[0])
+    yield ct.EmgDoubt(code="hum", channels=("VL",), text="mains hum")
+
+
+def of_geometry(folder):
+    """Yield what is made of poses."""
+    q = np.linspace(-1.0, 0.2, 40)[:, np.newaxis]
+    samples = ct.PoseSamples(
+        coordinate_names=("knee",),
+        coordinates=q,
+        mtu_names=("vaslat",),
+        mtu_length=0.2 - 0.04 * np.sin(q),
+        dof_names=("knee",),
+        moment_arm=0.04 * np.cos(q)[:, np.newaxis],
+    )
+    fit = ct.fit_paths(samples)
+    yield from (samples, fit, fit.paths, fit.paths.paths[0])
+    fit.paths.evaluate(q)  # compiles them
+    file = folder / "ik.csv"
+    file.write_text("time,knee_angle\n0,10\n0.1,20\n", encoding="utf-8")
+    yield ct.read_coordinates(file, angles="degrees")
+
+
 def computed(folder, run):
     """Yield what is computed."""
     trials = folder.trials
@@ -117,7 +148,7 @@ def objects(tmp_path_factory):
     """One object of every public dataclass, by its name."""
     path = write_tiny_folder(tmp_path_factory.mktemp("public") / "tiny", type_xml=HYBRID)
     found = list(files(path))
-    found += computed(found[0], found[6])
+    found += [*of_emg(), *of_geometry(path), *computed(found[0], found[6])]
     return {type(one).__name__: one for one in found}
 
 

@@ -261,6 +261,44 @@ TEST_CASE("stream: nothing is allocated after set-up") {
   CHECK(n_allocation > before);  // the counter counts
 }
 
+/// Paths of so many MTUs over two coordinates, both of them DOFs.
+PathSet paths_of(std::size_t n_mtu) {
+  PathSetSetup setup{.n_coordinate = 2, .paths = {}, .dofs = {1, 0}};
+  for (std::size_t mtu = 0; mtu < n_mtu; ++mtu) {
+    const double more = 0.001 * static_cast<double>(mtu);
+    setup.paths.push_back({{0, 1}, 2, {0.3, -0.03 - more, 0.01, 0.02, 0.005, -more}});
+  }
+  return {*backends().front(), setup};
+}
+
+TEST_CASE("stream: from coordinates it equals one from their lengths and moment arms") {
+  const Recording r = recording(5, 3);
+  const PathSet paths = paths_of(5);
+  Stream stream = stream_of(r);
+  Stream expected = stream_of(r);
+  run_in(stream, r);
+  run_in(expected, r);
+  Vector length(5), arm(n_dof * 5);
+  std::size_t n_different = 0;
+  const std::size_t before = n_allocation;
+  for (std::size_t k = 0; k < n_step; ++k) {
+    const double phase = 0.05 * static_cast<double>(k);
+    const std::array<double, 2> q{0.4 * std::sin(phase), 0.3 * std::cos(phase)};
+    stream.step(r.excitation_at(r.n_early + k), paths, q.data());
+    paths.evaluate(q.data(), length.data(), arm.data());
+    expected.step(r.excitation_at(r.n_early + k), length.data(), arm.data());
+    n_different += !std::ranges::equal(stream.mtu_force(), expected.mtu_force());
+    n_different += !std::ranges::equal(stream.joint_moment(), expected.joint_moment());
+  }
+  CHECK(n_allocation == before);
+  CHECK(n_different == 0);
+  const std::array<double, 2> faulty{0.1, nan};
+  CHECK_THROWS_AS(stream.step(r.excitation_at(0), paths, faulty.data()), kernel::InputError);
+  const std::array<double, 2> q{};
+  CHECK_THROWS_AS(stream.step(r.excitation_at(0), paths_of(4), q.data()), kernel::InputError);
+  CHECK(stream.n_step() == n_step);
+}
+
 TEST_CASE("stream: starts again from a reset as from the beginning") {
   Recording r = recording(5, 3);
   Stream stream = stream_of(r);

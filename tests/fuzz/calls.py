@@ -133,6 +133,17 @@ class Case:
             **self.options,
         }
 
+    def path_arguments(self) -> dict[str, Any]:
+        """Return the arguments of the paths of three MTUs, which act on two DOFs."""
+        return {
+            "n_coordinate": 2,
+            "coordinates": [np.array([0]), np.array([0, 1]), np.array([1])],
+            "orders": np.array([1, 2, 3]),
+            "coefficients": [np.full(n, 0.1) for n in (2, 6, 4)],
+            "dofs": np.array([1, 0]),
+            "instruction_set": "auto",
+        }
+
     def legacy_arguments(self) -> dict[str, Any]:
         """Return the arguments of a calibration step of CEINMS."""
         return {
@@ -473,6 +484,30 @@ def _(case: Case) -> Any:
 def _(case: Case) -> Any:
     stream = _kernel.Stream(**case.stream_arguments())
     return stream.set_parameters, {"parameters": case.parameters}
+
+
+@kernel("Stream.step_at")
+def _(case: Case) -> Any:
+    stream = _kernel.Stream(**case.stream_arguments())
+    return stream.step_at, {
+        "paths": _kernel.PathSet(**case.path_arguments()),
+        "excitation": case.trials[0].excitation[0],
+        "coordinates": np.array([0.1, -0.2]),
+    }
+
+
+@kernel("PathSet")
+def _(case: Case) -> Any:
+    def run(q: Any, **rest: Any) -> None:
+        _kernel.PathSet(**rest).evaluate(q)
+
+    return run, {**case.path_arguments(), "q": np.array([[0.1, -0.2], [0.3, 0.4]])}
+
+
+@kernel("PathSet.evaluate")
+def _(case: Case) -> Any:
+    paths = _kernel.PathSet(**case.path_arguments())
+    return paths.evaluate, {"coordinates": np.array([[0.1, -0.2], [0.3, 0.4]])}
 
 
 @kernel("LegacyModel")

@@ -374,7 +374,8 @@ const Backend& CEINMS_TORCH_BACKEND() {
                                    &step,
                                    &adopt_parameters,
                                    &CEINMS_TORCH_ISA::dense_algebra,
-                                   &CEINMS_TORCH_ISA::linear_trial_algebra};
+                                   &CEINMS_TORCH_ISA::linear_trial_algebra,
+                                   &CEINMS_TORCH_ISA::path_lengths};
   return backend;
 }
 

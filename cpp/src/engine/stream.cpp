@@ -74,6 +74,8 @@ Stream::Stream(const Backend& backend, std::shared_ptr<const CurveTables> curves
   delays_.resize(n_lane_);
   is_third_.resize(n_lane_);
   moment_.resize(mtus_of_dof_.size());
+  path_length_.resize(n_mtu_);
+  path_arm_.resize(mtus_of_dof_.size() * n_mtu_);
   parameters_ = AlignedBuffer(n_parameter_kind * n_lane_);
   state_ = AlignedBuffer(n_state_row * n_lane_);
   history_ = AlignedBuffer(n_history_ * n_lane_);
@@ -189,6 +191,16 @@ void Stream::step(const double* excitation, const double* mtu_length, const doub
     for (const std::size_t mtu : mtus_of_dof_[dof])
       moment_[dof] += moment_arm[dof * n_mtu_ + mtu] * now_.mtu_force[mtu];
   }
+}
+
+void Stream::step(const double* excitation, const PathSet& paths, const double* coordinates) {
+  if (paths.n_mtu() != n_mtu_ || paths.n_dof() != n_dof())
+    throw InputError("paths",
+                     std::to_string(n_mtu_) + " MTUs and " + std::to_string(n_dof()) + " DOFs",
+                     std::to_string(paths.n_mtu()) + " and " + std::to_string(paths.n_dof()));
+  check_finite("coordinates", coordinates, paths.n_coordinate());
+  paths.evaluate(coordinates, path_length_.data(), path_arm_.data());
+  step(excitation, path_length_.data(), path_arm_.data());
 }
 
 void Stream::reset() noexcept {

@@ -8,9 +8,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
-from ceinms_torch.bands.ensemble import Fitting, draw_ensemble, judged
+from ceinms_torch.bands.ensemble import Ensemble, Fitting, draw_ensemble, judged
 from ceinms_torch.calibration.result import CalibrationResult
-from ceinms_torch.calibration.uncertainty import BANDED, Band, TrialBands, Uncertainty
+from ceinms_torch.calibration.uncertainty import (
+    BANDED,
+    Band,
+    TrialBands,
+    Uncertainty,
+    ends_of_band,
+)
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.model.settings import check_whole
 from ceinms_torch.model.subject import Subject
@@ -94,22 +100,8 @@ def uncertainty(
     therefore hold the calibration's curve at the edge of the band.
     """
     _check_options(level, draws)
-    for name, value, least in (("starts", starts, 1), ("threads", threads, 1), ("seed", seed, 0)):
-        check_whole(name, value, least=least)
-    _check_kind(result)
-    _check_trials(result, trials)
-    last = result.steps[-1]
-    fitting = Fitting(trials=trials, step=judged(last.step), space=last.space, tendon=result.tendon)
-    found = draw_ensemble(
-        fitting,
-        last.x,
-        draws=draws,
-        starts=starts,
-        seed=seed,
-        threads=threads,
-        progress=progress,
-    )
-    subjects = [last.space.subject_at(point) for point in found.points]
+    found = _ensemble(result, trials, draws, starts, seed, threads, progress)
+    subjects = _subjects(result, found)
     roles: list[tuple[Role, Trial]] = [("calibration", trial) for trial in trials]
     roles += [("test", trial) for trial in tests]
     bands = tuple(_bands(subjects, trial, role, result.tendon, level) for role, trial in roles)
@@ -125,6 +117,61 @@ def uncertainty(
         mean_width=_mean_width(bands[: len(trials)]),
         trials=bands,
     )
+
+
+def subjects_that_fit_alike(
+    result: CalibrationResult,
+    trials: Sequence[Trial],
+    *,
+    draws: int = 79,
+    starts: int = 8,
+    seed: int = 0,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Subject, ...]:
+    """Return the subjects over which `uncertainty` takes its bands, to take others over them.
+
+    Parameters
+    ----------
+    result, trials, draws, starts, seed, threads, progress
+        As for `uncertainty`.
+
+    Returns
+    -------
+    tuple of Subject
+        As many as there are draws.
+    """
+    return _subjects(result, _ensemble(result, trials, draws, starts, seed, threads, progress))
+
+
+def _ensemble(
+    result: CalibrationResult,
+    trials: Sequence[Trial],
+    draws: int,
+    starts: int,
+    seed: int,
+    threads: int,
+    progress: Callable[[int, int], None] | None,
+) -> Ensemble:
+    for name, value, least in (("starts", starts, 1), ("threads", threads, 1), ("seed", seed, 0)):
+        check_whole(name, value, least=least)
+    _check_kind(result)
+    _check_trials(result, trials)
+    last = result.steps[-1]
+    fitting = Fitting(trials=trials, step=judged(last.step), space=last.space, tendon=result.tendon)
+    return draw_ensemble(
+        fitting,
+        last.x,
+        draws=draws,
+        starts=starts,
+        seed=seed,
+        threads=threads,
+        progress=progress,
+    )
+
+
+def _subjects(result: CalibrationResult, found: Ensemble) -> tuple[Subject, ...]:
+    return tuple(result.steps[-1].space.subject_at(point) for point in found.points)
 
 
 def _check_options(level: float, draws: int) -> None:
@@ -197,19 +244,13 @@ def _band(runs: Sequence[Simulation], trial: Trial, name: str, level: float) -> 
             got="NaN or infinity",
             hint="narrow the ranges of the parameters",
         )
-    ends = _ends(values, level)
+    ends = ends_of_band(values, level)
 
     def series(side: str, array: FloatArray) -> TimeSeries:
         label = f"{first.name}, {side} end of the {100 * level:g} % band"
         return TimeSeries(label, first.units, first.time, first.columns, array)
 
     return Band(lower=series("lower", ends[0]), upper=series("upper", ends[1]), level=level)
-
-
-def _ends(values: FloatArray, level: float) -> FloatArray:
-    """Return the ends (2, ...) between which another draw lies with a probability."""
-    tail = (1.0 - level) / 2.0
-    return np.asarray(np.quantile(values, [tail, 1.0 - tail], axis=0, method="weibull"))
 
 
 def _mean_width(trials: Sequence[TrialBands]) -> dict[str, dict[str, float]]:

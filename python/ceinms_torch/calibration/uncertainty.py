@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import unknown_name
 from ceinms_torch.io.display import OneLine
@@ -45,6 +47,25 @@ class Band(OneLine):
         """Return where the band holds a series of the same columns, (n_step, n_column)."""
         values = series.array
         return (self.lower.array <= values) & (values <= self.upper.array)
+
+
+def ends_of_band(values: FloatArray, level: float) -> FloatArray:
+    """Return the ends between which another draw lies with a probability.
+
+    Parameters
+    ----------
+    values : ndarray (n_draw, ...)
+        Draws.
+    level : float
+        The probability.
+
+    Returns
+    -------
+    ndarray (2, ...)
+        Lower and upper end.
+    """
+    tail = (1.0 - level) / 2.0
+    return np.asarray(np.quantile(values, [tail, 1.0 - tail], axis=0, method="weibull"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,17 +17,21 @@ from ceinms_torch.cli.outputs import CLAIMS
 COMMANDS = {
     name: name
     for name in (
+        "new",
         "check",
         "calibrate",
         "run",
+        "loads",
         "report",
         "compare",
         "synergies",
         "preoptimise",
         "convert",
+        "emg",
         "segment",
     )
 }
+GEOMETRY = {name: f"geometry_{name}" for name in ("fit", "evaluate")}
 STUDIES = {name: f"study_{name}" for name in ("calibration", "electrodes", "muscle")}
 
 
@@ -59,6 +63,10 @@ class _Commands(_Lazy):
     modules = COMMANDS
 
 
+class _Geometry(_Lazy):
+    modules = GEOMETRY
+
+
 class _Studies(_Lazy):
     modules = STUDIES
 
@@ -71,6 +79,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Calibrate and run EMG-informed neuromusculoskeletal models from CEINMS's own files.",
 )
+geometry = typer.Typer(
+    cls=_Geometry,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="MTU lengths and moment arms as polynomials of joint angles.",
+)
+app.add_typer(geometry, name="geometry")
 study = typer.Typer(
     cls=_Studies,
     no_args_is_help=True,

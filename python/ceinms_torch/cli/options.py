@@ -94,7 +94,54 @@ Conditions = Annotated[
         "default the name without its last part after an underscore, or its last digits.",
     ),
 ]
+OpenSimPython = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PYTHON",
+        help="Interpreter that has the package opensim, such as a conda environment's; by default "
+        "the one that CEINMS_TORCH_OPENSIM_PYTHON names, or this one.",
+    ),
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes side by side; only times depend on it.")]
+
+
+AngleUnit = Annotated[
+    Literal["degrees", "radians"] | None,
+    typer.Option("--angles", help="Unit of the angles, where the header does not say inDegrees."),
+]
+
+
+def arms_by_dof(files: list[Path]) -> dict[str, Path]:
+    """Return files of moment arms by DOF, which is in their names or stands before the name.
+
+    Parameters
+    ----------
+    files : list of Path
+        Such as ``walk_MomentArm_knee_angle_r.sto``, ``ma_knee_angle_r.sto`` or
+        ``knee_angle_r=arms.csv``.
+
+    Returns
+    -------
+    dict of str to Path
+
+    Raises
+    ------
+    OptionError
+        If a name does not say the DOF, or two files are of one.
+    """
+    from ceinms_torch.geometry.pose_files import dof_of_file  # noqa: PLC0415  keeps --help fast
+
+    result: dict[str, Path] = {}
+    for file in files:
+        before, sign, behind = str(file).partition("=")
+        path = Path(behind if sign else before)
+        dof = before if sign else dof_of_file(path)
+        if not dof or dof in result:
+            got = f"'{file}'" if not dof else f"two files of {dof}"
+            hint = "Write DOF=FILE, such as knee_angle_r=arms.csv"
+            raise OptionError(where="--arms", expected="one file of every DOF", got=got, hint=hint)
+        result[dof] = path
+    return result
 
 
 def trial_files(patterns: list[Path] | None) -> list[Path]:

@@ -81,13 +81,18 @@ def trial_folder(directory: Path, role: Role, name: str) -> Path:
     Path
         Two levels below `directory`, whatever the name is.
     """
+    return directory / _FOLDERS[role] / safe_name(name)
+
+
+def safe_name(name: str) -> str:
+    """Return a name that a file or a folder can have: what is changed is marked by a digest."""
     safe = re.sub(r"[/\\\x00-\x1f\x7f]", "_", name).encode("utf-8", "replace")[:_LONGEST]
-    safe_name = safe.decode("utf-8", "ignore")
-    if not safe_name.strip(". "):
-        safe_name = "_" * max(len(safe_name), 1)
-    if safe_name != name:
-        safe_name += f"_{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
-    return directory / _FOLDERS[role] / safe_name
+    found = safe.decode("utf-8", "ignore")
+    if not found.strip(". "):
+        found = "_" * max(len(found), 1)
+    if found != name:
+        found += f"_{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return found
 
 
 def calibration_outputs(

@@ -275,6 +275,9 @@ def written_together(begin: Callable[[list[Staged]], None]) -> Iterator[list[Sta
         _together.reset(token)
         for one in staged:
             one.temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # up to where there is something in it
+                for folder in one.target.parents:
+                    folder.rmdir()
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:

@@ -69,7 +69,7 @@ class Storage(OneLine):
         Labels of the other columns, all different; of a path of OpenSim 4 the name in it, unless
         other columns have the same.
     values : ndarray (n_row, n_column)
-        The other columns, in the unit the file is in; finite.
+        The other columns, in the unit the file is in; finite, unless gaps were allowed.
     in_degrees : bool
         What the header says about angles.
     units : str
@@ -182,6 +182,24 @@ class Storage(OneLine):
             code="column-missing",
         )
 
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write it as a storage file; see `write_storage`.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write.
+        """
+        write_storage(
+            path,
+            self.time,
+            self.columns,
+            self.values,
+            name=self.name,
+            units=self.units,
+            in_degrees=self.in_degrees,
+        )
+
 
 def _name_in_path(label: str) -> str | None:
     """Return the name in a path of OpenSim 4, None for any other label."""
@@ -204,7 +222,7 @@ def _named(labels: Sequence[str]) -> dict[str, str]:
     }
 
 
-def read_storage(path: str | os.PathLike[str]) -> Storage:
+def read_storage(path: str | os.PathLike[str], *, gaps: bool = False) -> Storage:
     """Read a storage file or a CSV table.
 
     Parameters
@@ -212,6 +230,8 @@ def read_storage(path: str | os.PathLike[str]) -> Storage:
     path : path-like
         A ``.sto``, ``.mot`` or ``.csv`` file; the extension matters only for ``.csv``, which may
         lack the header.
+    gaps : bool
+        Whether values, but no times, may be missing: those are NaN.
 
     Returns
     -------
@@ -230,9 +250,9 @@ def read_storage(path: str | os.PathLike[str]) -> Storage:
     layout = read_header(path, lines)
     columns = read_labels(path, layout, lines)
     start = layout.label_line + 1
-    table = parse_fast(lines[start:], columns)
+    table = parse_fast(lines[start:], columns, gaps=gaps)
     if table is None:
-        table = parse_by_line(path, lines, start, columns)
+        table = parse_by_line(path, lines, start, columns, gaps=gaps)
     table = table[:, columns.time :]
     even = times_of_six_digits(lines, start, columns, table[:, 0])
     if even is not None:

@@ -21,6 +21,7 @@ _COUNT = re.compile(r"^(nrows|datarows|nr|ncolumns|datacolumns|nc)(?:\s*=\s*|\s+
 _FILLING = ' \t,;"\x1a\f'
 _TIME = re.compile(r"time(?![a-z])", re.I)
 _FRAME = re.compile(r"frames?\W*|samples?|index|#|", re.I)
+_MISSING = {"", "nan", "na", "n/a", "-", "-nan", "nan(ind)", "-nan(ind)", "null"}
 # Another header can only begin so many lines behind the first.
 _LONGEST_HEADER = 200
 
@@ -281,7 +282,7 @@ def _columns(cells: list[str], delimiter: str | None) -> Columns:
     return Columns(tuple(labels), delimiter, len(cells) - len(labels), 1 if has_frames else 0)
 
 
-def parse_fast(rows: Sequence[str], columns: Columns) -> FloatArray | None:
+def parse_fast(rows: Sequence[str], columns: Columns, *, gaps: bool = False) -> FloatArray | None:
     """Parse all rows at once.
 
     Parameters
@@ -290,6 +291,8 @@ def parse_fast(rows: Sequence[str], columns: Columns) -> FloatArray | None:
         The lines below the labels; empty ones are skipped.
     columns : Columns
         How they are divided.
+    gaps : bool
+        Whether values may be missing: NaN.
 
     Returns
     -------
@@ -306,12 +309,13 @@ def parse_fast(rows: Sequence[str], columns: Columns) -> FloatArray | None:
         )
     except ValueError:
         return None
-    if table.shape[1] != len(columns.labels) or not np.isfinite(table).all():
-        return None
-    return table
+    known = ~np.isinf(table) if gaps else np.isfinite(table)
+    return table if table.shape[1] == len(columns.labels) and known.all() else None
 
 
-def parse_by_line(path: Path, lines: list[str], start: int, columns: Columns) -> FloatArray:
+def parse_by_line(
+    path: Path, lines: list[str], start: int, columns: Columns, *, gaps: bool = False
+) -> FloatArray:
     """Parse row by row, to name the line and column of the first fault.
 
     Parameters
@@ -324,6 +328,8 @@ def parse_by_line(path: Path, lines: list[str], start: int, columns: Columns) ->
         Index of the line below the labels.
     columns : Columns
         How the rows are divided.
+    gaps : bool
+        Whether values may be missing: an empty cell, NaN or NA, which become NaN.
 
     Returns
     -------
@@ -350,7 +356,15 @@ def parse_by_line(path: Path, lines: list[str], start: int, columns: Columns) ->
                 if len(cells) > len(labels)
                 else f"The value of '{labels[len(cells)]}' is the first without one",
             )
-        rows.append([_number(path, i, label, c) for label, c in zip(labels, cells, strict=True)])
+        pairs = zip(labels, cells, strict=True)
+        rows.append(
+            [
+                math.nan
+                if gaps and cell.strip().casefold() in _MISSING
+                else _number(path, i, label, cell)
+                for label, cell in pairs
+            ]
+        )
     if not rows:
         raise FileFormatError(
             where=Place(path, len(lines), "rows"),
@@ -463,8 +477,9 @@ def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) 
             code="row-count",
         )
     steps = np.diff(table[:, 0])
-    if (steps <= 0).any():
-        row = int(np.argmax(steps <= 0)) + 1
+    in_order = steps > 0  # which a missing time is not
+    if not in_order.all():
+        row = int(np.argmin(in_order)) + 1
         before, now = table[row - 1, 0], table[row, 0]
         raise FileFormatError(
             where=Place(path, line_of(row), "time"),

@@ -1,1 +1,1 @@
-"""What a laboratory recorded, before any model: EMG, markers, forces, events; and filters."""
+"""What a laboratory recorded, before any model: markers, forces, events; and filters."""

@@ -177,5 +177,8 @@ def _of_a_pass(
 
 
 def _slowest(corners: tuple[float, ...], kind: FilterKind) -> float:
-    """Return the lowest frequency in a filter's memory [Hz]."""
-    return corners[1] - corners[0] if kind == "band-stop" else corners[0]
+    """Return the lowest frequency, or width of a band, in a filter's memory [Hz]."""
+    if len(corners) == 1:
+        return corners[0]
+    width = corners[1] - corners[0]
+    return width if kind == "band-stop" else min(width, corners[0])

@@ -207,6 +207,37 @@ def column_stems(plate: PlateForces) -> dict[str, str]:
     }
 
 
+def as_storage(forces: GroundForces) -> Storage:
+    """Return ground forces as a table with the labels that OpenSim's ExternalLoads identify.
+
+    Parameters
+    ----------
+    forces : GroundForces
+        Each plate of another foot, or of none.
+
+    Returns
+    -------
+    Storage
+        In N, m and N m.
+    """
+    columns: list[str] = []
+    values: list[FloatArray] = []
+    for plate in forces.plates:
+        for key, stem in column_stems(plate).items():
+            columns += [stem + axis for axis in AXES]
+            values.append(getattr(plate, key))
+    table = np.concatenate(values, axis=1) if values else np.empty((len(forces.time), 0))
+    return Storage(
+        path=forces.path or Path("ground forces"),
+        name="ground forces",
+        time=forces.time,
+        columns=tuple(columns),
+        values=table,
+        units="N, m and N m",
+        sha256=forces.sha256,
+    )
+
+
 def write_ground_forces(path: str | os.PathLike[str], forces: GroundForces) -> None:
     """Write ground forces as a motion file that OpenSim's ExternalLoads read.
 
@@ -222,14 +253,10 @@ def write_ground_forces(path: str | os.PathLike[str], forces: GroundForces) -> N
     DataError
         If two plates are of one foot, or there is something that cannot be written.
     """
-    columns: list[str] = []
-    values: list[FloatArray] = []
-    for plate in forces.plates:
-        for key, stem in column_stems(plate).items():
-            columns += [stem + axis for axis in AXES]
-            values.append(getattr(plate, key))
-    table = np.concatenate(values, axis=1) if values else np.empty((len(forces.time), 0))
-    write_storage(path, forces.time, columns, table, name=Path(path).stem, units="N, m and N m")
+    table = as_storage(forces)
+    write_storage(
+        path, table.time, table.columns, table.values, name=Path(path).stem, units=table.units
+    )
 
 
 def external_loads(forces: GroundForces, datafile: str, bodies: Mapping[Foot, str]) -> bytes:

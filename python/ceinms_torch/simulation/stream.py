@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import BoolArray, FloatArray
 from ceinms_torch.errors import DataError, OptionError, did_you_mean
+from ceinms_torch.geometry.path_set import PathSet
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.settings import check_number
 from ceinms_torch.model.subject import Subject
@@ -83,6 +84,23 @@ def acting_mtus(subject: Subject, dofs: Sequence[str]) -> BoolArray:
     ).reshape(len(dofs), len(subject.mtus))
 
 
+def _paths_of(subject: Subject, dofs: Sequence[str], paths: PathSet) -> PathSet:
+    """Return the paths of a subject's MTUs, in their order, once they fit its DOFs."""
+    own = paths.select(subject.mtu_names)
+    acting = {dof.name: dof.mtu_names for dof in subject.dofs}
+    for dof in dofs:
+        for path in own.paths:
+            if path.mtu in acting[dof] and dof not in path.coordinate_names:
+                raise DataError(
+                    where=f"path of {path.mtu}",
+                    expected=f"one that depends on {dof}, as the subject says that it acts on it",
+                    got=f"one that depends on {', '.join(path.coordinate_names)}",
+                    hint="A DOF has the name of the model's coordinate; without it in the path "
+                    "the MTU has no moment arm",
+                )
+    return own
+
+
 class Stream:
     """A simulation that goes on instant by instant, as signals come in.
 
@@ -90,6 +108,9 @@ class Stream:
     excitations were recorded together with the lengths; only the stiff tendon's fibre velocity
     differs, since it follows from the last two lengths, not from a spline through all of them.
     All memory is taken when the stream is made. For one thread at a time.
+
+    With `paths`, `step_at` takes joint angles in place of lengths and moment arms, and gives what
+    `step` gives for those of the polynomials.
 
     Excitations act later by each MTU's delay. A stream that starts in the middle of a movement
     should be given what came before (`run_in`): else its muscles start from rest, and the first
@@ -114,13 +135,16 @@ class Stream:
         The longest delay that any subject of this stream will have [s], 0 to a million steps.
     instruction_set : str
         "auto", or one of `_kernel.instruction_sets()`.
+    paths : PathSet, optional
+        Polynomial paths of all MTUs, for `step_at`.
 
     Raises
     ------
     OptionError
         If an option is not one of these.
     DataError
-        If a delay of the subject is negative, or longer than the longest.
+        If a delay of the subject is negative, or longer than the longest; if an MTU has no path,
+        or one that does not depend on a DOF that it acts on.
     """
 
     def __init__(
@@ -133,6 +157,7 @@ class Stream:
         filter_start: str = "zero",
         longest_delay: float = 0.25,
         instruction_set: str = "auto",
+        paths: PathSet | None = None,
     ) -> None:
         check_number("rate", rate, least=1e-3, most=1e6)
         # Samples wait for their delay in memory: a million of every MTU at most.
@@ -157,7 +182,9 @@ class Stream:
             instruction_set=instruction_set,
         )
         # Looked up once, not at every step.
-        self._step = self._core.step
+        self._step, self._step_at = self._core.step, self._core.step_at
+        self._paths = None if paths is None else _paths_of(subject, self.dof_names, paths)
+        self._compiled = None if self._paths is None else self._paths.compiled(self.dof_names)
 
     def run_in(self, excitation: ArrayLike) -> None:
         """Let the activation filter run over the excitations before the first step.
@@ -208,6 +235,37 @@ class Stream:
             If a shape is wrong or a number not finite; the stream stays where it was.
         """
         return StreamStep(*self._step(excitation, mtu_length, moment_arm))
+
+    def step_at(self, excitation: ArrayLike, coordinates: ArrayLike) -> StreamStep:
+        """Go on to the next instant, with lengths and moment arms from joint angles.
+
+        Parameters
+        ----------
+        excitation : array_like (n_mtu,)
+            0 to 1; values outside are clamped and counted (`n_clamped`).
+        coordinates : array_like (n_coordinate,)
+            In the order of `coordinate_names` [rad]. Whether the paths were fitted to such poses
+            is not checked here, but by `PathSet.evaluate`.
+
+        Returns
+        -------
+        StreamStep
+            Arrays of its own.
+
+        Raises
+        ------
+        DataError
+            If the stream has no paths, a shape is wrong or a number not finite; the stream stays
+            where it was.
+        """
+        if self._compiled is None:
+            raise DataError(
+                where="step_at",
+                expected="a stream with polynomial paths",
+                got="one without",
+                hint="Make it with paths=, or give step() lengths and moment arms",
+            )
+        return StreamStep(*self._step_at(self._compiled, excitation, coordinates))
 
     def set_subject(self, subject: Subject) -> None:
         """Go on with other parameters, such as those of a re-fit; activation and fibres stay.
@@ -261,6 +319,11 @@ class Stream:
     def mtu_names(self) -> tuple[str, ...]:
         """Names of the MTUs, in the order of every array."""
         return self._subject.mtu_names
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """Names of the coordinates that `step_at` takes, in their order; none without paths."""
+        return () if self._paths is None else self._paths.coordinate_names
 
     @property
     def n_step(self) -> int:

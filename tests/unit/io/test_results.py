@@ -47,6 +47,22 @@ def test_all_or_nothing(tmp_path, fails_after):
     assert state(tmp_path) == before
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_no_folder_is_left(tmp_path, is_there):
+    folder = tmp_path / "out"
+    if is_there:
+        folder.mkdir()
+
+    def fail(content):
+        with results_in(folder):
+            write_atomically(folder / "trials" / "walk" / "Torques.sto", content)
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        fail(b"new")
+    assert list(tmp_path.rglob("*")) == ([folder] if is_there else [])
+
+
 @given(n_replaced=st.integers(0, 3))
 def test_killed_between_two_files(tmp_path_factory, n_replaced):
     """Whenever the process dies, nobody takes a mixture for a result."""

@@ -8,6 +8,7 @@
 
 #include "ceinms_torch/engine/dense.hpp"
 #include "ceinms_torch/engine/linear_trial.hpp"
+#include "ceinms_torch/engine/path_lanes.hpp"
 #include "ceinms_torch/kernel/parameters.hpp"
 #include "ceinms_torch/kernel/trajectory.hpp"
 
@@ -153,6 +154,7 @@ struct Backend {
 
   const DenseAlgebra* dense;
   const LinearTrialAlgebra* linear_trial;
+  const PathLengths* path_lengths;
 };
 
 /// Every backend that this build has and this machine runs, the best first.

@@ -2,6 +2,7 @@
 /// Forces and moments in real time: one instant in, one instant out, no allocation in between.
 #pragma once
 
+#include "ceinms_torch/engine/path_set.hpp"
 #include "ceinms_torch/engine/simulation.hpp"
 
 #include <cstddef>
@@ -55,6 +56,12 @@ class Stream {
   /// @param moment_arm (n_dof, n_mtu) [m]; read where an MTU acts
   /// @throws InputError if a number is not finite; nothing has changed then
   void step(const double* excitation, const double* mtu_length, const double* moment_arm);
+
+  /// The next instant, with lengths and moment arms from coordinates.
+  /// @param coordinates  (paths.n_coordinate) [rad]
+  /// @throws InputError if a number is not finite, or the paths are not of as many MTUs and DOFs;
+  ///         nothing has changed then
+  void step(const double* excitation, const PathSet& paths, const double* coordinates);
 
   /// Replace the parameters (n_parameter_kind, n_mtu); activation and fibres go on as they are.
   /// Does not allocate.
@@ -112,7 +119,8 @@ class Stream {
   AlignedBuffer excitation_, mtu_length_, mtu_velocity_;  ///< (n_lane)
   AlignedBuffer results_;                                 ///< what now_ points to
   LaneTrace now_;
-  std::vector<double> moment_;  ///< (n_dof)
+  std::vector<double> moment_;                  ///< (n_dof)
+  std::vector<double> path_length_, path_arm_;  ///< (n_mtu), (n_dof, n_mtu) from coordinates
   std::size_t n_sample_ = 0;
   std::size_t n_step_ = 0;
   std::size_t n_clamped_ = 0;

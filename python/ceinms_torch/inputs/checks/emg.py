@@ -201,7 +201,8 @@ def _check_peaks(inputs: Inputs) -> Iterator[Finding]:
     ones = [
         name
         for name, columns in _by_name(inputs).items()
-        if len(columns) > 1 and all(abs(float(one.max()) - 1.0) < _PRINTED for one in columns)
+        if all(abs(float(one.max()) - 1.0) < _PRINTED for one in columns)
+        and len(_moments_of_peaks(trials, name)) > 1
     ]
     if ones:
         yield Finding(
@@ -214,6 +215,18 @@ def _check_peaks(inputs: Inputs) -> Iterator[Finding]:
             to_do="Normalise all trials by one maximum contraction, or by the largest value of all "
             "trials.",
         )
+
+
+def _moments_of_peaks(trials: list[TrialInputs], name: str) -> set[tuple[float, float]]:
+    """Return when a signal peaks [s], and the sample before: trials of a recording share peaks."""
+    moments = set()
+    for trial in trials:
+        assert trial.signals is not None  # noqa: S101  chosen so
+        signal = trial.signals.column(name)
+        row = int(signal.argmax())
+        before = float(signal[max(row - 1, 0)])
+        moments.add((round(float(trial.signals.time[row]), 4), round(before, 6)))
+    return moments
 
 
 def _check_floors(inputs: Inputs, but: Container[str]) -> Iterator[Finding]:

@@ -1,0 +1,1 @@
+"""Raw EMG of a laboratory: read, judged, made into envelopes, and led to MTUs."""

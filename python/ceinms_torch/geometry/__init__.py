@@ -1,0 +1,1 @@
+"""MTU lengths and moment arms as polynomials of joint angles."""

@@ -1,0 +1,1 @@
+"""OpenSim's files and programs."""

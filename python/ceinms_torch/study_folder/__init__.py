@@ -1,0 +1,1 @@
+"""A complete CEINMS folder from a lab's recordings and a scaled model."""

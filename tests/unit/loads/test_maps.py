@@ -1,0 +1,116 @@
+"""What OpenSim says of a leg whose loads can be written down."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import planar_leg
+from ceinms_torch.errors import DataError, UnknownNameError
+from ceinms_torch.loads import load_maps
+
+# Away from the ends of the motion, where splines are worst.
+TIME = np.arange(31) / 30.0 + 0.2
+RECORDED = np.arange(151) / 100.0
+
+
+@pytest.fixture(scope="module")
+def leg(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("leg")
+    planar_leg.write_model(folder / "leg.osim")
+    planar_leg.write_model(folder / "coupled.osim", coupled=True)
+    motion = planar_leg.Motion(RECORDED)
+    motion.storage(folder / "motion.sto")
+    motion.storage(folder / "coupled.sto", coupled=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def maps(opensim, leg):
+    return load_maps(
+        opensim,
+        leg / "leg.osim",
+        leg / "motion.sto",
+        TIME,
+        actuators=tuple(planar_leg.MUSCLES),
+        dofs=planar_leg.DOFS,
+        lowpass=None,
+    )
+
+
+@given(forces=st.tuples(*[st.floats(0.0, 3000.0)] * 3))
+def test_reactions_are_newtons(maps, forces):
+    given_ones = {
+        name: np.full(len(TIME), force)
+        for name, force in zip(planar_leg.MUSCLES, forces, strict=True)
+    }
+    reaction = maps.reactions(np.stack([given_ones[name] for name in maps.actuators], axis=1))
+    expected = planar_leg.Motion(TIME).reaction(given_ones)
+    np.testing.assert_allclose(reaction[:, :, 3:], expected, atol=1e-3)  # of the splines, N
+
+
+def test_arms_are_those_of_the_geometry(maps):
+    motion = planar_leg.Motion(TIME)
+    for mtu in planar_leg.MUSCLES:
+        for dof in planar_leg.DOFS:
+            arm = maps.moment_arm[:, maps.coordinates.index(dof), maps.actuators.index(mtu)]
+            np.testing.assert_allclose(arm, motion.arm(mtu, dof), atol=1e-7)
+
+
+def test_accelerations_are_those_of_the_motion(maps):
+    assert maps.acceleration_error < 1e-6
+    assert maps.body_weight == pytest.approx(4.0 * planar_leg.GRAVITY)
+    assert set(maps.acting) == set(planar_leg.MUSCLES)
+
+
+def test_muscles_that_no_wanted_joint_depends_on_are_not_acting(opensim, leg):
+    maps = load_maps(
+        opensim, leg / "leg.osim", leg / "motion.sto", TIME[:2], joints=["ankle_r"], lowpass=None
+    )
+    # The rectus femoris ends at the shank, so that no moment and no force of it is in the ankle.
+    assert set(maps.acting) == {"soleus_r", "gasmed_r"}
+    assert maps.actuators == ()
+
+
+def test_what_constraints_hand_on_is_in_the_moments(opensim, leg):
+    def of(model, motion):
+        return load_maps(
+            opensim, leg / model, leg / motion, TIME, dofs=planar_leg.DOFS, lowpass=None
+        )
+
+    plain, coupled = of("leg.osim", "motion.sto"), of("coupled.osim", "coupled.sto")
+    assert coupled.coordinates == plain.coordinates
+    assert coupled.acceleration_error < 1e-6
+    mass, depth, inertia = 0.5, 0.05, 0.001
+    motion = planar_leg.Motion(TIME)
+    angle, acceleration = 0.5 * motion.angle()[:, 0], 0.5 * motion.angle(2)[:, 0]
+    patella = (inertia + mass * depth**2) * acceleration
+    patella += mass * planar_leg.GRAVITY * depth * np.sin(angle)
+    added = coupled.net_moment - plain.net_moment
+    np.testing.assert_allclose(added[:, 0], 0.5 * patella, atol=1e-5)
+    np.testing.assert_allclose(added[:, 1], 0.0, atol=1e-5)
+
+
+def test_a_dependent_coordinate_need_not_be_recorded(opensim, leg):
+    maps = load_maps(
+        opensim, leg / "coupled.osim", leg / "motion.sto", TIME, dofs=planar_leg.DOFS, lowpass=None
+    )
+    assert maps.acceleration_error < 1e-6
+
+
+def test_times_beyond_the_motion_are_refused(opensim, leg):
+    with pytest.raises(DataError, match=r"expected motion from 1 to 1.6 s, got 0 to 1.5 s"):
+        load_maps(opensim, leg / "leg.osim", leg / "motion.sto", [1.0, 1.6], dofs=planar_leg.DOFS)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"joints": ["ancle_r"]}, "Did you mean 'ankle_r'"),
+        ({"dofs": ["knee_angle_l"]}, "knee_angle_r"),
+        ({"joints": ["knee_r"], "actuators": ["soleus_l"]}, "soleus_l"),
+    ],
+)
+def test_unknown_names_are_refused(opensim, leg, names, message):
+    with pytest.raises((UnknownNameError, DataError), match=message):
+        load_maps(opensim, leg / "leg.osim", leg / "motion.sto", TIME, **names)

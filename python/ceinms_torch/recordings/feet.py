@@ -121,10 +121,11 @@ def _footfall(
     markers: Markers,
     sided: Sequence[tuple[int, Foot]],
 ) -> Footfall:
-    frames = np.clip(np.searchsorted(markers.time, time), 0, len(markers.time) - 1)
+    inside = (time >= markers.time[0]) & (time <= markers.time[-1])
+    frames, points = np.searchsorted(markers.time, time[inside]), points[inside]
     places = [place for place, _ in sided]
     apart = np.linalg.norm(markers.positions[frames][:, places] - points[:, None], axis=2)
-    seen = ~np.isnan(apart).all(axis=1) if places else np.zeros(len(time), dtype=np.bool_)
+    seen = ~np.isnan(apart).all(axis=1) if places else np.zeros(len(frames), dtype=np.bool_)
     if not seen.any():
         return Footfall(plate, start, stop, None, 0.0, np.inf)
     nearest = np.nanargmin(apart[seen], axis=1)

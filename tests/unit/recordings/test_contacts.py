@@ -198,7 +198,7 @@ def test_strides_on_the_treadmill_are_those_that_were_cut_from_it(treadmill, sha
 def test_left_foot_on_the_right_plate(treadmill):
     found = find_contacts(treadmill)
     assert len(found.complete("right")) == 52
-    # Three times between two contacts; once, at 6.06 s, it is still there when the right foot comes.
+    # Three times between two contacts; at 6.06 s it is still there when the right foot comes.
     long = [one for one in found.doubts if "a contact of" in one.why]
     assert [round(one.start, 1) for one in long] == [33.2, 40.1, 55.1]
     assert [one.start for one in found.doubts if one not in long] == [6.06]

@@ -123,7 +123,7 @@ def test_without_markers_that_have_a_side():
 
 
 def test_what_drifts_in_all_channels_is_taken_off():
-    forces, _, truth = walk(treadmill=True)
+    forces, _, _ = walk(treadmill=True)
     right, left = forces.plates
     drift = np.linspace(0.0, 1.0, len(forces.time))[:, None]
     offset = np.array([3.0, -15.0, 2.0]) * (1.0 + drift)

@@ -51,15 +51,13 @@ def test_forces_of_a_file(opensim, leg):
     weights = read_storage(out / "JointForcesBodyWeights.sto")
     assert weights.units == "body weights"
     np.testing.assert_allclose(weights.values * 4.0 * planar_leg.GRAVITY, force.values, rtol=1e-9)
-    result = json.loads((out / "result.json").read_text())
-    assert result["versions"]["opensim"] == opensim.version
-    assert {name.rsplit("/", 1)[-1] for name in result["inputs"]} == {
-        "leg.osim",
-        "motion.sto",
-        "forces.sto",
-    }
-    assert set(result["files"]) == {one.name for one in out.iterdir()} - {"result.json"}
-    assert {"joint_loads.png", "joint_loads.svg", "joint_loads.csv"} <= set(result["files"])
+    study = json.loads((out / "study.json").read_text())
+    assert study["versions"]["opensim"] == opensim.version
+    assert study["settings"]["in"] == "ground"
+    inputs = {name.rsplit("/", 1)[-1] for name in study["inputs"]}
+    assert inputs == {"leg.osim", "motion.sto", "forces.sto"}
+    files = {one.name for one in out.iterdir()}
+    assert {"joint_loads.png", "joint_loads.svg", "joint_loads.csv", "opensim.log"} <= files
 
 
 def test_shuffled_columns_and_strangers_among_them_change_nothing(opensim, leg):

@@ -151,3 +151,51 @@ def test_walk_predicts_the_next_stance(walk, tmp_path, options, least):
     content = json.loads((tmp_path / "study" / "results" / "result.json").read_text())
     found = [content["test_fit"]["stance_2"][dof]["r2"] for dof in WALK_DOFS.split(",")]
     assert (np.array(found) > least).all(), found
+
+
+SHOULDER_MAP = """\
+[channels]
+AD = "DeltoideusClavicle_A"
+MD = "DeltoideusScapula_M"
+Infra = ["Infraspinatus_S", "Infraspinatus_I"]
+Bic = ["BIC_long", "BIC_brevis"]
+"""
+
+
+def test_shoulder_equals_what_was_published(tmp_path, shared_dir, opensim):
+    raw, published = shared_dir / "data" / "shoulder_raw", shared_dir / "data" / "shoulder"
+    files = f"{raw / 'ABD01.trc'},{raw / 'abd01_emg_raw.sto'}"
+    (tmp_path / "trials.csv").write_text(
+        f"trial,trc,emg,start [s],stop [s]\nabd01,{files},3.0,5.0\n"
+    )
+    (tmp_path / "emg.toml").write_text(SHOULDER_MAP)
+    result = run_command(
+        "new",
+        "study",
+        *("--model", raw / "TSM_subject_noWeight.osim", "--trials", "trials.csv"),
+        *("--map", "emg.toml", "--dofs", "plane_elv,shoulder_elv"),
+        *("--tasks", raw / "IKSetup_2019.xml", "--angle-cutoff", "3", "--low-pass", "4"),
+        *("--maxima", published / "emg_normalisation.csv", "--opensim-python", opensim.python),
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    trial = tmp_path / "study" / "trials" / "abd01"
+
+    def compared(mine, theirs, labels=None):
+        one, other = ct.read_storage(trial / mine), ct.read_storage(theirs)
+        names = labels or {name: name for name in one.columns}
+        rows = slice(5, -5)  # of the angles' filter, the ends
+        for name, its in names.items():
+            yield one.column(name)[rows], np.interp(one.time, other.time, other.column(its))[rows]
+
+    home = published / "trials" / "abd01"
+    for one, other in compared("lengths.sto", home / "lmt.sto"):
+        assert np.abs(one - other).max() < 1e-3  # of another filter of the angles
+    for one, other in compared("moment_arms_shoulder_elv.sto", home / "ma_shoulder_elv.sto"):
+        assert np.abs(one - other).max() < 1e-3
+    columns = ct.read_storage(home / "id.sto").columns
+    label = next(name for name in columns if name.startswith("shoulder_elv"))
+    for one, other in compared("moments.sto", home / "id.sto", {"shoulder_elv_moment": label}):
+        assert np.abs(one - other).max() < 0.3  # of 5 N m
+    for one, other in compared("emg.sto", home / "emg.sto"):
+        assert np.corrcoef(one, other)[0, 1] > 0.98  # of 2 s out of 11

@@ -262,7 +262,7 @@ def _table(quality: EmgQuality) -> Table:
     table = new_table(title, ("channel",), numbers)
     table.add_column("doubts", overflow="fold")
     for one in quality.channels:
-        codes = sorted({d.code for d in quality.doubts if one.channel in d.channels})
+        codes = sorted({doubt.code for doubt in quality.doubts_of(one.channel)})
         table.add_row(
             escape(one.channel),
             f"{one.snr:.1f}",

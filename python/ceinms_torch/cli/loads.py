@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -15,21 +14,23 @@ from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.display import counted, new_table, note, shown_warnings, stdout
 from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
-from ceinms_torch.io.paths import kind_of, write_atomically
-from ceinms_torch.io.results import RESULT_FILE, results_in
-from ceinms_torch.io.storage import Storage
+from ceinms_torch.io.paths import kind_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from ceinms_torch.io.source import Source
+    from ceinms_torch.io.storage import Storage
     from ceinms_torch.loads.cases import LoadCase
     from ceinms_torch.loads.joint_loads import JointLoads
     from ceinms_torch.loads.others import Others
-    from ceinms_torch.osim.process import OpenSim
 
-LOG_FILE = "opensim.log"
-_FIGURES = ("joint_loads.png", "joint_loads.svg")
+_FIGURE = "joint_loads"
+_WORDS: dict[str | None, Others | None] = {
+    None: None,
+    "silent": "silent",
+    "optimise": "optimise",
+}
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -107,6 +108,12 @@ def command(
             metavar="HZ", min=0.0, help="Cut-off of OpenSim's filter of the motion; 0 for none."
         ),
     ] = 6.0,
+    mass: Annotated[
+        float | None,
+        typer.Option(
+            metavar="KG", help="The person's mass, for body weights; by default the model's."
+        ),
+    ] = None,
     bands: Annotated[
         bool,
         typer.Option(
@@ -124,13 +131,12 @@ def command(
 
     Reads the muscle forces of a calibration or a run, moves the model as the trial's motion does,
     and writes what the joints bear, in N and in body weights, as .sto, with a table, a figure and
-    result.json. What moments muscles miss is provided by reserves, which are written, too. It warns
+    study.json. What moments muscles miss is provided by reserves, which are written, too. It warns
     of resultants above 6 body weights and of reserves above 10 % of a DOF's moment. Needs OpenSim:
     pip install 'ceinms-torch[opensim]'.
     """
-    from ceinms_torch.inputs.outputs import trial_folder  # noqa: PLC0415
-    from ceinms_torch.io.source import read_source  # noqa: PLC0415
-    from ceinms_torch.loads.of_case import loads_of_case  # noqa: PLC0415
+    from ceinms_torch.loads.of_case import loads_of_case  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.loads.write import save_loads  # noqa: PLC0415
     from ceinms_torch.osim.model_file import read_model  # noqa: PLC0415
     from ceinms_torch.osim.process import OpenSim  # noqa: PLC0415
 
@@ -141,38 +147,25 @@ def command(
         opensim = OpenSim.find(opensim_python)
         cases = _cases(what, results or [], test or [], bands, threads, seed, quiet)
         cases = [_with_files(one, len(cases), motion, external_loads) for one in cases]
-        named = [model, *((Path(others),) if isinstance(others_do, Storage) and others else ())]
-        for case in cases:
-            named += filter(None, (case.motion, case.external_loads))
-        sources = [read_source(path, "a file")[1] for path in dict.fromkeys(named)]
-        sources += [one for case in cases for one in case.sources]
-        folders = [
-            directory if case.role is None else trial_folder(directory, case.role, case.name)
-            for case in cases
-        ]
-        has_bands = any(case.alike for case in cases)
-        say_overwriting(
-            directory / RESULT_FILE,
-            inputs=[one.path for one in sources if one.path],
-            others=_outputs(directory, folders, bands=has_bands),
-        )
-        claim(directory)
+        given = [] if others is None or others in _WORDS else [Path(others)]
+        sources = _sources([model, *given], cases)
+        folders = _prepare(directory, cases, sources)
         found = []
         for case in cases:
             with counted(f"frames of {case.name}", quiet=quiet) as progress:
-                found.append(
-                    loads_of_case(
-                        opensim,
-                        osim,
-                        case,
-                        others=others_do,
-                        joints=None if joints is None else opt.words(joints),
-                        on=on,
-                        frame=frame,
-                        lowpass=lowpass or None,
-                        progress=progress,
-                    )
+                loads = loads_of_case(
+                    opensim,
+                    osim,
+                    case,
+                    others=others_do,
+                    joints=None if joints is None else opt.words(joints),
+                    on=on,
+                    frame=frame,
+                    lowpass=lowpass or None,
+                    mass=mass,
+                    progress=progress,
                 )
+                found.append(loads)
         settings = {
             "what": what,
             "model": model,
@@ -182,17 +175,56 @@ def command(
             "on": on,
             "in": frame,
             "lowpass [Hz]": lowpass or None,
+            "mass [kg]": mass,
             "bands": bands,
             "seed": seed,
             "motion": {case.name: case.motion for case in cases},
             "external_loads": {case.name: case.external_loads for case in cases},
         }
-        _write(found, folders, directory, settings, sources, opensim)
+        save_loads(
+            [(case.role, one) for case, one in zip(cases, found, strict=True)],
+            directory,
+            settings=settings,
+            sources=sources,
+            opensim=opensim,
+            beside=lambda: _draw(folders, found),
+        )
     if not quiet:
         stdout.print(_table(found))
+        whose = "of the model; --mass states the person's" if mass is None else "as stated"
+        stdout.print(f"body weight: {found[0].body_weight:.0f} N, {whose}")
         for words in dict.fromkeys(one.others for one in found):
             stdout.print(f"muscles without a calculated force: {escape(words)}", soft_wrap=True)
     say_where(directory)
+
+
+def _sources(files: list[Path], cases: list[LoadCase]) -> list[Source]:
+    """Return every file that is read."""
+    from ceinms_torch.io.source import read_source  # noqa: PLC0415
+    from ceinms_torch.osim.external_loads import read_external_loads  # noqa: PLC0415
+
+    for case in cases:
+        files += filter(None, (case.motion, case.external_loads))
+        if case.external_loads is not None:
+            files += filter(None, [read_external_loads(case.external_loads).data_file])
+    read = [read_source(path, "a file")[1] for path in dict.fromkeys(files)]
+    return [*read, *(one for case in cases for one in case.sources)]
+
+
+def _prepare(directory: Path, cases: list[LoadCase], sources: list[Source]) -> list[Path]:
+    """Say what is overwritten, claim the folder, and return those of the trials."""
+    from ceinms_torch.loads.write import STUDY_FILE, loads_folder, loads_outputs  # noqa: PLC0415
+
+    folders = [loads_folder(directory, case.role, case.name) for case in cases]
+    outputs = loads_outputs(directory, folders, bands=any(case.alike for case in cases))
+    figures = (folder / f"{_FIGURE}.{ending}" for folder in folders for ending in ("png", "svg"))
+    say_overwriting(
+        directory / STUDY_FILE,
+        inputs=[one.path for one in sources if one.path],
+        others=(*outputs, *figures),
+    )
+    claim(directory)
+    return folders
 
 
 def _cases(
@@ -258,7 +290,10 @@ def _with_files(
             )
     external_loads = external_loads or case.external_loads
     if external_loads is None:
-        note(f"trial {case.name}: there are no external loads")
+        note(
+            f"trial {case.name}: there are no external loads; that is right if nothing holds the "
+            "body but its joint to the ground"
+        )
     return dataclasses.replace(case, motion=motion or case.motion, external_loads=external_loads)
 
 
@@ -266,11 +301,8 @@ def _others(text: str | None) -> Others | Storage | None:
     """Return what ``--others`` says."""
     from ceinms_torch.io.storage import read_storage  # noqa: PLC0415
 
-    if text is None:
-        return None
-    words: dict[str, Others] = {"silent": "silent", "optimise": "optimise"}
-    if text in words:
-        return words[text]
+    if text is None or text in _WORDS:
+        return _WORDS[text]
     if kind_of(Path(text)) != "file":
         raise OptionError(
             where="--others", expected="silent, optimise, or a storage file", got=repr(text)
@@ -278,38 +310,12 @@ def _others(text: str | None) -> Others | Storage | None:
     return read_storage(text)
 
 
-def _outputs(directory: Path, folders: list[Path], *, bands: bool) -> Iterator[Path]:
-    from ceinms_torch.loads.write import BAND_FILES, FILES, TABLE_FILE  # noqa: PLC0415
-
-    yield from (directory / name for name in (TABLE_FILE, RESULT_FILE, LOG_FILE))
-    files = [*FILES, *_FIGURES, *(BAND_FILES if bands else ())]
-    yield from (folder / name for folder in folders for name in files)
-
-
-def _write(
-    found: list[JointLoads],
-    folders: list[Path],
-    directory: Path,
-    settings: dict[str, Any],
-    sources: Iterable[Source],
-    opensim: OpenSim,
-) -> None:
-    """Write everything, or nothing."""
-    from ceinms_torch.loads.write import (  # noqa: PLC0415
-        write_loads,
-        write_summary,
-        write_table,
-    )
+def _draw(folders: list[Path], found: list[JointLoads]) -> None:
     from ceinms_torch.plots.loads import plot_joint_loads  # noqa: PLC0415
     from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
 
-    with results_in(directory):
-        for one, folder in zip(found, folders, strict=True):
-            write_loads(one, folder)
-            save_figure(plot_joint_loads(one), folder, "joint_loads")
-        write_table(found, directory)
-        write_atomically(directory / LOG_FILE, opensim.log.encode())
-        write_summary(found, directory, options=settings, sources=sources, opensim=opensim.version)
+    for folder, loads in zip(folders, found, strict=True):
+        save_figure(plot_joint_loads(loads), folder, _FIGURE)
 
 
 def _table(found: list[JointLoads]) -> Table:

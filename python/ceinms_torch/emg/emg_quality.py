@@ -62,6 +62,11 @@ class EmgDoubt:
     channels: tuple[str, ...]
     text: str
 
+    def of(self, channel: str) -> str:
+        """Return what it is, with the other channels that are concerned."""
+        others = [name for name in self.channels if name != channel]
+        return f"{self.text}, with {', '.join(others)}" if others else self.text
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelQuality:
@@ -152,6 +157,10 @@ class EmgQuality(OneLine):
     channels: tuple[ChannelQuality, ...]
     pairs: tuple[ChannelPair, ...]
     doubts: tuple[EmgDoubt, ...]
+
+    def doubts_of(self, channel: str) -> tuple[EmgDoubt, ...]:
+        """Return what is doubtful in a channel."""
+        return tuple(one for one in self.doubts if channel in one.channels)
 
     @property
     def dead(self) -> tuple[str, ...]:

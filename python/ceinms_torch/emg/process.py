@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import os
 import re
@@ -256,7 +255,7 @@ def read_maxima(path: str | os.PathLike[str]) -> tuple[dict[str, float], Source]
     """
     path = Path(path)
     text, source = read_text(path, "a CSV file of maxima")
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = list(csv.reader(text.splitlines()))
     head = [re.sub(r"\s*[(\[].*", "", one).strip().casefold() for one in rows[0]] if rows else []
     column = next((head.index(name) for name in _MAXIMUM if name in head), None)
     if "channel" not in head or column is None:

@@ -15,7 +15,8 @@ from ceinms_torch.inputs.folder import CalibrationFolder, RunFolder
 from ceinms_torch.inputs.outputs import STORAGE_FILES
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import kind_of
-from ceinms_torch.io.source import Source
+from ceinms_torch.io.results import RESULT_FILE
+from ceinms_torch.io.source import Source, read_source
 from ceinms_torch.io.storage import read_storage
 from ceinms_torch.model.input_data import InputData
 from ceinms_torch.model.trial import Trial
@@ -224,6 +225,7 @@ def cases_of_calibration(
             force=forces[0],
             alike=tuple(alike or (forces if len(forces) > 1 else ())),
             level=LEVEL if bands else 1.0,
+            sources=tuple(read_source(Path(one, RESULT_FILE), "a result")[1] for one in results),
         )
         cases.append(_with_trial(case, trial, role))
     return cases

@@ -30,7 +30,6 @@ DOUBTFUL_RESERVE = 0.1
 # more, and without external loads they are the body's weight [body weights].
 DOUBTFUL_RESIDUAL = 0.25
 _SMALL_RESERVE = 0.5  # [N m or N]
-_CROSSES = 1e-3  # arm [m] of a muscle that acts on a DOF
 _MOST = 5  # muscles named at a peak
 
 
@@ -242,7 +241,7 @@ def joint_loads(
             level=level,
         )
         peaks_alike = ends_of_band(drawn[:, :, 3::4].max(axis=1), level) / maps.body_weight
-    acted_on = np.flatnonzero((np.abs(maps.moment_arm) > _CROSSES).any(axis=(0, 2)))
+    acted_on = maps.acted_on()
     reserves = maps.reserves(every.array)[:, acted_on]
     dofs = tuple(maps.coordinates[i] for i in acted_on)
     shares = tuple(
@@ -356,8 +355,8 @@ def _doubts(
         found["residual-large"] = (
             f"between {held[0]:.2f} and {held[-1]:.2f} s up to {residual.max():.2f} body weights "
             "hold the body that no external load explains: a foot is on the ground beside the "
-            "force plates, or the loads are of another recording or act on other bodies. What "
-            "joints above such a foot bear is wrong then."
+            "force plates, the model's mass is not the person's, or the loads are of another "
+            "recording or act on other bodies. What joints above such a foot bear is wrong then."
         )
     high = [one for one in peaks if one.body_weights > DOUBTFUL_LOAD]
     if high:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ceinms_torch.arrays import BoolArray, FloatArray
+from ceinms_torch.arrays import BoolArray, FloatArray, IndexArray
 from ceinms_torch.errors import DataError, OptionError, unknown_name
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
@@ -23,6 +23,8 @@ from ceinms_torch.osim.process import OpenSim, PathLike, Progress
 # Accelerations that OpenSim finds from forces may differ from those of the motion by so much
 # [rad/s^2 or m/s^2]: more means that reserves do not hold the motion.
 LARGEST_ACCELERATION_ERROR = 1e-3
+# Moment arm of what acts on a coordinate [m]; paths that are not in equilibrium have less.
+_ACTS = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +45,8 @@ class LoadMaps(OneLine):
         Coordinates that are free to move.
     is_rotational : ndarray of bool (n_coordinate,)
         Whether they are angles.
+    is_base : ndarray of bool (n_coordinate,)
+        Whether they are those with which the body as a whole moves.
     net_reaction : ndarray (n_step, n_joint, 6)
         Without any muscle force: moment [N m], then force [N] on the child, at the joint's frame in
         it, in ground.
@@ -61,7 +65,7 @@ class LoadMaps(OneLine):
     body_weight : float
         [N].
     residual : ndarray (n_step,)
-        Force on the body that the ground joint has to provide, for want of external loads [N].
+        Force that holds the body besides the external loads [N]; 0 without any.
     acceleration_error : float
         Largest difference between accelerations by these forces and those of the motion
         [rad/s^2 or m/s^2].
@@ -73,6 +77,7 @@ class LoadMaps(OneLine):
     acting: tuple[str, ...]
     coordinates: tuple[str, ...]
     is_rotational: BoolArray = field(repr=False)
+    is_base: BoolArray = field(repr=False)
     net_reaction: FloatArray = field(repr=False)
     reaction: FloatArray = field(repr=False)
     net_moment: FloatArray = field(repr=False)
@@ -89,6 +94,11 @@ class LoadMaps(OneLine):
     def joint_names(self) -> tuple[str, ...]:
         """Names of the joints."""
         return tuple(one.name for one in self.joints)
+
+    def acted_on(self) -> IndexArray:
+        """Return the places of the coordinates within the body on which an actuator acts."""
+        acts = (np.abs(self.moment_arm) > _ACTS).any(axis=(0, 2))
+        return np.flatnonzero(acts & ~self.is_base)
 
     def reactions(self, force: FloatArray) -> FloatArray:
         """Return what the joints bear under forces (n_step, n_actuator), as `net_reaction`."""
@@ -114,6 +124,7 @@ def load_maps(
     and_others: bool = False,
     external_loads: PathLike | None = None,
     lowpass: float | None = 6.0,
+    mass: float | None = None,
     progress: Progress | None = None,
 ) -> LoadMaps:
     """Ask OpenSim what joints bear, as a function of muscle forces.
@@ -142,6 +153,8 @@ def load_maps(
         Which measured force acts on which body (.xml).
     lowpass : float, optional
         Cut-off frequency of OpenSim's filter of the coordinates [Hz]; None for none.
+    mass : float, optional
+        The person's mass [kg], for loads in body weights; by default the model's.
     progress : callable, optional
         Called with the number of frames done, and of all.
 
@@ -182,20 +195,16 @@ def load_maps(
             hint="motion and constraints of the model contradict each other",
             code="accelerations-missed",
         )
+    coordinates = tuple(found["coordinates"])
     rotational = np.array(found["rotational"])
-    of_ground = [
-        found["coordinates"].index(name)
-        for joint in known.joints
-        for name in joint.coordinate_names
-        if joint.parent == "ground" and name in found["coordinates"]
-    ]
-    held = [place for place in of_ground if not rotational[place]]
+    is_base = np.array([name in found["base"] for name in coordinates])
+    residual = np.linalg.norm(found["moment"][:, is_base & ~rotational, 0], axis=1)
     return LoadMaps(
         time=times,
         joints=chosen,
         actuators=tuple(found["actuators"]),
         acting=tuple(found["acting"]),
-        coordinates=tuple(found["coordinates"]),
+        coordinates=coordinates,
         is_rotational=rotational,
         net_reaction=found["reaction"][:, :, 0],
         reaction=found["reaction"][:, :, 1:],
@@ -205,8 +214,9 @@ def load_maps(
         controls=np.array(found["controls"]).reshape(-1, 2),
         parent=found["parent"],
         child=found["child"],
-        body_weight=found["mass"] * found["gravity"],
-        residual=np.linalg.norm(found["moment"][:, held, 0], axis=1),
+        is_base=is_base,
+        body_weight=(found["mass"] if mass is None else mass) * found["gravity"],
+        residual=residual * (external_loads is not None),
         acceleration_error=error,
     )
 

@@ -17,8 +17,6 @@ from ceinms_torch.loads.others import Others
 from ceinms_torch.osim.model_file import OsimModel
 from ceinms_torch.osim.process import OpenSim, Progress
 
-_ACTS = 1e-3  # moment arm [m] of a muscle that acts on a joint
-
 
 def loads_of_case(
     opensim: OpenSim,
@@ -30,6 +28,7 @@ def loads_of_case(
     on: Side = "child",
     frame: Frame = "child",
     lowpass: float | None = 6.0,
+    mass: float | None = None,
     progress: Progress | None = None,
 ) -> JointLoads:
     """Return what joints bear in a trial.
@@ -50,6 +49,8 @@ def loads_of_case(
         As for `joint_loads`.
     lowpass : float, optional
         Cut-off frequency of OpenSim's filter of the coordinates [Hz]; None for none.
+    mass : float, optional
+        The person's mass [kg], for loads in body weights; by default the model's.
     progress : callable, optional
         Called with the number of frames done, and of all.
 
@@ -99,6 +100,7 @@ def loads_of_case(
         and_others=others == "optimise",
         external_loads=case.external_loads,
         lowpass=lowpass,
+        mass=mass,
         progress=progress,
     )
     if not by_dofs and joints is None:
@@ -135,8 +137,7 @@ def _at(storage: Storage, case: LoadCase) -> dict[str, np.ndarray]:
 
 def _acted_on(maps: LoadMaps) -> LoadMaps:
     """Return the maps of joints that have a coordinate on which a muscle acts."""
-    acts = np.flatnonzero((np.abs(maps.moment_arm) > _ACTS).any(axis=(0, 2)))
-    names = {maps.coordinates[i] for i in acts}
+    names = {maps.coordinates[i] for i in maps.acted_on()}
     places = [i for i, one in enumerate(maps.joints) if names & set(one.coordinate_names)]
     return dataclasses.replace(
         maps,

@@ -19,8 +19,6 @@ Others = Literal["silent", "optimise"] | Mapping[str, FloatArray]
 
 # A reserve of 1 N m costs as much as a fully active muscle: OpenSim's usual optimal force of 1.
 _RESERVE = 1.0
-# Moment arm of a muscle that acts on a DOF [m]; paths that are not in equilibrium have less.
-_CROSSES = 1e-3
 _NAMED = 8  # muscles that a message names
 
 
@@ -138,7 +136,7 @@ def static_optimisation(maps: LoadMaps, force: FloatArray, free: list[int]) -> F
     """
     left = maps.reserves(force)
     arm = maps.moment_arm[:, :, free]
-    rows = np.flatnonzero((np.abs(arm) > _CROSSES).any(axis=(0, 2)))
+    rows = maps.acted_on()
     result = np.zeros((len(maps.time), len(free)))
     bounds = tuple(maps.controls[free].T)
     capacity = np.maximum(maps.capacity[:, free], 0.0)

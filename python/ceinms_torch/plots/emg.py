@@ -60,11 +60,10 @@ def plot_emg(result: EmgResult, channel: str) -> Figure:
             axes.plot(envelope.time, envelope.values[:, 0], color=COLOURS[1], label="envelope")
             axes.set_ylabel(f"{channel} [{raw.unit or 'rec. u.'}]")
             doubts = [
-                doubt.text
+                doubt.of(channel)
                 for quality in result.qualities
                 if quality.name == raw.name
-                for doubt in quality.doubts
-                if channel in doubt.channels
+                for doubt in quality.doubts_of(channel)
             ]
             title = textwrap.wrap("; ".join([raw.name, *doubts]), _LETTERS)
             axes.set_title("\n".join(title), loc="left", fontsize=8)

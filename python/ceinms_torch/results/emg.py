@@ -124,7 +124,7 @@ def _write_quality(result: EmgResult, folder: Path) -> None:
     rows = []
     for quality in result.qualities:
         for one in quality.channels:
-            doubts = [d.text for d in quality.doubts if one.channel in d.channels]
+            doubts = [doubt.of(one.channel) for doubt in quality.doubts_of(one.channel)]
             numbers = [f"{getattr(one, key):.6g}" for key in _QUALITY_COLUMNS]
             rows.append((quality.name, one.channel, *numbers, "; ".join(doubts)))
     _write_table(folder / QUALITY_TABLE, ("recording", "channel", *header, "doubts"), rows)

@@ -191,6 +191,8 @@ class _Maker:
         self._model = read_model(settings.model)
         self._check_model()
         self._weights = read_map(settings.emg_map, self._model)
+        # As far as paths tell, before anything is computed.
+        self._check_map(self._model.muscles_across(settings.dofs))
         self._recording_settings = RecordingSettings(
             model=self._model,
             dofs=settings.dofs,
@@ -222,6 +224,7 @@ class _Maker:
             self._model, acting, self._settings.curves, float(np.median(np.diff(trials[0].time)))
         )
         self._check_map(subject.mtu_names)
+        self._say_unused(subject.mtu_names)
         self._say("model-changed", changes)
         generator = make_generator(subject, self._weights)
         inputs = self._inputs()
@@ -296,6 +299,13 @@ class _Maker:
                     got=f"one that a constraint makes a function of {coordinate.follows}",
                     hint=f"Name {coordinate.follows} in its place",
                 )
+            if not self._model.muscles_across([dof]):
+                raise DataError(
+                    where=Place(self._model.path, element=dof),
+                    expected="a coordinate that muscles of the model cross",
+                    got="none that does",
+                    hint="Name DOFs that muscles move",
+                )
         if self._model.is_scaled is False and not self._settings.is_scaled:
             raise DataError(
                 where=self._model.path,
@@ -308,21 +318,23 @@ class _Maker:
 
     def _check_map(self, mtu_names: Sequence[str]) -> None:
         """Make sure that the map drives MTUs that act on the DOFs."""
-        driven = [name for name, inputs in self._weights.items() if inputs]
-        idle = [name for name in driven if name not in mtu_names]
-        if len(idle) == len(driven):
+        if not set(self._weights) & set(mtu_names):
             raise DataError(
                 where=self._settings.emg_map,
                 expected=f"EMG of MTUs that act on {', '.join(self._settings.dofs)}, such as "
                 f"{listed(mtu_names, 3)}",
-                got=f"EMG of {listed(driven)}, none of which does",
+                got=f"EMG of {listed(list(self._weights))}, none of which does",
                 hint="Is the map, or are the DOFs, of the other side?",
                 code="wrong-side",
             )
+
+    def _say_unused(self, mtu_names: Sequence[str]) -> None:
+        """Say whose EMG is in the map for nothing."""
+        idle = [name for name in self._weights if name not in mtu_names]
         if idle:
             self._findings.append(
                 Finding(
-                    severity="note" if len(idle) < len(driven) / 2 else "warning",
+                    severity="note" if len(idle) < len(self._weights) / 2 else "warning",
                     code="emg-unused",
                     where=Place(self._settings.emg_map, column=listed(idle)),
                     what=f"{listed(idle)} have EMG but no moment arm above 1 mm about the DOFs.",

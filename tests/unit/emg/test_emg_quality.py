@@ -96,6 +96,7 @@ def test_crosstalk_is_found_with_its_lag(lag):
     assert {(one.code, one.channels) for one in quality.doubts} == {("crosstalk", ("TA", "SOL"))}
     assert quality.pairs[0].lag == pytest.approx(lag / GOOD.rate)
     assert quality.pairs[0].correlation > 0.6
+    assert quality.doubts_of("TA")[0].of("TA").endswith("ms, with SOL")
 
 
 @given(seed=st.integers(0, 1000))

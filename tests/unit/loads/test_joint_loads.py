@@ -44,6 +44,7 @@ def made_up(seed=0, **changes):
         "acting": MUSCLES,
         "coordinates": ("flexion", "bend"),
         "is_rotational": np.array([True, True]),
+        "is_base": np.array([False, False]),
         "net_reaction": 300.0 * random.normal(size=(n, j, 6)),
         "reaction": random.normal(size=(n, j, a, 6)),
         "net_moment": 30.0 * random.normal(size=(n, 2)),

@@ -72,7 +72,7 @@ class FakeOpenSim:
         self.error = error
         self.asked = None
 
-    def muscle_analysis(self, model, motion, *, dofs, mtus, progress):
+    def muscle_analysis(self, model, motion, *, dofs, mtus, progress):  # noqa: ARG002
         assert model == MODEL.path
         self.asked = motion
         if self.error is not None:

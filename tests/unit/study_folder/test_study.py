@@ -283,11 +283,23 @@ def test_each_fault_has_one_message_and_nothing_is_written(lab, fault):
     assert not (lab[0] / "study").exists()
 
 
+def test_late_envelopes_are_found_too(lab):
+    folder, settings = lab
+    time = 0.02 + np.arange(0.0, 3.0, 0.001)
+    values = np.full((len(time), 4), 0.5)
+    write_storage(folder / "env.sto", time, ("VL", "GM", "SOL", "TA"), values, name="-", units="-")
+    text = settings.trials.read_text().replace(",emg,", ",envelopes,").replace("emg.sto", "env.sto")
+    settings.trials.write_text(text)
+    with pytest.raises(CeinmsTorchError, match=r"0\.02 s later"):
+        make(lab)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"dofs": ("knee_angle_r", "ankle_angl_r")}, "Did you mean 'ankle_angle_r'"),
-        ({"dofs": ("knee_angle_l",)}, "moment arms about knee_angle_l"),
+        ({"dofs": ("knee_angle_l",)}, "a coordinate that muscles of the model cross"),
+        ({"dofs": ("ankle_angle_l",)}, "EMG of vasint_r, gasmed_r.*none of which does.*other side"),
     ],
 )
 def test_settings_that_do_not_fit(lab, changes, message):

@@ -63,6 +63,7 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
         "gravity": float(np.linalg.norm(model.getGravity().to_numpy())),
         "acceleration_error": frames.acceleration_error,
         "acting": frames.acting,
+        "base": _base(model),
         "controls": [
             [frames.known[name].getMinControl(), frames.known[name].getMaxControl()]
             for name in frames.actuators
@@ -171,6 +172,9 @@ class _Frames:
         acts = np.abs(reaction[:, 1:]).max(axis=(0, 2)) > _NOTHING
         self.acting = [name for name, one in zip(names, acts) if one]
         crosses = np.abs(moment[:, 1:]) > _CROSSES
+        # No muscle moves the body as a whole; paths that are not in equilibrium seem to.
+        base = _base(self.model)
+        crosses[[i for i, one in enumerate(self.free) if self.posed.names[one] in base]] = False
         while True:
             more = crosses[crosses[:, acts].any(axis=1)].any(axis=0) | acts
             if (more == acts).all():
@@ -234,52 +238,62 @@ class _Frames:
     def _set_motion(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Set pose and speeds, and return accelerations (n_coordinate,) and what constraints say.
 
-        Dependent coordinates follow from the constraints and their derivatives, exactly.
+        Dependent coordinates follow from the constraints and their derivatives, exactly. Speeds of
+        most joints are the derivatives of their coordinates, but not those of all.
         """
-        posed, state = self.posed, self.state
+        posed, state, matter = self.posed, self.state, self.posed.matter
         posed.set_pose(self.motion.at(time, 0))
-        speed, acceleration = self.motion.at(time, 1), self.motion.at(time, 2)
+        self.model.realizePosition(state)
         jacobian = np.zeros((0, state.getNU()))
-        n_row = state.getNUErr()
-        if n_row:
-            self.model.realizePosition(state)
-            jacobian = matrix(posed.matter.calcG, state)
+        if state.getNUErr():
+            jacobian = matrix(matter.calcG, state)
         if not self.free:
             self.dependent = _dependent(jacobian[:, posed.u_index], posed.is_free)
             self.free = [i for i in range(len(posed.names)) if i not in self.dependent]
-        place = np.array(posed.u_index)
+        rows = jacobian[:, posed.u_index]
 
-        def follow(values: np.ndarray, bias: np.ndarray) -> None:
-            if n_row:
-                rows = jacobian[:, place]
+        def follow(values: np.ndarray, bias: np.ndarray) -> np.ndarray:
+            """Let dependent ones be what constraints ask for."""
+            if len(rows):
                 known = rows[:, self.free] @ values[self.free] + bias
                 values[self.dependent] = np.linalg.lstsq(
                     rows[:, self.dependent], -known, rcond=None
                 )[0]
+            return values
 
-        follow(speed, np.zeros(n_row))
+        speed = follow(self._of_speeds(self.motion.at(time, 1)), np.zeros(len(rows)))
         u = state.updU()
-        for index, one in zip(place, speed):
-            u[int(index)] = float(one)
+        for index, one in zip(posed.u_index, speed):
+            u[index] = float(one)
         self.model.realizeVelocity(state)
-        self._check_rates(speed)
-        if n_row:
-            bias = osim.Vector()
-            posed.matter.calcBiasForAccelerationConstraints(state, bias)
-            follow(acceleration, bias.to_numpy())
-        return acceleration, jacobian
+        turning = osim.Vector()
+        matter.multiplyByNDot(state, False, state.getU(), turning)
+        rate = self.motion.at(time, 2) - turning.to_numpy()[posed.q_index]
+        bias = osim.Vector(0, 0.0)
+        if len(rows):
+            matter.calcBiasForAccelerationConstraints(state, bias)
+        return follow(self._of_speeds(rate), bias.to_numpy()), jacobian
 
-    def _check_rates(self, speed: np.ndarray) -> None:
-        rates = self.state.getQDot().to_numpy()[self.posed.q_index]
-        if not np.allclose(rates, speed, rtol=1e-6, atol=1e-9):
-            wrong = self.posed.names[int(np.abs(rates - speed).argmax())]
-            raise Fault(
-                f"coordinate {wrong}",
-                "one whose speed is its derivative",
-                "a ball or free joint, whose speeds are angular velocities",
-                "Replace it by a CustomJoint",
-                code="joint-unsupported",
-            )
+    def _of_speeds(self, rates: np.ndarray) -> np.ndarray:
+        """Return what derivatives of coordinates are as derivatives of the speeds' kind."""
+        of_q, of_u = osim.Vector(self.state.getNQ(), 0.0), osim.Vector()
+        for index, one in zip(self.posed.q_index, rates):
+            of_q[index] = float(one)
+        self.posed.matter.multiplyByNInv(self.state, False, of_q, of_u)
+        result: np.ndarray = of_u.to_numpy()[self.posed.u_index]
+        return result
+
+
+def _base(model: Any) -> list[str]:
+    """Return the coordinates of joints with which the body floats: six, to the ground."""
+    joints = model.getJointSet()
+    return [
+        joint.get_coordinates(k).getName()
+        for joint in (joints.get(i) for i in range(joints.getSize()))
+        if joint.numCoordinates() == 6
+        and joint.getParentFrame().findBaseFrame().getName() == "ground"
+        for k in range(6)
+    ]
 
 
 def _dependent(jacobian: np.ndarray, is_free: np.ndarray) -> list[int]:

@@ -14,7 +14,6 @@ from ceinms_torch.recordings.ground_force_files import (
 )
 from gait_forces import walk
 
-
 LOADS_WITHOUT_FILE = """<ExternalLoads>
   <ExternalForce><applied_to_body>calcn_r</applied_to_body></ExternalForce>
   <datafile>a.mot</datafile>

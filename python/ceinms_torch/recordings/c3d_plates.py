@@ -22,6 +22,7 @@ from ceinms_torch.recordings.trc import METRES
 
 _NEWTON_METRES = {"nmm": 0.001, "ncm": 0.01, "nm": 1.0}
 _OUTSIDE = 0.1  # [m] that a point of force may lie beside its plate
+_LEAST_AREA = 1e-3  # [m²]
 _STUCK = 0.01  # [m] about the centre of a plate that nobody stays in
 # Where the moments are among the channels of a plate, by FORCE_PLATFORM:TYPE.
 _MOMENTS = {1: (None, None, 5), 2: (3, 4, 5), 4: (3, 4, 5)}
@@ -76,7 +77,7 @@ def plate_forces(
         _known(where, one["unit_force"], {"n": 1.0})
         force = np.ascontiguousarray(one["force"].T)
         corner = one["corners"].T * length
-        measured, newton_metres = _measured_moments(file["parameters"], file, i, one["corners"].T)
+        measured, newton_metres = _measured_moments(where, file, i, one["corners"].T)
         if newton_metres is None:
             newton_metres = length
         moment = one["moment"].T * length + (newton_metres - length) * measured
@@ -85,7 +86,15 @@ def plate_forces(
             apart = np.nan_to_num(one["center_of_pressure"].T * length - centre)
             moment = np.cross(apart, force) + newton_metres * measured
         normal = np.cross(corner[1] - corner[0], corner[3] - corner[0])
-        normal /= max(float(np.linalg.norm(normal)), 1e-12)
+        area = float(np.linalg.norm(normal))
+        if not area > _LEAST_AREA:
+            raise FileFormatError(
+                where=where,
+                expected="four corners of a plate (FORCE_PLATFORM:CORNERS)",
+                got=f"corners with {area:.3g} m² between them",
+                hint=EXPORT_AGAIN,
+            )
+        normal /= area
         point = np.broadcast_to(centre, force.shape).copy()
         along = force @ normal
         on = np.abs(along) >= LOADED
@@ -98,19 +107,27 @@ def plate_forces(
 
 
 def _measured_moments(
-    parameters: Any, file: Any, plate: int, corners: FloatArray
+    where: Place, file: Any, plate: int, corners: FloatArray
 ) -> tuple[FloatArray, float | None]:
     """Return the moments that a plate measured, in the laboratory, and their unit [N m] if stated.
 
     Those of plates that measure nothing but forces are 0.
     """
-    analogs = file["data"]["analogs"][0]
+    analogs, parameters = file["data"]["analogs"][0], file["parameters"]
     places = _of_plate(parameter(parameters, "FORCE_PLATFORM", "CHANNEL"), plate).astype(int)
     kind = _kind(parameters, plate)
     which = _MOMENTS.get(kind)
     if which is None:
         return np.zeros((analogs.shape[1], 3)), None
-    channels = analogs[[int(one) - 1 for one in places]]
+    beyond = [int(one) for one in places if not 1 <= one <= len(analogs)]
+    if beyond or len(places) < 6:
+        raise FileFormatError(
+            where=where,
+            expected=f"six of the {len(analogs)} analog channels (FORCE_PLATFORM:CHANNEL)",
+            got=f"channel {beyond[0]}" if beyond else str(len(places)),
+            hint=EXPORT_AGAIN,
+        )
+    channels = analogs[places - 1]
     units = parameter_texts(parameters, "ANALOG", "UNITS")
     numbers = [places[one] for one in which if one is not None]
     stated = [units[one - 1] for one in numbers if one <= len(units)]

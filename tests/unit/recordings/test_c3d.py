@@ -140,6 +140,15 @@ def test_parameters_that_lead_nowhere(recording, tmp_path):
         read_c3d(tmp_path / "a.c3d")
 
 
+@pytest.mark.parametrize("name", [b"ANALOG", b"GEN_SCALE", b"OFFSET", b"USED", b"CHANNEL"])
+def test_parameters_that_ezc3d_does_not_survive_without(recording, tmp_path, name):
+    raw = recording.read_bytes()
+    place = raw.index(name, 512)
+    (tmp_path / "a.c3d").write_bytes(raw[:place] + b"?" + raw[place + 1 :])
+    with pytest.raises(FileFormatError):
+        read_c3d(tmp_path / "a.c3d")
+
+
 @pytest.mark.parametrize(("unit", "says"), [("m", "seem to be in mm"), ("furlong", "one of m, cm")])
 def test_markers_in_mm_that_are_said_to_be_in_m(walked, tmp_path, unit, says):
     forces, markers, _ = walked

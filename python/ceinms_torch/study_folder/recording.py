@@ -242,8 +242,8 @@ class _Reader:
             if one.severity == "error":
                 raise DataError(
                     where=one.where,
-                    expected="ground forces of these feet and this model",
-                    got=one.what.rstrip("."),
+                    expected="ground forces of these feet and this model, in N",
+                    got=f"what contradicts that: {one.what.rstrip('.')}",
                     hint=one.to_do,
                     code=one.code,
                 )

@@ -290,8 +290,10 @@ def test_late_envelopes_are_found_too(lab):
     write_storage(folder / "env.sto", time, ("VL", "GM", "SOL", "TA"), values, name="-", units="-")
     text = settings.trials.read_text().replace(",emg,", ",envelopes,").replace("emg.sto", "env.sto")
     settings.trials.write_text(text)
-    with pytest.raises(CeinmsTorchError, match=r"0\.02 s later"):
+    with pytest.raises(CeinmsTorchError, match=r"0\.02 s later.*--delay 0\.02"):
         make(lab)
+    study = make(lab, emg=EmgSettings(processing=ct.EmgProcessing(delay=0.02)))
+    assert study.report.findings
 
 
 @pytest.mark.parametrize(

@@ -191,13 +191,30 @@ class _Reader:
             code="recording-incomplete",
         )
 
-    def _interval(self, around: float = 0.0) -> tuple[float, float] | None:
-        """Return the times that are needed, and a bit around them, or None for all [s]."""
-        starts = [row.start for row in self._rows if row.start is not None]
-        stops = [row.stop for row in self._rows if row.stop is not None]
-        if len(starts) < len(self._rows) or len(stops) < len(self._rows):
-            return None
-        return min(starts) - around, max(stops) + around
+    def _times(self, time: FloatArray, around: float = 0.0) -> tuple[float, float]:
+        """Return the first and last time that are needed, of those that there are [s].
+
+        Parameters
+        ----------
+        time : ndarray (n_frame,)
+            Times of markers or angles [s].
+        around : float
+            How much before and behind the trials [s].
+
+        Returns
+        -------
+        (float, float)
+            Of all trials of the recording; where one names none, all that was recorded of motion
+            and ground forces.
+        """
+        known = [time] if self._ground is None else [time, self._ground.time]
+        first, last = max(float(one[0]) for one in known), min(float(one[-1]) for one in known)
+        starts = [first if row.start is None else row.start for row in self._rows]
+        stops = [last if row.stop is None else row.stop for row in self._rows]
+        return (
+            max(min(starts) - around, float(time[0])),
+            min(max(stops) + around, float(time[-1])),
+        )
 
     # ---- What was recorded ----------------------------------------------------------------
 
@@ -290,8 +307,7 @@ class _Reader:
             )
         model = self._settings.model.path
 
-        begin, end = self._interval(_AROUND) or (-np.inf, np.inf)
-        times = (max(begin, float(markers.time[0])), min(end, float(markers.time[-1])))
+        times = self._times(markers.time, _AROUND)
 
         def compute() -> dict[str, Storage]:
             with tempfile.TemporaryDirectory(prefix="ceinms-torch-") as folder:
@@ -323,7 +339,7 @@ class _Reader:
                 "model": model,
                 "markers": markers,
                 "tasks": tasks,
-                "times [s]": self._interval(_AROUND),
+                "times [s]": times,
             },
             compute,
         )
@@ -358,6 +374,7 @@ class _Reader:
             return self._polynomials(self._settings.paths, angles)
         model, dofs = self._settings.model.path, self._settings.dofs
         mtus = self._settings.model.muscles_across(dofs)
+        times = self._times(angles.time)
 
         def compute() -> dict[str, Storage]:
             found = self._settings.opensim().muscle_analysis(
@@ -365,7 +382,7 @@ class _Reader:
                 angles,
                 dofs=dofs,
                 mtus=mtus,
-                start_stop_time=self._interval(),
+                start_stop_time=times,
                 progress=lambda done, total: self._settings.tell("muscle analysis", done, total),
             )
             return {"Length": found.length} | {
@@ -375,7 +392,7 @@ class _Reader:
         found = self._steps.tables(
             f"{self._name}/muscle_analysis",
             ("Length", *(f"MomentArm_{dof}" for dof in dofs)),
-            {"model": model, "angles": angles, "dofs": dofs, "times [s]": self._interval()},
+            {"model": model, "angles": angles, "dofs": dofs, "times [s]": times},
             compute,
         )
         arms = {dof: found[f"MomentArm_{dof}"] for dof in dofs}
@@ -393,7 +410,7 @@ class _Reader:
                 hint="Add its column to the motion, or fit polynomials without it",
             )
         poses = np.stack([angles[name] for name in paths.coordinate_names], axis=1)
-        begin, end = self._interval() or (-np.inf, np.inf)
+        begin, end = self._times(motion.time)
         rows = (motion.time >= begin) & (motion.time <= end)
         found = paths.evaluate(poses[rows], self._settings.dofs)
 
@@ -423,6 +440,7 @@ class _Reader:
             )
         model = self._files.get("model", self._settings.model.path)
         loads, ground = self._loads, self._ground
+        times = self._times(angles.time)
 
         def compute() -> dict[str, Storage]:
             found = self._settings.opensim().inverse_dynamics(
@@ -431,7 +449,7 @@ class _Reader:
                 external_loads=None if loads is None else loads.path,
                 ground_forces=ground,
                 lowpass=None,
-                start_stop_time=self._interval(),
+                start_stop_time=times,
                 progress=lambda done, total: self._settings.tell("inverse dynamics", done, total),
             )
             return {"moments": found}
@@ -444,7 +462,7 @@ class _Reader:
                 "angles": angles,
                 "external loads": None if loads is None else loads.path,
                 "ground forces": ground,
-                "times [s]": self._interval(),
+                "times [s]": times,
             },
             compute,
         )
@@ -459,7 +477,7 @@ class _Reader:
         columns = [f"{name}_force" for name in roots if f"{name}_force" in moments.columns]
         if self._loads is None or len(columns) < 3:
             return
-        begin, end = self._interval() or (-np.inf, np.inf)
+        begin, end = self._times(moments.time)
         inside = (moments.time >= begin) & (moments.time <= end)
         weight = model.mass * float(np.linalg.norm(model.gravity))
         share = np.linalg.norm(moments.select(columns)[inside], axis=1) / weight

@@ -241,6 +241,39 @@ from ceinms_torch.realtime.windowed import (
     WindowFit as WindowFit,
 )
 from ceinms_torch.recordings.filters import butterworth as butterworth
+from ceinms_torch.recordings.c3d import (
+    Analogs as Analogs,
+    C3d as C3d,
+    Event as Event,
+    read_c3d as read_c3d,
+)
+from ceinms_torch.recordings.contacts import (
+    Contact as Contact,
+    ContactOptions as ContactOptions,
+    Contacts as Contacts,
+    Doubt as Doubt,
+    find_contacts as find_contacts,
+)
+from ceinms_torch.recordings.cycles import Cycle as Cycle, PeakOptions as PeakOptions
+from ceinms_torch.recordings.ground_force_files import (
+    read_ground_forces as read_ground_forces,
+    write_ground_forces as write_ground_forces,
+)
+from ceinms_torch.recordings.ground_forces import (
+    GroundForces as GroundForces,
+    PlateForces as PlateForces,
+)
+from ceinms_torch.recordings.segmentation import (
+    Segmentation as Segmentation,
+    segment_events as segment_events,
+    segment_forces as segment_forces,
+    segment_peaks as segment_peaks,
+)
+from ceinms_torch.recordings.trc import (
+    Markers as Markers,
+    read_trc as read_trc,
+    write_trc as write_trc,
+)
 from ceinms_torch.report.html import write_report as write_report
 from ceinms_torch.results.emg import save_emg as save_emg
 from ceinms_torch.results.read import load_result as load_result

@@ -108,6 +108,22 @@ def test_tables_that_are_cut(walked, forces_file, trial_file, tmp_path):
         np.testing.assert_allclose((time[0], time[-1]), (start - 0.3, stop + 0.1), atol=1e-9)
 
 
+def test_tables_of_one_name_in_several_folders(forces_file, trial_file, tmp_path):
+    data = InputData.read(trial_file)
+    other = trial_file.parent / "other" / "lmt.sto"
+    dense = np.arange(0.0, 4.0, 0.01)
+    write_storage(other, dense, ["soleus_r"], 7.0 + 0.0 * dense[:, None], name="arms", units="m")
+    dataclasses.replace(data, moment_arms_files={"ankle_angle_r": other}).write(trial_file)
+    done = run_command(
+        *("segment", forces_file, "--foot", "right", "--trial", trial_file, "--cut"),
+    )
+    assert done.returncode == 0, done.stderr
+    cut = InputData.read(tmp_path / "grf_results" / "trial_r01" / "inputData.xml")
+    assert cut.moment_arms_file("ankle_angle_r").name == "lmt_2.sto"
+    assert (read_storage(cut.moment_arms_file("ankle_angle_r")).values == 7.0).all()
+    assert (read_storage(cut.muscle_tendon_length_file).values < 1.1).all()
+
+
 def test_cycle_without_its_padding_is_left_out(forces_file, trial_file, tmp_path):
     done = run_command(
         *("segment", forces_file, "--trial", trial_file, "--before", "0.5", "--foot", "right"),

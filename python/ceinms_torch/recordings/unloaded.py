@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.ndimage import median_filter
 
@@ -46,12 +48,25 @@ def unloaded_readings(time: FloatArray, vertical: FloatArray, channels: FloatArr
         return np.zeros_like(channels)
     at = np.array([time[part].mean() for part in parts])
     level = np.array([np.median(vertical[part]) for part in parts])
-    around = median_filter(level, min(5, len(level)), mode="nearest")
-    off = np.abs(level - around)
+    off = np.abs(level - _as_neighbours(at, level))
     keep = off <= max(_LARGEST_STEP, 3.0 * float(np.median(off)))
     kept = [part for part, is_kept in zip(parts, keep, strict=True) if is_kept]
     levels = np.array([np.median(channels[part], axis=0) for part in kept])
     return np.column_stack([np.interp(time, at[keep], one) for one in levels.T])
+
+
+def _as_neighbours(at: FloatArray, level: FloatArray) -> FloatArray:
+    """Return what each level would be by its four nearest: the median of the lines through two."""
+    expected = level.copy()
+    for k in range(len(at)):
+        near = [one for one in np.argsort(np.abs(at - at[k]), kind="stable")[:5] if one != k]
+        lines = [
+            level[i] + (level[j] - level[i]) * (at[k] - at[i]) / (at[j] - at[i])
+            for i, j in itertools.combinations(near, 2)
+        ]
+        if lines:
+            expected[k] = np.median(lines)
+    return expected
 
 
 def _unloaded_parts(time: FloatArray, is_unloaded: BoolArray) -> list[IndexArray]:

@@ -132,6 +132,22 @@ def test_other_foot_at_the_beginning_of_a_contact_is_told_by_the_point_of_force(
     assert any("goes" in one.why and "cm back" in one.why for one in found.doubts)
 
 
+def test_something_on_the_plate_while_its_foot_swings():
+    forces, _, truth = walk()
+    right, left = forces.plates
+    off = truth["right"][1][1]
+    force = right.force.copy()
+    force[(forces.time >= off + 0.15) & (forces.time < off + 0.25), 1] = 80.0
+    plates = (dataclasses.replace(right, force=force), left)
+    found = find_contacts(dataclasses.replace(forces, plates=plates))
+    assert [(one.on, one.off) for one in found.complete("right")] == truth["right"]
+    (doubt,) = found.doubts
+    assert (doubt.start, doubt.stop) == (pytest.approx(off + 0.15), pytest.approx(off + 0.25))
+    left_out = [one for one in cycles_of_contacts(found) if one.why]
+    assert {one.foot for one in left_out} == {"right", "left"}
+    assert all(one.start <= doubt.stop and one.stop >= doubt.start for one in left_out)
+
+
 def test_plate_alone_is_judged_by_the_usual_duration():
     forces, _, truth = walk(treadmill=True)
     on, off = truth["left"][2]
@@ -149,7 +165,7 @@ def test_plate_alone_is_judged_by_the_usual_duration():
 # ---- Refused ----------------------------------------------------------------------------
 
 
-def test_plate_that_nobody_treads_on():
+def test_plate_that_nobody_steps_on():
     forces, _, _ = walk()
     plates = tuple(dataclasses.replace(one, force=0.0 * one.force) for one in forces.plates)
     with pytest.raises(DataError, match="greatest force is 0 N"):

@@ -30,6 +30,7 @@ DOUBTFUL_RESERVE = 0.1
 # more, and without external loads they are the body's weight [body weights].
 DOUBTFUL_RESIDUAL = 0.25
 _SMALL_RESERVE = 0.5  # [N m or N]
+_OUTSIDE = 0.2  # share of the time, of a band that holds 19 of 20
 _MOST = 5  # muscles named at a peak
 
 
@@ -254,6 +255,8 @@ def joint_loads(
     )
     peaks = _peaks(maps, every, force, net, peaks_alike)
     doubts = _doubts(name, maps, peaks, shares)
+    if band is not None and (text := _outside(band, force, maps)):
+        doubts.append(("outside-band", f"trial {name}: {text}"))
     for code, doubt in doubts:
         warnings.warn(CeinmsTorchWarning(doubt, code), stacklevel=2)
     return JointLoads(
@@ -342,6 +345,25 @@ def _peaks(
             )
         )
     return tuple(result)
+
+
+def _outside(band: Band, force: FloatArray, maps: LoadMaps) -> str | None:
+    """Say where a line leaves the band of other parameter sets."""
+    lower, upper = band.lower.array[:, 3::4], band.upper.array[:, 3::4]
+    line = force[:, 3::4]
+    share = np.mean((line < lower) | (line > upper), axis=0)
+    found = [
+        f"{joint} {100 * one:.0f} %"
+        for joint, one in zip(maps.joint_names, share, strict=True)
+        if one > _OUTSIDE
+    ]
+    if not found:
+        return None
+    return (
+        f"the loads leave the {band.percentage} band for much of the time ({', '.join(found)}): "
+        "preferences of the calibration, such as parameterPrior, hold them where sets that fit "
+        "alike without them hardly are."
+    )
 
 
 def _doubts(

@@ -61,6 +61,8 @@ class RecordingSettings(OneLine):
         External loads, for trials that name none.
     paths : PathSet, optional
         Polynomials that lengths and moment arms are taken from, where no file has them.
+    forward : str
+        The axis of the laboratory that becomes the model's x, for C3D files; see `opensim_axes`.
     lowpass : float, optional
         Cut-off of the angles before anything is computed of them [Hz]; None for none.
     opensim : callable
@@ -74,6 +76,7 @@ class RecordingSettings(OneLine):
     tasks: Path | None
     loads: Path | None
     paths: PathSet | None
+    forward: str
     lowpass: float | None
     opensim: Callable[[], OpenSim]
     tell: Callable[[str, int, int], None]
@@ -221,7 +224,7 @@ class _Reader:
     @cached_property
     def _c3d(self) -> C3d | None:
         path = self._files.get("c3d")
-        return None if path is None else read_c3d(path).in_opensim_axes()
+        return None if path is None else read_c3d(path).in_opensim_axes(self._settings.forward)
 
     @cached_property
     def _markers(self) -> Markers | None:

@@ -44,7 +44,7 @@ def made_up(seed=0, **changes):
         "acting": MUSCLES,
         "coordinates": ("flexion", "bend"),
         "is_rotational": np.array([True, True]),
-        "is_base": np.array([False, False]),
+        "is_held": np.array([False, False]),
         "net_reaction": 300.0 * random.normal(size=(n, j, 6)),
         "reaction": random.normal(size=(n, j, a, 6)),
         "net_moment": 30.0 * random.normal(size=(n, 2)),
@@ -221,6 +221,14 @@ def test_bands_are_order_statistics_and_ranges():
     np.testing.assert_allclose(whole.band.upper.array, every[:5].max(axis=0), rtol=1e-12)
     with pytest.raises(OptionError, match="at least 39 parameter sets, got 38"):
         joint_loads(maps, forces_of(0), alike=alike[:38], level=0.95)
+
+
+def test_a_line_beyond_its_band_is_said():
+    maps, forces = made_up(), forces_of(0)
+    alike = [forces_of(seed) for seed in range(39)]
+    strong = {name: 50.0 * force for name, force in forces.items()}
+    assert "leave the 95 % band" in quiet(maps, strong, alike=alike, level=0.95).doubts[-1]
+    assert not any("band" in one for one in quiet(maps, forces, alike=alike, level=0.95).doubts)
 
 
 def codes_of(maps, forces=None):

@@ -174,8 +174,11 @@ class _Reader:
     def recording(self) -> Recording:
         self._check_ground()
         angles = self._angles()
+        smooth = self._smooth(angles)
+        # Files of MuscleAnalysis are of the angles as they are, whatever was done to these before.
+        angles = angles if "muscle_analysis" in self._files else smooth
         geometry = self._geometry(angles)
-        moments = self._moments(angles)
+        moments = self._moments(smooth)
         self._check_residuals(moments)
         return Recording(
             name=self._name,
@@ -277,11 +280,13 @@ class _Reader:
             return None
         angles = self._inverse_kinematics() if motion is None else self._read(motion)
         angles_of(angles, self._settings.model)
-        return self._smooth(angles)
+        return angles
 
-    def _smooth(self, angles: Storage) -> Storage:
-        if self._settings.lowpass is None:
+    def _smooth(self, angles: Storage | None) -> Storage | None:
+        if angles is None or self._settings.lowpass is None:
             return angles
+        if "moments" in self._files and "muscle_analysis" in self._files:
+            return angles  # from which nothing is computed
         step = np.diff(angles.time)
         if np.ptp(step) > _RATE_TOLERANCE * step.mean():
             raise DataError(

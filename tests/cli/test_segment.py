@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -187,6 +188,33 @@ def test_files_of_a_c3d(walked, tmp_path):
         "1": "right",
         "2": "left",
     }
+
+
+def test_opensim_reads_what_is_converted(opensim, walked, tmp_path):
+    pytest.importorskip("ezc3d", reason="C3D files are read by ezc3d, which is not installed")
+    forces, markers, _ = walked
+    positions = markers.positions.copy()
+    positions[3:6, -1] = np.nan  # the last marker: an empty cell at the end of a row
+    path = write_c3d(
+        tmp_path / "walk.c3d", forces, dataclasses.replace(markers, positions=positions)
+    )
+    assert run_command("convert", path, "--out", tmp_path).returncode == 0
+    script = """
+import opensim, sys
+folder = sys.argv[1]
+markers = opensim.TimeSeriesTableVec3(folder + "/walk.trc")
+forces = opensim.TimeSeriesTable(folder + "/walk.mot")
+loads = opensim.ExternalLoads(folder + "/walk_external_loads.xml", True)
+bodies = [loads.get(i).get_applied_to_body() for i in range(loads.getSize())]
+peak = max(forces.getDependentColumn("ground_force_r_vy").to_numpy())
+print(markers.getNumRows(), markers.getNumColumns(), round(peak, 2), *bodies)
+"""
+    done = subprocess.run(
+        [opensim.python, "-c", script, tmp_path], capture_output=True, text=True, check=True
+    )
+    peak = forces.vertical("right").max()
+    said = f"{len(markers.time)} {len(markers.names)} {peak:.2f} calcn_r calcn_l"
+    assert done.stdout.splitlines()[-1] == said
 
 
 def test_plates_that_are_not_zero(walked, tmp_path):

@@ -19,8 +19,8 @@ from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
-from ceinms_torch.osim.external_loads import ExternalForce, ExternalLoads
 from ceinms_torch.osim.model_file import OsimModel
+from ceinms_torch.recordings.external_loads import ExternalForce, ExternalLoads
 from ceinms_torch.recordings.ground_forces import GroundForces, PlateForces, check_plausible
 from ceinms_torch.recordings.trc import Markers
 

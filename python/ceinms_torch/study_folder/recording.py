@@ -18,9 +18,9 @@ from ceinms_torch.geometry.path_set import PathSet
 from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage, StorageReader
-from ceinms_torch.osim.external_loads import ExternalLoads, read_external_loads
 from ceinms_torch.osim.model_file import OsimModel
 from ceinms_torch.recordings.c3d import C3d, read_c3d
+from ceinms_torch.recordings.external_loads import ExternalLoads, read_external_loads
 from ceinms_torch.recordings.filters import butterworth
 from ceinms_torch.recordings.ground_force_files import as_storage
 from ceinms_torch.recordings.trc import Markers, read_trc, write_trc

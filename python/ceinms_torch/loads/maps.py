@@ -38,7 +38,8 @@ class LoadMaps(OneLine):
     joints : tuple of Joint
         Of the model.
     actuators : tuple of str
-        Those that were asked for, muscles and others, of which joints or muscles of theirs depend.
+        Those asked for, muscles and others, that count: the loads depend on them, or they share a
+        coordinate with one of those.
     acting : tuple of str
         All actuators of the model on which the loads of these joints depend.
     coordinates : tuple of str

@@ -1,7 +1,21 @@
 """The public names and where they are defined: `__init__.py` reads them here, too."""
 
 from ceinms_torch import plots as plots
-from ceinms_torch.bands.uncertainty import uncertainty as uncertainty
+from ceinms_torch.bands.uncertainty import (
+    subjects_that_fit_alike as subjects_that_fit_alike,
+    uncertainty as uncertainty,
+)
+from ceinms_torch.loads.cases import (
+    LoadCase as LoadCase,
+    case_of_files as case_of_files,
+    case_of_run as case_of_run,
+    cases_of_calibration as cases_of_calibration,
+)
+from ceinms_torch.loads.joint_loads import JointLoads as JointLoads, joint_loads as joint_loads
+from ceinms_torch.loads.maps import LoadMaps as LoadMaps, load_maps as load_maps
+from ceinms_torch.loads.of_case import loads_of_case as loads_of_case
+from ceinms_torch.loads.write import save_loads as save_loads
+from ceinms_torch.osim.process import OpenSim as OpenSim
 from ceinms_torch.calibration.identifiability import (
     Identifiability as Identifiability,
 )

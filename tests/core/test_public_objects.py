@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import ceinms_torch as ct
 from ceinms_torch.optimisers.minimum import Minimum
 from helpers import ANNEALING, edit, write_tiny_folder
+from made_up_loads import forces_of, made_up
 from same import assert_same
 
 # What a loss sees while it is called: tensors with the graph of that moment.
@@ -83,6 +85,15 @@ def of_geometry(folder):
     yield ct.read_coordinates(file, angles="degrees")
 
 
+def of_loads(path):
+    """Yield what joints bear."""
+    maps, forces = made_up(), forces_of(0)
+    loads = ct.joint_loads(maps, forces, alike=[forces, forces_of(1)])
+    yield from (maps, loads, loads.peaks[0], loads.reserve_shares[0], loads.band)
+    yield ct.case_of_files([path / "trial1" / "lmt.sto"])
+    yield ct.OpenSim(python=path / "python", version="4.6")
+
+
 def computed(folder, run):
     """Yield what is computed."""
     trials = folder.trials
@@ -149,6 +160,11 @@ def objects(tmp_path_factory):
     path = write_tiny_folder(tmp_path_factory.mktemp("public") / "tiny", type_xml=HYBRID)
     found = list(files(path))
     found += [*of_emg(), *of_geometry(path), *computed(found[0], found[6])]
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ct.CeinmsTorchWarning
+        )  # loads that are made up are doubtful
+        found += of_loads(path)
     return {type(one).__name__: one for one in found}
 
 

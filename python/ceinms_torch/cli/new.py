@@ -66,6 +66,13 @@ def command(
             "OpenSim's muscle analysis."
         ),
     ] = None,
+    forward: Annotated[
+        str,
+        typer.Option(
+            metavar="AXIS",
+            help="Of C3D files: the horizontal axis that becomes the model's x, such as y or -x.",
+        ),
+    ] = "",
     angle_cutoff: Annotated[
         float,
         typer.Option(
@@ -145,6 +152,7 @@ def command(
         tasks=tasks,
         loads=loads,
         paths=paths,
+        forward=forward,
         lowpass=_cutoff(angle_cutoff),
         emg=EmgSettings(
             processing=EmgProcessing(

@@ -1,4 +1,4 @@
-"""Joint contact forces of muscle forces, and what makes one doubt them."""
+"""Joint contact forces of muscle forces."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ceinms_torch.arrays import FloatArray
 from ceinms_torch.calibration.uncertainty import Band, ends_of_band
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError
 from ceinms_torch.io.display import OneLine
+from ceinms_torch.loads.doubts import Peak, Reserve, doubts_about, outside_band
 from ceinms_torch.loads.maps import LoadMaps
 from ceinms_torch.loads.others import AllForces, Others, all_forces
 from ceinms_torch.simulation.time_series import TimeSeries
@@ -20,70 +21,7 @@ from ceinms_torch.simulation.time_series import TimeSeries
 Side = Literal["parent", "child"]
 Frame = Literal["parent", "child", "ground"]
 
-# Instrumented hips and knees bear less in walking, running and stairs, but for stumbling
-# (Bergmann et al. 2001, 2014) [body weights].
-DOUBTFUL_LOAD = 6.0
-# Reserves below 10 % of a DOF's moment are what Hicks et al. (2015) call acceptable; what is
-# smaller than half a newton metre is nothing, whatever the share.
-DOUBTFUL_RESERVE = 0.1
-# Hicks et al. ask for residuals of 5 % of the external force; models that were scaled by eye have
-# more, and without external loads they are the body's weight [body weights].
-DOUBTFUL_RESIDUAL = 0.25
-_SMALL_RESERVE = 0.5  # [N m or N]
 _MOST = 5  # muscles named at a peak
-
-
-@dataclass(frozen=True, kw_only=True)
-class Peak(OneLine):
-    """The largest resultant of a joint in a trial.
-
-    Parameters
-    ----------
-    joint : str
-        The joint.
-    force : float
-        [N].
-    body_weights : float
-        The same over body weight.
-    time : float
-        When [s].
-    without_muscles : float
-        The largest resultant if no muscle bore anything [body weights].
-    ends : (float, float), optional
-        Ends of the band of that peak [body weights].
-    muscles : mapping of str to float
-        What those muscles add to the resultant that add most, along it [body weights].
-    """
-
-    joint: str
-    force: float
-    body_weights: float
-    time: float
-    without_muscles: float
-    ends: tuple[float, float] | None
-    muscles: Mapping[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reserve(OneLine):
-    """What muscles leave of a DOF's moment.
-
-    Parameters
-    ----------
-    dof : str
-        The coordinate.
-    reserve, moment : float
-        Largest of the reserve and of inverse dynamics [N m or N].
-    """
-
-    dof: str
-    reserve: float
-    moment: float
-
-    @property
-    def share(self) -> float:
-        """The one over the other."""
-        return self.reserve / self.moment if self.moment > 0.0 else np.inf
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -213,48 +151,23 @@ def joint_loads(
     -----
     Forces at contact, of cartilage or prosthesis; ligaments that the model lacks are in them, too.
     """
-    for option, value, known in (
-        ("on", on, ("parent", "child")),
-        ("frame", frame, ("parent", "child", "ground")),
-    ):
-        if value not in known:
-            raise OptionError(where=option, expected=" or ".join(known), got=repr(value))
+    _check_options(on, frame, len(alike), level)
     every = all_forces(maps, forces, others)
     sides = _Sides(maps, on, frame)
     reaction = maps.reactions(every.array)
     force, moment = sides.force(reaction), sides.moment(reaction)
-    net = np.linalg.norm(maps.net_reaction[:, :, 3:], axis=2)
-    band, peaks_alike = None, None
-    if alike:
-        least = 2 if level == 1.0 else int(np.ceil(2.0 / (1.0 - level) - 1.0 - 1e-9))
-        if not 0.0 < level <= 1.0 or len(alike) < least:
-            raise OptionError(
-                where="alike", expected=f"at least {least} parameter sets", got=str(len(alike))
-            )
-        drawn = np.stack(
-            [sides.force(maps.reactions(all_forces(maps, one, others).array)) for one in alike]
-        )
-        lower, upper = ends_of_band(drawn, level)
-        band = Band(
-            lower=sides.series("lower end of joint force", "N", "f", lower),
-            upper=sides.series("upper end of joint force", "N", "f", upper),
-            level=level,
-        )
-        peaks_alike = ends_of_band(drawn[:, :, 3::4].max(axis=1), level) / maps.body_weight
-    acted_on = maps.acted_on()
-    reserves = maps.reserves(every.array)[:, acted_on]
-    dofs = tuple(maps.coordinates[i] for i in acted_on)
-    shares = tuple(
-        Reserve(
-            dof=dof,
-            reserve=float(np.abs(reserves[:, i]).max()),
-            moment=float(np.abs(maps.net_moment[:, place]).max()),
-        )
-        for i, (dof, place) in enumerate(zip(dofs, acted_on, strict=True))
-    )
-    peaks = _peaks(maps, every, force, net, peaks_alike)
-    doubts = _doubts(name, maps, peaks, shares)
-    for code, doubt in doubts:
+    drawn = [sides.force(maps.reactions(all_forces(maps, one, others).array)) for one in alike]
+    band = sides.band(np.stack(drawn), level) if alike else None
+    highest = [one[:, 3::4].max(axis=0) for one in drawn]
+    ends = ends_of_band(np.stack(highest), level) if alike else None
+    peaks = _peaks(maps, every, force, ends)
+    reserves = _reserves(maps, every)
+    shares = _shares(maps, reserves)
+    doubts = doubts_about(maps, peaks, shares)
+    if band is not None and (text := outside_band(band, force, maps)):
+        doubts["outside-band"] = text
+    doubts = {code: f"trial {name}: {text}" for code, text in doubts.items()}
+    for code, doubt in doubts.items():
         warnings.warn(CeinmsTorchWarning(doubt, code), stacklevel=2)
     return JointLoads(
         name=name,
@@ -264,14 +177,16 @@ def joint_loads(
         body_weight=maps.body_weight,
         force=sides.series("joint force", "N", "f", force),
         moment=sides.series("joint moment at the contact", "N m", "m", moment),
-        net_force=TimeSeries("joint force without muscles", "N", maps.time, maps.joint_names, net),
+        net_force=TimeSeries(
+            "joint force without muscles", "N", maps.time, maps.joint_names, _net(maps)
+        ),
         muscle_force=TimeSeries("MTU force", "N", maps.time, maps.actuators, every.array),
-        reserves=TimeSeries("reserve", "N m or N", maps.time, dofs, reserves),
+        reserves=reserves,
         peaks=peaks,
         reserve_shares=shares,
         band=band,
         n_set=len(alike),
-        doubts=tuple(doubt for _, doubt in doubts),
+        doubts=tuple(doubts.values()),
     )
 
 
@@ -307,6 +222,15 @@ class _Sides:
         columns = tuple(f"{label}{end}" for label in self._labels for end in ends)
         return TimeSeries(name, units, self._maps.time, columns, array)
 
+    def band(self, drawn: FloatArray, level: float) -> Band:
+        """Return the band of forces (n_set, n_step, 4 n_joint)."""
+        lower, upper = ends_of_band(drawn, level)
+        return Band(
+            lower=self.series("lower end of joint force", "N", "f", lower),
+            upper=self.series("upper end of joint force", "N", "f", upper),
+            level=level,
+        )
+
     def _turned(self, vector: FloatArray) -> FloatArray:
         if self._axes is None:
             return vector
@@ -314,14 +238,54 @@ class _Sides:
         return result
 
 
+def _net(maps: LoadMaps) -> FloatArray:
+    """Return the resultants without muscles (n_step, n_joint) [N]."""
+    return np.asarray(np.linalg.norm(maps.net_reaction[:, :, 3:], axis=2))
+
+
+def _check_options(on: str, frame: str, n_set: int, level: float) -> None:
+    for option, value, known in (
+        ("on", on, ("parent", "child")),
+        ("frame", frame, ("parent", "child", "ground")),
+    ):
+        if value not in known:
+            raise OptionError(where=option, expected=" or ".join(known), got=repr(value))
+    if not 0.0 < level <= 1.0:
+        raise OptionError(where="level", expected="a number > 0 and <= 1", got=f"{level:g}")
+    least = 2 if level == 1.0 else int(np.ceil(2.0 / (1.0 - level) - 1.0 - 1e-9))
+    if 0 < n_set < least:
+        raise OptionError(
+            where="alike", expected=f"at least {least} parameter sets", got=str(n_set)
+        )
+
+
+def _reserves(maps: LoadMaps, every: AllForces) -> TimeSeries:
+    places = maps.acted_on()
+    dofs = tuple(maps.coordinates[i] for i in places)
+    array = np.ascontiguousarray(maps.reserves(every.array)[:, places])
+    return TimeSeries("reserve", "N m or N", maps.time, dofs, array)
+
+
+def _shares(maps: LoadMaps, reserves: TimeSeries) -> tuple[Reserve, ...]:
+    net = maps.net_moment[:, maps.acted_on()]
+    return tuple(
+        Reserve(
+            dof=dof,
+            reserve=float(np.abs(reserves.array[:, i]).max()),
+            moment=float(np.abs(net[:, i]).max()),
+        )
+        for i, dof in enumerate(reserves.columns)
+    )
+
+
 def _peaks(
     maps: LoadMaps,
     every: AllForces,
     force: FloatArray,
-    net: FloatArray,
-    alike: FloatArray | None,
+    ends: FloatArray | None,
 ) -> tuple[Peak, ...]:
-    resultant = force[:, 3::4]
+    """Return peaks; `ends` (2, n_joint) are those of the peaks of other parameter sets [N]."""
+    resultant, net = force[:, 3::4], _net(maps)
     result = []
     for j, joint in enumerate(maps.joint_names):
         step = int(resultant[:, j].argmax())
@@ -337,44 +301,10 @@ def _peaks(
                 body_weights=peak / maps.body_weight,
                 time=float(maps.time[step]),
                 without_muscles=float(net[:, j].max()) / maps.body_weight,
-                ends=None if alike is None else (float(alike[0, j]), float(alike[1, j])),
+                ends=None
+                if ends is None
+                else (float(ends[0, j]) / maps.body_weight, float(ends[1, j]) / maps.body_weight),
                 muscles={maps.actuators[i]: float(added[i]) for i in most if added[i] > 0.005},
             )
         )
     return tuple(result)
-
-
-def _doubts(
-    name: str, maps: LoadMaps, peaks: Sequence[Peak], shares: Sequence[Reserve]
-) -> list[tuple[str, str]]:
-    """Return codes and sentences."""
-    found: dict[str, str] = {}
-    residual = maps.residual / maps.body_weight
-    held = maps.time[residual > DOUBTFUL_RESIDUAL]
-    if len(held):
-        found["residual-large"] = (
-            f"between {held[0]:.2f} and {held[-1]:.2f} s up to {residual.max():.2f} body weights "
-            "hold the body that no external load explains: a foot is on the ground beside the "
-            "force plates, the model's mass is not the person's, or the loads are of another "
-            "recording or act on other bodies. What joints above such a foot bear is wrong then."
-        )
-    high = [one for one in peaks if one.body_weights > DOUBTFUL_LOAD]
-    if high:
-        loads = ", ".join(f"{one.joint} {one.body_weights:.1f}" for one in high)
-        muscles = ", ".join(f"{who} {what:.1f}" for who, what in high[0].muscles.items())
-        found["load-implausible"] = (
-            f"joints hardly ever bear more than {DOUBTFUL_LOAD:g} body weights, but here {loads}. "
-            f"At {high[0].joint} most of it is by {muscles}. Muscles whose DOFs were not "
-            "calibrated may pull against each other without a moment that tells."
-        )
-    large = [one for one in shares if one.share > DOUBTFUL_RESERVE and one.reserve > _SMALL_RESERVE]
-    if large:
-        reserves = ", ".join(
-            f"{one.dof} {100 * one.share:.0f} % ({one.reserve:.3g} of {one.moment:.3g})"
-            for one in large
-        )
-        found["reserve-large"] = (
-            f"muscles miss more than {100 * DOUBTFUL_RESERVE:g} % of inverse dynamics, which "
-            f"reserves provide: {reserves} N m. Loads lack what muscles would add for that."
-        )
-    return [(code, f"trial {name}: {text}") for code, text in found.items()]

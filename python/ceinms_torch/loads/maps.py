@@ -38,15 +38,17 @@ class LoadMaps(OneLine):
     joints : tuple of Joint
         Of the model.
     actuators : tuple of str
-        Those that were asked for, muscles and others, of which joints or muscles of theirs depend.
+        Those asked for, muscles and others, that count: the loads depend on them, or they share a
+        coordinate with one of those.
     acting : tuple of str
         All actuators of the model on which the loads of these joints depend.
     coordinates : tuple of str
-        Coordinates that are free to move.
+        Coordinates that no constraint decides.
     is_rotational : ndarray of bool (n_coordinate,)
         Whether they are angles.
-    is_base : ndarray of bool (n_coordinate,)
-        Whether they are those with which the body as a whole moves.
+    is_held : ndarray of bool (n_coordinate,)
+        Whether they are those with which the body as a whole moves, or locked: no muscle has to
+        hold them.
     net_reaction : ndarray (n_step, n_joint, 6)
         Without any muscle force: moment [N m], then force [N] on the child, at the joint's frame in
         it, in ground.
@@ -77,7 +79,7 @@ class LoadMaps(OneLine):
     acting: tuple[str, ...]
     coordinates: tuple[str, ...]
     is_rotational: BoolArray = field(repr=False)
-    is_base: BoolArray = field(repr=False)
+    is_held: BoolArray = field(repr=False)
     net_reaction: FloatArray = field(repr=False)
     reaction: FloatArray = field(repr=False)
     net_moment: FloatArray = field(repr=False)
@@ -96,9 +98,9 @@ class LoadMaps(OneLine):
         return tuple(one.name for one in self.joints)
 
     def acted_on(self) -> IndexArray:
-        """Return the places of the coordinates within the body on which an actuator acts."""
+        """Return the places of the coordinates on which an actuator acts and that it may hold."""
         acts = (np.abs(self.moment_arm) > _ACTS).any(axis=(0, 2))
-        return np.flatnonzero(acts & ~self.is_base)
+        return np.flatnonzero(acts & ~self.is_held)
 
     def reactions(self, force: FloatArray) -> FloatArray:
         """Return what the joints bear under forces (n_step, n_actuator), as `net_reaction`."""
@@ -197,7 +199,7 @@ def load_maps(
         )
     coordinates = tuple(found["coordinates"])
     rotational = np.array(found["rotational"])
-    is_base = np.array([name in found["base"] for name in coordinates])
+    is_base = np.array([name in found["base"] for name in coordinates], dtype=np.bool_)
     residual = np.linalg.norm(found["moment"][:, is_base & ~rotational, 0], axis=1)
     return LoadMaps(
         time=times,
@@ -214,7 +216,7 @@ def load_maps(
         controls=np.array(found["controls"]).reshape(-1, 2),
         parent=found["parent"],
         child=found["child"],
-        is_base=is_base,
+        is_held=is_base | np.array(found["locked"]),
         body_weight=(found["mass"] if mass is None else mass) * found["gravity"],
         residual=residual * (external_loads is not None),
         acceleration_error=error,

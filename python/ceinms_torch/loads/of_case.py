@@ -14,13 +14,13 @@ from ceinms_torch.loads.checks import compare_with_trial
 from ceinms_torch.loads.joint_loads import Frame, JointLoads, Side, joint_loads
 from ceinms_torch.loads.maps import LoadMaps, load_maps
 from ceinms_torch.loads.others import Others
-from ceinms_torch.osim.model_file import OsimModel
-from ceinms_torch.osim.process import OpenSim, Progress
+from ceinms_torch.osim.model_file import OsimModel, read_model
+from ceinms_torch.osim.process import OpenSim, PathLike, Progress
 
 
 def loads_of_case(
     opensim: OpenSim,
-    model: OsimModel,
+    model: PathLike | OsimModel,
     case: LoadCase,
     *,
     others: Others | Storage | None = None,
@@ -37,8 +37,8 @@ def loads_of_case(
     ----------
     opensim : OpenSim
         Who computes the dynamics.
-    model : OsimModel
-        The scaled model.
+    model : path-like or OsimModel
+        The scaled model (.osim).
     case : LoadCase
         The trial, with a motion.
     others : "silent", "optimise", mapping or Storage, optional
@@ -71,6 +71,8 @@ def loads_of_case(
             hint="name it with --motion, or write <motionFile> into its inputData.xml",
             code="motion-missing",
         )
+    if not isinstance(model, OsimModel):
+        model = read_model(model)
     muscles = {one.name for one in model.muscles}
     if case.is_of_subject:
         for name in case.force:

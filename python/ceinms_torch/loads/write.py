@@ -15,7 +15,8 @@ from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.plain import plain
 from ceinms_torch.io.results import results_in
 from ceinms_torch.io.source import Source
-from ceinms_torch.loads.joint_loads import JointLoads, Peak
+from ceinms_torch.loads.doubts import Peak
+from ceinms_torch.loads.joint_loads import JointLoads
 from ceinms_torch.osim.process import OpenSim
 from ceinms_torch.results.provenance import file_hashes, versions
 from ceinms_torch.simulation.time_series import TimeSeries

@@ -19,6 +19,7 @@ from ceinms_torch.plots.fibres import plot_operating_ranges
 from ceinms_torch.plots.forces import plot_forces
 from ceinms_torch.plots.history import plot_history
 from ceinms_torch.plots.identifiability import plot_certainty, plot_singular_values
+from ceinms_torch.plots.loads import plot_joint_loads
 from ceinms_torch.plots.moments import plot_moment_bands, plot_moments
 from ceinms_torch.plots.parameters import plot_parameters
 from ceinms_torch.plots.tendons import plot_tendon_strains
@@ -29,6 +30,7 @@ __all__ = [
     "plot_emg",
     "plot_forces",
     "plot_history",
+    "plot_joint_loads",
     "plot_moment_bands",
     "plot_moments",
     "plot_operating_ranges",

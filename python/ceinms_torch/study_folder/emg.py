@@ -123,7 +123,7 @@ def study_envelopes(
             storage = read(row.files["envelopes"])
             found[row.name] = Envelopes(
                 name=row.name,
-                time=storage.time,
+                time=storage.time - settings.processing.delay,
                 channels=tuple(channels),
                 values=storage.select(channels),
                 unit="-",

@@ -84,6 +84,9 @@ class StudySettings(OneLine):
         External loads, for trials that name none.
     paths : Path, optional
         Polynomials of lengths (FunctionBasedPathSet), for trials without files of MuscleAnalysis.
+    forward : str
+        The axis of the laboratory that becomes the model's x, for C3D files, such as ``+y``; by
+        default the first horizontal one.
     emg : EmgSettings
         How raw EMG becomes envelopes.
     lowpass : float, optional
@@ -108,6 +111,7 @@ class StudySettings(OneLine):
     tasks: Path | None = None
     loads: Path | None = None
     paths: Path | None = None
+    forward: str = ""
     emg: EmgSettings = field(default_factory=EmgSettings)
     lowpass: float | None = 6.0
     curves: CurveSet = "degroote"
@@ -199,6 +203,7 @@ class _Maker:
             tasks=settings.tasks,
             loads=settings.loads,
             paths=None if settings.paths is None else read_paths(settings.paths),
+            forward=settings.forward,
             lowpass=settings.lowpass,
             opensim=opensim,
             tell=tell,

@@ -9,61 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
-from ceinms_torch.loads import LoadMaps, joint_loads
+from ceinms_torch.loads import joint_loads
 from ceinms_torch.loads.others import all_forces
-from ceinms_torch.osim.model_file import Joint
-
-TIME = np.arange(7) / 10.0
-JOINTS = tuple(
-    Joint(name=name, parent=parent, child=child, coordinate_names=(dof,))
-    for name, parent, child, dof in (
-        ("hip", "pelvis", "femur", "flexion"),
-        ("knee", "femur", "tibia", "bend"),
-    )
-)
-MUSCLES = ("glute", "vastus", "gastroc", "soleus")
-
-
-def rotations(random, *shape):
-    """Return random rotations."""
-    return np.linalg.qr(random.normal(size=(*shape, 3, 3)))[0]
-
-
-def made_up(seed=0, **changes):
-    """Return maps with everything in them."""
-    random = np.random.default_rng(seed)
-    n, j, a = len(TIME), len(JOINTS), len(MUSCLES)
-    frames = {
-        side: np.concatenate((rotations(random, n, j), random.normal(size=(n, j, 3, 1))), axis=3)
-        for side in ("parent", "child")
-    }
-    whole = {
-        "time": TIME,
-        "joints": JOINTS,
-        "actuators": MUSCLES,
-        "acting": MUSCLES,
-        "coordinates": ("flexion", "bend"),
-        "is_rotational": np.array([True, True]),
-        "is_base": np.array([False, False]),
-        "net_reaction": 300.0 * random.normal(size=(n, j, 6)),
-        "reaction": random.normal(size=(n, j, a, 6)),
-        "net_moment": 30.0 * random.normal(size=(n, 2)),
-        "moment_arm": random.uniform(0.02, 0.06, size=(n, 2, a))
-        * random.choice([-1, 1], (1, 2, a)),
-        "capacity": np.full((n, a), 3000.0),
-        "controls": np.tile([0.0, 1.0], (a, 1)),
-        "body_weight": 700.0,
-        "residual": np.zeros(n),
-        "acceleration_error": 0.0,
-        **frames,
-        **changes,
-    }
-    return LoadMaps(**whole)
-
-
-def forces_of(seed):
-    random = np.random.default_rng(seed)
-    return {name: random.uniform(0.0, 800.0, len(TIME)) for name in MUSCLES}
+from made_up_loads import JOINTS, MUSCLES, TIME, forces_of, made_up
 
 
 def quiet(*arguments, **options):
@@ -221,6 +169,14 @@ def test_bands_are_order_statistics_and_ranges():
     np.testing.assert_allclose(whole.band.upper.array, every[:5].max(axis=0), rtol=1e-12)
     with pytest.raises(OptionError, match="at least 39 parameter sets, got 38"):
         joint_loads(maps, forces_of(0), alike=alike[:38], level=0.95)
+
+
+def test_a_line_beyond_its_band_is_said():
+    maps, forces = made_up(), forces_of(0)
+    alike = [forces_of(seed) for seed in range(39)]
+    strong = {name: 50.0 * force for name, force in forces.items()}
+    assert "leave the 95 % band" in quiet(maps, strong, alike=alike, level=0.95).doubts[-1]
+    assert not any("band" in one for one in quiet(maps, forces, alike=alike, level=0.95).doubts)
 
 
 def codes_of(maps, forces=None):

@@ -1,16 +1,23 @@
 """What OpenSim says of a leg whose loads can be written down."""
 
+import re
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ceinms_torch as ct
 import planar_leg
-from ceinms_torch.errors import DataError, UnknownNameError
+from ceinms_torch.errors import CeinmsTorchWarning, DataError, UnknownNameError
+from ceinms_torch.io.storage import write_storage
 from ceinms_torch.loads import load_maps
 
 # Away from the ends of the motion, where splines are worst.
 TIME = np.arange(31) / 30.0 + 0.2
+REPOSITORY = Path(__file__).resolve().parents[3]
 RECORDED = np.arange(151) / 100.0
 
 
@@ -98,6 +105,33 @@ def test_a_dependent_coordinate_need_not_be_recorded(opensim, leg):
     assert maps.acceleration_error < 1e-6
 
 
+def test_locked_coordinates_are_where_the_model_holds_them(opensim, tmp_path):
+    def still(time):
+        return planar_leg.Motion(
+            time, size=(0.6, 0.3), frequency=(1.0, 0.0), phase=(0.3, np.pi / 2)
+        )
+
+    model = planar_leg.write_model(tmp_path / "leg.osim")
+    name = '<Coordinate name="ankle_angle_r">'
+    locked = "<default_value>0.3</default_value><locked>true</locked>"
+    model.write_text(model.read_text().replace(name, name + locked))
+    knee = still(RECORDED).angle()[:, :1]
+    write_storage(tmp_path / "knee.sto", RECORDED, ["knee_angle_r"], knee, name="", units="rad")
+    maps = load_maps(
+        opensim,
+        model,
+        tmp_path / "knee.sto",
+        TIME,
+        joints=planar_leg.JOINTS,
+        actuators=tuple(planar_leg.MUSCLES),
+        lowpass=None,
+    )
+    forces = dict.fromkeys(maps.actuators, np.full(len(TIME), 400.0))
+    loads = maps.reactions(np.full((len(TIME), 3), 400.0))[:, :, 3:]
+    np.testing.assert_allclose(loads, still(TIME).reaction(forces), atol=1e-3)
+    assert [maps.coordinates[i] for i in maps.acted_on()] == ["knee_angle_r"]
+
+
 def test_times_beyond_the_motion_are_refused(opensim, leg):
     with pytest.raises(DataError, match=r"expected motion from 1 to 1.6 s, got 0 to 1.5 s"):
         load_maps(opensim, leg / "leg.osim", leg / "motion.sto", [1.0, 1.6], dofs=planar_leg.DOFS)
@@ -114,3 +148,23 @@ def test_times_beyond_the_motion_are_refused(opensim, leg):
 def test_unknown_names_are_refused(opensim, leg, names, message):
     with pytest.raises((UnknownNameError, DataError), match=message):
         load_maps(opensim, leg / "leg.osim", leg / "motion.sto", TIME, **names)
+
+
+def test_the_example_of_the_page_runs(opensim, leg, monkeypatch):
+    page = (REPOSITORY / "python" / "RECORDINGS.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```py\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    forces = np.full((len(TIME), 3), 300.0)
+    write_storage(
+        leg / "forces.sto", TIME, tuple(planar_leg.MUSCLES), forces, name="forces", units="N"
+    )
+    monkeypatch.chdir(leg)
+    names = {"ct": ct}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CeinmsTorchWarning)
+        exec(example, names)  # noqa: S102  our own page
+    net = names["maps"].net_reaction
+    both = [names[one].force.array[:, 0] - net[:, 0, 3] for one in ("loads", "half")]
+    assert names["loads"].frame == "ground"
+    assert names["half"].frame == "child"
+    assert np.abs(both[0]).max() > 0.0
+    assert (leg / "loads.pdf").stat().st_size > 0

@@ -1,5 +1,6 @@
 """OpenSim in a process of its own: what it computes, and what becomes of what goes wrong."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -15,9 +16,11 @@ import pytest
 import planar_leg
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError
 from ceinms_torch.io.storage import read_storage, write_storage
+from ceinms_torch.osim import process
 from ceinms_torch.osim.process import VARIABLE, OpenSim
 
 TIME = np.arange(121) / 100.0
+JOBS = Path(process.__file__).parent / "opensim_jobs"
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +236,22 @@ def _interrupt_when_there(mark):
     while not (mark.exists() and mark.read_text()):
         time.sleep(0.01)
     signal.raise_signal(signal.SIGINT) if os.name == "nt" else os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("file", sorted(JOBS.glob("*.py")), ids=lambda file: file.stem)
+def test_jobs_are_for_older_interpreters_too(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 9))
+    modules = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and not node.level
+    }
+    assert not any("ceinms_torch" in name for name in modules), "there is no such package there"
 
 
 def test_the_package_never_imports_opensim():

@@ -290,8 +290,10 @@ def test_late_envelopes_are_found_too(lab):
     write_storage(folder / "env.sto", time, ("VL", "GM", "SOL", "TA"), values, name="-", units="-")
     text = settings.trials.read_text().replace(",emg,", ",envelopes,").replace("emg.sto", "env.sto")
     settings.trials.write_text(text)
-    with pytest.raises(CeinmsTorchError, match=r"0\.02 s later"):
+    with pytest.raises(CeinmsTorchError, match=r"0\.02 s later.*--delay 0\.02"):
         make(lab)
+    study = make(lab, emg=EmgSettings(processing=ct.EmgProcessing(delay=0.02)))
+    assert study.report.findings
 
 
 @pytest.mark.parametrize(
@@ -329,3 +331,48 @@ def test_an_input_is_never_overwritten(lab):
         new_study(folder, settings, opensim=no_opensim)
     assert target.read_bytes() == before
     assert not (folder / "calibrate.xml").exists()
+
+
+def write_c3d(path):
+    """Write the markers and the EMG of the laboratory into one file, without force plates."""
+    ezc3d = pytest.importorskip("ezc3d", reason="needs ceinms-torch[c3d]")
+    file, seen = ezc3d.c3d(), markers()
+    time, channels = raw_emg()
+    # The laboratory's z points up: OpenSim's x, y, z are its x, z and minus y.
+    x, y, z = np.moveaxis(seen.positions, 2, 0)
+    points = np.stack([x, -z, y, np.ones_like(x)]).transpose(0, 2, 1)
+    file["data"]["points"] = 1000.0 * points
+    file["data"]["points"][3] = 1.0
+    file["parameters"]["POINT"]["LABELS"]["value"] = list(seen.names)
+    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    file["parameters"]["POINT"]["RATE"]["value"] = [100.0]
+    file["parameters"]["ANALOG"]["LABELS"]["value"] = list(channels)
+    file["parameters"]["ANALOG"]["UNITS"]["value"] = ["V"] * len(channels)
+    file["parameters"]["ANALOG"]["RATE"]["value"] = [1000.0]
+    file["data"]["analogs"] = np.stack(list(channels.values()))[np.newaxis, :, : len(time)]
+    file.write(str(path))
+
+
+def test_c3d_has_markers_and_emg(lab):
+    folder, settings = lab
+    write_c3d(folder / "walk.c3d")
+    text = settings.trials.read_text()
+    text = text.replace("trial,trc,", "trial,c3d,").replace("walk.trc", "walk.c3d")
+    settings.trials.write_text(text.replace(",emg.sto", ","))
+    # The plates act on the feet whose markers are in the file.
+    study = make(lab)
+    assert [one.code for one in study.report.findings] == ["mtu-not-recorded"]
+    swap_plates(folder)
+    with pytest.raises(CeinmsTorchError, match="'r' acts on calcn_l"):
+        make(lab)
+
+
+def test_c3d_without_plates(lab):
+    folder, settings = lab
+    write_c3d(folder / "walk.c3d")
+    without_plates(folder)
+    text = settings.trials.read_text()
+    settings.trials.write_text(text.replace("trial,trc,", "trial,c3d,").replace(".trc", ".c3d"))
+    with pytest.raises(CeinmsTorchError, match=r"no force plate in '.*walk\.c3d'"):
+        make(lab)
+    assert not (folder / "study").exists()

@@ -49,6 +49,7 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
     frames = _Frames(model, state, job)
     found: dict[str, list[np.ndarray]] = {}
     time = np.load(job["times"])["time"]
+    frames.find_acting([float(time[i]) for i in {0, len(time) // 2, len(time) - 1}])
     for i, one in enumerate(time):
         channel.progress(i, len(time))
         for name, values in frames.at(float(one)).items():
@@ -64,6 +65,7 @@ def load_maps(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
         "acceleration_error": frames.acceleration_error,
         "acting": frames.acting,
         "base": _base(model),
+        "locked": [bool(frames.posed.is_locked[i]) for i in frames.free],
         "controls": [
             [frames.known[name].getMinControl(), frames.known[name].getMaxControl()]
             for name in frames.actuators
@@ -131,20 +133,13 @@ class _Frames:
                     code="joint-unknown",
                 )
         self.joints = [joints.get(name) for name in self.joint_names]
-        self.first = True
         self.acting: list[str] = []
         self.dependent: list[int] = []
         self.free: list[int] = []
 
     def at(self, time: float) -> dict[str, np.ndarray]:
         """Return what the file has of one frame."""
-        self.state.setTime(time)
-        acceleration, jacobian = self._set_motion(time)
-        if self.first:
-            self.first = False
-            self._find_acting(acceleration, jacobian)
-            acceleration, jacobian = self._set_motion(time)
-        reaction, moment = self._maps(self.actuators, acceleration, jacobian)
+        reaction, moment = self._maps(self.actuators, *self._at(time))
         muscles = [osim.Muscle.safeDownCast(self.known[name]) for name in self.actuators]
         self.model.realizeVelocity(self.state)
         parents = [_transform(one.getParentFrame(), self.state) for one in self.joints]
@@ -161,20 +156,22 @@ class _Frames:
             "capacity": np.array(capacity),
         }
 
-    def _find_acting(self, acceleration: np.ndarray, jacobian: np.ndarray) -> None:
+    def find_acting(self, times: list[float]) -> None:
         """Find the actuators on which the joints' loads depend, and turn off what does not count.
 
-        With those that act on a joint count those that share a coordinate with one of them, and so
-        on: together they provide the moments.
+        With those that act on a joint at one of the times count those that share a coordinate with
+        one of them, and so on: together they provide the moments.
         """
         names = list(self.known)
-        reaction, moment = self._maps(names, acceleration, jacobian)
-        acts = np.abs(reaction[:, 1:]).max(axis=(0, 2)) > _NOTHING
+        maps = [self._maps(names, *self._at(time)) for time in times]
+        acts = np.max([np.abs(one[:, 1:]).max(axis=(0, 2)) for one, _ in maps], axis=0) > _NOTHING
         self.acting = [name for name, one in zip(names, acts) if one]
-        crosses = np.abs(moment[:, 1:]) > _CROSSES
-        # No muscle moves the body as a whole; paths that are not in equilibrium seem to.
+        crosses = np.max([np.abs(one[:, 1:]) for _, one in maps], axis=0) > _CROSSES
+        # No muscle moves the body as a whole, though paths that are not in equilibrium seem to; and
+        # what is locked needs none.
         base = _base(self.model)
-        crosses[[i for i, one in enumerate(self.free) if self.posed.names[one] in base]] = False
+        held = [self.posed.is_locked[i] or self.posed.names[i] in base for i in self.free]
+        crosses[held] = False
         while True:
             more = crosses[crosses[:, acts].any(axis=1)].any(axis=0) | acts
             if (more == acts).all():
@@ -235,13 +232,14 @@ class _Frames:
             reserve.setOverrideActuation(self.state, 0.0)
         return np.array(reaction), moment
 
-    def _set_motion(self, time: float) -> tuple[np.ndarray, np.ndarray]:
+    def _at(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Set pose and speeds, and return accelerations (n_coordinate,) and what constraints say.
 
         Dependent coordinates follow from the constraints and their derivatives, exactly. Speeds of
         most joints are the derivatives of their coordinates, but not those of all.
         """
         posed, state, matter = self.posed, self.state, self.posed.matter
+        state.setTime(time)
         posed.set_pose(self.motion.at(time, 0))
         self.model.realizePosition(state)
         jacobian = np.zeros((0, state.getNU()))

@@ -47,8 +47,10 @@ class Posed:
     ----------
     names : list of str
         Coordinates, as in the model.
+    is_locked : ndarray of bool
+        Those that the model holds at their default value, whatever the motion says.
     is_free : ndarray of bool
-        Those that no constraint, lock or prescribed function decides.
+        Those that no constraint or prescribed function decides.
     u_index : list of int
         Place of each in the speeds of the state.
     """
@@ -59,6 +61,9 @@ class Posed:
         coordinates = model.getCoordinateSet()
         self.coordinates = [coordinates.get(i) for i in range(coordinates.getSize())]
         self.names = [one.getName() for one in self.coordinates]
+        self.is_locked = np.array([one.getLocked(state) for one in self.coordinates])
+        for one in self.coordinates:
+            one.setLocked(state, False)  # a locked one takes no value, not even its own
         self.is_free = np.array([not one.isConstrained(state) for one in self.coordinates])
         self.is_rotational = np.array(
             [one.getMotionType() == osim.Coordinate.Rotational for one in self.coordinates]
@@ -193,8 +198,10 @@ class Motion:
                 for name, default in zip(posed.names, defaults)
             ]
         )
+        self.value[:, posed.is_locked] = self._defaults[posed.is_locked]
         lacking = np.array([name not in table for name in posed.names])
-        self.missing = [name for name, lacks in zip(posed.names, lacking & posed.is_free) if lacks]
+        lacking &= posed.is_free & ~posed.is_locked
+        self.missing = [name for name, lacks in zip(posed.names, lacking) if lacks]
         self._refuse_degrees()
 
     def require_all(self) -> None:
@@ -227,7 +234,7 @@ class Motion:
         """Return the values, or their derivative of an order, at a time [s]."""
         result = self._defaults.copy() if order == 0 else np.zeros(len(self._defaults))
         for i, name in enumerate(self._posed.names):
-            if name in self._names:
+            if name in self._names and not self._posed.is_locked[i]:
                 result[i] = self._splines.evaluate(self._names.index(name), order, time)
         return result
 

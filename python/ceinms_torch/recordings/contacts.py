@@ -210,7 +210,9 @@ def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -
             where=Place(forces.path, element="vertical ground force"),
             expected=f"{options.threshold:g} N for {options.least_contact:g} s: a foot on it",
             got=f"none in the recording, whose greatest force is {greatest:.4g} N",
-            hint="Name the recording in which the plates were stepped on",
+            hint="Contacts that are shorter need --least-contact"
+            if doubts
+            else "Name the recording in which the plates were stepped on",
             code="no-contact",
         )
     return Contacts(
@@ -245,8 +247,8 @@ def contact_rows(
     -------
     contacts : list of (int, int)
         First row, and the row behind the last.
-    weak : list of (int, int)
-        Of what lasts, but is too weak for a foot.
+    others : list of (int, int)
+        Of what lasts, but is too weak or too short for a contact.
     threshold : float
         That was used [N]: above what was asked for where noise would reach that.
     """
@@ -267,8 +269,8 @@ def contact_rows(
         else:
             joined.append((start, stop))
     long = [(a, b) for a, b in joined if (b - a) * step >= options.least_contact]
-    loads = [(a, b) for a, b in weak if (b - a) * step >= _LEAST_LOAD]
-    return long, loads, threshold
+    others = sorted([*weak, *(set(joined) - set(long))])
+    return long, [(a, b) for a, b in others if (b - a) * step >= _LEAST_LOAD], threshold
 
 
 def _hysteresis(vertical: FloatArray, threshold: float) -> list[tuple[int, int]]:

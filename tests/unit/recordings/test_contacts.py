@@ -172,6 +172,22 @@ def test_plate_that_nobody_steps_on():
         find_contacts(disturbed(dataclasses.replace(forces, plates=plates), 0.0, 0.0))
 
 
+def test_sprint_needs_another_least_contact():
+    forces, _, truth = walk()
+    plates = []
+    for plate in forces.plates:
+        force = plate.force.copy()
+        for on, off in truth[plate.foot]:
+            force[(forces.time >= on + 0.1) & (forces.time < off)] = 0.0
+        plates.append(dataclasses.replace(plate, force=force))
+    sprint = dataclasses.replace(forces, plates=tuple(plates))
+    with pytest.raises(DataError, match="--least-contact"):
+        find_contacts(sprint)
+    found = find_contacts(sprint, ContactOptions(least_contact=0.06))
+    assert [one.on for one in found.complete("right")] == [on for on, _ in truth["right"]]
+    assert found.doubts == ()
+
+
 def test_plates_without_feet():
     forces, _, _ = walk()
     plates = tuple(dataclasses.replace(one, foot=None, name="1") for one in forces.plates)

@@ -41,7 +41,7 @@ def walk(*, n_stride=6, rate=200.0, speed=1.2, treadmill=False):
         plates.append(
             PlateForces(name=foot[0], foot=foot, force=force, point=point, torque=0.0 * force)
         )
-        toe = heel + [0.25, -0.01, 0.0]
+        toe = heel + np.array([0.25, -0.01, 0.0])
         names += [f"{foot[0].upper()}HEE", f"{foot[0].upper()}TOE"]
         positions += [heel, toe]
     names.append("C7")

@@ -31,7 +31,7 @@ One file, for CEINMS 0.21:
 
 Markers (.trc), ground forces (.mot) and analog channels (.sto) of a C3D file:
   ceinms-torch convert walk.c3d
-  ceinms-torch convert walk.c3d --zero --forward -x --feet 1=right --feet 2=left
+  ceinms-torch convert walk.c3d --zero --forward y --feet 1=right --feet 2=left
 
 A calibrated subject for trials at 1000 Hz: c1 and c2 count samples:
   ceinms-torch convert results/subjectCalibrated.xml --rate 1000

@@ -208,7 +208,7 @@ def command(
 def _sources(files: list[Path], cases: list[LoadCase]) -> list[Source]:
     """Return every file that is read."""
     from ceinms_torch.io.source import read_source  # noqa: PLC0415
-    from ceinms_torch.osim.external_loads import read_external_loads  # noqa: PLC0415
+    from ceinms_torch.recordings.external_loads import read_external_loads  # noqa: PLC0415
 
     for case in cases:
         files += filter(None, (case.motion, case.external_loads, case.ground_forces))

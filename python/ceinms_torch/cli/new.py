@@ -62,10 +62,17 @@ def command(
     paths: Annotated[
         Path | None,
         typer.Option(
-            help="Polynomials of MTU lengths (FunctionBasedPathSet, as of geometry fit) in place of "
+            help="Polynomials of MTU lengths (FunctionBasedPathSet, of geometry fit) in place of "
             "OpenSim's muscle analysis."
         ),
     ] = None,
+    forward: Annotated[
+        str,
+        typer.Option(
+            metavar="AXIS",
+            help="Of C3D files: the horizontal axis that becomes the model's x, such as y or -x.",
+        ),
+    ] = "",
     angle_cutoff: Annotated[
         float,
         typer.Option(
@@ -145,6 +152,7 @@ def command(
         tasks=tasks,
         loads=loads,
         paths=paths,
+        forward=forward,
         lowpass=_cutoff(angle_cutoff),
         emg=EmgSettings(
             processing=EmgProcessing(

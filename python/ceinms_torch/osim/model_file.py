@@ -232,6 +232,21 @@ class OsimModel(OneLine):
             raise unknown_name(self.path, "a coordinate of the model", name, self._coordinates)
         return self._coordinates[name]
 
+    def bodies_before(self, body: str) -> tuple[str, ...]:
+        """Return the bodies that a body hangs on: of a calcaneus the shank, up to the ground.
+
+        Parameters
+        ----------
+        body : str
+            Its name.
+
+        Returns
+        -------
+        tuple of str
+        """
+        parents = {joint.name: joint.parent for joint in self.joints}
+        return tuple(parents[name] for name in self._chain(body))
+
     def coordinates_of(self, muscle: str) -> tuple[str, ...]:
         """Return the coordinates that change the length of a muscle.
 

@@ -40,7 +40,7 @@ from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, 
 from ceinms_torch.io.paths import kind_of, missing_file_hint
 from ceinms_torch.io.storage import Storage, read_storage, write_storage
 from ceinms_torch.io.xml_document import read_root
-from ceinms_torch.osim.external_loads import read_external_loads
+from ceinms_torch.recordings.external_loads import read_external_loads
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int], None]

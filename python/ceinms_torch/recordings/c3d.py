@@ -25,19 +25,16 @@ from ceinms_torch.errors import FileFormatError, OptionError, Place, unknown_nam
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source, read_source
 from ceinms_torch.recordings.c3d_integrity import EXPORT_AGAIN, check_whole
+from ceinms_torch.recordings.c3d_plates import parameter, parameter_texts, plate_forces
 from ceinms_torch.recordings.ground_forces import (
-    LOADED,
     Foot,
     GroundForces,
-    PlateForces,
     check_plausible,
 )
 from ceinms_torch.recordings.trc import METRES, Markers, check_span
 
-_NEWTON_METRES = {"nmm": 0.001, "nm": 1.0, "ncm": 0.01}
 # Of POINT, what Vicon's models compute: neither markers nor in units of length.
 _COMPUTED = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS", "REACTIONS")
-_OUTSIDE = 0.1  # [m] that a point of force may lie beside its plate
 
 
 @dataclass(frozen=True)
@@ -241,7 +238,7 @@ def read_c3d(path: str | os.PathLike[str]) -> C3d:
     unit = _text(parameters, "POINT", "UNITS") or "mm"
     markers = _in_metres(markers, unit)
     analogs = _analogs(file, first / rate)
-    forces, corners = _plates(file, path, analogs.time)
+    forces, corners = plate_forces(file, path, analogs.time)
     return C3d(
         markers=markers,
         forces=replace(forces, sha256=source.sha256),
@@ -265,7 +262,7 @@ def _parsed(path: Path) -> Any:
             where=path,
             expected="the package ezc3d, which reads C3D files",
             got=f"an installation without it ({error})",
-            hint="pip install 'ceinms-torch[c3d]', or export markers as .trc and forces as .mot",
+            hint="Install it: pip install 'ceinms-torch[c3d]'; or export .trc and .mot files",
             code="ezc3d-missing",
         ) from error
     try:
@@ -278,24 +275,9 @@ def _parsed(path: Path) -> Any:
         ) from error
 
 
-def _values(parameters: Any, group: str, name: str) -> Any:
-    try:
-        return parameters[group][name]["value"]
-    except KeyError:
-        return []
-
-
 def _text(parameters: Any, group: str, name: str) -> str:
-    values = _values(parameters, group, name)
+    values = parameter(parameters, group, name)
     return str(values[0]).strip() if len(values) else ""
-
-
-def _texts(parameters: Any, group: str, name: str) -> list[str]:
-    """Return a list of texts: more than 255 go on in NAME2, NAME3."""
-    texts = [str(text).strip() for text in _values(parameters, group, name)]
-    for i in range(2, 10):
-        texts += [str(text).strip() for text in _values(parameters, group, f"{name}{i}")]
-    return texts
 
 
 def _rate(file: Any, kind: str) -> float:
@@ -316,8 +298,8 @@ def _unique(names: list[str]) -> tuple[str, ...]:
 
 def _marker_names(parameters: Any) -> tuple[tuple[str, ...], list[int]]:
     """Return names of markers and their places: no angles, no points without a name."""
-    labels = _texts(parameters, "POINT", "LABELS")
-    computed = {label for kind in _COMPUTED for label in _texts(parameters, "POINT", kind)}
+    labels = parameter_texts(parameters, "POINT", "LABELS")
+    computed = {label for kind in _COMPUTED for label in parameter_texts(parameters, "POINT", kind)}
     keep = [i for i, label in enumerate(labels) if label and label not in computed]
     keep = [i for i in keep if not re.fullmatch(r"(.*:)?\*\d+", labels[i])]  # not identified
     names = [labels[i] for i in keep]
@@ -342,8 +324,8 @@ def _analogs(file: Any, start: float) -> Analogs:
     values = file["data"]["analogs"][0].T
     rate = _rate(file, "analogs")
     parameters = file["parameters"]
-    names = _unique(_texts(parameters, "ANALOG", "LABELS")[: values.shape[1]])
-    units = [*_texts(parameters, "ANALOG", "UNITS"), *[""] * values.shape[1]]
+    names = _unique(parameter_texts(parameters, "ANALOG", "LABELS")[: values.shape[1]])
+    units = [*parameter_texts(parameters, "ANALOG", "UNITS"), *[""] * values.shape[1]]
     return Analogs(
         time=start + np.arange(len(values)) / rate,
         rate=rate,
@@ -353,75 +335,20 @@ def _analogs(file: Any, start: float) -> Analogs:
     )
 
 
-def _plates(file: Any, path: Path, time: FloatArray) -> tuple[GroundForces, tuple[FloatArray, ...]]:
-    plates, corners = [], []
-    for i, one in enumerate(file["data"]["platform"]):
-        name = str(i + 1)
-        where = Place(path, element=f"force plate {name}")
-        length = _unit(where, one["unit_position"], METRES)
-        torque = _unit(where, one["unit_moment"], _NEWTON_METRES)
-        _unit(where, one["unit_force"], {"n": 1.0})
-        force = np.ascontiguousarray(one["force"].T)
-        moment = one["moment"].T * torque
-        corner = one["corners"].T * length
-        centre = corner.mean(axis=0)
-        normal = np.cross(corner[1] - corner[0], corner[3] - corner[0])
-        on = np.abs(force @ normal) >= LOADED * np.linalg.norm(normal)
-        point = np.where(on[:, None], one["center_of_pressure"].T * length, centre)
-        plate = PlateForces(
-            name=name,
-            force=force,
-            point=point,
-            torque=moment - np.cross(point - centre, force),
-        )
-        _check_inside(where, point[on], corner)
-        plates.append(plate)
-        corners.append(corner)
-    return GroundForces(time=time, plates=tuple(plates), path=path), tuple(corners)
-
-
-def _unit(where: Place, unit: str, known: dict[str, float]) -> float:
-    key = re.sub(r"[\s.*·-]", "", unit.casefold())
-    if key not in known:
-        raise FileFormatError(
-            where=where,
-            expected=f"one of the units {', '.join(known)}",
-            got=f"'{unit}'",
-            hint=EXPORT_AGAIN,
-        )
-    return known[key]
-
-
-def _check_inside(where: Place, points: FloatArray, corners: FloatArray) -> None:
-    """Refuse points of force beside their plate: wrong channels, corners or units of moments."""
-    if not len(points):
-        return
-    low, high = corners.min(axis=0) - _OUTSIDE, corners.max(axis=0) + _OUTSIDE
-    outside = ((points < low) | (points > high)).any(axis=1)
-    if outside.mean() > 0.5:  # the rest is stepping on and off
-        raise FileFormatError(
-            where=where,
-            expected="forces that act on the plate",
-            got=f"{100.0 * outside.mean():.0f} % of them more than {_OUTSIDE * 100:g} cm beside it",
-            hint="Correct CHANNEL, CORNERS, ORIGIN or the units of the moments in the file",
-            code="force-beside-plate",
-        )
-
-
 def _plate_channels(parameters: Any, names: tuple[str, ...]) -> tuple[str, ...]:
-    used = int(np.sum(_values(parameters, "FORCE_PLATFORM", "USED")))
-    channels = np.atleast_2d(np.asarray(_values(parameters, "FORCE_PLATFORM", "CHANNEL")))
+    used = int(np.sum(parameter(parameters, "FORCE_PLATFORM", "USED")))
+    channels = np.atleast_2d(np.asarray(parameter(parameters, "FORCE_PLATFORM", "CHANNEL")))
     places = {int(one) - 1 for one in channels[:, :used].ravel()} if used else set()
     return tuple(name for i, name in enumerate(names) if i in places)
 
 
 def _events(parameters: Any) -> tuple[Event, ...]:
-    times = np.asarray(_values(parameters, "EVENT", "TIMES"), dtype=np.float64)
+    times = np.asarray(parameter(parameters, "EVENT", "TIMES"), dtype=np.float64)
     if times.size == 0:
         return ()
     times = times.reshape(2, -1)  # minutes and seconds
-    contexts = _texts(parameters, "EVENT", "CONTEXTS")
-    labels = _texts(parameters, "EVENT", "LABELS")
+    contexts = parameter_texts(parameters, "EVENT", "CONTEXTS")
+    labels = parameter_texts(parameters, "EVENT", "LABELS")
     feet: dict[str, Foot] = {"right": "right", "left": "left"}
     events = [
         Event(60.0 * minutes + seconds, label, feet.get(context.casefold()))

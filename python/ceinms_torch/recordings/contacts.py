@@ -2,7 +2,7 @@
 
 A contact begins with the first sample at the threshold and ends with the first one below it, as
 labs mark events by hand. Drift and offset of the plate are taken off first: what it says while
-nobody stands on it. Where another foot treads on a plate the force is of both, inverse dynamics of
+nobody stands on it. Where another foot steps on a plate the force is of both, inverse dynamics of
 either leg is wrong and the events are nobody's, so that time is named and left out.
 """
 
@@ -20,11 +20,11 @@ from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.recordings.ground_forces import LOADED, Foot, GroundForces
 from ceinms_torch.recordings.unloaded import runs_of, step_of, unloaded_readings
 
-_LEAST_TREAD = 0.05  # [s] of something that is no noise
+_LEAST_LOAD = 0.05  # [s] of something that is no noise
 # Noise of so many standard deviations does not reach the threshold in a recording's length.
 _NOISE = 4.0
-# Half a foot [m]: the point of force goes from heel to toe, or back with the belt, not to and fro.
-_TO_AND_FRO = 0.12
+# Half a foot [m]: the point of force goes from heel to toe, or with the belt, and not back again.
+_BACK_AND_FORTH = 0.12
 _LONG = 1.6  # times the usual: a contact of two
 
 
@@ -171,7 +171,7 @@ def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -
     Raises
     ------
     DataError
-        If no plate has a foot, or nobody treads on any.
+        If no plate has a foot, or nobody steps on any.
     """
     options = options or ContactOptions()
     if not forces.feet:
@@ -202,7 +202,7 @@ def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -
         others = [one for other in whole if other != foot for one in whole[other]]
         found[foot], mixed = _split(forces, some, others)
         sure = [one for one in found[foot] if not any(d.concerns(one.on, one.off) for d in mixed)]
-        doubts += mixed + _to_and_fro(forces, foot, sure)
+        doubts += mixed + _back_and_forth(forces, foot, sure)
     contacts = sorted((one for some in found.values() for one in some), key=lambda one: one.on)
     if not contacts:
         greatest = max(float(forces.vertical(foot).max()) for foot in forces.feet)
@@ -210,7 +210,9 @@ def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -
             where=Place(forces.path, element="vertical ground force"),
             expected=f"{options.threshold:g} N for {options.least_contact:g} s: a foot on it",
             got=f"none in the recording, whose greatest force is {greatest:.4g} N",
-            hint="Name the recording in which the plates were trodden on",
+            hint="Contacts that are shorter need --least-contact"
+            if doubts
+            else "Name the recording in which the plates were stepped on",
             code="no-contact",
         )
     return Contacts(
@@ -221,7 +223,7 @@ def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -
     )
 
 
-_SWING = "something treads on it between two contacts"
+_SWING = "something steps on it between two contacts"
 
 
 # ---- Contacts ---------------------------------------------------------------------------
@@ -245,8 +247,8 @@ def contact_rows(
     -------
     contacts : list of (int, int)
         First row, and the row behind the last.
-    weak : list of (int, int)
-        Of what lasts, but is too weak for a foot.
+    others : list of (int, int)
+        Of what lasts, but is too weak or too short for a contact.
     threshold : float
         That was used [N]: above what was asked for where noise would reach that.
     """
@@ -267,8 +269,8 @@ def contact_rows(
         else:
             joined.append((start, stop))
     long = [(a, b) for a, b in joined if (b - a) * step >= options.least_contact]
-    treads = [(a, b) for a, b in weak if (b - a) * step >= _LEAST_TREAD]
-    return long, treads, threshold
+    others = sorted([*weak, *(set(joined) - set(long))])
+    return long, [(a, b) for a, b in others if (b - a) * step >= _LEAST_LOAD], threshold
 
 
 def _hysteresis(vertical: FloatArray, threshold: float) -> list[tuple[int, int]]:
@@ -324,11 +326,11 @@ def _split(
     return result, doubts
 
 
-def _to_and_fro(forces: GroundForces, foot: Foot, contacts: Sequence[Contact]) -> list[Doubt]:
+def _back_and_forth(forces: GroundForces, foot: Foot, contacts: Sequence[Contact]) -> list[Doubt]:
     """Doubt contacts in which the point of force goes back further than half a foot.
 
     Of one foot it goes from heel to toe, or with the belt of a treadmill, all the way; where
-    another foot treads on the plate, or leaves it, it jumps there or back. What is in doubt is the
+    another foot steps on the plate, or leaves it, it jumps there or back. What is in doubt is the
     beginning of the contact until then, or its end from then on.
     """
     plates = [one for one in forces.plates if one.foot == foot]
@@ -347,7 +349,7 @@ def _to_and_fro(forces: GroundForces, foot: Foot, contacts: Sequence[Contact]) -
         along = points @ (way / max(float(np.linalg.norm(way)), 1e-9))
         back = np.maximum.accumulate(along) - along
         turn = int(back.argmax())
-        if back[turn] <= _TO_AND_FRO:
+        if back[turn] <= _BACK_AND_FORTH:
             continue
         furthest = float(forces.time[rows[along[: turn + 1].argmax()]])
         start, stop = contact.on, float(forces.time[rows[turn]])

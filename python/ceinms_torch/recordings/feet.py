@@ -30,7 +30,7 @@ _MOST = 0.9  # of a contact, at least, that one foot must be the nearer one
 
 
 @dataclass(frozen=True)
-class Tread:
+class Footfall:
     """A contact with a plate.
 
     Parameters
@@ -83,7 +83,7 @@ def marker_feet(names: Sequence[str]) -> dict[str, Foot]:
     return feet
 
 
-def treads(forces: GroundForces, markers: Markers) -> list[Tread]:
+def footfalls(forces: GroundForces, markers: Markers) -> list[Footfall]:
     """Return all contacts with plates, and whose they are.
 
     Parameters
@@ -95,7 +95,7 @@ def treads(forces: GroundForces, markers: Markers) -> list[Tread]:
 
     Returns
     -------
-    list of Tread
+    list of Footfall
         By plates, and in the order of their beginnings.
     """
     sides = marker_feet(markers.names)
@@ -107,12 +107,12 @@ def treads(forces: GroundForces, markers: Markers) -> list[Tread]:
             peak = vertical[start:stop].max()
             rows = np.arange(start, stop)[vertical[start:stop] >= 0.2 * peak]
             result.append(
-                _tread(i, start, stop, forces.time[rows], plate.point[rows], markers, sided)
+                _footfall(i, start, stop, forces.time[rows], plate.point[rows], markers, sided)
             )
     return result
 
 
-def _tread(
+def _footfall(
     plate: int,
     start: int,
     stop: int,
@@ -120,19 +120,20 @@ def _tread(
     points: FloatArray,
     markers: Markers,
     sided: Sequence[tuple[int, Foot]],
-) -> Tread:
-    frames = np.clip(np.searchsorted(markers.time, time), 0, len(markers.time) - 1)
+) -> Footfall:
+    inside = (time >= markers.time[0]) & (time <= markers.time[-1])
+    frames, points = np.searchsorted(markers.time, time[inside]), points[inside]
     places = [place for place, _ in sided]
     apart = np.linalg.norm(markers.positions[frames][:, places] - points[:, None], axis=2)
-    seen = ~np.isnan(apart).all(axis=1) if places else np.zeros(len(time), dtype=np.bool_)
+    seen = ~np.isnan(apart).all(axis=1) if places else np.zeros(len(frames), dtype=np.bool_)
     if not seen.any():
-        return Tread(plate, start, stop, None, 0.0, np.inf)
+        return Footfall(plate, start, stop, None, 0.0, np.inf)
     nearest = np.nanargmin(apart[seen], axis=1)
     distance = float(np.median(np.nanmin(apart[seen], axis=1)))
     counts = Counter(sided[one][1] for one in nearest.tolist())
     foot, count = counts.most_common(1)[0]
     is_near = distance <= _NEAR
-    return Tread(plate, start, stop, foot if is_near else None, count / len(nearest), distance)
+    return Footfall(plate, start, stop, foot if is_near else None, count / len(nearest), distance)
 
 
 def check_feet(forces: GroundForces, markers: Markers) -> None:
@@ -150,7 +151,7 @@ def check_feet(forces: GroundForces, markers: Markers) -> None:
     DataError
         If most contacts of a foot are nearer to markers of the other, or no marker is near any.
     """
-    found = [one for one in treads(forces, markers) if forces.plates[one.plate].foot]
+    found = [one for one in footfalls(forces, markers) if forces.plates[one.plate].foot]
     far = [one for one in found if _LOST < one.distance < np.inf]
     where = Place(forces.path, element="ground forces")
     if found and len(far) == len(found):
@@ -179,7 +180,7 @@ def check_feet(forces: GroundForces, markers: Markers) -> None:
 def of_feet(
     forces: GroundForces, markers: Markers, *, must: bool = True
 ) -> tuple[GroundForces, list[str]]:
-    """Give every plate the foot that trod on it.
+    """Give every plate the foot that stepped on it.
 
     Parameters
     ----------
@@ -193,9 +194,9 @@ def of_feet(
     Returns
     -------
     forces : GroundForces
-        A plate that one foot trod on, as it is, with that foot; one that both trod on in turn, once
-        for each, with nothing but its contacts; a foot that trod on several, their resultant.
-        Plates that nobody trod on are left out.
+        A plate that one foot stepped on, as it is, with that foot; one that both stepped on in
+        turn, once for each, with nothing but its contacts; a foot that stepped on several, their
+        resultant. Plates that nobody stepped on are left out.
     remarks : list of str
         What was decided, and what is doubtful: sentences.
 
@@ -204,12 +205,14 @@ def of_feet(
     DataError
         If no foot can be told, and one must be.
     """
-    found = treads(forces, markers)
+    found = footfalls(forces, markers)
     remarks: list[str] = []
     plates = [
         one
         for i, plate in enumerate(forces.plates)
-        for one in _of_plate(plate, [tread for tread in found if tread.plate == i], remarks)
+        for one in _of_plate(
+            plate, [footfall for footfall in found if footfall.plate == i], remarks
+        )
     ]
     remarks += [
         f"plate {forces.plates[one.plate].name}: at {forces.time[one.start]:.3f} s the {one.foot} "
@@ -232,12 +235,12 @@ def of_feet(
 
 
 def _of_plate(
-    plate: PlateForces, mine: Sequence[Tread], remarks: list[str]
+    plate: PlateForces, mine: Sequence[Footfall], remarks: list[str]
 ) -> Iterator[PlateForces]:
-    """Iterate over a plate for each foot that trod on it, and say so."""
+    """Iterate over a plate for each foot that stepped on it, and say so."""
     feet = [foot for foot in FEET if any(one.foot == foot for one in mine)]
     if not feet:
-        what = "no marker with a side is near" if mine else "nobody treads on it"
+        what = "no marker with a side is near" if mine else "nobody steps on it"
         remarks.append(f"plate {plate.name}: {what}: left out")
     for foot in feet:
         rows = [(one.start, one.stop) for one in mine if one.foot == foot]
@@ -246,24 +249,24 @@ def _of_plate(
 
 
 def _together(
-    forces: GroundForces, plates: Sequence[PlateForces], found: Sequence[Tread]
+    forces: GroundForces, plates: Sequence[PlateForces], found: Sequence[Footfall]
 ) -> Iterator[PlateForces]:
     """Iterate over feet: the one plate of each, or the resultant of contacts with several."""
     for foot in FEET:
         mine = [one for one in plates if one.foot == foot]
         if len(mine) > 1:
             names = [forces.plates[one.plate].name for one in found]
-            treads_of = {
+            rows_of = {
                 name: [(t.start, t.stop) for t, n in zip(found, names, strict=True) if n == name]
                 for name in names
             }
-            mine = [only(one, treads_of[one.name]) for one in mine]
+            mine = [only(one, rows_of[one.name]) for one in mine]
             mine = [replace(forces, plates=tuple(mine)).of_foot(foot)]
         yield from mine
 
 
 def one_a_foot(forces: GroundForces) -> tuple[GroundForces, list[str]]:
-    """Return forces with one plate a foot: of several, the resultant of what is trodden on them.
+    """Return forces with one plate a foot: of several, the resultant of what is stepped on them.
 
     Parameters
     ----------

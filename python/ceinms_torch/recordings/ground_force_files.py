@@ -11,16 +11,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from lxml import etree
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import FileFormatError, OptionError, Place
-from ceinms_torch.io.paths import resolve_path
-from ceinms_torch.io.source import read_source
 from ceinms_torch.io.storage import Storage, read_storage, write_storage
+from ceinms_torch.recordings.external_loads import read_external_loads
 from ceinms_torch.recordings.ground_forces import (
     AXES,
     Foot,
@@ -29,9 +27,6 @@ from ceinms_torch.recordings.ground_forces import (
     check_plausible,
     foot_in,
 )
-
-_IDENTIFIERS = ("force", "point", "torque")
-
 
 # ---- Reading ----------------------------------------------------------------------------
 
@@ -155,43 +150,29 @@ def _plate(stem: str) -> str:
 
 
 def _of_external_loads(path: Path) -> tuple[Storage, dict[str, _Columns]]:
-    raw, _ = read_source(path, "an ExternalLoads file")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    try:
-        root = etree.fromstring(raw, parser)
-    except etree.XMLSyntaxError as error:
-        where = Place(path, error.lineno or None)
-        raise FileFormatError(where=where, expected="XML", got=str(error.msg)) from error
-    loads = root if root.tag == "ExternalLoads" else root.find(".//ExternalLoads")
-    if loads is None:
-        got, expected = f"<{root.tag}>", "an <ExternalLoads> of OpenSim"
-        raise FileFormatError(where=path, expected=expected, got=got)
-    file = (loads.findtext("datafile") or "").strip()
-    if not file:
-        where = Place(path, _line(loads), "<datafile>")
-        raise FileFormatError(where=where, expected="the file of the forces", got="none")
-    storage = read_storage(resolve_path(file, path))
+    loads = read_external_loads(path)
+    if loads.data_file is None:
+        raise FileFormatError(
+            where=Place(path, element="<datafile>"),
+            expected="the file of the forces",
+            got="none that is there",
+            hint="Name the file of the forces itself, or correct the name",
+        )
+    storage = read_storage(loads.data_file)
     groups: dict[str, _Columns] = {}
-    for one in loads.iter("ExternalForce"):
-        texts = {key: (one.findtext(f"{key}_identifier") or "").strip() for key in _IDENTIFIERS}
-        name = one.get("name") or texts["force"]
-        body = (one.findtext("applied_to_body") or "").strip()
-        for stem in filter(None, texts.values()):
+    for one in loads.forces:
+        for stem in filter(None, (one.force, one.point, one.torque)):
             missing = [stem + axis for axis in AXES if stem + axis not in storage.columns]
             if missing:
                 raise FileFormatError(
-                    where=Place(path, _line(one), name),
+                    where=Place(path, one.line, one.name),
                     expected=f"the columns {stem}x, {stem}y, {stem}z in '{storage.path}'",
                     got=f"no '{missing[0]}'",
                 )
-        if texts["force"]:
-            point, torque = texts["point"] or None, texts["torque"] or None
-            groups[name] = _Columns(texts["force"], point, torque, foot_in(body))
+        if one.force:
+            columns = _Columns(one.force, one.point or None, one.torque or None, foot_in(one.body))
+            groups[one.name or one.force] = columns
     return storage, groups
-
-
-def _line(node: etree._Element) -> int | None:
-    return cast("int | None", node.sourceline)
 
 
 # ---- Writing ----------------------------------------------------------------------------

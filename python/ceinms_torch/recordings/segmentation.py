@@ -153,7 +153,6 @@ def plates_with_feet(
     *,
     plates: Mapping[str, Foot] | None = None,
     markers: str | os.PathLike[str] | None = None,
-    forward: str = "",
 ) -> tuple[GroundForces, Markers | None, list[str]]:
     """Read ground forces and find out whose they are.
 
@@ -161,8 +160,6 @@ def plates_with_feet(
     ----------
     path, plates, markers
         As `segment_forces`.
-    forward : str
-        Axis of a C3D file's laboratory that becomes x; see `C3d.in_opensim_axes`.
 
     Returns
     -------
@@ -180,7 +177,7 @@ def plates_with_feet(
     """
     seen = None if markers is None else read_trc(markers)
     if Path(path).suffix.casefold() == ".c3d":
-        file = read_c3d(path).in_opensim_axes(forward)
+        file = read_c3d(path).in_opensim_axes()
         check_has_plates(file)
         forces, seen = with_feet(file.forces, plates), seen or file.markers
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.ndimage import median_filter
 
@@ -12,6 +14,7 @@ from ceinms_torch.recordings.ground_forces import LOADED
 _EDGE, _LEAST_UNLOADED, _KNOT = 0.05, 0.1, 0.5
 # Share of the greatest force below which nobody stands on a plate, whatever its drift.
 _UNLOADED = 0.2
+_ROUNDS = 3
 # No plate is so far from zero [N]: somebody stands on it all the time.
 _LARGEST_OFFSET = 50.0
 # A reading that differs so much [N] from those around it is no drift: something lies on the plate.
@@ -41,17 +44,34 @@ def unloaded_readings(time: FloatArray, vertical: FloatArray, channels: FloatArr
         return np.broadcast_to(np.median(channels, axis=0), channels.shape)
     if low > max(_UNLOADED * high, _LARGEST_OFFSET):
         return np.zeros_like(channels)
-    parts = _unloaded_parts(time, smooth < low + _UNLOADED * (high - low))
-    if not parts:
-        return np.zeros_like(channels)
-    at = np.array([time[part].mean() for part in parts])
-    level = np.array([np.median(vertical[part]) for part in parts])
-    around = median_filter(level, min(5, len(level)), mode="nearest")
-    off = np.abs(level - around)
-    keep = off <= max(_LARGEST_STEP, 3.0 * float(np.median(off)))
+    base = np.zeros_like(smooth)
+    for _ in range(_ROUNDS):  # what drift hid shows once most of it is taken off
+        low, high = np.percentile(smooth - base, 2.0), (smooth - base).max()
+        parts = _unloaded_parts(time, smooth - base < low + _UNLOADED * (high - low))
+        if not parts:
+            return np.zeros_like(channels)
+        at = np.array([time[part].mean() for part in parts])
+        level = np.array([np.median(vertical[part]) for part in parts])
+        off = np.abs(level - _as_neighbours(at, level))
+        keep = off <= max(_LARGEST_STEP, 3.0 * float(np.median(off)))
+        base = np.interp(time, at[keep], level[keep])
     kept = [part for part, is_kept in zip(parts, keep, strict=True) if is_kept]
     levels = np.array([np.median(channels[part], axis=0) for part in kept])
     return np.column_stack([np.interp(time, at[keep], one) for one in levels.T])
+
+
+def _as_neighbours(at: FloatArray, level: FloatArray) -> FloatArray:
+    """Return what each level would be by its four nearest: the median of the lines through two."""
+    expected = level.copy()
+    for k in range(len(at)):
+        near = [one for one in np.argsort(np.abs(at - at[k]), kind="stable")[:5] if one != k]
+        lines = [
+            level[i] + (level[j] - level[i]) * (at[k] - at[i]) / (at[j] - at[i])
+            for i, j in itertools.combinations(near, 2)
+        ]
+        if lines:
+            expected[k] = np.median(lines)
+    return expected
 
 
 def _unloaded_parts(time: FloatArray, is_unloaded: BoolArray) -> list[IndexArray]:

@@ -147,12 +147,19 @@ class Cut:
         for cycle in self.segmentation.used:
             if self.cutting.trial is not None:
                 yield self._trial_file(directory, cycle)
-            for path in self._cut_files():
-                yield self._folder(directory, cycle) / path.name
+            for name in self._cut_files().values():
+                yield self._folder(directory, cycle) / name
 
-    def _cut_files(self) -> list[Path]:
+    def _cut_files(self) -> dict[Path, str]:
+        """Return the files to cut, and what each is called then: folders keep some names apart."""
         tables = self.cutting.tables() if self.cutting.cut_trial else {}
-        return list(dict.fromkeys([*tables, *self.cutting.files]))
+        names: dict[Path, str] = {}
+        for path in dict.fromkeys([*tables, *self.cutting.files]):
+            name, same = path.name, 2
+            while name in names.values():
+                name, same = f"{path.stem}_{same}{path.suffix}", same + 1
+            names[path] = name
+        return names
 
     def _folder(self, directory: Path, cycle: Cycle) -> Path:
         trial = self.cutting.trial
@@ -166,11 +173,12 @@ class Cut:
         """Write the trial of a cycle, and the files that are cut to it."""
         trial, tables = self.cutting.trial, self.cutting.tables()
         folder = self._folder(directory, cycle)
-        for path in self._cut_files():
+        names = self._cut_files()
+        for path, name in names.items():
             has_more = tables.get(path, True)
             start = cycle.start - (self.cutting.before if has_more else 0.0)
             stop = cycle.stop + (self.cutting.after if has_more else 0.0)
-            _write_rows(folder / path.name, self.recordings[path], start, stop)
+            _write_rows(folder / name, self.recordings[path], start, stop)
         if trial is None:
             return
         if not self.cutting.cut_trial:
@@ -180,12 +188,12 @@ class Cut:
         torques = trial.external_torques_file
         replace(
             trial,
-            muscle_tendon_length_file=folder / trial.muscle_tendon_length_file.name,
+            muscle_tendon_length_file=folder / names[trial.muscle_tendon_length_file],
             moment_arms_files={
-                dof: folder / path.name for dof, path in trial.moment_arms_files.items()
+                dof: folder / names[path] for dof, path in trial.moment_arms_files.items()
             },
-            excitations_file=folder / trial.excitations_file.name,
-            external_torques_file=None if torques is None else folder / torques.name,
+            excitations_file=folder / names[trial.excitations_file],
+            external_torques_file=None if torques is None else folder / names[torques],
             start_stop_time=None,
         ).write(self._trial_file(directory, cycle))
 

@@ -123,12 +123,13 @@ def study_envelopes(
             storage = read(row.files["envelopes"])
             found[row.name] = Envelopes(
                 name=row.name,
-                time=storage.time,
+                time=storage.time - settings.processing.delay,
                 channels=tuple(channels),
                 values=storage.select(channels),
                 unit="-",
                 greatest={},
             )
+            _check_timing(found[row.name], row, read, 0.0)
             continue
         file = row.files.get("emg", row.files.get("c3d"))
         if file is None:
@@ -141,7 +142,7 @@ def study_envelopes(
         sources[row.name] = file
         if file not in raw:
             raw[file] = read_raw_emg(file, name=row.name)
-            _check_timing(raw[file], row, settings, read)
+            _check_timing(raw[file], row, read, settings.processing.delay)
     if not raw:
         return found, []
     result = process_emg(
@@ -167,28 +168,14 @@ def study_envelopes(
     return found, _doubts(result.qualities)
 
 
-def _check_timing(emg: RawEmg, row: TrialRow, settings: EmgSettings, read: StorageReader) -> None:
+def _check_timing(
+    emg: RawEmg | Envelopes, row: TrialRow, read: StorageReader, delay: float
+) -> None:
     """Compare the clock of the EMG with that of the motion beside it."""
-    if "c3d" in row.files and "emg" not in row.files:
-        return
-    other = row.files.get("trc") or row.files.get("motion")
-    if other is None:
-        return
-    time = read_trc(other).time if other.suffix.casefold() == ".trc" else read(other).time
-    delayed = settings.processing.delay
-    check_timing(emg if not delayed else _earlier(emg, delayed), time, f"'{other}'")
-
-
-def _earlier(emg: RawEmg, delay: float) -> RawEmg:
-    return RawEmg(
-        name=emg.name,
-        rate=emg.rate,
-        channels=emg.channels,
-        values=emg.values,
-        start=emg.start - delay,
-        unit=emg.unit,
-        source=emg.source,
-    )
+    other = row.files.get("trc", row.files.get("motion"))
+    if other is not None:
+        time = read_trc(other).time if other.suffix.casefold() == ".trc" else read(other).time
+        check_timing(emg, time, f"'{other}'", delay=delay)
 
 
 def _doubts(qualities: Sequence[EmgQuality]) -> list[Finding]:

@@ -8,7 +8,7 @@ all feet on plates, the mean vertical force is the weight: of the mass of a scal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,8 +19,8 @@ from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
-from ceinms_torch.osim.external_loads import ExternalForce, ExternalLoads
 from ceinms_torch.osim.model_file import OsimModel
+from ceinms_torch.recordings.external_loads import ExternalForce, ExternalLoads
 from ceinms_torch.recordings.ground_forces import GroundForces, PlateForces, check_plausible
 from ceinms_torch.recordings.trc import Markers
 
@@ -178,45 +178,40 @@ def _feet(
     up: int,
     markers: Markers,
 ) -> Iterator[Finding]:
-    """Compare where forces act with where the markers of the feet are."""
-    feet: dict[str, list[FloatArray]] = {}
-    for body in dict.fromkeys(one.body for one in forces):
-        bodies = model.bodies_beyond(body)
-        named = [name for name in markers.names if model.markers.get(name) in bodies]
-        if named:
-            feet[body] = [np.delete(markers.position(name), up, axis=1) for name in named]
+    """Compare where forces act with where markers are: those of their foot, and all others."""
     weight = model.mass * float(np.linalg.norm(model.gravity))
     for one in forces:
-        if one.body not in feet:
-            continue
         vertical = np.interp(markers.time, one.time, one.force[:, up], left=0.0, right=0.0)
-        point = np.stack(
-            [np.interp(markers.time, one.time, p) for p in np.delete(one.point, up, axis=1).T],
-            axis=1,
-        )
         loaded = vertical > _LOADED * weight
-        # Markers that are not seen are infinitely far.
+        point = np.stack([np.interp(markers.time, one.time, p) for p in one.point.T], axis=1)
         distance = {
-            body: np.min(
-                [np.nan_to_num(np.linalg.norm(m - point, axis=1)[loaded], nan=np.inf) for m in own],
-                axis=0,
+            name: np.nan_to_num(
+                np.linalg.norm(markers.position(name)[loaded] - point[loaded], axis=1), nan=np.inf
             )
-            for body, own in feet.items()
+            for name in markers.names
+            if name in model.markers
         }
-        if not loaded.any() or not all(np.isfinite(np.median(d)) for d in distance.values()):
+        # What the foot hangs on is near it, too.
+        foot, leg = model.bodies_beyond(one.body), model.bodies_before(one.body)
+        mine = {n: d for n, d in distance.items() if model.markers[n] in foot}
+        others = {n: d for n, d in distance.items() if model.markers[n] not in (*foot, *leg)}
+        if not loaded.any() or not mine or not np.isfinite(np.median(_nearest(mine))):
             continue
-        other = min(distance, key=lambda body: float(np.median(distance[body])))
-        away = float(np.median(distance[one.body]))
-        share = float(np.mean(distance[other] < distance[one.body]))
+        away = float(np.median(_nearest(mine)))
+        other, share, near = one.body, 0.0, np.inf
+        if others:
+            share = float(np.mean(_nearest(others) < _nearest(mine)))
+            near = float(np.median(_nearest(others)))
+            other = model.markers[min(others, key=lambda n: float(np.median(others[n])))]
         where = Place(storage.path, column=one.name)
-        if other != one.body and share > _SWAPPED and float(np.median(distance[other])) < _FAR:
+        if share > _SWAPPED and near < _FAR:
             yield Finding(
                 severity="error",
                 code="plates-swapped",
                 where=where,
                 what=f"'{one.name}' acts on {one.body}, but its centre of pressure is "
-                f"{float(np.median(distance[other])):.2f} m from the markers of {other} and "
-                f"{away:.2f} m from those of {one.body}.",
+                f"{near:.2f} m from a marker of {other} and {away:.2f} m from the nearest of "
+                f"{one.body}.",
                 why="The moments of both legs would be wrong.",
                 to_do="Swap the columns in the file of ground forces, or the bodies in that of "
                 "external loads.",
@@ -232,6 +227,10 @@ def _feet(
                 to_do="Give markers and ground forces in the same axes, from the same origin, in "
                 "metres.",
             )
+
+
+def _nearest(distance: Mapping[str, FloatArray]) -> FloatArray:
+    return np.asarray(np.min(list(distance.values()), axis=0))
 
 
 def _mass(

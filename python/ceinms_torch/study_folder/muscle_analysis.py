@@ -14,7 +14,9 @@ from ceinms_torch.io.storage import Storage, read_storage
 _SUFFIXES = (".sto", ".mot", ".csv")
 # NAME_MuscleAnalysis_Length.sto, NAME_MA_Length.sto, lmt.sto; never those of fibres and tendons.
 _LENGTH = re.compile(r"(^|[_-])(length|lmt|lengths)$")
-_ARM = re.compile(r"(^|[_-])(momentarm|momentarms|ma|moment_arm|moment_arms)_(?P<dof>.+)$")
+_ARM = re.compile(
+    r"(^|[_-])(momentarms?|moment_arms?|ma)_(?!momentarms?_|moment_arms?_|length$)(?P<dof>.+)$"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,9 +18,9 @@ from ceinms_torch.geometry.path_set import PathSet
 from ceinms_torch.inputs.checks.findings import Finding
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage, StorageReader
-from ceinms_torch.osim.external_loads import ExternalLoads, read_external_loads
 from ceinms_torch.osim.model_file import OsimModel
 from ceinms_torch.recordings.c3d import C3d, read_c3d
+from ceinms_torch.recordings.external_loads import ExternalLoads, read_external_loads
 from ceinms_torch.recordings.filters import butterworth
 from ceinms_torch.recordings.ground_force_files import as_storage
 from ceinms_torch.recordings.trc import Markers, read_trc, write_trc
@@ -61,6 +61,8 @@ class RecordingSettings(OneLine):
         External loads, for trials that name none.
     paths : PathSet, optional
         Polynomials that lengths and moment arms are taken from, where no file has them.
+    forward : str
+        The axis of the laboratory that becomes the model's x, for C3D files; see `opensim_axes`.
     lowpass : float, optional
         Cut-off of the angles before anything is computed of them [Hz]; None for none.
     opensim : callable
@@ -74,6 +76,7 @@ class RecordingSettings(OneLine):
     tasks: Path | None
     loads: Path | None
     paths: PathSet | None
+    forward: str
     lowpass: float | None
     opensim: Callable[[], OpenSim]
     tell: Callable[[str, int, int], None]
@@ -171,8 +174,11 @@ class _Reader:
     def recording(self) -> Recording:
         self._check_ground()
         angles = self._angles()
+        smooth = self._smooth(angles)
+        # Files of MuscleAnalysis are of the angles as they are, whatever was done to these before.
+        angles = angles if "muscle_analysis" in self._files else smooth
         geometry = self._geometry(angles)
-        moments = self._moments(angles)
+        moments = self._moments(smooth)
         self._check_residuals(moments)
         return Recording(
             name=self._name,
@@ -191,20 +197,37 @@ class _Reader:
             code="recording-incomplete",
         )
 
-    def _interval(self, around: float = 0.0) -> tuple[float, float] | None:
-        """Return the times that are needed, and a bit around them, or None for all [s]."""
-        starts = [row.start for row in self._rows if row.start is not None]
-        stops = [row.stop for row in self._rows if row.stop is not None]
-        if len(starts) < len(self._rows) or len(stops) < len(self._rows):
-            return None
-        return min(starts) - around, max(stops) + around
+    def _times(self, time: FloatArray, around: float = 0.0) -> tuple[float, float]:
+        """Return the first and last time that are needed, of those that there are [s].
+
+        Parameters
+        ----------
+        time : ndarray (n_frame,)
+            Times of markers or angles [s].
+        around : float
+            How much before and behind the trials [s].
+
+        Returns
+        -------
+        (float, float)
+            Of all trials of the recording; where one names none, all that was recorded of motion
+            and ground forces.
+        """
+        known = [time] if self._ground is None else [time, self._ground.time]
+        first, last = max(float(one[0]) for one in known), min(float(one[-1]) for one in known)
+        starts = [first if row.start is None else row.start for row in self._rows]
+        stops = [last if row.stop is None else row.stop for row in self._rows]
+        return (
+            max(min(starts) - around, float(time[0])),
+            min(max(stops) + around, float(time[-1])),
+        )
 
     # ---- What was recorded ----------------------------------------------------------------
 
     @cached_property
     def _c3d(self) -> C3d | None:
         path = self._files.get("c3d")
-        return None if path is None else read_c3d(path).in_opensim_axes()
+        return None if path is None else read_c3d(path).in_opensim_axes(self._settings.forward)
 
     @cached_property
     def _markers(self) -> Markers | None:
@@ -242,8 +265,8 @@ class _Reader:
             if one.severity == "error":
                 raise DataError(
                     where=one.where,
-                    expected="ground forces of these feet and this model",
-                    got=one.what.rstrip("."),
+                    expected="ground forces of these feet and this model, in N",
+                    got=f"what contradicts that: {one.what.rstrip('.')}",
                     hint=one.to_do,
                     code=one.code,
                 )
@@ -257,11 +280,13 @@ class _Reader:
             return None
         angles = self._inverse_kinematics() if motion is None else self._read(motion)
         angles_of(angles, self._settings.model)
-        return self._smooth(angles)
+        return angles
 
-    def _smooth(self, angles: Storage) -> Storage:
-        if self._settings.lowpass is None:
+    def _smooth(self, angles: Storage | None) -> Storage | None:
+        if angles is None or self._settings.lowpass is None:
             return angles
+        if "moments" in self._files and "muscle_analysis" in self._files:
+            return angles  # from which nothing is computed
         step = np.diff(angles.time)
         if np.ptp(step) > _RATE_TOLERANCE * step.mean():
             raise DataError(
@@ -290,8 +315,7 @@ class _Reader:
             )
         model = self._settings.model.path
 
-        begin, end = self._interval(_AROUND) or (-np.inf, np.inf)
-        times = (max(begin, float(markers.time[0])), min(end, float(markers.time[-1])))
+        times = self._times(markers.time, _AROUND)
 
         def compute() -> dict[str, Storage]:
             with tempfile.TemporaryDirectory(prefix="ceinms-torch-") as folder:
@@ -323,7 +347,7 @@ class _Reader:
                 "model": model,
                 "markers": markers,
                 "tasks": tasks,
-                "times [s]": self._interval(_AROUND),
+                "times [s]": times,
             },
             compute,
         )
@@ -358,6 +382,7 @@ class _Reader:
             return self._polynomials(self._settings.paths, angles)
         model, dofs = self._settings.model.path, self._settings.dofs
         mtus = self._settings.model.muscles_across(dofs)
+        times = self._times(angles.time)
 
         def compute() -> dict[str, Storage]:
             found = self._settings.opensim().muscle_analysis(
@@ -365,7 +390,7 @@ class _Reader:
                 angles,
                 dofs=dofs,
                 mtus=mtus,
-                start_stop_time=self._interval(),
+                start_stop_time=times,
                 progress=lambda done, total: self._settings.tell("muscle analysis", done, total),
             )
             return {"Length": found.length} | {
@@ -375,7 +400,7 @@ class _Reader:
         found = self._steps.tables(
             f"{self._name}/muscle_analysis",
             ("Length", *(f"MomentArm_{dof}" for dof in dofs)),
-            {"model": model, "angles": angles, "dofs": dofs, "times [s]": self._interval()},
+            {"model": model, "angles": angles, "dofs": dofs, "times [s]": times},
             compute,
         )
         arms = {dof: found[f"MomentArm_{dof}"] for dof in dofs}
@@ -393,7 +418,7 @@ class _Reader:
                 hint="Add its column to the motion, or fit polynomials without it",
             )
         poses = np.stack([angles[name] for name in paths.coordinate_names], axis=1)
-        begin, end = self._interval() or (-np.inf, np.inf)
+        begin, end = self._times(motion.time)
         rows = (motion.time >= begin) & (motion.time <= end)
         found = paths.evaluate(poses[rows], self._settings.dofs)
 
@@ -423,6 +448,7 @@ class _Reader:
             )
         model = self._files.get("model", self._settings.model.path)
         loads, ground = self._loads, self._ground
+        times = self._times(angles.time)
 
         def compute() -> dict[str, Storage]:
             found = self._settings.opensim().inverse_dynamics(
@@ -431,7 +457,7 @@ class _Reader:
                 external_loads=None if loads is None else loads.path,
                 ground_forces=ground,
                 lowpass=None,
-                start_stop_time=self._interval(),
+                start_stop_time=times,
                 progress=lambda done, total: self._settings.tell("inverse dynamics", done, total),
             )
             return {"moments": found}
@@ -444,7 +470,7 @@ class _Reader:
                 "angles": angles,
                 "external loads": None if loads is None else loads.path,
                 "ground forces": ground,
-                "times [s]": self._interval(),
+                "times [s]": times,
             },
             compute,
         )
@@ -459,7 +485,7 @@ class _Reader:
         columns = [f"{name}_force" for name in roots if f"{name}_force" in moments.columns]
         if self._loads is None or len(columns) < 3:
             return
-        begin, end = self._interval() or (-np.inf, np.inf)
+        begin, end = self._times(moments.time)
         inside = (moments.time >= begin) & (moments.time <= end)
         weight = model.mass * float(np.linalg.norm(model.gravity))
         share = np.linalg.norm(moments.select(columns)[inside], axis=1) / weight

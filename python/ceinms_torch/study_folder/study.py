@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.model.trial_files import moment_columns
 from ceinms_torch.osim.model_file import read_model
+from ceinms_torch.osim.process import OpenSim
 from ceinms_torch.results.provenance import versions
 from ceinms_torch.simulation.smooth_curves import CurveSet
 from ceinms_torch.study_folder.angles import angles_of
@@ -56,9 +57,6 @@ from ceinms_torch.study_folder.recording import (
 )
 from ceinms_torch.study_folder.steps import STUDY_FILE, Steps, digest
 from ceinms_torch.study_folder.trial_list import TrialRow, read_trial_list
-
-if TYPE_CHECKING:
-    from ceinms_torch.osim.process import OpenSim
 
 Arms = Literal["given", "derivative"]
 # Arms over derivatives of most MTUs, where angles are in degrees: 180 / pi (-).
@@ -86,6 +84,9 @@ class StudySettings(OneLine):
         External loads, for trials that name none.
     paths : Path, optional
         Polynomials of lengths (FunctionBasedPathSet), for trials without files of MuscleAnalysis.
+    forward : str
+        The axis of the laboratory that becomes the model's x, for C3D files, such as ``+y``; by
+        default the first horizontal one.
     emg : EmgSettings
         How raw EMG becomes envelopes.
     lowpass : float, optional
@@ -110,6 +111,7 @@ class StudySettings(OneLine):
     tasks: Path | None = None
     loads: Path | None = None
     paths: Path | None = None
+    forward: str = ""
     emg: EmgSettings = field(default_factory=EmgSettings)
     lowpass: float | None = 6.0
     curves: CurveSet = "degroote"
@@ -147,7 +149,7 @@ def new_study(
     directory: Path,
     settings: StudySettings,
     *,
-    opensim: Callable[[], OpenSim],
+    opensim: Callable[[], OpenSim] = OpenSim.find,
     tell: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Study:
     """Write a complete CEINMS folder, or nothing.
@@ -193,12 +195,15 @@ class _Maker:
         self._model = read_model(settings.model)
         self._check_model()
         self._weights = read_map(settings.emg_map, self._model)
+        # As far as paths tell, before anything is computed.
+        self._check_map(self._model.muscles_across(settings.dofs))
         self._recording_settings = RecordingSettings(
             model=self._model,
             dofs=settings.dofs,
             tasks=settings.tasks,
             loads=settings.loads,
             paths=None if settings.paths is None else read_paths(settings.paths),
+            forward=settings.forward,
             lowpass=settings.lowpass,
             opensim=opensim,
             tell=tell,
@@ -224,6 +229,7 @@ class _Maker:
             self._model, acting, self._settings.curves, float(np.median(np.diff(trials[0].time)))
         )
         self._check_map(subject.mtu_names)
+        self._say_unused(subject.mtu_names)
         self._say("model-changed", changes)
         generator = make_generator(subject, self._weights)
         inputs = self._inputs()
@@ -298,6 +304,13 @@ class _Maker:
                     got=f"one that a constraint makes a function of {coordinate.follows}",
                     hint=f"Name {coordinate.follows} in its place",
                 )
+            if not self._model.muscles_across([dof]):
+                raise DataError(
+                    where=Place(self._model.path, element=dof),
+                    expected="a coordinate that muscles of the model cross",
+                    got="none that does",
+                    hint="Name DOFs that muscles move",
+                )
         if self._model.is_scaled is False and not self._settings.is_scaled:
             raise DataError(
                 where=self._model.path,
@@ -310,21 +323,23 @@ class _Maker:
 
     def _check_map(self, mtu_names: Sequence[str]) -> None:
         """Make sure that the map drives MTUs that act on the DOFs."""
-        driven = [name for name, inputs in self._weights.items() if inputs]
-        idle = [name for name in driven if name not in mtu_names]
-        if len(idle) == len(driven):
+        if not set(self._weights) & set(mtu_names):
             raise DataError(
                 where=self._settings.emg_map,
                 expected=f"EMG of MTUs that act on {', '.join(self._settings.dofs)}, such as "
                 f"{listed(mtu_names, 3)}",
-                got=f"EMG of {listed(driven)}, none of which does",
+                got=f"EMG of {listed(list(self._weights))}, none of which does",
                 hint="Is the map, or are the DOFs, of the other side?",
                 code="wrong-side",
             )
+
+    def _say_unused(self, mtu_names: Sequence[str]) -> None:
+        """Say whose EMG is in the map for nothing."""
+        idle = [name for name in self._weights if name not in mtu_names]
         if idle:
             self._findings.append(
                 Finding(
-                    severity="note" if len(idle) < len(driven) / 2 else "warning",
+                    severity="note" if len(idle) < len(self._weights) / 2 else "warning",
                     code="emg-unused",
                     where=Place(self._settings.emg_map, column=listed(idle)),
                     what=f"{listed(idle)} have EMG but no moment arm above 1 mm about the DOFs.",

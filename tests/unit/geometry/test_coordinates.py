@@ -57,9 +57,7 @@ def test_radians_called_degrees_are_doubted(tmp_path):
 
 
 def test_a_missing_coordinate_is_named(tmp_path):
-    with pytest.raises(
-        FileFormatError, match=r"a column of the coord.*'ankle_angle_r'.*hip_fl"
-    ):
+    with pytest.raises(FileFormatError, match=r"a column of the coord.*'ankle_angle_r'.*hip_fl"):
         read_coordinates(motion(tmp_path), ["knee_angle_r", "ankle_angle_r"])
 
 

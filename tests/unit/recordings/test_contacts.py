@@ -132,6 +132,22 @@ def test_other_foot_at_the_beginning_of_a_contact_is_told_by_the_point_of_force(
     assert any("goes" in one.why and "cm back" in one.why for one in found.doubts)
 
 
+def test_something_on_the_plate_while_its_foot_swings():
+    forces, _, truth = walk()
+    right, left = forces.plates
+    off = truth["right"][1][1]
+    force = right.force.copy()
+    force[(forces.time >= off + 0.15) & (forces.time < off + 0.25), 1] = 80.0
+    plates = (dataclasses.replace(right, force=force), left)
+    found = find_contacts(dataclasses.replace(forces, plates=plates))
+    assert [(one.on, one.off) for one in found.complete("right")] == truth["right"]
+    (doubt,) = found.doubts
+    assert (doubt.start, doubt.stop) == (pytest.approx(off + 0.15), pytest.approx(off + 0.25))
+    left_out = [one for one in cycles_of_contacts(found) if one.why]
+    assert {one.foot for one in left_out} == {"right", "left"}
+    assert all(one.start <= doubt.stop and one.stop >= doubt.start for one in left_out)
+
+
 def test_plate_alone_is_judged_by_the_usual_duration():
     forces, _, truth = walk(treadmill=True)
     on, off = truth["left"][2]
@@ -149,11 +165,27 @@ def test_plate_alone_is_judged_by_the_usual_duration():
 # ---- Refused ----------------------------------------------------------------------------
 
 
-def test_plate_that_nobody_treads_on():
+def test_plate_that_nobody_steps_on():
     forces, _, _ = walk()
     plates = tuple(dataclasses.replace(one, force=0.0 * one.force) for one in forces.plates)
     with pytest.raises(DataError, match="greatest force is 0 N"):
         find_contacts(disturbed(dataclasses.replace(forces, plates=plates), 0.0, 0.0))
+
+
+def test_sprint_needs_another_least_contact():
+    forces, _, truth = walk()
+    plates = []
+    for plate in forces.plates:
+        force = plate.force.copy()
+        for on, off in truth[plate.foot]:
+            force[(forces.time >= on + 0.1) & (forces.time < off)] = 0.0
+        plates.append(dataclasses.replace(plate, force=force))
+    sprint = dataclasses.replace(forces, plates=tuple(plates))
+    with pytest.raises(DataError, match="--least-contact"):
+        find_contacts(sprint)
+    found = find_contacts(sprint, ContactOptions(least_contact=0.06))
+    assert [one.on for one in found.complete("right")] == [on for on, _ in truth["right"]]
+    assert found.doubts == ()
 
 
 def test_plates_without_feet():
@@ -198,7 +230,7 @@ def test_strides_on_the_treadmill_are_those_that_were_cut_from_it(treadmill, sha
 def test_left_foot_on_the_right_plate(treadmill):
     found = find_contacts(treadmill)
     assert len(found.complete("right")) == 52
-    # Three times between two contacts; once, at 6.06 s, it is still there when the right foot comes.
+    # Three times between two contacts; at 6.06 s it is still there when the right foot comes.
     long = [one for one in found.doubts if "a contact of" in one.why]
     assert [round(one.start, 1) for one in long] == [33.2, 40.1, 55.1]
     assert [one.start for one in found.doubts if one not in long] == [6.06]

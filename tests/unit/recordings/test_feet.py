@@ -58,7 +58,7 @@ def test_plates_get_the_feet_that_trod_on_them(turn):
         np.testing.assert_array_equal(found.vertical(foot), forces.vertical(foot))
 
 
-def test_one_plate_that_both_feet_tread_on_in_turn():
+def test_one_plate_that_both_feet_step_on_in_turn():
     """As on a walkway: each foot has its own contacts and nothing else."""
     forces, markers, truth = walk(n_stride=2)
     (first, _), (_, second) = truth["right"], truth["left"]
@@ -123,7 +123,7 @@ def test_without_markers_that_have_a_side():
 
 
 def test_what_drifts_in_all_channels_is_taken_off():
-    forces, _, truth = walk(treadmill=True)
+    forces, _, _ = walk(treadmill=True)
     right, left = forces.plates
     drift = np.linspace(0.0, 1.0, len(forces.time))[:, None]
     offset = np.array([3.0, -15.0, 2.0]) * (1.0 + drift)

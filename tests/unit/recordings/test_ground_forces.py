@@ -14,6 +14,11 @@ from ceinms_torch.recordings.ground_force_files import (
 )
 from gait_forces import walk
 
+LOADS_WITHOUT_FILE = """<ExternalLoads>
+  <ExternalForce><applied_to_body>calcn_r</applied_to_body></ExternalForce>
+  <datafile>a.mot</datafile>
+</ExternalLoads>"""
+
 
 def columns_of(force, point, torque):
     return [stem + axis for stem in (force, point, torque) for axis in "xyz"]
@@ -124,9 +129,12 @@ def test_file_without_forces(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("<Model/>", "<ExternalLoads> of OpenSim"),
-        ("<ExternalLoads>", "expected XML"),
-        ("<ExternalLoads/>", "the file of the forces"),
+        ("<Model/>", "an <ExternalForce> for every plate"),
+        ("<ExternalLoads>", "a well-formed XML document"),
+        (
+            LOADS_WITHOUT_FILE,
+            "the file of the forces, got none that is there",
+        ),
     ],
 )
 def test_faulty_external_loads(tmp_path, text, says):

@@ -110,6 +110,11 @@ def swap_plates(folder):
     (folder / "loads.xml").write_text(text.replace("calcn_x", "calcn_l"))
 
 
+def one_plate_on_the_other_foot(folder):
+    """Let both plates act on the left foot."""
+    edit(folder / "loads.xml", "<applied_to_body>calcn_r", "<applied_to_body>calcn_l")
+
+
 def claim_metres(folder):
     """Say that millimetres are metres."""
     edit(folder / "walk.trc", "\tmm\t", "\tm\t")
@@ -244,7 +249,8 @@ def without_plates(folder):
 
 FAULTS = {
     claim_metres: "markers|mm",
-    swap_plates: "'r' acts on calcn_l.*0.10 m from the markers of calcn_r.*Swap",
+    swap_plates: "'r' acts on calcn_l.*0.10 m from a marker of calcn_r.*Swap",
+    one_plate_on_the_other_foot: "'r' acts on calcn_l.*0.10 m from a marker of calcn_r",
     other_side: "EMG of soleus_l, none of which does.*other side",
     other_muscle: "SOL.*soleus.*tibant_r",
     unscaled: "scaled to the person.*--model-is-scaled",
@@ -277,11 +283,25 @@ def test_each_fault_has_one_message_and_nothing_is_written(lab, fault):
     assert not (lab[0] / "study").exists()
 
 
+def test_late_envelopes_are_found_too(lab):
+    folder, settings = lab
+    time = 0.02 + np.arange(0.0, 3.0, 0.001)
+    values = np.full((len(time), 4), 0.5)
+    write_storage(folder / "env.sto", time, ("VL", "GM", "SOL", "TA"), values, name="-", units="-")
+    text = settings.trials.read_text().replace(",emg,", ",envelopes,").replace("emg.sto", "env.sto")
+    settings.trials.write_text(text)
+    with pytest.raises(CeinmsTorchError, match=r"0\.02 s later.*--delay 0\.02"):
+        make(lab)
+    study = make(lab, emg=EmgSettings(processing=ct.EmgProcessing(delay=0.02)))
+    assert study.report.findings
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"dofs": ("knee_angle_r", "ankle_angl_r")}, "Did you mean 'ankle_angle_r'"),
-        ({"dofs": ("knee_angle_l",)}, "moment arms about knee_angle_l"),
+        ({"dofs": ("knee_angle_l",)}, "a coordinate that muscles of the model cross"),
+        ({"dofs": ("ankle_angle_l",)}, "EMG of vasint_r, gasmed_r.*none of which does.*other side"),
     ],
 )
 def test_settings_that_do_not_fit(lab, changes, message):
@@ -311,3 +331,48 @@ def test_an_input_is_never_overwritten(lab):
         new_study(folder, settings, opensim=no_opensim)
     assert target.read_bytes() == before
     assert not (folder / "calibrate.xml").exists()
+
+
+def write_c3d(path):
+    """Write the markers and the EMG of the laboratory into one file, without force plates."""
+    ezc3d = pytest.importorskip("ezc3d", reason="needs ceinms-torch[c3d]")
+    file, seen = ezc3d.c3d(), markers()
+    time, channels = raw_emg()
+    # The laboratory's z points up: OpenSim's x, y, z are its x, z and minus y.
+    x, y, z = np.moveaxis(seen.positions, 2, 0)
+    points = np.stack([x, -z, y, np.ones_like(x)]).transpose(0, 2, 1)
+    file["data"]["points"] = 1000.0 * points
+    file["data"]["points"][3] = 1.0
+    file["parameters"]["POINT"]["LABELS"]["value"] = list(seen.names)
+    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    file["parameters"]["POINT"]["RATE"]["value"] = [100.0]
+    file["parameters"]["ANALOG"]["LABELS"]["value"] = list(channels)
+    file["parameters"]["ANALOG"]["UNITS"]["value"] = ["V"] * len(channels)
+    file["parameters"]["ANALOG"]["RATE"]["value"] = [1000.0]
+    file["data"]["analogs"] = np.stack(list(channels.values()))[np.newaxis, :, : len(time)]
+    file.write(str(path))
+
+
+def test_c3d_has_markers_and_emg(lab):
+    folder, settings = lab
+    write_c3d(folder / "walk.c3d")
+    text = settings.trials.read_text()
+    text = text.replace("trial,trc,", "trial,c3d,").replace("walk.trc", "walk.c3d")
+    settings.trials.write_text(text.replace(",emg.sto", ","))
+    # The plates act on the feet whose markers are in the file.
+    study = make(lab)
+    assert [one.code for one in study.report.findings] == ["mtu-not-recorded"]
+    swap_plates(folder)
+    with pytest.raises(CeinmsTorchError, match="'r' acts on calcn_l"):
+        make(lab)
+
+
+def test_c3d_without_plates(lab):
+    folder, settings = lab
+    write_c3d(folder / "walk.c3d")
+    without_plates(folder)
+    text = settings.trials.read_text()
+    settings.trials.write_text(text.replace("trial,trc,", "trial,c3d,").replace(".trc", ".c3d"))
+    with pytest.raises(CeinmsTorchError, match=r"no force plate in '.*walk\.c3d'"):
+        make(lab)
+    assert not (folder / "study").exists()

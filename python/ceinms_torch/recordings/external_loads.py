@@ -23,6 +23,8 @@ class ExternalForce(OneLine):
         The body.
     force, point, torque : str
         What the labels of its three columns begin with; empty where there are none.
+    line : int, optional
+        Where it is in the file.
     """
 
     name: str
@@ -30,6 +32,7 @@ class ExternalForce(OneLine):
     force: str
     point: str
     torque: str
+    line: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,10 @@ def read_external_loads(path: str | os.PathLike[str]) -> ExternalLoads:
         }
         forces.append(
             ExternalForce(
-                name=node.attribute("name", ""), body=node.child("applied_to_body").text(), **texts
+                name=node.attribute("name", ""),
+                body=node.child("applied_to_body").text(),
+                line=node.line,
+                **texts,
             )
         )
     if not forces:

@@ -33,7 +33,7 @@ def hashes(folder):
 # The command, which says when the first iteration of a calibration is done.
 _TELLING = """
 import sys
-from ceinms_torch.cli import display, entry
+from ceinms_torch.terminal import display, entry
 shown = display.CalibrationProgress.__call__
 told = []
 def show(self, iteration):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ceinms_torch as ct
-from ceinms_torch.cli.failures import explained, status_of
+from ceinms_torch.terminal.failures import explained, status_of
 from command_line import COMMAND, SCRIPTS, environment, run_command
 from helpers import edit, write_tiny_folder
 

@@ -32,6 +32,7 @@ ROOMS = (
     ("studies", "loads"),
     ("plots",),
     ("report",),
+    ("terminal",),
     ("cli",),
 )
 COMPILED = {"_kernel", "_torch", "_backend"}
@@ -63,7 +64,8 @@ def layers():
     below: set[str] = set()
     result = {
         "_backend": {"_torch"},
-        "__init__": {room for row in ROOMS for room in row} - {"cli"},  # names, for type checkers
+        "__init__": {room for row in ROOMS for room in row}
+        - {"terminal", "cli"},  # names, for type checkers
     }
     for row in ROOMS:
         result |= {room: below | {room} | COMPILED_OF.get(room, set()) for room in row}

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ceinms_torch.cli.display import counted, note
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
+from ceinms_torch.terminal.display import counted, note
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult

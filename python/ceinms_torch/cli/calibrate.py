@@ -14,23 +14,8 @@ from rich.markup import escape
 
 from ceinms_torch.calibration.result import Start
 from ceinms_torch.calibration.verification import Program
-from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.bands import check_bands, with_bands
 from ceinms_torch.cli.check import show_findings
-from ceinms_torch.cli.display import (
-    CalibrationProgress,
-    bounds_table,
-    fit_table,
-    identifiability_table,
-    note,
-    note_dialect,
-    shown_warnings,
-    stdout,
-    terms_table,
-    verification_table,
-)
-from ceinms_torch.cli.failures import INTERRUPTED
-from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.cli.synergy_hybrid import (
     hybrid_notes,
     n_searches,
@@ -46,6 +31,21 @@ from ceinms_torch.io.paths import check_writable, kind_of
 from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE
 from ceinms_torch.plan.objective import Normalisation
 from ceinms_torch.plan.options import MethodName
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import (
+    CalibrationProgress,
+    bounds_table,
+    fit_table,
+    identifiability_table,
+    note,
+    note_dialect,
+    shown_warnings,
+    stdout,
+    terms_table,
+    verification_table,
+)
+from ceinms_torch.terminal.failures import INTERRUPTED
+from ceinms_torch.terminal.outputs import claim, results_folder, say_overwriting, say_where
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import note, stderr, stdout
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import note, stderr, stdout
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.checks.findings import CheckReport, Finding

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.study import read_inputs, run_study, study_progress
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.plain import plain, read_json, revived
 from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE
+from ceinms_torch.terminal import options as opt
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import Iteration

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import note, shown_warnings, stdout
-from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY, Angles
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.dialect import Version
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import note, shown_warnings, stdout
+from ceinms_torch.terminal.outputs import claim, results_folder, say_overwriting, say_where
 
 EXAMPLES = """
 [bold]Examples[/]

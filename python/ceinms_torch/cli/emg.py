@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import counted, new_table, note, shown_warnings, stdout
-from ceinms_torch.cli.outputs import claim, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable, kind_of
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import counted, new_table, note, shown_warnings, stdout
+from ceinms_torch.terminal.outputs import claim, say_overwriting, say_where
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ceinms_torch.cli.display import fit_table, new_table, stderr, stdout
 from ceinms_torch.optimisers.minimum import STATUS_SENTENCES
+from ceinms_torch.terminal.display import fit_table, new_table, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.table import Table

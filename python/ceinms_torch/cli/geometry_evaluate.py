@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import new_table, shown_warnings, stdout
 from ceinms_torch.cli.geometry_fit import ARM_HEADER, summary, worst_arm
-from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import new_table, shown_warnings, stdout
+from ceinms_torch.terminal.outputs import claim, results_folder, say_overwriting, say_where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,14 +9,16 @@ from typing import Annotated, Any, ClassVar
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cli.display import stderr, stdout
-from ceinms_torch.cli.failures import as_process
-from ceinms_torch.cli.outputs import CLAIMS
+from ceinms_torch.terminal.display import stderr, stdout
+from ceinms_torch.terminal.failures import as_process
+from ceinms_torch.terminal.outputs import CLAIMS
 
 # In the order in which --help shows them, with the modules that have them.
 COMMANDS = {
     name: name
     for name in (
+        "emg",
+        "segment",
         "new",
         "check",
         "calibrate",
@@ -27,8 +29,6 @@ COMMANDS = {
         "synergies",
         "preoptimise",
         "convert",
-        "emg",
-        "segment",
     )
 }
 GEOMETRY = {name: f"geometry_{name}" for name in ("fit", "evaluate")}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.check import show_findings, summary
-from ceinms_torch.cli.display import note, progress_bar, shown_warnings, stdout
 from ceinms_torch.cli.emg import band
-from ceinms_torch.cli.outputs import claim, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import note, progress_bar, shown_warnings, stdout
+from ceinms_torch.terminal.outputs import claim, say_overwriting, say_where
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

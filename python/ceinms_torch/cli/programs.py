@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ceinms_torch.cli.failures import INTERRUPTED, as_process, status_of
-from ceinms_torch.cli.streams import complain, say
 from ceinms_torch.errors import told_warnings
 from ceinms_torch.io.paths import check_is_no_folder, check_overwrites_none, check_writable
+from ceinms_torch.terminal.failures import INTERRUPTED, as_process, status_of
+from ceinms_torch.terminal.streams import complain, say
 
 if TYPE_CHECKING:
     from ceinms_torch.calibration.result import CalibrationResult, Iteration

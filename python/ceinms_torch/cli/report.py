@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import counted
-from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import counted
+from ceinms_torch.terminal.outputs import claim, results_folder, say_overwriting, say_where
 
 EXAMPLES = """
 [bold]Examples[/]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import fit_table, note, note_dialect, shown_warnings, stdout
 from ceinms_torch.cli.excitations import search_excitations
-from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.outputs import run_outputs
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.simulation.legacy.run import Solver
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import fit_table, note, note_dialect, shown_warnings, stdout
+from ceinms_torch.terminal.outputs import claim, results_folder, say_overwriting, say_where
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import RunFolder

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ceinms_torch.cli import options as opt
-from ceinms_torch.cli.display import new_table, note, shown_warnings, stdout
-from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
+from ceinms_torch.terminal import options as opt
+from ceinms_torch.terminal.display import new_table, note, shown_warnings, stdout
+from ceinms_torch.terminal.outputs import claim, results_folder, say_overwriting, say_where
 
 if TYPE_CHECKING:
     from ceinms_torch.recordings.cycles import Cycle

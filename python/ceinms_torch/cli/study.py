@@ -13,11 +13,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from ceinms_torch.cli.display import note, progress_bar, shown_warnings, stdout
-from ceinms_torch.cli.failures import INTERRUPTED
-from ceinms_torch.cli.outputs import claim, results_folder, say_overwriting, say_where
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE, results_in
+from ceinms_torch.terminal.display import note, progress_bar, shown_warnings, stdout
+from ceinms_torch.terminal.failures import INTERRUPTED
+from ceinms_torch.terminal.outputs import claim, results_folder, say_overwriting, say_where
 
 if TYPE_CHECKING:
     from ceinms_torch.inputs.folder import CalibrationFolder

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.study import read_inputs, run_study, study_progress
 from ceinms_torch.errors import OptionError
+from ceinms_torch.terminal import options as opt
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.electrodes import ElectrodeOptions

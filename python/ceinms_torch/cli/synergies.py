@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ceinms_torch.cli import options as opt
 from ceinms_torch.cli.study import run_study, study_progress
 from ceinms_torch.io.paths import check_overwrites_none
+from ceinms_torch.terminal import options as opt
 
 if TYPE_CHECKING:
     from ceinms_torch.studies.result_file import StudyResult

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
 
-from ceinms_torch.cli.display import new_table
-from ceinms_torch.cli.options import given, stated_ties, synthesised_names
 from ceinms_torch.errors import OptionError
+from ceinms_torch.terminal.display import new_table
+from ceinms_torch.terminal.options import given, stated_ties, synthesised_names
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from ceinms_torch.cli.display import bounds_table, fit_table
 from ceinms_torch.simulation.fit import MomentFit
+from ceinms_torch.terminal.display import bounds_table, fit_table
 
 
 def shown(table, width):

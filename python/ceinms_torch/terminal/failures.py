@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ceinms_torch.cli import streams
 from ceinms_torch.errors import CeinmsTorchError, Place
 from ceinms_torch.io.interrupts import first_signal, ignore_signals, stop_on_signals
+from ceinms_torch.terminal import streams
 
 FAILURE = 1
 INTERRUPTED = 130  # what shells report for Ctrl-C

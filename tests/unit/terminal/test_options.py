@@ -10,9 +10,9 @@ import pytest
 from typer.models import OptionInfo
 
 from ceinms_torch.cli.main import COMMANDS, STUDIES
-from ceinms_torch.cli.options import given, synergy_number, trial_files, words
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.nms_model import TendonKind
+from ceinms_torch.terminal.options import given, synergy_number, trial_files, words
 
 
 def every_option():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ceinms_torch.cli.outputs import results_folder, say_overwriting
 from ceinms_torch.errors import OptionError
+from ceinms_torch.terminal.outputs import results_folder, say_overwriting
 
 
 def test_results_lie_beside_what_is_worked_on(tmp_path):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from ceinms_torch.cli.display import note, stdout
 from ceinms_torch.inputs.outputs import results_beside
 from ceinms_torch.io.paths import check_is_no_folder, check_overwrites_none, check_writable, kind_of
 from ceinms_torch.io.results import claimed
+from ceinms_torch.terminal.display import note, stdout
 
 # Folders that this command writes into, until it ends.
 CLAIMS = ExitStack()

@@ -1,0 +1,1 @@
+"""What all commands share: options, progress, streams, outputs, and how failures are told."""

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceinms_torch.osim.external_loads import read_external_loads
 from ceinms_torch.osim.model_file import read_model
+from ceinms_torch.recordings.external_loads import read_external_loads
 from ceinms_torch.recordings.ground_force_files import as_storage
 from ceinms_torch.study_folder.ground import check_ground_forces, ground_forces
 from small_lab import ground, markers, write_lab

@@ -221,8 +221,9 @@ def read_c3d(path: str | os.PathLike[str]) -> C3d:
     """
     path = Path(path)
     raw, source = read_source(path, "a C3D file")
+    reader = _reader(path)
     check_whole(path, raw)
-    file = _parsed(path)
+    file = _parsed(path, reader)
     parameters = file["parameters"]
     first, rate = file["header"]["points"]["first_frame"], _rate(file, "points")
     points = file["data"]["points"]
@@ -252,7 +253,7 @@ def read_c3d(path: str | os.PathLike[str]) -> C3d:
     )
 
 
-def _parsed(path: Path) -> Any:
+def _reader(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its wrapper, about itself
@@ -265,8 +266,12 @@ def _parsed(path: Path) -> Any:
             hint="Install it: pip install 'ceinms-torch[c3d]'; or export .trc and .mot files",
             code="ezc3d-missing",
         ) from error
+    return ezc3d.c3d
+
+
+def _parsed(path: Path, reader: Any) -> Any:
     try:
-        return ezc3d.c3d(str(path), extract_forceplat_data=True)
+        return reader(str(path), extract_forceplat_data=True)
     except (OSError, RuntimeError, ValueError, IndexError, KeyError) as error:
         where = Place(path, element="force plates" if "orce" in str(error) else None)
         expected = "a C3D file that ezc3d can read"

@@ -11,8 +11,8 @@ COMMAND = SCRIPTS / "ceinms-torch"
 
 
 def environment(**changes):
-    """Return the environment for a subprocess: wide lines, no colours, one thread."""
-    plain = {"COLUMNS": "250", "NO_COLOR": "1", "TERM": "dumb", "OMP_NUM_THREADS": "1"}
+    """Return the environment for a subprocess: wide lines, no colours."""
+    plain = {"COLUMNS": "250", "NO_COLOR": "1", "TERM": "dumb"}
     return {**os.environ, **plain, **changes}
 
 

@@ -6,11 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Each of pytest-xdist's workers has a core to itself, and so have the commands it starts. Read by
-# the libraries when they are loaded, so set before anything below imports them.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import OptionError
 from ceinms_torch.osim.process import VARIABLE, OpenSim
 from command_line import run_command
@@ -21,6 +17,13 @@ settings.register_profile("default", deadline=None, max_examples=50)
 settings.load_profile("default")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_for_tests():
+    """Hold the tests' own linear algebra as the package holds its own."""
+    with one_blas_thread:
+        yield
 
 
 @pytest.fixture(scope="session")

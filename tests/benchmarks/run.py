@@ -16,9 +16,6 @@ FOLDER = Path(__file__).resolve().parent
 # Instruction sets that matter to the fused engine.
 FLAGS = ("sse2", "avx", "avx2", "fma", "avx512f", "avx512dq", "avx512vl")
 PACKAGES = ("ceinms-torch", "numpy", "scipy", "torch", "pytest-benchmark")
-# The linear algebra of scipy and torch in one thread: their matrices are small, and more threads
-# than free cores make it slower, not faster.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # What a process does of which the peak memory is measured, on the shipped subject.
 MEMORY = {
     "import": "import ceinms_torch",
@@ -99,7 +96,6 @@ def python_benchmarks():
                 *("--benchmark-quiet", f"--benchmark-json={path}"),
             ],
             cwd=REPOSITORY,
-            env=os.environ | ONE_THREAD,
             check=True,
             stdout=sys.stderr,
         )

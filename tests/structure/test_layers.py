@@ -17,7 +17,7 @@ HEADERS = CPP / "include"
 # line are neighbours and do not import each other. `_kernel` is the compiled module without torch;
 # `_torch` and `_backend` are torch.
 ROOMS = (
-    ("errors", "arrays"),
+    ("errors", "arrays", "blas"),
     ("io",),
     ("model",),
     ("plan", "recordings", "geometry"),
@@ -200,7 +200,7 @@ def test_optimisers_know_no_problem():
         for one in modules_used(path)
     }
     rest = {one for one in used if not one.startswith("optimisers.")}
-    allowed = {"arrays", "errors", "io.display", "io.interrupts", "plan.options"}
+    allowed = {"arrays", "blas", "errors", "io.display", "io.interrupts", "plan.options"}
     assert rest - COMPILED <= allowed
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.bands.ensemble import Ensemble, Fitting, draw_ensemble, judged
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.calibration.uncertainty import (
     BANDED,
@@ -26,6 +27,7 @@ from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import Role
 
 
+@one_blas_thread
 def uncertainty(
     result: CalibrationResult,
     trials: Sequence[Trial],
@@ -119,6 +121,7 @@ def uncertainty(
     )
 
 
+@one_blas_thread
 def subjects_that_fit_alike(
     result: CalibrationResult,
     trials: Sequence[Trial],

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from ceinms_torch.arrays import BoolArray, FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.spread import Spread, parameter_spread, student_quantile
 from ceinms_torch.io.display import OneLine
@@ -161,6 +162,7 @@ class Identifiability(OneLine):
         return tuple(one for one in self.parameters if not one.identifiable and not one.at_bound)
 
 
+@one_blas_thread
 def identifiability(
     problem: LinearisedProblem, space: ParameterSpace, x: FloatArray
 ) -> Identifiability:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.checkpoint import Checkpoint, fingerprint
 from ceinms_torch.calibration.identifiability import Identifiability, identifiability
 from ceinms_torch.calibration.methods import Options
@@ -233,6 +234,7 @@ class Calibration:
 
     # ---- What all do alike
 
+    @one_blas_thread
     def run(self) -> CalibrationResult:
         """Calibrate.
 

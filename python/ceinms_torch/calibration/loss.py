@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.loop import Calibration
 from ceinms_torch.calibration.methods import choose_method
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -48,6 +49,7 @@ class LossResult(CalibrationResult):
     validation_losses: tuple[float, ...] = ()
 
 
+@one_blas_thread
 def calibrate_with_loss(
     subject: Subject,
     trials: Sequence[Trial],

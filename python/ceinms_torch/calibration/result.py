@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.identifiability import Identifiability, ParameterCertainty
 from ceinms_torch.calibration.methods import Options
 from ceinms_torch.calibration.multi_start import StartResult
@@ -456,6 +457,7 @@ class CalibrationResult:
         """
         return trial
 
+    @one_blas_thread
     def verified_in(
         self, program: Program, trials: Iterable[Trial], tests: Iterable[Trial] = ()
     ) -> Self:

@@ -13,19 +13,28 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _begin() -> None:
+    """Do what comes before any library."""
+    # Half of the time of a run is that of loading modules, whose many objects are for good.
+    gc.set_threshold(50_000)
+    from ceinms_torch.blas import one_blas_thread  # noqa: PLC0415  after the signals
+
+    one_blas_thread.for_good()
+
+
 def ceinms_torch() -> int:
     """Run ``ceinms-torch`` with the arguments of this process, and return the exit status."""
-    # Half of the time of a run is that of loading modules, whose many objects are for good; and
-    # typer's library of types looks for plugins among all packages that are installed.
-    gc.set_threshold(50_000)
+    _begin()
+    # Typer's library of types looks for plugins among all packages that are installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from ceinms_torch.cli.main import run_as_process  # noqa: PLC0415  after the signals
+    from ceinms_torch.cli.main import run_as_process  # noqa: PLC0415
 
     return run_as_process()
 
 
 def ceinms() -> int:
     """Run ``CEINMS`` with the arguments of this process, and return the exit status."""
+    _begin()
     from ceinms_torch.cli.programs import CEINMS  # noqa: PLC0415
 
     return CEINMS.run_as_process()
@@ -33,6 +42,7 @@ def ceinms() -> int:
 
 def ceinms_calibrate() -> int:
     """Run ``CEINMScalibrate`` with the arguments of this process, and return the exit status."""
+    _begin()
     from ceinms_torch.cli.programs import CEINMS_CALIBRATE  # noqa: PLC0415
 
     return CEINMS_CALIBRATE.run_as_process()

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.signal
 
 from ceinms_torch.arrays import BoolArray, FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.emg.envelopes import (
     EmgProcessing,
     band_passed,
@@ -168,6 +169,7 @@ class EmgQuality(OneLine):
         return tuple(one.channel for one in self.channels if one.is_dead)
 
 
+@one_blas_thread
 def emg_quality(raw: RawEmg, processing: EmgProcessing | None = None) -> EmgQuality:
     """Measure what may be wrong in a recording.
 

@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.emg.raw_emg import RawEmg
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.io.display import OneLine
@@ -245,7 +246,7 @@ def band_passed(raw: RawEmg, processing: EmgProcessing) -> FloatArray:
             f"{low:g} Hz in place of a band-pass to {high:g} Hz."
         )
         place = Place(raw.source.path, element="rate", trial=raw.name)
-        warnings.warn(CeinmsTorchWarning(text, "emg-band", place), stacklevel=2)
+        warnings.warn(CeinmsTorchWarning(text, "emg-band", place), stacklevel=3)
     return butterworth(
         values,
         raw.rate,
@@ -257,6 +258,7 @@ def band_passed(raw: RawEmg, processing: EmgProcessing) -> FloatArray:
     )
 
 
+@one_blas_thread
 def envelopes(
     raw: RawEmg, processing: EmgProcessing | None = None, *, in_band: FloatArray | None = None
 ) -> Envelopes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.emg.emg_map import EmgMap
 from ceinms_torch.emg.emg_quality import EmgQuality, emg_quality
 from ceinms_torch.emg.envelopes import (
@@ -77,6 +78,7 @@ class EmgResult(OneLine):
         return self.envelopes[0].channels
 
 
+@one_blas_thread
 def process_emg(
     recordings: Sequence[RawEmg],
     *,
@@ -207,7 +209,7 @@ def _alive(
                 code="emg-dead",
             )
         text = "dead: it has no signal. It is left out of the envelopes of all trials."
-        warnings.warn(CeinmsTorchWarning(text, "emg-dead", where), stacklevel=3)
+        warnings.warn(CeinmsTorchWarning(text, "emg-dead", where), stacklevel=4)
     return tuple(name for name in wanted if name not in dead)
 
 
@@ -227,7 +229,7 @@ def _warn_of_excess(trials: Sequence[Envelopes], by: Normalisation) -> None:
             "were not maximal, and CEINMS takes what is above 1 for 1; normalise by 'trials' to "
             "take the greatest of all."
         )
-        warnings.warn(CeinmsTorchWarning(text, "emg-above-mvc"), stacklevel=3)
+        warnings.warn(CeinmsTorchWarning(text, "emg-above-mvc"), stacklevel=4)
 
 
 def read_maxima(path: str | os.PathLike[str]) -> tuple[dict[str, float], Source]:

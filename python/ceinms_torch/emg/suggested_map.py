@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.emg.channel_names import Muscle, muscles_of, side
 from ceinms_torch.emg.emg_map import EmgMap
 from ceinms_torch.errors import DataError, OptionError, Place
@@ -50,6 +51,7 @@ class SuggestedMap(OneLine):
         return tuple(lines)
 
 
+@one_blas_thread
 def suggest_map(
     channels: Sequence[str], mtus: Sequence[str], *, body_side: str | None = None
 ) -> SuggestedMap:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.execution import Hybrid
@@ -166,6 +167,7 @@ class TrialSearch:
         self._others = np.delete(self.recorded, self.searched.mtus, axis=1)
         self._effort_of_others = float((self._others**2).sum())
 
+    @one_blas_thread
     def solve(
         self,
         hybrid: Hybrid | None = None,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.excitations.search import ExcitationResult, TrialSearch
 from ceinms_torch.io.display import OneLine
@@ -85,6 +86,7 @@ class WeightChoice(OneLine):
         return text.getvalue()
 
 
+@one_blas_thread
 def choose_weights(
     search: TrialSearch,
     *,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.geometry.held_out import held_out_predictions, root_mean_square
 from ceinms_torch.geometry.polynomials import LengthFit, fit_length, n_term
 from ceinms_torch.geometry.samples import PoseSamples
@@ -91,6 +92,7 @@ class GeometryCheck:
     not_judged: Mapping[str, str]
 
 
+@one_blas_thread
 def check_moment_arms(
     samples: PoseSamples,
     *,

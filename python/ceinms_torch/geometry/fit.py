@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, unknown_name
 from ceinms_torch.geometry.contradictions import Contradiction, check_moment_arms
 from ceinms_torch.geometry.held_out import held_out_predictions, root_mean_square
@@ -100,6 +101,7 @@ class PathFit(OneLine):
     contradictions: tuple[Contradiction, ...] = ()
 
 
+@one_blas_thread
 def path_errors(paths: PathSet, samples: PoseSamples) -> tuple[PathError, ...]:
     """Compare paths with the lengths and moment arms of a model.
 
@@ -149,6 +151,7 @@ def path_errors(paths: PathSet, samples: PoseSamples) -> tuple[PathError, ...]:
     return tuple(result)
 
 
+@one_blas_thread
 def fit_paths(
     samples: PoseSamples,
     *,
@@ -237,7 +240,7 @@ def _warn_of_arms(held_out: Sequence[HeldOut]) -> None:
         f"{len(doubtful)} moment arms are not determined by these poses, first of all {worst}. Add "
         "moment arms, or poses in which coordinates do not move together."
     )
-    warnings.warn(CeinmsTorchWarning(text, "arms-not-determined"), stacklevel=3)
+    warnings.warn(CeinmsTorchWarning(text, "arms-not-determined"), stacklevel=4)
 
 
 def _coordinates_of(

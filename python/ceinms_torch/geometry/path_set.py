@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, did_you_mean, unknown_name
 from ceinms_torch.geometry.polynomials import n_term
 from ceinms_torch.io.display import OneLine
@@ -219,6 +220,7 @@ class PathSet(OneLine):
             )
         return self._compiled[wanted]
 
+    @one_blas_thread
     def evaluate(self, coordinates: ArrayLike, dofs: Sequence[str] | None = None) -> Geometry:
         """Return lengths and moment arms.
 
@@ -252,7 +254,7 @@ class PathSet(OneLine):
                 f"{'; '.join(beyond)}: beyond what the paths were fitted to, where polynomials "
                 "mean nothing. Fit them to poses that cover the movement."
             )
-            warnings.warn(CeinmsTorchWarning(text, "beyond-fitted-range"), stacklevel=2)
+            warnings.warn(CeinmsTorchWarning(text, "beyond-fitted-range"), stacklevel=3)
         return geometry
 
     @cached_property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.annealing import Annealing
 from ceinms_torch.calibration.loop import Calibration
 from ceinms_torch.calibration.methods import Options, choose_method
@@ -25,6 +26,7 @@ from ceinms_torch.simulation.engine import EngineName
 from ceinms_torch.synergies.calibration import SynergyCalibration
 
 
+@one_blas_thread
 def calibrate(
     source: CalibrationFolder | str | os.PathLike[str] | Subject,
     trials: Sequence[Trial] | None = None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place
 from ceinms_torch.inputs.dialect import Dialect, dialect_of
 from ceinms_torch.inputs.rates import warn_of_another_rate
@@ -56,6 +57,7 @@ class CalibrationFolder(OneLine):
     dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     @classmethod
+    @one_blas_thread
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
         """Read a calibration setup file and all it points at.
 
@@ -296,6 +298,7 @@ class RunFolder(OneLine):
     dialect: Dialect = Dialect()  # noqa: RUF009  frozen
 
     @classmethod
+    @one_blas_thread
     def read(cls, path: str | os.PathLike[str], *, legacy: bool = False) -> Self:
         """Read an execution setup file and all it points at.
 

@@ -70,5 +70,5 @@ def warn_of_another_rate(subject: Subject, trials: Iterable[Trial]) -> None:
             f"ceinms-torch convert {subject.path} --rate {rate:.6g}"
         )
         warnings.warn(
-            CeinmsTorchWarning(text, "rate-of-calibration", Place(subject.path)), stacklevel=3
+            CeinmsTorchWarning(text, "rate-of-calibration", Place(subject.path)), stacklevel=4
         )

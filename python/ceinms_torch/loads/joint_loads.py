@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.uncertainty import Band, ends_of_band
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError
 from ceinms_torch.io.display import OneLine
@@ -97,6 +98,7 @@ class JointLoads(OneLine):
         )
 
 
+@one_blas_thread
 def joint_loads(
     maps: LoadMaps,
     forces: Mapping[str, FloatArray],
@@ -168,7 +170,7 @@ def joint_loads(
         doubts["outside-band"] = text
     doubts = {code: f"trial {name}: {text}" for code, text in doubts.items()}
     for code, doubt in doubts.items():
-        warnings.warn(CeinmsTorchWarning(doubt, code), stacklevel=2)
+        warnings.warn(CeinmsTorchWarning(doubt, code), stacklevel=3)
     return JointLoads(
         name=name,
         on=on,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ceinms_torch.arrays import BoolArray, FloatArray, IndexArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError, unknown_name
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
@@ -113,6 +114,7 @@ class LoadMaps(OneLine):
         return result
 
 
+@one_blas_thread
 def load_maps(
     opensim: OpenSim,
     model: PathLike | OsimModel,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.io.storage import Storage
 from ceinms_torch.loads.cases import LoadCase
@@ -18,6 +19,7 @@ from ceinms_torch.osim.model_file import OsimModel, read_model
 from ceinms_torch.osim.process import OpenSim, PathLike, Progress
 
 
+@one_blas_thread
 def loads_of_case(
     opensim: OpenSim,
     model: PathLike | OsimModel,

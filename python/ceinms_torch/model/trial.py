@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, Place
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import Storage
@@ -274,6 +275,7 @@ def _moment_arms(arms: Mapping[str, Storage], subject: Subject, lengths: Storage
     return result
 
 
+@one_blas_thread
 def _excitations(
     trial: str, signals: Storage, mtu_names: tuple[str, ...], generator: ExcitationGenerator
 ) -> FloatArray:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import OptionError
 from ceinms_torch.optimisers.memory import Gradients, SearchMemory
 from ceinms_torch.optimisers.minimum import Callback, Minimum
@@ -92,6 +93,7 @@ class _Search:
         self.run.record()
         return self.run.stalls(self._options.min_improvement, 1, least=self._unit)
 
+    @one_blas_thread
     def __call__(self) -> str:
         """Search, and say why it stopped."""
         start, n_iteration = self._start, self._options.max_iterations

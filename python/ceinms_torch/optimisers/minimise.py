@@ -7,6 +7,7 @@ from typing import Any
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import OptionError
 from ceinms_torch.optimisers.adamw import minimise_adamw
 from ceinms_torch.optimisers.annealing import minimise_annealing
@@ -32,6 +33,7 @@ RESUMABLE: dict[type, Callable[[Any, FloatArray, Any, Callback | None, SearchMem
 }
 
 
+@one_blas_thread
 def minimise(
     problem: Problem,
     start: FloatArray,

@@ -36,6 +36,7 @@ import numpy as np
 from lxml import etree
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import VARIABLES
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, OptionError, Place
 from ceinms_torch.io.paths import kind_of, missing_file_hint
 from ceinms_torch.io.storage import Storage, read_storage, write_storage
@@ -490,6 +491,7 @@ class OpenSim:
                 stderr=messages,
                 text=True,
                 encoding="utf-8",
+                env=os.environ | VARIABLES,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which ends the other
             )
         except OSError as error:

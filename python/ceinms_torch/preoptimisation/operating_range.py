@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ceinms_torch.arrays import BoolArray, FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.storage import read_storage
@@ -159,6 +160,7 @@ def read_pose_lengths(
     return reference.select(names), target.select(names)
 
 
+@one_blas_thread
 def preserve_operating_range(
     reference: Subject, reference_lengths: ArrayLike, target_lengths: ArrayLike
 ) -> OperatingRange:
@@ -312,4 +314,4 @@ def _warn_about_doubts(fits: Iterable[RangeFit], n_pose: int) -> None:
             mtus.setdefault(doubt, []).append(figures)
     for doubt, named in mtus.items():
         text = f"Lengths that keep the operating range are doubtful, {doubt}: {', '.join(named)}."
-        warnings.warn(CeinmsTorchWarning(f"{text} {_ADVICE[doubt]}"), stacklevel=3)
+        warnings.warn(CeinmsTorchWarning(f"{text} {_ADVICE[doubt]}"), stacklevel=4)

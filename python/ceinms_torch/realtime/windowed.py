@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ceinms_torch import _kernel
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import problem_settings
 from ceinms_torch.errors import DataError, OptionError
@@ -223,6 +224,7 @@ class WindowedCalibrator:
         """
         self._history.push(excitation, mtu_length, moment_arm, measured_moment)
 
+    @one_blas_thread
     def recalibrate(self) -> WindowFit:
         """Fit the parameters to the window.
 

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import FileFormatError, OptionError, Place, unknown_name
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source, read_source
@@ -199,6 +200,7 @@ def opensim_axes(up: str, forward: str = "") -> FloatArray:
 # ---- Reading ----------------------------------------------------------------------------
 
 
+@one_blas_thread
 def read_c3d(path: str | os.PathLike[str]) -> C3d:
     """Read a C3D file.
 

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError, Place
 from ceinms_torch.recordings.ground_forces import LOADED, Foot, GroundForces
 from ceinms_torch.recordings.unloaded import runs_of, step_of, unloaded_readings
@@ -154,6 +155,7 @@ class Contacts:
         return [one for one in self.doubts if one.concerns(start, stop)]
 
 
+@one_blas_thread
 def find_contacts(forces: GroundForces, options: ContactOptions | None = None) -> Contacts:
     """Find when feet are on the ground.
 

@@ -18,6 +18,7 @@ import scipy.signal
 from numpy.typing import ArrayLike
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError
 
 FilterKind = Literal["low-pass", "high-pass", "band-pass", "band-stop"]
@@ -31,6 +32,7 @@ _NUMPY_NAMES: dict[Edges, Literal["odd", "even"]] = {"turned": "odd", "mirrored"
 _PERIODS = 5.0
 
 
+@one_blas_thread
 def butterworth(
     values: ArrayLike,
     rate: float,

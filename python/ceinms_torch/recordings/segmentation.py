@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
@@ -90,6 +91,7 @@ class Segmentation(OneLine):
         )
 
 
+@one_blas_thread
 def segment_forces(
     path: str | os.PathLike[str],
     phase: Phase = "cycle",
@@ -253,6 +255,7 @@ def segment_events(
     )
 
 
+@one_blas_thread
 def segment_peaks(
     path: str | os.PathLike[str],
     column: str,

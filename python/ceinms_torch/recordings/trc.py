@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import (
     CeinmsTorchWarning,
     DataError,
@@ -121,6 +122,7 @@ class Markers(OneLine):
         return replace(self, time=self.time[rows], positions=self.positions[rows])
 
 
+@one_blas_thread
 def read_trc(path: str | os.PathLike[str]) -> Markers:
     """Read a TRC file.
 
@@ -195,7 +197,7 @@ def _check_count(path: Path, header: dict[str, str], key: str, count: int) -> No
     if key == "NumFrames" and announced.isdecimal() and int(announced) < count:
         text = f"announces {announced} frames, there are {count}, which are all read."
         where = Place(path, 3, key)
-        warnings.warn(CeinmsTorchWarning(text, "trc-frames", where), stacklevel=3)
+        warnings.warn(CeinmsTorchWarning(text, "trc-frames", where), stacklevel=4)
     elif announced and announced != str(count):
         raise FileFormatError(
             where=Place(path, 3, key),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.result import CalibrationResult
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import write_atomically
@@ -137,6 +138,7 @@ def _environment() -> Environment:
     return environment
 
 
+@one_blas_thread
 def write_report(
     results: Sequence[CalibrationResult],
     path: str | os.PathLike[str],

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.identifiability import Identifiability
 from ceinms_torch.calibration.loss import LossResult
 from ceinms_torch.calibration.methods import Options
@@ -96,6 +97,7 @@ def _labels(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
+@one_blas_thread
 def load_result(
     directory: str | os.PathLike[str], *, label: str | None = None
 ) -> CalibrationResult:

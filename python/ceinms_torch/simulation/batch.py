@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ceinms_torch.arrays import BoolArray, FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.engine import tensor_device
 from ceinms_torch.simulation.trial_input import trial_arrays
@@ -69,6 +70,7 @@ def batch_arrays(trials: Sequence[Trial]) -> dict[str, FloatArray | BoolArray]:
     return {**batch, "is_valid": np.arange(n_step)[:, np.newaxis] < lengths}
 
 
+@one_blas_thread
 def trial_batch(trials: Sequence[Trial], device: str = "cpu") -> _torch.TrialBatch:
     """Return the trials as the tensor engine takes them (see `batch_arrays`).
 

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.model.trial import Trial
 from ceinms_torch.simulation.moments import measured_moments
 from ceinms_torch.simulation.simulate import Simulation
@@ -61,6 +62,7 @@ class MomentFit:
 Fit = dict[str, dict[str, MomentFit]]
 
 
+@one_blas_thread
 def moment_fit(trial: Trial, simulation: Simulation) -> dict[str, MomentFit]:
     """Judge the predicted moments of one trial.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError, Place, did_you_mean
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.nms_model import Tendon
@@ -157,9 +158,10 @@ def warn_if_slack(subject: Subject, trial: Trial) -> None:
             "longer, not shorter, as the MTU shortens, as in CEINMS. Shorten tendonSlackLength, or "
             "take an elastic tendon."
         )
-        warnings.warn(CeinmsTorchWarning(text, "tendon-slack"), stacklevel=3)
+        warnings.warn(CeinmsTorchWarning(text, "tendon-slack"), stacklevel=4)
 
 
+@one_blas_thread
 def simulate(
     subject: Subject,
     trial: Trial,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.nms_model import Tendon
 from ceinms_torch.model.settings import check_whole
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ceinms_torch import _torch
 
 
+@one_blas_thread
 def simulate_tensors(
     subject: Subject,
     trials: Sequence[Trial] | _torch.TrialBatch,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
 from ceinms_torch.io.plain import revived
@@ -288,6 +289,7 @@ def annealing_budget(folder: CalibrationFolder, options: CalibrationOptions) -> 
     return CAPPED_EVALUATIONS if settings.max_no_eval > CAPPED_EVALUATIONS else None
 
 
+@one_blas_thread
 def study_calibration(
     plan: Sequence[Planned],
     directory: Path,

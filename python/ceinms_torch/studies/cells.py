@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchWarning
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.io.interrupts import hold_from_now_on, stop_on_signals
@@ -94,6 +95,7 @@ class StudyCell(abc.ABC):
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:10]
         return directory / "cells" / f"{self.name}_{digest}.json"
 
+    @one_blas_thread
     def run(self, file: Path) -> dict[str, Any]:
         """Compute, keep what came out in a file, and return it as `read_cell` will."""
         checkpoint = file.with_suffix(".checkpoint")
@@ -151,6 +153,7 @@ def read_cell(file: Path) -> dict[str, Any] | None:
 
 def _begin_process() -> None:
     """Let signals stop the calibration that is computed, and not the process between two."""
+    one_blas_thread.for_good()
     stop_on_signals()
     hold_from_now_on()
     threading.Thread(target=_end_with_parent, daemon=True).start()

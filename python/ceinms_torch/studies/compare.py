@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.checkpoint import OF_ANOTHER
 from ceinms_torch.calibration.methods import METHODS, choose_method
 from ceinms_torch.calibration.parameter_space import ParameterSpace
@@ -163,6 +164,7 @@ def _check_differ(option: str, values: Sequence[object]) -> None:
         raise OptionError(where=option, expected="different ones", got=", ".join(map(str, values)))
 
 
+@one_blas_thread
 def compare(
     folder: CalibrationFolder,
     candidates: Sequence[Candidate],

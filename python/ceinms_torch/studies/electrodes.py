@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.inputs.folder import CalibrationFolder
 from ceinms_torch.studies.cells import CellRunner, Progress
@@ -125,6 +126,7 @@ class ElectrodeStudy:
         return compare_groups(*groups) if all(groups) else None
 
 
+@one_blas_thread
 def study_electrodes(
     folder: CalibrationFolder,
     setup: Path,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError
 from ceinms_torch.io.source import Source
 from ceinms_torch.model.subject import Curve, Subject
@@ -70,6 +71,7 @@ class MuscleStudy:
     sources: tuple[Source, ...] = field(default=(), compare=False)
 
 
+@one_blas_thread
 def study_muscle(
     files: Sequence[Path],
     subject_file: str | os.PathLike[str] | None = None,

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.calibrate import calibrate
 from ceinms_torch.inputs.folder import CalibrationFolder, check_trial_names
@@ -251,6 +252,7 @@ class RecipeStudy:
         return text
 
 
+@one_blas_thread
 def study_recipes(
     folder: CalibrationFolder,
     tests: Mapping[str, Trial],

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.emg.envelopes import Envelopes
 from ceinms_torch.errors import DataError, Place
 from ceinms_torch.geometry.contradictions import Contradiction, check_moment_arms
@@ -145,6 +146,7 @@ class Study(OneLine):
     report: CheckReport = field(repr=False)
 
 
+@one_blas_thread
 def new_study(
     directory: Path,
     settings: StudySettings,

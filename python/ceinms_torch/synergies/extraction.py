@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.model.settings import check_whole
@@ -102,6 +103,7 @@ class Synergies(OneLine):
         )
 
 
+@one_blas_thread
 def extract_synergies(
     excitation: ArrayLike,
     n_synergy: int,
@@ -360,7 +362,7 @@ def _factorise(
     )
     from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    with warnings.catch_warnings():
+    with one_blas_thread, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # reported as `converged`
         p, w, iterations = non_negative_factorization(
             data,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError
 from ceinms_torch.model.settings import check_whole
 
@@ -193,7 +194,7 @@ def _fit_one(data: FloatArray, phase: FloatArray, n_bump: int, period: float | N
         guess = [[max(rest[at], 0.01 * top)], [phase[at]], [np.clip(span / 12.0, least, upper[-1])]]
         start = np.concatenate([variables, guess], axis=1).ravel()
         low, high = lower.reshape(3, -1)[:, :n].ravel(), upper.reshape(3, -1)[:, :n].ravel()
-        fitted = least_squares(
+        fitted = one_blas_thread(least_squares)(
             _misfit,
             np.clip(start, low, high),
             jac=_misfit_slopes,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.settings import check_number
 from ceinms_torch.synergies.extraction import (
@@ -91,6 +92,7 @@ class NumberChoice:
         return self.choices[self.rule]
 
 
+@one_blas_thread
 def choose_n_synergies(
     recordings: Sequence[Recording],
     *,

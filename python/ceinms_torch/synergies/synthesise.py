@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.calibration.parameter_space import ParameterSpace
 from ceinms_torch.calibration.problems.fused import FusedProblem
 from ceinms_torch.errors import DataError, Place
@@ -31,6 +32,7 @@ from ceinms_torch.synergies.trial_synergies import TrialSynergies, synthesised_t
 from ceinms_torch.synergies.weightings import Weightings
 
 
+@one_blas_thread
 def synthesise_excitations(
     subject: Subject,
     trial: Trial,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchError, Place
 from ceinms_torch.io.interrupts import first_signal, ignore_signals, stop_on_signals
 from ceinms_torch.terminal import streams
@@ -151,7 +152,8 @@ def as_process(work: Callable[[], int | None], tell: Callable[[str], None]) -> i
     streams.forgive_letters()
     out = streams.be_patient()
     stop_on_signals()
-    status = status_of(work, tell)
+    with one_blas_thread:
+        status = status_of(work, tell)
     ignore_signals()
     lost = streams.why_lost(out)
     if lost is not None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.inputs.checks.among import check_rates
 from ceinms_torch.inputs.checks.coverage import check_coverage
 from ceinms_torch.inputs.checks.differences import check_differences
@@ -27,6 +28,7 @@ from ceinms_torch.inputs.checks.timing import check_calibrated_rate, check_timin
 from ceinms_torch.inputs.checks.units import check_units
 
 
+@one_blas_thread
 def check_folder(
     setup: str | os.PathLike[str],
     *,

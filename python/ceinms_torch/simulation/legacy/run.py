@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ceinms_torch import _kernel
 from ceinms_torch.arrays import FloatArray
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import CeinmsTorchWarning, OptionError, Place
 from ceinms_torch.model.execution import Execution, Hybrid
 from ceinms_torch.model.nms_model import Activation, Tendon
@@ -254,6 +255,7 @@ def _warn_of_failures(trial: str, n_step: int, failed: dict[str, int]) -> None:
     )
 
 
+@one_blas_thread
 def run_legacy(
     subject: Subject, trial: Trial, execution: Execution, solver: Solver = "annealing"
 ) -> LegacyRun:

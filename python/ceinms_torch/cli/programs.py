@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ Option            Argument          Action / Notes
 ------            --------          --------------
 -Help, -H                           Print the command-line options for {name}.
 -PrintSetup, -PS                    Write a template setup file, {template}.
--Setup, -S        SetupFileName     Specify an xml setup file.
+-Setup, -S        SetupFileName     Specify an xml setup file, or several.
 """
 
 
@@ -78,17 +79,14 @@ class Program:
         Returns
         -------
         int
-            Exit status: 0, 1 for an error in the input, 130 after Ctrl-C, 255 for wrong usage.
+            Exit status: 0, 1 for an error in the input, 130 after Ctrl-C, 255 for wrong usage. Of
+        several setup files each is run, and the first failure counts.
         """
-        return status_of(lambda: self._obey_and_warn(arguments), complain)
+        return status_of(lambda: self._obey(arguments), complain)
 
     def run_as_process(self) -> int:
         """Do what the command line of this process asks for, and return the exit status."""
-        return as_process(lambda: self._obey_and_warn(sys.argv[1:]), complain)
-
-    def _obey_and_warn(self, arguments: Sequence[str]) -> int:
-        with told_warnings(partial(complain, kind="warning")):
-            return self._obey(arguments)
+        return as_process(lambda: self._obey(sys.argv[1:]), complain)
 
     def _obey(self, arguments: Sequence[str]) -> int:
         option = arguments[0] if arguments else HELP[0]
@@ -104,12 +102,31 @@ class Program:
         if len(arguments) < 2:
             complain("no setup file specified")
             return self._usage(WRONG_USAGE)
-        return self.run(Path(arguments[1]))
+        # As in the originals, another option ends them, and is ignored.
+        return self._run_all([arguments[1], *takewhile(_is_no_option, arguments[2:])])
+
+    def _run_all(self, setups: Sequence[str]) -> int:
+        """Run setup files as if each had a process of its own; the first failure is the status."""
+        status = SUCCESS
+        for setup in setups:
+            own = status_of(partial(self._run_and_warn, Path(setup)), complain)
+            status = status or own
+            if own >= INTERRUPTED:  # the user wants no more of them
+                break
+        return status
+
+    def _run_and_warn(self, setup: Path) -> int:
+        with told_warnings(partial(complain, kind="warning")):
+            return self.run(setup)
 
     def _usage(self, status: int) -> int:
         usage = _USAGE.format(name=self.name, purpose=self.purpose, template=self.template)
         say(usage.rstrip("\n"))
         return status
+
+
+def _is_no_option(argument: str) -> bool:
+    return not argument.startswith("-")
 
 
 # ---- CEINMS -----------------------------------------------------------------------------

@@ -280,7 +280,7 @@ def written_together(begin: Callable[[list[Staged]], None]) -> Iterator[list[Sta
                     folder.rmdir()
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> None:
     """Replace a file in one step, so that no reader ever sees half of it.
 
     Missing folders are created. On any failure an existing file stays as it was.
@@ -289,8 +289,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     ----------
     path : path-like
         The file to write.
-    data : bytes
-        Its new content.
+    data : bytes, or iterable of bytes
+        Its new content; of a large file, part by part.
 
     Raises
     ------
@@ -305,7 +305,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as stream:
-                stream.write(data)
+                stream.writelines((data,) if isinstance(data, bytes) else data)
                 stream.flush()
                 os.fsync(stream.fileno())
             if together is None:

@@ -7,6 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.log import log
@@ -32,8 +33,8 @@ class Source:
 IN_MEMORY = Source()
 
 
-def read_source(path: Path, expected: str) -> tuple[bytes, Source]:
-    """Read a file.
+def open_source(path: Path, expected: str) -> BinaryIO:
+    """Open a file to read its bytes.
 
     Parameters
     ----------
@@ -44,10 +45,8 @@ def read_source(path: Path, expected: str) -> tuple[bytes, Source]:
 
     Returns
     -------
-    bytes
-        Its content.
-    Source
-        What to remember of it.
+    binary file
+        For the caller to close.
 
     Raises
     ------
@@ -62,7 +61,7 @@ def read_source(path: Path, expected: str) -> tuple[bytes, Source]:
         hint = "Write what comes out of it into a file"
         raise FileFormatError(where=path, expected=expected, got="a pipe or a device", hint=hint)
     try:
-        data = path.read_bytes()
+        return path.open("rb")
     except (OSError, ValueError) as error:
         is_missing = isinstance(error, FileNotFoundError)
         raise FileFormatError(
@@ -72,6 +71,30 @@ def read_source(path: Path, expected: str) -> tuple[bytes, Source]:
             hint=missing_file_hint(path) if is_missing else None,
             code="file-missing" if is_missing else None,
         ) from error
+
+
+def read_source(path: Path, expected: str) -> tuple[bytes, Source]:
+    """Read a file.
+
+    Parameters
+    ----------
+    path, expected
+        As for `open_source`.
+
+    Returns
+    -------
+    bytes
+        Its content.
+    Source
+        What to remember of it.
+
+    Raises
+    ------
+    FileFormatError
+        As `open_source`.
+    """
+    with open_source(path, expected) as stream:
+        data = stream.read()
     log("debug", "read %s", path)
     return data, Source(path, hashlib.sha256(data).hexdigest())
 
@@ -99,8 +122,13 @@ def read_text(path: Path, expected: str) -> tuple[str, Source]:
         If it is missing, unreadable, a folder or no text.
     """
     raw, source = read_source(path, expected)
+    return text_of(path, raw), source
+
+
+def text_of(path: Path, raw: bytes) -> str:
+    """Return the text of a file; that it has none is a `FileFormatError` with the line."""
     try:
-        return decode(raw), source
+        return decode(raw)
     except UnicodeDecodeError as error:
         raise FileFormatError(
             where=Place(path, raw.count(b"\n", 0, error.start) + 1),

@@ -27,8 +27,9 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +40,19 @@ from ceinms_torch.errors import CeinmsTorchWarning, DataError, FileFormatError, 
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.source import Source
+from ceinms_torch.io.storage_rows import rows_of_text
 from ceinms_torch.io.storage_text import (
+    Columns,
     check_rows,
+    has_content,
     parse_by_line,
     parse_fast,
+    read_head,
     read_header,
     read_labels,
-    read_lines,
     times_of_six_digits,
 )
+from ceinms_torch.io.text_blocks import TextBlocks
 
 # Paths of OpenSim 4: /forceset/NAME|output, /jointset/JOINT/COORDINATE/value.
 _SETS = {"forceset": 1, "jointset": 2}
@@ -246,38 +251,85 @@ def read_storage(path: str | os.PathLike[str], *, gaps: bool = False) -> Storage
         the line.
     """
     path = Path(path)
-    lines, source = read_lines(path)
-    layout = read_header(path, lines)
-    columns = read_labels(path, layout, lines)
+    with TextBlocks(path, "a storage file") as text:
+        try:
+            return _read(path, text, iter(text), gaps=gaps)
+        except UnicodeDecodeError:  # another encoding, or no text
+            return _read(path, text, iter([text.lines()]), gaps=gaps)
+
+
+def _read(path: Path, text: TextBlocks, blocks: Iterator[list[str]], *, gaps: bool) -> Storage:
+    head = read_head(path, blocks)
+    layout = read_header(path, head)
+    columns = read_labels(path, layout, head)
     start = layout.label_line + 1
-    table = parse_fast(lines[start:], columns, gaps=gaps)
-    if table is None:
-        table = parse_by_line(path, lines, start, columns, gaps=gaps)
-    table = table[:, columns.time :]
-    even = times_of_six_digits(lines, start, columns, table[:, 0])
+    time, values = _table(path, text, chain([head], blocks), start, columns, gaps=gaps)
+    even = times_of_six_digits(text.lines, start, columns, time)
     if even is not None:
-        table[:, 0] = even
-        text = (
+        time = even
+        said = (
             "times are printed with six digits, so that some repeat; their rows are taken every "
             f"{even[1] - even[0]:.6g} s from {even[0]:.7g} s on."
         )
-        warnings.warn(CeinmsTorchWarning(text, "time-digits", path), stacklevel=2)
-    check_rows(path, lines, layout, table)
+        warnings.warn(CeinmsTorchWarning(said, "time-digits", path), stacklevel=3)
+    check_rows(path, text.lines, layout, time)
     known = _named(columns.labels[columns.time + 1 :])
     lowered = {key.casefold(): value for key, value in layout.header.items()}
     return Storage(
         path=path,
         name=layout.name or path.stem,
-        time=np.ascontiguousarray(table[:, 0]),
+        time=time,
         columns=tuple(known),
-        values=np.ascontiguousarray(table[:, 1:]),
+        values=values,
         in_degrees=lowered.get("indegrees", "no").casefold() in ("yes", "true", "1"),
         units=lowered.get("units", ""),
         header=layout.header,
         label_line=start,
-        sha256=source.sha256,
+        sha256=text.source.sha256,
         paths={name: label for name, label in known.items() if name != label},
     )
+
+
+def _table(
+    path: Path,
+    text: TextBlocks,
+    blocks: Iterable[list[str]],
+    start: int,
+    columns: Columns,
+    *,
+    gaps: bool,
+) -> tuple[FloatArray, FloatArray]:
+    """Return times (n_row,) and values (n_row, n_column), read block by block."""
+    time = np.empty(0)
+    values = np.empty((0, len(columns.labels) - columns.time - 1))
+    n_row = before = 0
+    for block in blocks:
+        rows = block[max(start - before, 0) :]
+        above, before = before + len(block) - len(rows), before + len(block)
+        if not has_content(rows):
+            continue
+        part = parse_fast(rows, columns, gaps=gaps)
+        if part is None:
+            part = parse_by_line(path, rows, 0, columns, gaps=gaps, before=above)
+        n_part = len(part)
+        if n_row + n_part > len(time):
+            # As many rows as the rest of the file has room for, if they are like these.
+            share = max(text.n_byte / max(text.n_read, 1), 1.0)
+            room = n_row + n_part if share == 1.0 else int(1.02 * share * (n_row + n_part)) + 1
+            _resize(time, values, room)
+        time[n_row : n_row + n_part] = part[:, columns.time]
+        values[n_row : n_row + n_part] = part[:, columns.time + 1 :]
+        n_row += n_part
+    if n_row == 0:
+        parse_by_line(path, [], 0, columns, before=before)  # says so
+    _resize(time, values, n_row)
+    return time, values
+
+
+def _resize(time: FloatArray, values: FloatArray, n_row: int) -> None:
+    """Give two arrays, which nothing else knows of, another number of rows, where they are."""
+    time.resize(n_row, refcheck=False)
+    values.resize((n_row, values.shape[1]), refcheck=False)
 
 
 # No quantity of a body is as large in any unit; of what is larger squares are infinite. The number
@@ -302,7 +354,7 @@ class StorageReader:
         file = path.resolve()
         if file not in self._read:
             storage = read_storage(path)
-            if (np.abs(storage.values) > _LARGEST).any():
+            if max(storage.values.max(initial=0.0), -storage.values.min(initial=0.0)) > _LARGEST:
                 row, column = (int(i) for i in np.argwhere(np.abs(storage.values) > _LARGEST)[0])
                 raise FileFormatError(
                     where=Place(path, element=storage.columns[column]),
@@ -371,8 +423,8 @@ def write_storage(
         "endheader",
         "\t".join(("time", *columns)),
     ]
-    lines.extend("\t".join(map(repr, row)) for row in np.column_stack((times, table)).tolist())
-    write_atomically(path, ("\n".join(lines) + "\n").encode())
+    head = ("\n".join(lines) + "\n").encode()
+    write_atomically(path, chain([head], rows_of_text(times, table)))
 
 
 def _check_table(

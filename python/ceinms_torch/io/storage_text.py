@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.source import Source, read_text
+from ceinms_torch.io.text_blocks import lines_of
 
 _KEY_VALUE = re.compile(r"^\s*([A-Za-z][\w .-]*?)\s*=\s*(.*?)\s*$")
 _COUNT = re.compile(r"^(nrows|datarows|nr|ncolumns|datacolumns|nc)(?:\s*=\s*|\s+)(\S*)$", re.I)
@@ -102,10 +103,7 @@ def read_lines(path: Path) -> tuple[list[str], Source]:
         If the file is missing, unreadable or no text.
     """
     text, source = read_text(path, "a storage file")
-    if "\r" in text:  # CR LF, CR alone, or CR CR LF, which a text of Windows written as text has
-        text = re.sub(r"\r*\n|\r", "\n", text)
-    # splitlines would also split at form feeds and other separators that editors do not count.
-    return text.split("\n"), source
+    return lines_of(text), source
 
 
 def read_header(path: Path, lines: list[str]) -> Layout:
@@ -159,8 +157,37 @@ def read_header(path: Path, lines: list[str]) -> Layout:
     return Layout(label_line, header, counts, header.get("name", name))
 
 
+def read_head(path: Path, blocks: Iterator[list[str]]) -> list[str]:
+    """Return the lines of a file up to where no header can follow, and the rest of that block.
+
+    Parameters
+    ----------
+    path : Path
+        The file: a ``.csv`` has its header in the first block, or none.
+    blocks : iterator of list of str
+        Its lines.
+
+    Returns
+    -------
+    list of str
+    """
+    lines: list[str] = []
+    for block in blocks:
+        lines += block
+        end = _last_end(lines)
+        is_known = end is not None or path.suffix.casefold() == ".csv"
+        if is_known and len(lines) > (end or 0) + _LONGEST_HEADER:
+            break
+    return lines
+
+
 def _bare(line: str) -> str:
     return line.strip(_FILLING)
+
+
+def has_content(lines: Sequence[str]) -> bool:
+    """Tell whether a line has more in it than spreadsheets leave behind."""
+    return any(map(_bare, lines))
 
 
 def _last_end(lines: list[str]) -> int | None:
@@ -314,7 +341,13 @@ def parse_fast(rows: Sequence[str], columns: Columns, *, gaps: bool = False) -> 
 
 
 def parse_by_line(
-    path: Path, lines: list[str], start: int, columns: Columns, *, gaps: bool = False
+    path: Path,
+    lines: list[str],
+    start: int,
+    columns: Columns,
+    *,
+    gaps: bool = False,
+    before: int = 0,
 ) -> FloatArray:
     """Parse row by row, to name the line and column of the first fault.
 
@@ -323,11 +356,13 @@ def parse_by_line(
     path : Path
         The file, for messages.
     lines : list of str
-        All its lines.
+        Its lines.
     start : int
-        Index of the line below the labels.
+        Index of the first row among them.
     columns : Columns
         How the rows are divided.
+    before : int
+        Number of lines above these.
     gaps : bool
         Whether values may be missing: an empty cell, NaN or NA, which become NaN.
 
@@ -349,7 +384,7 @@ def parse_by_line(
         cells = columns.cells(lines[i])
         if len(cells) != len(labels):
             raise FileFormatError(
-                where=Place(path, i + 1, "row"),
+                where=Place(path, before + i + 1, "row"),
                 expected=f"{len(labels)} values, one per label",
                 got=f"{len(cells)}",
                 hint="Export the file again: a label is missing or a value too many"
@@ -361,13 +396,13 @@ def parse_by_line(
             [
                 math.nan
                 if gaps and cell.strip().casefold() in _MISSING
-                else _number(path, i, label, cell)
+                else _number(path, before + i, label, cell)
                 for label, cell in pairs
             ]
         )
     if not rows:
         raise FileFormatError(
-            where=Place(path, len(lines), "rows"),
+            where=Place(path, before + len(lines), "rows"),
             expected="at least one row of numbers",
             got="none",
             hint="Export the file again: it ends behind its labels",
@@ -405,7 +440,7 @@ _ENOUGH_ROWS = 40
 
 
 def times_of_six_digits(
-    lines: list[str], start: int, columns: Columns, time: FloatArray
+    lines: Callable[[], list[str]], start: int, columns: Columns, time: FloatArray
 ) -> FloatArray | None:
     """Return evenly spaced times where six printed digits made different times the same.
 
@@ -413,8 +448,8 @@ def times_of_six_digits(
 
     Parameters
     ----------
-    lines : list of str
-        All lines of the file.
+    lines : callable
+        Returns all lines of the file.
     start : int
         Index of the line below the labels.
     columns : Columns
@@ -430,7 +465,7 @@ def times_of_six_digits(
     steps = np.diff(time)
     if len(time) < _ENOUGH_ROWS or (steps < 0.0).any() or not (steps == 0.0).any():
         return None
-    texts = (columns.cells(line)[columns.time] for line in lines[start:] if _bare(line))
+    texts = (columns.cells(line)[columns.time] for line in lines()[start:] if _bare(line))
     if any(len(re.sub(r"e.*|\D", "", text.lower()).lstrip("0")) > _DIGITS for text in texts):
         return None
     digit = 10.0 ** (math.floor(math.log10(np.abs(time).max())) - (_DIGITS - 1))
@@ -443,19 +478,21 @@ def times_of_six_digits(
     return even if is_rounding else None
 
 
-def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) -> None:
+def check_rows(
+    path: Path, lines: Callable[[], list[str]], layout: Layout, time: FloatArray
+) -> None:
     """Check the number of rows against the header, and that time increases.
 
     Parameters
     ----------
     path : Path
         The file, for messages.
-    lines : list of str
-        All its lines.
+    lines : callable
+        Returns all its lines.
     layout : Layout
         Its header.
-    table : ndarray (n_row, n_column)
-        Its rows, time [s] first.
+    time : ndarray (n_row,)
+        The times of its rows [s].
 
     Raises
     ------
@@ -464,23 +501,24 @@ def check_rows(path: Path, lines: list[str], layout: Layout, table: FloatArray) 
     """
 
     def line_of(row: int) -> int:
-        filled = (i for i in range(layout.label_line + 1, len(lines)) if _bare(lines[i]))
+        every = lines()
+        filled = (i for i in range(layout.label_line + 1, len(every)) if _bare(every[i]))
         return [i for i, _ in zip(filled, range(row + 1), strict=False)][row] + 1
 
-    announced, header_index = layout.counts.get("rows", (len(table), 0))
-    if announced != len(table):
+    announced, header_index = layout.counts.get("rows", (len(time), 0))
+    if announced != len(time):
         raise FileFormatError(
-            where=Place(path, line_of(min(announced, len(table) - 1)), "rows"),
+            where=Place(path, line_of(min(announced, len(time) - 1)), "rows"),
             expected=f"{announced} rows (header, line {header_index + 1})",
-            got=str(len(table)),
-            hint="The file may be cut short" if len(table) < announced else None,
+            got=str(len(time)),
+            hint="The file may be cut short" if len(time) < announced else None,
             code="row-count",
         )
-    steps = np.diff(table[:, 0])
+    steps = np.diff(time)
     in_order = steps > 0  # which a missing time is not
     if not in_order.all():
         row = int(np.argmin(in_order)) + 1
-        before, now = table[row - 1, 0], table[row, 0]
+        before, now = time[row - 1], time[row]
         raise FileFormatError(
             where=Place(path, line_of(row), "time"),
             expected=f"a time after {before:.10g} s",

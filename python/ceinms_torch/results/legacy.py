@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from ceinms_torch.inputs.outputs import RESPELT
 from ceinms_torch.io.paths import write_atomically
 from ceinms_torch.io.results import results_in
@@ -32,8 +34,8 @@ def _text(series: TimeSeries) -> str:
     """Return a storage file of CEINMS: six digits, tabs at the ends of lines."""
     header = ["CEINMS output", f"datacolumns {len(series.columns) + 1}"]
     header += [f"datarows {len(series.time)}", "endheader"]
-    rows = [("time", *series.columns)]
-    for time, values in zip(series.time.tolist(), series.array.tolist(), strict=True):
-        rows.append(tuple(f"{number:g}" for number in (time, *values)))
-    lines = header + ["".join(f"{cell}\t" for cell in row) for row in rows]
-    return "\n".join(lines) + "\n"
+    header.append("".join(f"{label}\t" for label in ("time", *series.columns)))
+    table = np.column_stack((series.time, series.array))
+    row = "%g\t" * table.shape[1] + "\n"
+    rows: str = row * len(table) % tuple(table.ravel().tolist())
+    return "\n".join(header) + "\n" + rows

@@ -5,7 +5,7 @@ import sys
 
 
 def test_files_are_read_without_torch():
-    code = "import sys, ceinms_torch.io, ceinms_torch.model; print('torch' in sys.modules)"
+    code = "import sys, ceinms_torch.inputs.folder; print('torch' in sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -7,32 +7,40 @@ import sys
 from typing import Annotated, Any, ClassVar
 
 import typer
-from rich.markup import escape
 
-from ceinms_torch.terminal.display import stderr, stdout
+from ceinms_torch.terminal.claims import CLAIMS
 from ceinms_torch.terminal.failures import as_process
-from ceinms_torch.terminal.outputs import CLAIMS
+from ceinms_torch.terminal.streams import say
 
-# In the order in which --help shows them, with the modules that have them.
+# In the order in which --help shows them, each with the first sentence of its help: the modules of
+# the same names, which have all of it, take longer to load than all else.
 COMMANDS = {
-    name: name
-    for name in (
-        "emg",
-        "segment",
-        "new",
-        "check",
-        "calibrate",
-        "run",
-        "loads",
-        "report",
-        "compare",
-        "synergies",
-        "preoptimise",
-        "convert",
-    )
+    "emg": "Make normalised linear envelopes of raw EMG, and measure how good the recordings are.",
+    "segment": "Cut a recording into cycles.",
+    "new": "Write a complete CEINMS folder from a scaled model, recordings and an EMG map.",
+    "check": "List everything that is wrong or doubtful in a setup file and what it points at.",
+    "calibrate": "Calibrate a subject so that its moments match inverse dynamics.",
+    "run": "Predict muscle forces and joint moments of one trial from its excitations.",
+    "loads": "Compute joint contact forces from muscle forces, by OpenSim's dynamics of the "
+    "skeleton.",
+    "report": "Explain calibrations in report.html, one file that needs nothing else.",
+    "compare": "Calibrate a subject by several methods, and judge all alike.",
+    "synergies": "Extract muscle synergies from recorded excitations, and choose their number.",
+    "preoptimise": "Make start values for a calibration, subject.xml, from a generic model.",
+    "convert": "Convert files of any CEINMS to those of CEINMS 0.9 or 0.21, or a C3D file to "
+    "OpenSim's.",
 }
-GEOMETRY = {name: f"geometry_{name}" for name in ("fit", "evaluate")}
-STUDIES = {name: f"study_{name}" for name in ("calibration", "electrodes", "muscle")}
+GEOMETRY = {
+    "fit": "Fit the length of every MTU by a polynomial of joint angles; moment arms are -dL/dq.",
+    "evaluate": "Write MTU lengths (lmt.sto) and moment arms (ma_DOF.sto) in the poses of a "
+    "movement.",
+}
+STUDIES = {
+    "calibration": "Compare all methods over seeds, validate, and say how many trials are enough.",
+    "electrodes": "Remove electrodes one after the other, and calibrate without and with "
+    "synergies.",
+    "muscle": "Fit a muscle with each of four tendons to one recording, and predict the others.",
+}
 
 
 class _Lazy(typer.core.TyperGroup):
@@ -41,34 +49,45 @@ class _Lazy(typer.core.TyperGroup):
     A run starts in a third of the time that all modules take to load.
     """
 
-    modules: ClassVar[dict[str, str]]
+    prefix: ClassVar[str] = ""
+    summaries: ClassVar[dict[str, str]]
+    _is_listed: bool = False
 
     def __init__(self, **settings: Any) -> None:
         """Know the names, which is enough to list them and to find the one that was meant."""
         super().__init__(**settings)
-        names: dict[str, Any] = dict.fromkeys(self.modules)
+        names: dict[str, Any] = dict.fromkeys(self.summaries)
         self.commands = {**names, **self.commands}
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help as plain text, from summaries: what draws boxes takes longer to load."""
+        self._is_listed, self.rich_markup_mode = True, None
+        super().format_help(ctx, formatter)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a subcommand, or None without one of the name."""
-        if cmd_name not in self.modules:
+        if cmd_name not in self.summaries:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(f"ceinms_torch.cli.{self.modules[cmd_name]}")
+        if self._is_listed:
+            return typer.core.TyperCommand(cmd_name, short_help=self.summaries[cmd_name])
+        module = importlib.import_module(f"ceinms_torch.cli.{self.prefix}{cmd_name}")
         alone = typer.Typer(rich_markup_mode="rich", add_completion=False)
         alone.command(cmd_name, epilog=module.EXAMPLES)(module.command)
         return typer.main.get_command(alone)
 
 
 class _Commands(_Lazy):
-    modules = COMMANDS
+    summaries = COMMANDS
 
 
 class _Geometry(_Lazy):
-    modules = GEOMETRY
+    prefix = "geometry_"
+    summaries = GEOMETRY
 
 
 class _Studies(_Lazy):
-    modules = STUDIES
+    prefix = "study_"
+    summaries = STUDIES
 
 
 app = typer.Typer(
@@ -99,7 +118,7 @@ def _print_version(value: bool) -> None:
     if value:
         import importlib.metadata  # noqa: PLC0415  slow to load
 
-        stdout.print(f"ceinms-torch {importlib.metadata.version('ceinms-torch')}")
+        say(f"ceinms-torch {importlib.metadata.version('ceinms-torch')}")
         raise typer.Exit
 
 
@@ -124,6 +143,10 @@ def _obey() -> None:
 
 
 def _tell(message: str) -> None:
+    from rich.markup import escape  # noqa: PLC0415  as above
+
+    from ceinms_torch.terminal.display import stderr  # noqa: PLC0415
+
     stderr.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
 
 

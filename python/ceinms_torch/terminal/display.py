@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from ceinms_torch.errors import told_warnings
-from ceinms_torch.simulation.fit import Fit, mean_fit
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from ceinms_torch.calibration.identifiability import Identifiability
     from ceinms_torch.calibration.result import CalibrationResult, Iteration
     from ceinms_torch.inputs.dialect import Dialect
+    from ceinms_torch.simulation.fit import Fit
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -244,6 +244,8 @@ def fit_table(title: str, fit: Fit, kind: str = "trial") -> Table:
     -------
     rich.table.Table
     """
+    from ceinms_torch.simulation.fit import mean_fit  # noqa: PLC0415  keeps --help fast
+
     figures = ("RMSE\n[N m]", "R²\n1 − SSE/SST", "R²\ncorrelation")
     table = new_table(title, (kind, "DOF"), figures)
     means = {"mean": mean_fit(fit)} if len(fit) > 1 and kind == "trial" else {}
@@ -269,6 +271,8 @@ def verification_table(title: str, here: Fit, there: Fit) -> Table:
     -------
     rich.table.Table
     """
+    from ceinms_torch.simulation.fit import mean_fit  # noqa: PLC0415  keeps --help fast
+
     table = new_table(title, ("trial", "DOF"), ("RMSE [N m]", "in CEINMS 0.9\nRMSE [N m]", "more"))
     means = [("mean", mean_fit(here), mean_fit(there))] if len(here) > 1 else []
     for trial, one, other in (*((name, here[name], there[name]) for name in here), *means):

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 
 from rich.markup import escape
 
-from ceinms_torch.inputs.outputs import results_beside
 from ceinms_torch.io.paths import check_is_no_folder, check_overwrites_none, check_writable, kind_of
-from ceinms_torch.io.results import claimed
+from ceinms_torch.terminal.claims import CLAIMS
 from ceinms_torch.terminal.display import note, stdout
-
-# Folders that this command writes into, until it ends.
-CLAIMS = ExitStack()
 
 
 def results_folder(worked_on: Path, out: Path | None, part: str = "") -> Path:
@@ -39,6 +34,8 @@ def results_folder(worked_on: Path, out: Path | None, part: str = "") -> Path:
     OptionError
         If it cannot be made or written to.
     """
+    from ceinms_torch.inputs.outputs import results_beside  # noqa: PLC0415  keeps --help fast
+
     is_folder = kind_of(worked_on) == "folder"
     directory = out or (worked_on if is_folder else results_beside(worked_on, part))
     check_writable(directory)
@@ -58,6 +55,8 @@ def claim(directory: Path) -> None:
     OptionError
         If another process is writing into it.
     """
+    from ceinms_torch.io.results import claimed  # noqa: PLC0415  keeps --help fast
+
     CLAIMS.enter_context(claimed(directory))
 
 

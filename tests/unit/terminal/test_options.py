@@ -9,16 +9,29 @@ from pathlib import Path
 import pytest
 from typer.models import OptionInfo
 
-from ceinms_torch.cli.main import COMMANDS, STUDIES
+from ceinms_torch.cli.main import COMMANDS, GEOMETRY, STUDIES
 from ceinms_torch.errors import OptionError
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.terminal.options import given, synergy_number, trial_files, words
 
+MODULES = {
+    **COMMANDS,
+    **{f"geometry_{name}": text for name, text in GEOMETRY.items()},
+    **{f"study_{name}": text for name, text in STUDIES.items()},
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_list_of_commands_says_what_their_help_says(module):
+    command = importlib.import_module(f"ceinms_torch.cli.{module}").command
+    assert " ".join(inspect.getdoc(command).split("\n\n")[0].split()) == MODULES[module]
+
 
 def every_option():
     """Yield command, name on the command line, and all that the option means."""
-    for name, module in {**COMMANDS, **STUDIES}.items():
+    for module in [*COMMANDS, *(f"study_{name}" for name in STUDIES)]:
         command = importlib.import_module(f"ceinms_torch.cli.{module}").command
+        name = module.removeprefix("study_")
         hints = typing.get_type_hints(command, include_extras=True)
         for parameter in inspect.signature(command).parameters.values():
             kind, info = typing.get_args(hints[parameter.name])

@@ -185,6 +185,7 @@ def test_bands_over_parameter_sets_that_fit_alike(opensim, leg, calibrated):
         (["motion.sto", "--motion", "motion.sto"], "columns named as muscles of the model"),
         (["forces.sto", "--motion", "motion.sto", "--bands"], "the setup file of a calibration"),
         (["forces.sto", "--motion", "motion.sto", "--results", "."], "expected a setup file"),
+        (["forces.sto", "--motion", "motion.sto", "--ground-forces", "."], "--external-loads, too"),
         (
             ["forces.sto", "--motion", "motion.sto", "--opensim-python", "nowhere"],
             "expected a Python interpreter with opensim",

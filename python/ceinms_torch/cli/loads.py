@@ -78,6 +78,10 @@ def command(
         Path | None,
         typer.Option(help="External loads (.xml), instead of inputData.xml's externalLoadsFile."),
     ] = None,
+    ground_forces: Annotated[
+        Path | None,
+        typer.Option(help="Measured forces, instead of the file that the external loads name."),
+    ] = None,
     others: Annotated[
         str | None,
         typer.Option(
@@ -146,7 +150,9 @@ def command(
         others_do = _others(others)
         opensim = OpenSim.find(opensim_python)
         cases = _cases(what, results or [], test or [], bands, threads, seed, quiet)
-        cases = [_with_files(one, len(cases), motion, external_loads) for one in cases]
+        cases = [
+            _with_files(one, len(cases), motion, external_loads, ground_forces) for one in cases
+        ]
         given = [] if others is None or others in _WORDS else [Path(others)]
         sources = _sources([model, *given], cases)
         folders = _prepare(directory, cases, sources)
@@ -180,6 +186,7 @@ def command(
             "seed": seed,
             "motion": {case.name: case.motion for case in cases},
             "external_loads": {case.name: case.external_loads for case in cases},
+            "ground_forces": ground_forces,
         }
         save_loads(
             [(case.role, one) for case, one in zip(cases, found, strict=True)],
@@ -204,8 +211,8 @@ def _sources(files: list[Path], cases: list[LoadCase]) -> list[Source]:
     from ceinms_torch.recordings.external_loads import read_external_loads  # noqa: PLC0415
 
     for case in cases:
-        files += filter(None, (case.motion, case.external_loads))
-        if case.external_loads is not None:
+        files += filter(None, (case.motion, case.external_loads, case.ground_forces))
+        if case.external_loads is not None and case.ground_forces is None:
             files += filter(None, [read_external_loads(case.external_loads).data_file])
     read = [read_source(path, "a file")[1] for path in dict.fromkeys(files)]
     return [*read, *(one for case in cases for one in case.sources)]
@@ -277,10 +284,18 @@ def _cases(
 
 
 def _with_files(
-    case: LoadCase, n_case: int, motion: Path | None, external_loads: Path | None
+    case: LoadCase,
+    n_case: int,
+    motion: Path | None,
+    external_loads: Path | None,
+    ground_forces: Path | None,
 ) -> LoadCase:
     """Return a trial with the motion and the external loads that options name."""
-    for name, file in (("--motion", motion), ("--external-loads", external_loads)):
+    for name, file in (
+        ("--motion", motion),
+        ("--external-loads", external_loads),
+        ("--ground-forces", ground_forces),
+    ):
         if file is not None and n_case > 1:
             raise OptionError(
                 where=name,
@@ -289,12 +304,23 @@ def _with_files(
                 hint="write <motionFile> and <externalLoadsFile> into each inputData.xml",
             )
     external_loads = external_loads or case.external_loads
+    if ground_forces is not None and external_loads is None:
+        raise OptionError(
+            where="--ground-forces",
+            expected="--external-loads, too, which says on what the forces act",
+            got="none",
+        )
     if external_loads is None:
         note(
             f"trial {case.name}: there are no external loads; that is right if nothing holds the "
             "body but its joint to the ground"
         )
-    return dataclasses.replace(case, motion=motion or case.motion, external_loads=external_loads)
+    return dataclasses.replace(
+        case,
+        motion=motion or case.motion,
+        external_loads=external_loads,
+        ground_forces=ground_forces,
+    )
 
 
 def _others(text: str | None) -> Others | Storage | None:

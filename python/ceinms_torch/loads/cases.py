@@ -51,6 +51,8 @@ class LoadCase(OneLine):
         Coordinates whose joints are meant where nobody names joints.
     motion, external_loads : Path, optional
         Files that it was made from, where they are known.
+    ground_forces : Path, optional
+        The forces, instead of the file that `external_loads` names.
     trial : Trial, optional
         What the forces were calculated from.
     alike : tuple of TimeSeries
@@ -68,6 +70,7 @@ class LoadCase(OneLine):
     dofs: tuple[str, ...] = ()
     motion: Path | None = None
     external_loads: Path | None = None
+    ground_forces: Path | None = None
     trial: Trial | None = field(default=None, repr=False)
     alike: tuple[TimeSeries, ...] = field(default=(), repr=False)
     level: float = 1.0

@@ -125,6 +125,7 @@ def load_maps(
     dofs: Sequence[str] = (),
     and_others: bool = False,
     external_loads: PathLike | None = None,
+    ground_forces: PathLike | Storage | None = None,
     lowpass: float | None = 6.0,
     mass: float | None = None,
     progress: Progress | None = None,
@@ -153,6 +154,8 @@ def load_maps(
         Whether other muscles will get forces, too, by static optimisation.
     external_loads : path-like, optional
         Which measured force acts on which body (.xml).
+    ground_forces : path-like or Storage, optional
+        The forces, instead of the file that `external_loads` names.
     lowpass : float, optional
         Cut-off frequency of OpenSim's filter of the coordinates [Hz]; None for none.
     mass : float, optional
@@ -185,6 +188,7 @@ def load_maps(
         also=also,
         and_others=and_others,
         external_loads=external_loads,
+        ground_forces=ground_forces,
         lowpass=lowpass,
         progress=progress,
     )

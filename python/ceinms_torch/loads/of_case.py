@@ -101,6 +101,7 @@ def loads_of_case(
         dofs=case.dofs,
         and_others=others == "optimise",
         external_loads=case.external_loads,
+        ground_forces=case.ground_forces,
         lowpass=lowpass,
         mass=mass,
         progress=progress,

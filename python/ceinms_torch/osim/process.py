@@ -373,6 +373,7 @@ class OpenSim:
         also: Sequence[str] = (),
         and_others: bool = False,
         external_loads: PathLike | None = None,
+        ground_forces: PathLike | Storage | None = None,
         lowpass: float | None = 6.0,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
@@ -397,6 +398,8 @@ class OpenSim:
             Whether to take all actuators of the model that count.
         external_loads : path-like, optional
             Which measured force acts on which body (.xml).
+        ground_forces : path-like or Storage, optional
+            The forces, instead of the file that `external_loads` names.
         lowpass : float, optional
             Cut-off frequency of OpenSim's filter of the coordinates [Hz]; None for none.
         progress : callable, optional
@@ -428,7 +431,9 @@ class OpenSim:
                     "model": _file(model),
                     "motion": _plain_motion(storage, folder),
                     "lowpass": lowpass,
-                    "external_loads": _plain_loads(external_loads, (begin, end), folder),
+                    "external_loads": _plain_loads(
+                        external_loads, (begin, end), folder, ground_forces
+                    ),
                     "external_loads_file": external_loads and str(external_loads),
                     "times": instants,
                     "joints": list(joints),

@@ -56,6 +56,41 @@ def test_reactions_are_newtons(maps, forces):
     np.testing.assert_allclose(reaction[:, :, 3:], expected, atol=1e-3)  # of the splines, N
 
 
+LOADS = """<?xml version="1.0" encoding="UTF-8" ?>
+<OpenSimDocument Version="40000"><ExternalLoads name="loads"><objects><ExternalForce name="plate">
+<applied_to_body>foot</applied_to_body><force_expressed_in_body>ground</force_expressed_in_body>
+<point_expressed_in_body>ground</point_expressed_in_body>
+<force_identifier>plate_v</force_identifier><point_identifier>plate_p</point_identifier>
+</ExternalForce></objects>{}</ExternalLoads></OpenSimDocument>
+"""
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_external_loads_are_borne(opensim, leg, tmp_path, maps, named):
+    plate = np.tile([20.0, 70.0, 0.0, 0.1, 0.0, 0.0], (len(RECORDED), 1))
+    names = [f"plate_{what}{axis}" for what in "vp" for axis in "xyz"]
+    write_storage(tmp_path / "plate.sto", RECORDED, names, plate, name="plate", units="N and m")
+    loads = tmp_path / "loads.xml"
+    loads.write_text(LOADS.format("<datafile>plate.sto</datafile>" if named else ""))
+    loaded = load_maps(
+        opensim,
+        leg / "leg.osim",
+        leg / "motion.sto",
+        TIME,
+        dofs=planar_leg.DOFS,
+        external_loads=loads,
+        ground_forces=None if named else tmp_path / "plate.sto",
+        lowpass=None,
+    )
+    added = (loaded.net_reaction - maps.net_reaction)[:, :, 3:]
+    np.testing.assert_allclose(added, np.tile([-20.0, -70.0, 0.0], (len(TIME), 2, 1)), atol=1e-6)
+    knee = loaded.coordinates.index("knee_angle_r")
+    lever = np.array([0.1, 0.0, 0.0]) - planar_leg.KNEE
+    about = -np.cross(lever, [20.0, 70.0, 0.0])[2]
+    difference = (loaded.net_moment - maps.net_moment)[:, knee]
+    np.testing.assert_allclose(difference, about, atol=1e-6)
+
+
 def test_arms_are_those_of_the_geometry(maps):
     motion = planar_leg.Motion(TIME)
     for mtu in planar_leg.MUSCLES:

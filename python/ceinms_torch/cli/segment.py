@@ -166,6 +166,7 @@ def command(
         say_overwriting(first, inputs=made.inputs(), others=others)
         claim(directory)
         save_segmentation(made, directory)
+        _draw(made.segmentation, directory)
     _show(made.segmentation)
     say_where(directory)
 
@@ -181,6 +182,14 @@ def _refuse(way: str, *, of: str | None, foot: str, plates: bool, lowest: bool) 
     ):
         if is_wrong:
             raise OptionError(where=name, expected=expected, got=str(got))
+
+
+def _draw(found: Segmentation, directory: Path) -> None:
+    from ceinms_torch.plots.cycles import plot_cycles  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
+
+    if found.signals:
+        save_figure(plot_cycles(found), directory, "cycles")
 
 
 def _show(found: Segmentation) -> None:

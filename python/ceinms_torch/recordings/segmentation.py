@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.display import OneLine
 from ceinms_torch.io.source import Source
@@ -48,6 +49,10 @@ class Segmentation(OneLine):
         Everything that was chosen.
     sources : tuple of Source
         Files that were read.
+    time : ndarray (n_frame,), optional
+        Of `signals` [s].
+    signals : mapping of str to ndarray (n_frame,)
+        What cycles were found by, by name and unit; empty where events were marked.
     """
 
     cycles: tuple[Cycle, ...]
@@ -57,6 +62,8 @@ class Segmentation(OneLine):
     remarks: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
+    time: FloatArray | None = None
+    signals: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def used(self) -> tuple[Cycle, ...]:
@@ -145,6 +152,10 @@ def segment_forces(
             "contacts": options,
         },
         sources=tuple(sources),
+        time=forces.time,
+        signals={
+            f"vertical force, {one.foot or one.name} [N]": one.force[:, 1] for one in forces.plates
+        },
     )
 
 
@@ -295,4 +306,10 @@ def segment_peaks(
         middle="peak",
         settings={"from": "peaks", "of": label, "phase": phase, "peaks": options},
         sources=(storage.source,),
+        time=storage.time,
+        signals={
+            f"{label} [{'degrees' if storage.in_degrees else storage.units or '-'}]": (
+                storage.column(label)
+            )
+        },
     )

@@ -216,7 +216,7 @@ def check_has_plates(file: C3d) -> None:
         where=Place(file.path, element="FORCE_PLATFORM"),
         expected="force plates",
         got="a recording without any",
-        hint=f"It has {events} events: --from events"
+        hint=f"It has {events} events: --by events"
         if events
         else "Name a file of ground forces, or an angle with --of",
         code="c3d-without-plates",
@@ -252,7 +252,7 @@ def segment_events(
             where=Place(file.path, element="EVENT"),
             expected="foot strikes and foot offs",
             got="a recording without events",
-            hint="Mark them where it was recorded, or use its force plates: --from forces",
+            hint="Mark them where it was recorded, or use its force plates: --by forces",
             code="c3d-without-events",
         )
     return Segmentation(

@@ -162,7 +162,10 @@ def faults(session, tmp_path):
             (wrong(same, name="b", header="Sampling rate: 500 Hz"),),
             "got 500 Hz by its header",
         ),
-        "below 500 Hz": ((wrong(same, name="c", times=False), "--emg-rate", "200"), "least, got 200"),
+        "below 500 Hz": (
+            (wrong(same, name="c", times=False), "--emg-rate", "200"),
+            "least, got 200",
+        ),
         "unknown channel": ((walk, "--channels", "TA,SQL"), "There are TA, SOL, MG, VL"),
         "both ways": ((walk, "--mvc", walk, "--maxima", walk), "'channel' and 'maximum'"),
         "no band": ((walk, "--band-pass", "30"), "two frequencies in Hz"),

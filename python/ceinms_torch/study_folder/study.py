@@ -424,7 +424,8 @@ class _Maker:
                     why="A moment arm is -dL/dq, unless wrapping in the model breaks that.",
                     to_do="The derivative is taken in its place."
                     if taken
-                    else "Mend the path in the model, or take the derivative (--contradictions derivative).",
+                    else "Mend the path in the model, or take the derivative "
+                    "(--contradictions derivative).",
                 )
             )
         return found.contradictions

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ceinms_torch.loads import LoadMaps
+from ceinms_torch.loads.maps import LoadMaps
 from ceinms_torch.osim.model_file import Joint
 
 TIME = np.arange(7) / 10.0

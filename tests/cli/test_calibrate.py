@@ -301,7 +301,8 @@ def test_adamw_of_the_calibration_file_is_used(tmp_path):
 # A calibration far too long to end by itself that says when it is under way.
 INTERRUPTIBLE = """
 import sys
-from ceinms_torch.terminal import display, main
+from ceinms_torch.cli import main
+from ceinms_torch.terminal import display
 shown = display.CalibrationProgress.__call__
 def show(self, iteration):
     shown(self, iteration)

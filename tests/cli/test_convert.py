@@ -76,7 +76,7 @@ def test_angles_that_look_like_radians(tmp_path):
     assert done.returncode == 1
     assert "got 0.13 to 0.24, which look like radians. Say which they are with --ang" in done.stderr
     assert not (tmp_path / "new").exists()
-    for unit, factor in (("rad", 1.0), ("deg", math.pi / 180.0)):
+    for unit, factor in (("radians", 1.0), ("degrees", math.pi / 180.0)):
         done = run_command("convert", old, "--out", tmp_path / unit, "--angles", unit)
         assert done.returncode == 0, done.stderr
         angles = [mtu.pennation_angle for mtu in Subject.read(tmp_path / unit / "subject.xml").mtus]
@@ -157,7 +157,9 @@ def test_folder_is_never_written_over_itself(tiny_folder):
 
 
 def test_options_for_subjects_of_ceinms_rt_only(tiny_folder, tmp_path):
-    done = run_command("convert", tiny_folder / "setup.xml", "--out", tmp_path, "--angles", "rad")
+    done = run_command(
+        "convert", tiny_folder / "setup.xml", "--out", tmp_path, "--angles", "radians"
+    )
     assert done.returncode == 1
     assert "--angles: expected a subject of CEINMS-RT, got CEINMS 0.9" in done.stderr
 

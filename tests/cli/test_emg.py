@@ -36,7 +36,7 @@ def test_everything_is_written(session, tmp_path):
     done = run_command(
         "emg", session / "walk.csv", session / "run.csv", "--map", session / "emg.toml",
         "--mvc", session / "mvc1.csv", "--mvc", session / "mvc2.csv", "--notch", "50",
-        "--motion", session / "walk.mot", "--motion", session / "walk.mot", "--out", out,
+        "--beside", session / "walk.mot", "--beside", session / "walk.mot", "--out", out,
         without_torch=tmp_path / "poison",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -141,7 +141,7 @@ def faults(session, tmp_path):
     swapped.write_text('[channels]\nTA = "soleus_r"\nSOL = "tibant_r"\n')
     wrong_side = tmp_path / "side.toml"
     wrong_side.write_text('[channels]\nTA = "tibant_r"\n"R SOL" = "soleus_l"\n')
-    walk, motion = session / "walk.csv", ("--motion", session / "walk.mot")
+    walk, motion = session / "walk.csv", ("--beside", session / "walk.mot")
     mapped = ("--map", session / "emg.toml")
 
     def wrong(change, **options):
@@ -154,15 +154,18 @@ def faults(session, tmp_path):
         "missing MVC": ((walk, *mapped, "--mvc", session / "mvc1.csv"), "got none for MG"),
         "gap": ((wrong(with_gap, name="gap"),), "SOL: expected gaps of 0.02 s at most, got 0.3 s"),
         "dead": ((wrong(dead, name="dead"), *mapped), "leaves soleus_r without"),
-        "500 Hz, by --rate": (
-            (wrong(of_half_the_rate, name="a", times=False), "--rate", "1000", *motion),
+        "500 Hz, by --emg-rate": (
+            (wrong(of_half_the_rate, name="a", times=False), "--emg-rate", "1000", *motion),
             "A rate of 500 Hz would explain it",
         ),
         "500 Hz, by the header": (
             (wrong(same, name="b", header="Sampling rate: 500 Hz"),),
             "got 500 Hz by its header",
         ),
-        "below 500 Hz": ((wrong(same, name="c", times=False), "--rate", "200"), "least, got 200"),
+        "below 500 Hz": (
+            (wrong(same, name="c", times=False), "--emg-rate", "200"),
+            "least, got 200",
+        ),
         "unknown channel": ((walk, "--channels", "TA,SQL"), "There are TA, SOL, MG, VL"),
         "both ways": ((walk, "--mvc", walk, "--maxima", walk), "'channel' and 'maximum'"),
         "no band": ((walk, "--band-pass", "30"), "two frequencies in Hz"),
@@ -170,7 +173,7 @@ def faults(session, tmp_path):
 
 
 FAULTS = (
-    "late", "swapped", "wrong side", "missing MVC", "gap", "dead", "500 Hz, by --rate",
+    "late", "swapped", "wrong side", "missing MVC", "gap", "dead", "500 Hz, by --emg-rate",
     "500 Hz, by the header", "below 500 Hz", "unknown channel", "both ways", "no band",
 )  # fmt: skip
 
@@ -192,7 +195,7 @@ def test_one_message_and_nothing_written(fault, session, tmp_path):
 
 def test_a_delay_that_is_known_is_taken_off(session, tmp_path):
     file = changed(session, tmp_path, later)
-    options = ("--motion", session / "walk.mot", "--delay", "0.02", "--no-figures")
+    options = ("--beside", session / "walk.mot", "--delay", "0.02", "--no-figures")
     done = run_command("emg", file, *options, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     time = ct.read_storage(tmp_path / "out" / "walk" / "emg.sto").time

@@ -70,7 +70,7 @@ def test_table_and_settings(walked, forces_file, tmp_path):
     assert list(study["inputs"]) == [forces_file.resolve().as_posix()]
     assert study["versions"]["ceinms-torch"]
     assert "right: 3 complete contacts at 20 N, 0 of them doubtful" in done.stdout
-    again = run_command("segment", forces_file, "--threshold", "25")
+    again = run_command("segment", forces_file, "--loaded", "25")
     assert f"earlier results are overwritten: {folder / 'cycles.csv'}" in again.stderr
 
 
@@ -153,7 +153,7 @@ def test_c3d_by_plates_and_by_events(walked, tmp_path):
     events += [("Foot Off", "Right", off) for _, off in truth["right"][:-2]]
     path = write_c3d(tmp_path / "walk.c3d", forces, markers, events=events)
     for way in ("forces", "events"):
-        done = run_command("segment", path, "--from", way, "--out", tmp_path / way)
+        done = run_command("segment", path, "--by", way, "--out", tmp_path / way)
         assert done.returncode == 0, done.stderr
     by_forces = [row for row in rows_of(tmp_path / "forces") if row["foot"] == "right"]
     by_events = rows_of(tmp_path / "events")
@@ -288,7 +288,7 @@ def test_c3d_without_plates(walked, tmp_path, has_events):
     path = write_c3d(tmp_path / "a.c3d", *walked[:2], plates=False, events=events)
     said = refused(tmp_path, "segment", path)
     assert "FORCE_PLATFORM: expected force plates, got a recording without any" in said
-    assert ("--from events" in said) == has_events
+    assert ("--by events" in said) == has_events
 
 
 def test_c3d_without_ezc3d(tmp_path, monkeypatch):
@@ -307,15 +307,15 @@ def test_c3d_without_ezc3d(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--from", "peaks"], "--of COLUMN"),
+        (["--by", "peaks"], "--of COLUMN"),
         (["--lowest"], "--of COLUMN"),
         (["--of", "knee", "--foot", "right"], "--foot"),
         (["--cut"], "with --trial"),
         (["--phase", "up"], "cycle or stance"),
         (["--feet", "3=right"], "a plate of"),
-        (["--threshold", "0"], "threshold"),
+        (["--loaded", "0"], "threshold"),
         (["--before", "-1"], "0 s or more"),
-        (["--from", "events"], "C3D"),
+        (["--by", "events"], "C3D"),
     ],
 )
 def test_options_that_do_not_fit(forces_file, tmp_path, options, says):

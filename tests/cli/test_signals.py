@@ -18,7 +18,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSI
 # A command that says when an iteration of its calibration is done.
 TELLING = """
 import sys
-from ceinms_torch.terminal import display, entry
+from ceinms_torch.cli import entry
+from ceinms_torch.terminal import display
 shown = display.CalibrationProgress.__call__
 def show(self, iteration):
     shown(self, iteration)

@@ -12,9 +12,11 @@ import pytest
 
 import ceinms_torch as ct
 from ceinms_torch.optimisers.minimum import Minimum
+from gait_forces import walk
 from helpers import ANNEALING, edit, write_tiny_folder
 from made_up_loads import forces_of, made_up
 from same import assert_same
+from small_lab import write_lab
 
 # What a loss sees while it is called: tensors with the graph of that moment.
 PASSING = {"ModelState"}
@@ -64,6 +66,35 @@ def of_emg():
     quality = result.qualities[0]
     yield from (quality, quality.channels[0], quality.pairs[0])
     yield ct.EmgDoubt(code="hum", channels=("VL",), text="mains hum")
+
+
+def of_recordings(path):
+    """Yield what a laboratory recorded, what is found in it, and a study of it."""
+    forces, markers, _ = walk()
+    ct.write_ground_forces(path / "grf.mot", forces)
+    found = ct.segment_forces(path / "grf.mot")
+    yield from (forces, forces.plates[0], found, found.contacts, found.cycles[0])
+    yield from (found.contacts.contacts[0], ct.ContactOptions(), ct.PeakOptions())
+    yield ct.Doubt(start=0.0, stop=1.0, why="two feet")
+    event = ct.Event(time=0.2, label="Foot Strike", foot="right")
+    noise = np.random.default_rng(0).normal(size=(6000, 1))
+    analogs = ct.Analogs(
+        time=np.arange(6000) / 1000.0, rate=1000.0, names=("VL",), units=("V",), values=noise
+    )
+    yield from (markers, event, analogs)
+    yield ct.C3d(
+        markers=markers,
+        forces=forces,
+        corners=(np.zeros((4, 3)),) * 2,
+        analogs=analogs,
+        plate_channels=(),
+        events=(event,),
+        up="y",
+        path=path / "walk.c3d",
+    )
+    settings = ct.StudySettings(**write_lab(path / "lab"))
+    yield from (settings, settings.emg, ct.read_model(settings.model))
+    yield ct.new_study(path / "study", settings)
 
 
 def of_geometry(folder):
@@ -159,7 +190,8 @@ def objects(tmp_path_factory):
     """One object of every public dataclass, by its name."""
     path = write_tiny_folder(tmp_path_factory.mktemp("public") / "tiny", type_xml=HYBRID)
     found = list(files(path))
-    found += [*of_emg(), *of_geometry(path), *computed(found[0], found[6])]
+    found += [*of_emg(), *of_geometry(path), *of_recordings(path)]
+    found += computed(found[0], found[6])
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ct.CeinmsTorchWarning

@@ -166,8 +166,7 @@ def command(
         bool,
         typer.Option(
             "--bands",
-            help="Also find 95 % bands of muscle forces and joint moments over parameter sets that "
-            "fit alike (lm, adamw and lbfgs without synergies).",
+            help=opt.BANDS,
         ),
     ] = False,
     resume: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY, Angles
+from ceinms_torch.conversion.rt_subject import DEFAULT_DELAY
 from ceinms_torch.errors import OptionError
 from ceinms_torch.inputs.dialect import Version
 from ceinms_torch.terminal import options as opt
@@ -55,12 +55,7 @@ def command(
             "CEINMS's 0.015."
         ),
     ] = None,
-    angles: Annotated[
-        Angles | None,
-        typer.Option(
-            help="Unit of the angles of a CEINMS-RT subject; degrees, unless they look otherwise."
-        ),
-    ] = None,
+    angles: opt.AngleUnit = None,
     rate: Annotated[
         float | None,
         typer.Option(
@@ -77,17 +72,13 @@ def command(
     ] = None,
     forward: Annotated[
         str,
-        typer.Option(
-            help="Axis of a C3D file's laboratory that becomes x, such as -y; by default the first "
-            "horizontal one."
-        ),
+        typer.Option(metavar="AXIS", help=opt.FORWARD),
     ] = "",
     feet: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PLATE=FOOT",
-            help="The foot on a plate of a C3D file, such as 1=right; by default what the markers "
-            "nearest to the force say. May be repeated.",
+            help=opt.FEET,
         ),
     ] = None,
     zero: Annotated[

@@ -46,10 +46,7 @@ def command(
         typer.Argument(help="Raw EMG of one session: .c3d, .sto, .mot, .csv, text of a recorder."),
     ],
     out: opt.Out = None,
-    emg_map: Annotated[
-        Path | None,
-        typer.Option("--map", help="emg.toml: which channel drives which MTUs; others are left."),
-    ] = None,
+    emg_map: Annotated[Path | None, typer.Option("--map", help=opt.EMG_MAP)] = None,
     suggest: Annotated[
         Path | None,
         typer.Option(
@@ -69,10 +66,7 @@ def command(
         list[Path] | None,
         typer.Option(help="Recording of maximal voluntary contractions; may be repeated."),
     ] = None,
-    maxima: Annotated[
-        Path | None,
-        typer.Option(help="CSV file with what is 1: columns channel and maximum."),
-    ] = None,
+    maxima: opt.MaximaFile = None,
     normalise: Annotated[
         str | None,
         typer.Option(
@@ -83,19 +77,19 @@ def command(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(help="Sampling rate in Hz, where a file has neither times nor a rate."),
+        typer.Option(
+            "--emg-rate", help="Sampling rate in Hz, where a file has neither times nor a rate."
+        ),
     ] = None,
-    band_pass: Annotated[
-        str, typer.Option(metavar="LOW,HIGH", help="-3 dB points of the band-pass filter, in Hz.")
-    ] = "30,300",  # noqa: S107  no password
-    band_pass_order: Annotated[int, typer.Option(min=1, help="Of each of its two passes.")] = 3,
-    low_pass: Annotated[
-        float, typer.Option(help="-3 dB point of the low-pass filter behind rectification, in Hz.")
-    ] = 5.0,
-    low_pass_order: Annotated[int, typer.Option(min=1, help="Of each of its two passes.")] = 4,
-    notch: Annotated[
-        float | None, typer.Option(help="Take out the mains: 50 or 60 Hz, and multiples.")
-    ] = None,
+    band_pass: opt.BandPass = "30,300",  # noqa: S107  no password
+    band_pass_order: Annotated[
+        int, typer.Option(min=1, help="Order of each of the band-pass filter's two passes.")
+    ] = 3,
+    low_pass: opt.LowPass = 5.0,
+    low_pass_order: Annotated[
+        int, typer.Option(min=1, help="Order of each of the low-pass filter's two passes.")
+    ] = 4,
+    notch: opt.Notch = None,
     causal: Annotated[
         bool, typer.Option("--causal", help="One pass of each filter, as in real time: late.")
     ] = False,
@@ -119,13 +113,14 @@ def command(
     motion: Annotated[
         list[Path] | None,
         typer.Option(
+            "--beside",
             help="Storage file, .trc or .c3d recorded beside the EMG, to compare begin and length "
-            "with; once for each recording, in their order."
+            "with; once for each recording, in their order.",
         ),
     ] = None,
-    figures: Annotated[
-        bool, typer.Option(help="A figure of every channel: raw, envelope, spectrum.")
-    ] = True,
+    no_figures: Annotated[
+        bool, typer.Option("--no-figures", help="No figure of every channel.")
+    ] = False,
     quiet: opt.Quiet = False,
 ) -> None:
     """Make normalised linear envelopes of raw EMG, and measure how good the recordings are.
@@ -173,7 +168,7 @@ def command(
         )
         if of_maxima is not None:
             result = replace(result, sources=(*result.sources, of_maxima))
-        _write(result, directory, figures=figures, quiet=quiet)
+        _write(result, directory, figures=not no_figures, quiet=quiet)
     if not quiet:
         for quality in result.qualities:
             stdout.print(_table(quality))
@@ -213,7 +208,7 @@ def _check_motion(trials: Sequence[RawEmg], files: Sequence[Path], delay: float)
 
     if files and len(files) != len(trials):
         raise OptionError(
-            where="--motion",
+            where="--beside",
             expected=f"a file for each of {len(trials)} recordings",
             got=str(len(files)),
         )

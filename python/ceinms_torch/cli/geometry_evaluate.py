@@ -46,27 +46,29 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME,...",
-            help="Coordinates about which moment arms are written; by default all that a path "
-            "depends on.",
+            help=opt.DOFS,
         ),
     ] = None,
     mtus: Annotated[
         str | None,
-        typer.Option(metavar="NAME,...", help="MTUs, in the order of the columns; by default all."),
+        typer.Option(metavar="NAME,...", help=opt.MTUS),
     ] = None,
     lengths: Annotated[
         Path | None,
-        typer.Option(help="Lengths of the model in this movement, in m, to compare with."),
+        typer.Option(help=opt.LENGTHS),
     ] = None,
     arms: Annotated[
         list[Path] | None,
-        typer.Option(help="Moment arms of the model, in m, to compare with; as of geometry fit."),
+        typer.Option(help=opt.ARMS),
     ] = None,
     angles: opt.AngleUnit = None,
     out: opt.Out = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Write MTU lengths (lmt.sto) and moment arms (ma_DOF.sto) in the poses of a movement.
+
+    By default about all coordinates that a path depends on. With --lengths and --arms, paths are
+    compared with their model in these poses.
 
     Lengths are the polynomials of a path set, moment arms minus their derivatives. The unit of
     the angles is what the header of the movement says.

@@ -45,28 +45,19 @@ def command(
     ],
     model: Annotated[
         Path | None,
-        typer.Option(
-            help="The model (.osim): which coordinates each path crosses, and where OpenSim finds "
-            "them. Without it a path depends on those about which it has a moment arm."
-        ),
+        typer.Option(help=opt.MODEL),
     ] = None,
     lengths: Annotated[
         Path | None,
-        typer.Option(
-            help="MTU lengths in the movement, in m: MuscleAnalysis's _Length.sto. Without them, "
-            "OpenSim is asked for those of poses around it."
-        ),
+        typer.Option(help=opt.LENGTHS),
     ] = None,
     arms: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Moment arms in the movement, in m: MuscleAnalysis's _MomentArm_DOF.sto, or "
-            "DOF=FILE; once for every DOF."
-        ),
+        typer.Option(help=opt.ARMS),
     ] = None,
     mtus: Annotated[
         str | None,
-        typer.Option(metavar="NAME,...", help="MTUs to fit; by default all that have moment arms."),
+        typer.Option(metavar="NAME,...", help=opt.MTUS),
     ] = None,
     poses: Annotated[
         int, typer.Option(min=20, help="Poses that OpenSim is asked for; a third are frames.")
@@ -84,10 +75,7 @@ def command(
         ),
     ] = None,
     seed: opt.Seed = 0,
-    opensim_python: Annotated[
-        Path | None,
-        typer.Option(help="Python interpreter that has the package opensim, if not this one."),
-    ] = None,
+    opensim_python: opt.OpenSimPython = None,
     lengths_only: Annotated[
         bool, typer.Option("--lengths-only", help="Compare moment arms, do not fit them.")
     ] = False,
@@ -99,6 +87,9 @@ def command(
     quiet: opt.Quiet = False,
 ) -> None:
     """Fit the length of every MTU by a polynomial of joint angles; moment arms are -dL/dq.
+
+    Without --lengths, OpenSim is asked for those of poses around the movement. Without --model, a
+    path depends on the coordinates about which it has a moment arm.
 
     The order is the lowest that predicts poses best which were held out. Moment arms that
     contradict the lengths are named and left out. Writes paths.xml, which OpenSim reads as a

@@ -60,7 +60,7 @@ def command(
             "with muscle forces in N (of several, the others make a band).",
         ),
     ],
-    model: Annotated[Path, typer.Option(help="The scaled OpenSim model (.osim).")],
+    model: Annotated[Path, typer.Option(help=opt.MODEL)],
     out: opt.Out = None,
     results: Annotated[
         list[Path] | None,
@@ -114,17 +114,11 @@ def command(
     ] = 6.0,
     mass: Annotated[
         float | None,
-        typer.Option(
-            metavar="KG", help="The person's mass, for body weights; by default the model's."
-        ),
+        typer.Option(help=opt.MASS),
     ] = None,
     bands: Annotated[
         bool,
-        typer.Option(
-            "--bands",
-            help="Draw parameter sets that fit the calibration alike, for 95 % bands (as calibrate "
-            "--bands does).",
-        ),
+        typer.Option("--bands", help=opt.BANDS),
     ] = False,
     threads: opt.Threads = 1,
     seed: opt.Seed = 0,

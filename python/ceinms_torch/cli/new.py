@@ -11,6 +11,7 @@ from ceinms_torch.cli.check import show_findings, summary
 from ceinms_torch.cli.emg import band
 from ceinms_torch.errors import OptionError
 from ceinms_torch.io.paths import check_writable
+from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.terminal import options as opt
 from ceinms_torch.terminal.display import note, progress_bar, shown_warnings, stdout
 from ceinms_torch.terminal.outputs import claim, say_overwriting, say_where
@@ -34,10 +35,12 @@ The whole way, to a calibrated subject:
   ceinms-torch new study ... --calibrate
 """
 
+_TENDONS: tuple[TendonKind, ...] = ("stiff", "equilibriumElastic", "rosenbrockElastic")
+
 
 def command(
     study: Annotated[Path, typer.Argument(help="Folder to write.")],
-    model: Annotated[Path, typer.Option(help="The person's scaled model (.osim).")],
+    model: Annotated[Path, typer.Option(help=opt.MODEL)],
     trials: Annotated[
         Path,
         typer.Option(
@@ -45,13 +48,8 @@ def command(
             "muscle_analysis; start \\[s]; stop \\[s]; condition; use (calibration or test)."
         ),
     ],
-    emg_map: Annotated[
-        Path,
-        typer.Option(
-            "--map", help="Which channel drives which MTUs (emg.toml, or excitationGenerator.xml)."
-        ),
-    ],
-    dofs: Annotated[str, typer.Option(help="DOFs, coordinates of the model, with commas between.")],
+    emg_map: Annotated[Path, typer.Option("--map", help=opt.EMG_MAP)],
+    dofs: Annotated[str, typer.Option(metavar="NAME,...", help=opt.DOFS)],
     tasks: Annotated[
         Path | None, typer.Option(help="Weights of markers for inverse kinematics (IKTaskSet).")
     ] = None,
@@ -66,13 +64,7 @@ def command(
             "OpenSim's muscle analysis."
         ),
     ] = None,
-    forward: Annotated[
-        str,
-        typer.Option(
-            metavar="AXIS",
-            help="Of C3D files: the horizontal axis that becomes the model's x, such as y or -x.",
-        ),
-    ] = "",
+    forward: Annotated[str, typer.Option(metavar="AXIS", help=opt.FORWARD)] = "",
     angle_cutoff: Annotated[
         float,
         typer.Option(
@@ -84,30 +76,19 @@ def command(
         list[Path] | None,
         typer.Option(help="Recording of maximal voluntary contractions; may be repeated."),
     ] = None,
-    maxima: Annotated[
-        Path | None,
-        typer.Option(help="CSV file with what is 1 in the EMG: columns channel and maximum."),
-    ] = None,
-    band_pass: Annotated[
-        str, typer.Option(metavar="LOW,HIGH", help="-3 dB points of the EMG's band-pass, in Hz.")
-    ] = "30,300",  # noqa: S107  no password
-    low_pass: Annotated[
-        float, typer.Option(help="-3 dB point of the EMG's low-pass behind rectification, in Hz.")
-    ] = 5.0,
-    notch: Annotated[
-        float | None, typer.Option(help="Take the mains out of the EMG: 50 or 60 Hz.")
-    ] = None,
+    maxima: opt.MaximaFile = None,
+    band_pass: opt.BandPass = "30,300",  # noqa: S107  no password
+    low_pass: opt.LowPass = 5.0,
+    notch: opt.Notch = None,
     delay: Annotated[
         float, typer.Option(help="By how much the recorder's EMG is late, in s.")
     ] = 0.0,
     curves: Annotated[
-        Literal["degroote", "millard"], typer.Option(help="Force curves of the subject.")
+        Literal["degroote", "millard"],
+        typer.Option("--force-curves", help="Force curves of the subject."),
     ] = "degroote",
-    tendon: Annotated[
-        Literal["stiff", "equilibriumElastic", "rosenbrockElastic"],
-        typer.Option(help="Tendon model; CEINMS 0.9 knows the first two."),
-    ] = "equilibriumElastic",
-    arms: Annotated[
+    tendon: Annotated[TendonKind | None, typer.Option(help=opt.TENDON)] = None,
+    contradictions: Annotated[
         Literal["given", "derivative"],
         typer.Option(
             help="Of moment arms that contradict the lengths: keep them, or take minus the "
@@ -121,10 +102,7 @@ def command(
             help="The model is this person's, although none of its bones was scaled.",
         ),
     ] = False,
-    opensim_python: Annotated[
-        Path | None,
-        typer.Option(help="Python interpreter that has the package opensim, if not this one."),
-    ] = None,
+    opensim_python: opt.OpenSimPython = None,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Then calibrate --recommended, and test on test trials."),
@@ -162,8 +140,8 @@ def command(
             maxima=maxima,
         ),
         curves=curves,
-        tendon=tendon,
-        arms=arms,
+        tendon=_tendon(tendon),
+        arms=contradictions,
         is_scaled=model_is_scaled,
     )
     check_writable(study, "choose another folder")
@@ -196,6 +174,15 @@ def _dofs(text: str) -> tuple[str, ...]:
     if not names:
         raise OptionError(where="--dofs", expected="names of coordinates", got=repr(text))
     return names
+
+
+def _tendon(kind: TendonKind | None) -> TendonKind:
+    if kind is None:
+        return "equilibriumElastic"
+    if kind not in _TENDONS:
+        expected = f"one that calibrations have: {', '.join(_TENDONS)}"
+        raise OptionError(where="--tendon", expected=expected, got=kind)
+    return kind
 
 
 def _cutoff(value: float) -> float | None:

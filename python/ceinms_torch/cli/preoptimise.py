@@ -46,7 +46,7 @@ def command(
         typer.Option(help="Storage file: those of the subject's model, in the same poses."),
     ] = None,
     height: Annotated[float | None, typer.Option(help="Of the subject, in m.")] = None,
-    mass: Annotated[float | None, typer.Option(help="Of the subject, in kg.")] = None,
+    mass: Annotated[float | None, typer.Option(help=opt.MASS)] = None,
     specific_tension: Annotated[
         float | None, typer.Option(help="Of muscle, in N/cm²; by default 60.")
     ] = None,

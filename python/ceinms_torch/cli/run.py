@@ -57,9 +57,7 @@ WeightsFrom = Literal["file", "auto"]
 def command(
     setup: Annotated[Path, typer.Argument(help="Execution setup file, as for CEINMS -S.")],
     out: opt.Out = None,
-    tendon: Annotated[
-        TendonKind | None, typer.Option(help="Tendon model, instead of the execution file's.")
-    ] = None,
+    tendon: Annotated[TendonKind | None, typer.Option(help=opt.TENDON)] = None,
     legacy: opt.Legacy = False,
     solver: Annotated[
         Solver | None,

@@ -30,7 +30,7 @@ The same, its tables cut, EMG with 0.3 s more before:
   ceinms-torch segment grf_walk.mot --trial walk/inputData.xml --cut --before 0.3
 
 By the events marked in a C3D file; or by its plates, of which the feet are stated:
-  ceinms-torch segment walk.c3d --from events
+  ceinms-torch segment walk.c3d --by events
   ceinms-torch segment walk.c3d --feet 1=right --feet 2=left
 
 Arm movements, up to their peak:
@@ -53,7 +53,7 @@ def command(
     phase: Annotated[_Phase, typer.Option(help="What of a cycle is wanted.")] = "cycle",
     source: Annotated[
         _From | None,
-        typer.Option("--from", help="What tells cycles; forces, unless --of is given."),
+        typer.Option("--by", help="What tells cycles; forces, unless --of is given."),
     ] = None,
     of: Annotated[
         str | None,
@@ -64,8 +64,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="PLATE=FOOT",
-            help="The foot on a plate, such as 1=right; by default what the labels, the bodies of "
-            "the ExternalLoads or the markers nearest to the force say. May be repeated.",
+            help=opt.FEET,
         ),
     ] = None,
     markers: Annotated[
@@ -74,7 +73,9 @@ def command(
     ] = None,
     threshold: Annotated[
         float,
-        typer.Option(help="Vertical force of a foot on the ground [N]; more where noise is."),
+        typer.Option(
+            "--loaded", help="Vertical force of a foot on the ground [N]; more where noise is."
+        ),
     ] = 20.0,
     least_contact: Annotated[float, typer.Option(help="Shorter contacts are none [s].")] = 0.15,
     least_swing: Annotated[
@@ -166,6 +167,7 @@ def command(
         say_overwriting(first, inputs=made.inputs(), others=others)
         claim(directory)
         save_segmentation(made, directory)
+        _draw(made.segmentation, directory)
     _show(made.segmentation)
     say_where(directory)
 
@@ -173,14 +175,22 @@ def command(
 def _refuse(way: str, *, of: str | None, foot: str, plates: bool, lowest: bool) -> None:
     """Refuse options that say nothing about what tells cycles."""
     for is_wrong, name, expected, got in (
-        (way == "peaks" and not of, "--from", "--of COLUMN, too, with peaks", "none"),
-        (way != "peaks" and of, "--of", f"no such option with --from {way}", of),
+        (way == "peaks" and not of, "--by", "--of COLUMN, too, with peaks", "none"),
+        (way != "peaks" and of, "--of", f"no such option with --by {way}", of),
         (way != "peaks" and lowest, "--lowest", "--of COLUMN, too", "none"),
         (way == "peaks" and foot != "both", "--foot", "no such option with --of", foot),
-        (way != "forces" and plates, "--feet or --markers", "ground forces", f"--from {way}"),
+        (way != "forces" and plates, "--feet or --markers", "ground forces", f"--by {way}"),
     ):
         if is_wrong:
             raise OptionError(where=name, expected=expected, got=str(got))
+
+
+def _draw(found: Segmentation, directory: Path) -> None:
+    from ceinms_torch.plots.cycles import plot_cycles  # noqa: PLC0415  keeps --help fast
+    from ceinms_torch.plots.style import save_figure  # noqa: PLC0415
+
+    if found.signals:
+        save_figure(plot_cycles(found), directory, "cycles")
 
 
 def _show(found: Segmentation) -> None:

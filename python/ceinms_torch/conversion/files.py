@@ -111,7 +111,7 @@ def read_conversion(
         The version of CEINMS that is to read them.
     em_delay : float
         Delay of all MTUs of a CEINMS-RT subject [s].
-    angles : {"deg", "rad"}, optional
+    angles : {"degrees", "radians"}, optional
         Unit of the angles of a CEINMS-RT subject; see `read_rt_subject`.
     rate, from_rate : float, optional
         Rate of the trials that a subject shall run [Hz], and of those that it was calibrated on,

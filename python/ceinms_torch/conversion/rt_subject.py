@@ -22,7 +22,7 @@ from ceinms_torch.model.subject_reading import (
     refuse_repeats,
 )
 
-Angles = Literal["deg", "rad"]
+Angles = Literal["degrees", "radians"]
 
 # The names of CEINMS-RT for parameters of CEINMS 0.9; the other names are the same.
 _RENAMED = {"c1": "C1", "c2": "C2", "optimalFibreLength": "optimalFiberLength"}
@@ -57,7 +57,7 @@ def read_rt_subject(
         The file, with ``<muscles>``, ``<DoFs>`` and ``<Channels>``.
     em_delay : float
         Electromechanical delay of all MTUs [s], which such files lack.
-    angles : {"deg", "rad"}, optional
+    angles : {"degrees", "radians"}, optional
         Unit of the file's angles; by default degrees, as CEINMS-RT has them, unless they look like
         radians.
 
@@ -91,7 +91,7 @@ def read_rt_subject(
         raise root.child("muscles").error(
             "pennation angles in degrees, as CEINMS-RT has them",
             f"{radians}, which look like radians",
-            "Say which they are with --angles rad or --angles deg",
+            "Say which they are with --angles radians or --angles degrees",
             code="pennation-unit",
         )
     nodes = root.child("muscles").children("muscle")
@@ -106,7 +106,7 @@ def read_rt_subject(
         warnings.warn(CeinmsTorchWarning(text, where=where), stacklevel=2)
     default = root.child("muscleDefault")
     mtus = tuple(
-        _read_muscle(node, default, em_delay, angles or "deg")
+        _read_muscle(node, default, em_delay, "rad" if angles == "radians" else "deg")
         for node, name in zip(nodes, names, strict=True)
         if name in acting
     )
@@ -115,13 +115,13 @@ def read_rt_subject(
     return subject, _read_channels(channels, names, subject.mtu_names)
 
 
-def _read_muscle(node: XmlNode, default: XmlNode, em_delay: float, angles: str) -> Mtu:
+def _read_muscle(node: XmlNode, default: XmlNode, em_delay: float, unit: str) -> Mtu:
     values = {"em_delay": em_delay, "max_contraction_velocity": MAX_CONTRACTION_VELOCITY}
     for kind in PARAMETERS.values():
         if kind.in_ceinms and kind.attribute not in values:
             parent = default if kind.name in ("percentageChange", "damping") else node
             child = parent.child(_RENAMED.get(kind.name, kind.name))
-            values[kind.attribute] = parameter_value(child, kind, unit=angles)
+            values[kind.attribute] = parameter_value(child, kind, unit=unit)
     return Mtu(name=name_of(node), **values)
 
 

@@ -275,7 +275,7 @@ def _only(path: Path, rates: Sequence[float]) -> float:
         where=Place(path, element="rate"),
         expected="one sampling rate in the header",
         got=" and ".join(f"{one:g} Hz" for one in rates),
-        hint="Say with --rate which one is that of the EMG",
+        hint="Say with --emg-rate which one is that of the EMG",
         code="emg-rate",
     )
 
@@ -349,19 +349,19 @@ def _check_rates(path: Path, stated: Mapping[str, float], asked: float | None) -
     """Return the one rate that all who state one agree on [Hz]."""
     known = dict(stated)
     if asked is not None:
-        known["--rate"] = asked
+        known["--emg-rate"] = asked
     if not known:
         raise FileFormatError(
             where=Place(path, element="rate"),
             expected="a column of times, or a sampling rate in the header",
             got="neither",
-            hint="Say at which rate it was recorded, with --rate",
+            hint="Say at which rate it was recorded, with --emg-rate",
             code="emg-rate",
         )
     (one, rate), *rest = known.items()
     for other, different in rest:
         if abs(different - rate) > _SAME_RATE * rate:
-            kind = OptionError if other == "--rate" else FileFormatError
+            kind = OptionError if other == "--emg-rate" else FileFormatError
             raise kind(
                 where=Place(path, element="rate"),
                 expected=f"{different:.6g} Hz by {other}",

@@ -90,7 +90,40 @@ def read_coordinates(
     CeinmsTorchWarning
         If angles in degrees are so small that they look like radians.
     """
-    storage = read_storage(path)
+    return coordinates_of(
+        read_storage(path), names, among=among, angles=angles, translations=translations
+    )
+
+
+def coordinates_of(
+    storage: Storage,
+    names: Sequence[str] | None = None,
+    *,
+    among: Collection[str] | None = None,
+    angles: Angles | None = None,
+    translations: Collection[str] = (),
+    doubt_small: bool = True,
+) -> Coordinates:
+    """Return the coordinates that a table has, as `read_coordinates` does those of a file.
+
+    Parameters
+    ----------
+    storage : Storage
+        A motion.
+    names, among, angles, translations
+        As of `read_coordinates`.
+    doubt_small : bool
+        Whether to warn of degrees that look like radians.
+
+    Returns
+    -------
+    Coordinates
+
+    Raises
+    ------
+    FileFormatError
+        As `read_coordinates`.
+    """
     labels = _labels(storage)
     known = [name for name in labels if among is None or name in among]
     wanted = tuple(known) if names is None else tuple(names)
@@ -117,6 +150,8 @@ def read_coordinates(
     )
     unit = _unit(storage, angles)
     _check_size(storage, wanted, values, is_angle, unit)
+    if doubt_small and unit == "degrees" and is_angle.any():
+        _doubt_small(storage, values[:, is_angle])
     if unit == "degrees":
         values = np.where(is_angle, np.deg2rad(values), values)
     paths = {name: storage.paths.get(labels[name], labels[name]) for name in wanted}
@@ -174,7 +209,7 @@ def _check_size(
     is_angle: BoolArray,
     unit: Angles,
 ) -> None:
-    """Refuse radians beyond a full turn, and doubt degrees of which all are tiny."""
+    """Refuse radians beyond a full turn."""
     if not is_angle.any():
         return
     largest = np.where(is_angle, np.abs(values).max(axis=0), 0.0)
@@ -187,12 +222,15 @@ def _check_size(
             hint="They look like degrees: write inDegrees=yes into the header",
             code="angles-unit",
         )
+
+
+def _doubt_small(storage: Storage, angles: FloatArray) -> None:
     # Of all angles of the file: some coordinates hardly move.
     others = [i for i, name in enumerate(storage.columns) if not name.endswith(_TRANSLATIONS)]
-    greatest = np.abs(storage.values[:, others]).max(initial=largest[worst])
-    if unit == "degrees" and 0.0 < greatest < 0.5 * math.pi:
+    greatest = np.abs(storage.values[:, others]).max(initial=np.abs(angles).max())
+    if 0.0 < greatest < 0.5 * math.pi:
         text = (
             f"the header says degrees, and no angle is greater than {greatest:.3g}: are they "
             "radians? Then write inDegrees=no into the header."
         )
-        warnings.warn(CeinmsTorchWarning(text, "angles-unit", storage.path), stacklevel=3)
+        warnings.warn(CeinmsTorchWarning(text, "angles-unit", storage.path), stacklevel=4)

@@ -24,6 +24,7 @@ from ceinms_torch.results.read import load_result
 from ceinms_torch.simulation.simulate import simulate
 from ceinms_torch.simulation.time_series import TimeSeries
 from ceinms_torch.simulation.trial_result import Role
+from ceinms_torch.study_folder.origin import EXTERNAL_LOADS, MOTION, origin_of
 
 PathLike = str | os.PathLike[str]
 Forces = Mapping[str, FloatArray]
@@ -263,14 +264,15 @@ def _of_mtus(series: TimeSeries, names: tuple[str, ...], file: Path) -> TimeSeri
 def _with_trial(case: LoadCase, trial: Trial, role: Role | None) -> LoadCase:
     source = trial.sources.input_data
     data = None if source.path is None else InputData.read(source.path)
+    origin = {} if source.path is None else origin_of(source.path)
     return replace(
         case,
         name=trial.name,
         role=role,
         is_of_subject=True,
         dofs=trial.dof_names,
-        motion=None if data is None else data.motion_file,
-        external_loads=None if data is None else data.external_loads_file,
+        motion=(data and data.motion_file) or origin.get(MOTION),
+        external_loads=(data and data.external_loads_file) or origin.get(EXTERNAL_LOADS),
         trial=trial,
         sources=(*case.sources, *trial.sources),
     )

@@ -14,6 +14,7 @@ once for a paper.
 from __future__ import annotations
 
 from ceinms_torch.plots.activations import plot_activations
+from ceinms_torch.plots.cycles import plot_cycles
 from ceinms_torch.plots.emg import plot_emg
 from ceinms_torch.plots.fibres import plot_operating_ranges
 from ceinms_torch.plots.forces import plot_forces
@@ -27,6 +28,7 @@ from ceinms_torch.plots.tendons import plot_tendon_strains
 __all__ = [
     "plot_activations",
     "plot_certainty",
+    "plot_cycles",
     "plot_emg",
     "plot_forces",
     "plot_history",

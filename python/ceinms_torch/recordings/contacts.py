@@ -18,6 +18,7 @@ from scipy.ndimage import median_filter
 from ceinms_torch.arrays import FloatArray
 from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import DataError, OptionError, Place
+from ceinms_torch.io.display import OneLine
 from ceinms_torch.recordings.ground_forces import LOADED, Foot, GroundForces
 from ceinms_torch.recordings.unloaded import runs_of, step_of, unloaded_readings
 
@@ -122,7 +123,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contacts:
+class Contacts(OneLine):
     """All contacts of a recording.
 
     Parameters

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ceinms_torch.arrays import FloatArray
 from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.errors import FileFormatError, Place
 from ceinms_torch.io.display import OneLine
@@ -49,6 +50,10 @@ class Segmentation(OneLine):
         Everything that was chosen.
     sources : tuple of Source
         Files that were read.
+    time : ndarray (n_frame,), optional
+        Of `signals` [s].
+    signals : mapping of str to ndarray (n_frame,)
+        What cycles were found by, by name and unit; empty where events were marked.
     """
 
     cycles: tuple[Cycle, ...]
@@ -58,6 +63,8 @@ class Segmentation(OneLine):
     remarks: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
+    time: FloatArray | None = None
+    signals: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def used(self) -> tuple[Cycle, ...]:
@@ -147,6 +154,10 @@ def segment_forces(
             "contacts": options,
         },
         sources=tuple(sources),
+        time=forces.time,
+        signals={
+            f"vertical force, {one.foot or one.name} [N]": one.force[:, 1] for one in forces.plates
+        },
     )
 
 
@@ -207,7 +218,7 @@ def check_has_plates(file: C3d) -> None:
         where=Place(file.path, element="FORCE_PLATFORM"),
         expected="force plates",
         got="a recording without any",
-        hint=f"It has {events} events: --from events"
+        hint=f"It has {events} events: --by events"
         if events
         else "Name a file of ground forces, or an angle with --of",
         code="c3d-without-plates",
@@ -243,7 +254,7 @@ def segment_events(
             where=Place(file.path, element="EVENT"),
             expected="foot strikes and foot offs",
             got="a recording without events",
-            hint="Mark them where it was recorded, or use its force plates: --from forces",
+            hint="Mark them where it was recorded, or use its force plates: --by forces",
             code="c3d-without-events",
         )
     return Segmentation(
@@ -298,4 +309,10 @@ def segment_peaks(
         middle="peak",
         settings={"from": "peaks", "of": label, "phase": phase, "peaks": options},
         sources=(storage.source,),
+        time=storage.time,
+        signals={
+            f"{label} [{'degrees' if storage.in_degrees else storage.units or '-'}]": (
+                storage.column(label)
+            )
+        },
     )

@@ -68,6 +68,8 @@ class StudyTrial(OneLine):
         [s].
     signals : mapping of str to ndarray (n_row,)
         Normalised EMG envelopes (-).
+    motion, external_loads : Path or None
+        Files that it was made from: joint angles, and which forces act where.
     """
 
     name: str
@@ -78,6 +80,8 @@ class StudyTrial(OneLine):
     moments: FloatArray
     signal_time: FloatArray
     signals: Mapping[str, FloatArray]
+    motion: Path | None = None
+    external_loads: Path | None = None
 
 
 def acting_mtus(model: OsimModel, trials: Sequence[StudyTrial]) -> dict[str, tuple[str, ...]]:

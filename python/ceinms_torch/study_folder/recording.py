@@ -21,6 +21,7 @@ from ceinms_torch.io.storage import Storage, StorageReader
 from ceinms_torch.osim.model_file import OsimModel
 from ceinms_torch.recordings.c3d import C3d, read_c3d
 from ceinms_torch.recordings.external_loads import ExternalLoads, read_external_loads
+from ceinms_torch.recordings.feet import zeroed
 from ceinms_torch.recordings.filters import butterworth
 from ceinms_torch.recordings.ground_force_files import as_storage
 from ceinms_torch.recordings.trc import Markers, read_trc, write_trc
@@ -96,6 +97,8 @@ class Recording(OneLine):
         Lengths and moment arms [m].
     moments : Storage
         Joint moments [N m].
+    external_loads : Path or None
+        The ExternalLoads that act, if a file says so with the forces themselves.
     findings : tuple of Finding
         What is doubtful in it.
     """
@@ -104,6 +107,7 @@ class Recording(OneLine):
     angles: Storage | None
     geometry: MuscleGeometry
     moments: Storage
+    external_loads: Path | None = None
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 
 
@@ -185,8 +189,17 @@ class _Reader:
             angles=angles,
             geometry=geometry,
             moments=moments,
+            external_loads=self._external_loads_file(),
             findings=tuple(self._findings),
         )
+
+    def _external_loads_file(self) -> Path | None:
+        """Return the file that says where forces act, if it also names the forces of this row."""
+        loads, grf = self._loads, self._files.get("grf")
+        if loads is None or loads.data_file is None:
+            return None
+        is_other = "c3d" in self._files if grf is None else not grf.samefile(loads.data_file)
+        return None if is_other else loads.path
 
     def _missing(self, expected: str, got: str, hint: str) -> DataError:
         return DataError(
@@ -247,7 +260,8 @@ class _Reader:
             return None
         path = self._files.get("grf")
         if path is None and self._c3d is not None and self._c3d.forces.plates:
-            return as_storage(self._c3d.forces)
+            # Whoever steps on a plate of a few newtons has their mass wrong by as much.
+            return as_storage(zeroed(self._c3d.forces))
         path = path or self._loads.data_file
         if path is None:
             raise self._missing(

@@ -50,6 +50,7 @@ from ceinms_torch.study_folder.folder import (
     make_subject,
     write_folder,
 )
+from ceinms_torch.study_folder.origin import EXTERNAL_LOADS, MOTION, ORIGINS
 from ceinms_torch.study_folder.recording import (
     Recording,
     RecordingSettings,
@@ -247,7 +248,7 @@ class _Maker:
             )
             files = {self._name(one.target): digest(one.temporary) for one in staged}
             files |= {self._name(path): digest(path) for path in self._steps.kept}
-            self._write_study(files, inputs)
+            self._write_study(files, inputs, trials)
         return Study(
             directory=self._directory,
             setup=setup,
@@ -268,13 +269,23 @@ class _Maker:
         files = [path for row in self._rows for path in row.files.values() if path.is_file()]
         return list(dict.fromkeys([*named, *files]))
 
-    def _write_study(self, files: Mapping[str, str], inputs: Sequence[Path]) -> None:
+    def _write_study(
+        self, files: Mapping[str, str], inputs: Sequence[Path], trials: Sequence[StudyTrial]
+    ) -> None:
         path = self._directory / STUDY_FILE
+
+        def named(file: Path | None) -> str | None:
+            return None if file is None else relative_text(file, path)
+
         content = {
             "kind": "study",
             "versions": versions(),
             "settings": self._settings,
             "inputs": {relative_text(one, path): digest(one) for one in inputs},
+            ORIGINS: {
+                one.name: {MOTION: named(one.motion), EXTERNAL_LOADS: named(one.external_loads)}
+                for one in trials
+            },
             "steps": self._steps.done,
             "findings": self._findings,
             "files": files,
@@ -415,7 +426,8 @@ class _Maker:
                     why="A moment arm is -dL/dq, unless wrapping in the model breaks that.",
                     to_do="The derivative is taken in its place."
                     if taken
-                    else "Mend the path in the model, or take the derivative (--arms derivative).",
+                    else "Mend the path in the model, or take the derivative "
+                    "(--contradictions derivative).",
                 )
             )
         return found.contradictions
@@ -488,6 +500,8 @@ def _cut(
             name: np.interp(signal_time, envelopes.time, one)
             for name, one in zip(envelopes.channels, envelopes.values.T, strict=True)
         },
+        motion=None if recording.angles is None else recording.angles.path,
+        external_loads=recording.external_loads,
     )
 
 

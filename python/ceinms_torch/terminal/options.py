@@ -94,6 +94,42 @@ Conditions = Annotated[
         "default the name without its last part after an underscore, or its last digits.",
     ),
 ]
+# What options of the same name mean in every command, whether they must be given or not.
+MODEL = "The scaled OpenSim model (.osim)."
+EMG_MAP = "Which channel drives which MTUs (emg.toml)."
+FORWARD = (
+    "Horizontal axis of a C3D file's laboratory that becomes x, such as y or -x; by default the "
+    "first."
+)
+FEET = (
+    "The foot on a plate, such as 1=right; by default what labels, bodies or the markers nearest "
+    "to the force say. May be repeated."
+)
+MASS = "The person's mass, in kg."
+BANDS = "95 % bands over parameter sets that fit alike (lm, adamw and lbfgs without synergies)."
+DOFS = "DOFs, coordinates of the model, with commas between."
+MTUS = "MTUs, with commas between; by default all."
+LENGTHS = "MTU lengths over the movement, in m: MuscleAnalysis's _Length.sto."
+ARMS = (
+    "Moment arms over the movement, in m: MuscleAnalysis's _MomentArm_DOF.sto, or DOF=FILE; once "
+    "for every DOF."
+)
+TENDON = "Tendon model; by default that of the file, or equilibriumElastic of a new folder."
+MaximaFile = Annotated[
+    Path | None, typer.Option(help="CSV file with what is 1 in EMG: columns channel and maximum.")
+]
+BandPass = Annotated[
+    str, typer.Option(metavar="LOW,HIGH", help="-3 dB points of EMG's band-pass filter, in Hz.")
+]
+LowPass = Annotated[
+    float,
+    typer.Option(help="-3 dB point of EMG's low-pass filter, behind rectification, in Hz."),
+]
+Notch = Annotated[
+    float | None,
+    typer.Option(help="Take the mains out of EMG: 50 or 60 Hz, and multiples."),
+]
+
 OpenSimPython = Annotated[
     Path | None,
     typer.Option(
@@ -107,7 +143,7 @@ Jobs = Annotated[int, typer.Option(min=1, help="Processes side by side; only tim
 
 AngleUnit = Annotated[
     Literal["degrees", "radians"] | None,
-    typer.Option("--angles", help="Unit of the angles, where the header does not say inDegrees."),
+    typer.Option("--angles", help="Unit of the angles, where the file does not say it."),
 ]
 
 

@@ -146,7 +146,7 @@ def test_storage_with_gaps(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "options", "text"),
     [
-        ({}, {"rate": 2000.0}, "rate: expected 2000 Hz by --rate, got 1000 Hz by its times"),
+        ({}, {"rate": 2000.0}, "rate: expected 2000 Hz by --emg-rate, got 1000 Hz by its times"),
         (
             {"header": "Sampling rate: 500 Hz"},
             {},

@@ -143,11 +143,9 @@ def _obey() -> None:
 
 
 def _tell(message: str) -> None:
-    from rich.markup import escape  # noqa: PLC0415  as above
+    from ceinms_torch.terminal.display import tell_error  # noqa: PLC0415  as above
 
-    from ceinms_torch.terminal.display import stderr  # noqa: PLC0415
-
-    stderr.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    tell_error(message)
 
 
 def main() -> None:

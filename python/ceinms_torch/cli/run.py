@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +15,16 @@ from ceinms_torch.inputs.outputs import run_outputs
 from ceinms_torch.model.nms_model import TendonKind
 from ceinms_torch.simulation.legacy.run import Solver
 from ceinms_torch.terminal import options as opt
-from ceinms_torch.terminal.display import fit_table, note, note_dialect, shown_warnings, stdout
+from ceinms_torch.terminal.claims import CLAIMS
+from ceinms_torch.terminal.display import (
+    fit_table,
+    note,
+    note_dialect,
+    shown_warnings,
+    stdout,
+    tell_error,
+)
+from ceinms_torch.terminal.failures import INTERRUPTED, status_of
 from ceinms_torch.terminal.outputs import claim, results_folder, say_overwriting, say_where
 
 if TYPE_CHECKING:
@@ -27,6 +37,9 @@ EXAMPLES = """
 
 Run a trial, with results where the setup file says:
   ceinms-torch run run_walk5.xml
+
+Many trials in one process:
+  ceinms-torch run run_*.xml
 
 Elsewhere, with another tendon than the execution file asks for:
   ceinms-torch run run_walk5.xml --out forces --tendon stiff
@@ -55,7 +68,13 @@ WeightsFrom = Literal["file", "auto"]
 
 
 def command(
-    setup: Annotated[Path, typer.Argument(help="Execution setup file, as for CEINMS -S.")],
+    setups: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SETUP...",
+            help="Execution setup file, as for CEINMS -S; of several each is run as if by itself.",
+        ),
+    ],
     out: opt.Out = None,
     tendon: Annotated[TendonKind | None, typer.Option(help=opt.TENDON)] = None,
     legacy: opt.Legacy = False,
@@ -97,6 +116,49 @@ def command(
     them as .sto into the setup file's outputDirectory (with --legacy under the names of CEINMS);
     where the trial has measured moments, shows how well they match.
     """
+    if out is not None and len(setups) > 1:
+        raise OptionError(
+            where="--out",
+            expected="one setup file with it",
+            got=str(len(setups)),
+            hint="Several write where their setup files say",
+        )
+    one = partial(
+        _run_setup,
+        out=out,
+        tendon=tendon,
+        legacy=legacy,
+        solver=solver,
+        weights=weights,
+        weightings=weightings,
+        refine=refine,
+        quiet=quiet,
+    )
+    if len(setups) == 1:
+        one(setups[0])
+        return
+    failed = 0
+    for setup in setups:
+        with CLAIMS:
+            status = status_of(partial(one, setup), tell_error)
+        failed = failed or status
+        if status >= INTERRUPTED:
+            break
+    raise typer.Exit(failed)
+
+
+def _run_setup(
+    setup: Path,
+    *,
+    out: Path | None,
+    tendon: TendonKind | None,
+    legacy: bool,
+    solver: Solver | None,
+    weights: WeightsFrom,
+    weightings: Path | None,
+    refine: bool,
+    quiet: bool,
+) -> None:
     from ceinms_torch.inputs.folder import RunFolder  # noqa: PLC0415
     from ceinms_torch.simulation.fit import moment_fit  # noqa: PLC0415  keeps --help fast
 

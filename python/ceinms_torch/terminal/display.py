@@ -53,6 +53,11 @@ def note(message: str, kind: str = "note") -> None:
     stderr.print(f"[bold yellow]{kind}:[/] {escape(message)}", soft_wrap=True)
 
 
+def tell_error(message: str) -> None:
+    """Print the message of an error on standard error."""
+    stderr.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+
+
 def note_dialect(dialect: Dialect) -> None:
     """Say which versions of CEINMS files are of, unless they are those of 0.9.
 

@@ -61,8 +61,19 @@ class _Lazy(typer.core.TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help as plain text, from summaries: what draws boxes takes longer to load."""
+        mode = self.rich_markup_mode
         self._is_listed, self.rich_markup_mode = True, None
-        super().format_help(ctx, formatter)
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._is_listed, self.rich_markup_mode = False, mode
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the command line apart; without anything in it, show the help."""
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            say(ctx.get_help())
+            raise typer.Exit(2)
+        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a subcommand, or None without one of the name."""

@@ -196,7 +196,8 @@ def _last_end(lines: list[str]) -> int | None:
     for i, line in enumerate(lines):
         if end is not None and i > end + _LONGEST_HEADER:
             break
-        if _bare(line).casefold() == "endheader":
+        # Rows, most of which begin with a digit, need not be looked into.
+        if not line[:1].isdigit() and _bare(line).casefold() == "endheader":
             end = i
     return end
 

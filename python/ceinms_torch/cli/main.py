@@ -24,6 +24,7 @@ COMMANDS = {
         "calibrate",
         "run",
         "loads",
+        "cohort",
         "report",
         "compare",
         "synergies",

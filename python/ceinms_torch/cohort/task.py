@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import importlib.metadata
 import time
 import traceback
@@ -121,8 +122,7 @@ class Task:
         row = self.row
         # A limit that was not reached has no influence.
         options = dataclasses.replace(self.options, time_limit=None)
-        version = importlib.metadata.version("ceinms-torch")
-        return key_of(version, row.subject, row.condition, row.setup, row.tests, options)
+        return key_of(_version(), row.subject, row.condition, row.setup, row.tests, options)
 
     def known(self) -> Outcome | None:
         """Return what an earlier command has found, if nothing has changed since.
@@ -176,6 +176,11 @@ class Task:
         """
         with working_folder(self.folder) as folder:
             return publish(_Attempt(self, folder).outcome(), folder, self.folder)
+
+
+@functools.cache
+def _version() -> str:
+    return importlib.metadata.version("ceinms-torch")
 
 
 class _Attempt:

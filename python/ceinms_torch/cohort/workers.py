@@ -118,7 +118,7 @@ class Dask:
         distributed = _part("distributed")
         with self._client(distributed) as client:
             waiting = iter(tasks)
-            done = distributed.as_completed(raise_errors=False)
+            done = distributed.as_completed(loop=client.loop, raise_errors=False)
             of: dict[Any, Task] = {}
 
             def submit() -> None:

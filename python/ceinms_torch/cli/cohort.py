@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from ceinms_torch.cohort.study import Study
+from ceinms_torch.cohort.study import CohortStudy
 from ceinms_torch.cohort.task import CohortOptions
-from ceinms_torch.cohort.workers import Dask, Slurm
+from ceinms_torch.cohort.workers import DaskWorkers, SlurmJobs
 from ceinms_torch.errors import OptionError
 from ceinms_torch.plan.options import MethodName
 from ceinms_torch.terminal import options as opt
@@ -83,6 +83,14 @@ def command(
         str, typer.Option(metavar="HH:MM:SS", help="Longest time of such a job.")
     ] = "04:00:00",
     memory: Annotated[str, typer.Option(help="Memory of such a job.")] = "2GB",
+    directives: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sbatch",
+            metavar="LINE",
+            help="A further line of its script, such as '--account=lab'; may be repeated.",
+        ),
+    ] = None,
     print_script: Annotated[
         bool,
         typer.Option("--print-script", help="Print the script of such a job, and do nothing."),
@@ -108,14 +116,16 @@ def command(
     from ceinms_torch.cohort.run import run_cohort, run_row  # noqa: PLC0415  keeps --help fast
 
     _refuse(jobs=jobs, scheduler=scheduler, slurm=slurm or print_script, row=row)
-    cluster = Slurm(workers=workers, walltime=walltime, memory=memory)
+    cluster = SlurmJobs(
+        workers=workers, walltime=walltime, memory=memory, directives=tuple(directives or ())
+    )
     if print_script:
         stdout.print(escape(cluster.script()), soft_wrap=True)
         return
     options = CohortOptions(
         method=method, recommended=recommended, starts=starts, seed=seed, time_limit=time_limit
     )
-    table = Study.read(study)
+    table = CohortStudy.read(study)
     directory = results_folder(study, out)
     if row is not None:
         one = run_row(table, row, directory, options)
@@ -125,7 +135,7 @@ def command(
         say_where(directory / one.row.folder)
         return
     claim(directory)
-    way = Dask(jobs=jobs, scheduler=scheduler, slurm=cluster if slurm else None)
+    way = DaskWorkers(jobs=jobs, scheduler=scheduler, slurm=cluster if slurm else None)
     is_here = jobs == 1 and scheduler is None and not slurm
     with _Shown(len(table.rows), quiet=quiet) as shown:
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ceinms_torch.cohort.outcome import Outcome, remove_working_folders
-from ceinms_torch.cohort.study import OUTCOME_COLUMNS, Study, StudyRow
+from ceinms_torch.cohort.study import OUTCOME_COLUMNS, CohortStudy, StudyRow
 from ceinms_torch.cohort.tables import (
     ABOUT,
     DICTIONARY_FILE,
@@ -21,7 +21,7 @@ from ceinms_torch.cohort.tables import (
     dictionary,
 )
 from ceinms_torch.cohort.task import TABLES_FOLDER, CohortOptions, Task
-from ceinms_torch.cohort.workers import Dask, ThisProcess, Workers
+from ceinms_torch.cohort.workers import DaskWorkers, ThisProcess, Workers
 from ceinms_torch.errors import FileFormatError
 from ceinms_torch.io.display import OneLine, optional
 from ceinms_torch.io.interrupts import held
@@ -107,13 +107,13 @@ class CohortTable(OneLine):
         with self.path.open(encoding="utf-8", newline="") as file:
             names = next(csv.reader(file))
         kinds = {one: types.float64() if one == "value" else types.string() for one in names}
-        how = tables.ConvertOptions(
-            column_types=kinds, null_values=[""], strings_can_be_null=False
-        )
-        with tables.open_csv(self.path, convert_options=how) as reader:
-            with parquet.ParquetWriter(path, reader.schema) as writer:
-                for batch in reader:
-                    writer.write_batch(batch)
+        how = tables.ConvertOptions(column_types=kinds, null_values=[""], strings_can_be_null=False)
+        with (
+            tables.open_csv(self.path, convert_options=how) as reader,
+            parquet.ParquetWriter(path, reader.schema) as writer,
+        ):
+            for batch in reader:
+                writer.write_batch(batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,7 @@ class Cohort(OneLine):
 
 
 def run_cohort(
-    study: Study | str | os.PathLike[str],
+    study: CohortStudy | str | os.PathLike[str],
     directory: str | os.PathLike[str],
     options: CohortOptions = CohortOptions(),  # noqa: B008  frozen
     *,
@@ -157,7 +157,7 @@ def run_cohort(
 ) -> Cohort:
     """Do every calibration and run of a study, and put all numbers into one table of each kind.
 
-        cohort = ct.run_cohort("study.csv", "results", jobs=4)
+        cohort = ct.run_cohort("study.csv", "results", workers=4)
         frame = cohort.tables["fit"].to_dataframe()
 
     What is complete and unchanged, by the hashes of input and results, is not done again; nor is
@@ -165,7 +165,7 @@ def run_cohort(
 
     Parameters
     ----------
-    study : Study or path-like
+    study : CohortStudy or path-like
         The study, or its file.
     directory : path-like
         Folder for the results, which are in `subjects`; made if needed.
@@ -173,7 +173,7 @@ def run_cohort(
         How every row is done.
     workers : Workers or int
         Who does it: this process (1), as many processes beside it (`ceinms-torch[cohort]`), or a
-        cluster (`Dask`). Results do not depend on it.
+        cluster (`DaskWorkers`). Results do not depend on it.
     retry : bool
         Also try again what failed before.
     progress : callable, optional
@@ -194,10 +194,10 @@ def run_cohort(
     KeyboardInterrupt
         If a signal stopped it. What is published stays; the same call goes on.
     """
-    study = study if isinstance(study, Study) else Study.read(study)
+    study = study if isinstance(study, CohortStudy) else CohortStudy.read(study)
     place = Path(directory).absolute()
     if isinstance(workers, int):
-        workers = ThisProcess() if workers == 1 else Dask(jobs=workers)
+        workers = ThisProcess() if workers == 1 else DaskWorkers(jobs=workers)
     tell = progress or (lambda *_: None)
     found: dict[int, CohortRow] = {}
     tasks = [Task(row=row, directory=place, options=options, command=command) for row in study.rows]
@@ -227,12 +227,12 @@ def run_cohort(
     return cohort
 
 
-def run_row(study: Study, number: int, directory: Path, options: CohortOptions) -> CohortRow:
+def run_row(study: CohortStudy, number: int, directory: Path, options: CohortOptions) -> CohortRow:
     """Do one row of a study, as a job array or a workflow asks for it; tables come later.
 
     Parameters
     ----------
-    study : Study
+    study : CohortStudy
         The study.
     number : int
         Which row, from 1.
@@ -265,7 +265,7 @@ def _brief(outcome: Outcome) -> Outcome:
 # ---- Tables of all ----------------------------------------------------------------------
 
 
-def _write_tables(cohort: Cohort, study: Study) -> None:
+def _write_tables(cohort: Cohort, study: CohortStudy) -> None:
     """Join the rows' own tables, a file at a time, in the order of the study."""
     for name, table in cohort.tables.items():
         with written_in_pieces(table.path) as file:
@@ -288,7 +288,7 @@ def _without_header(part: Path) -> Iterator[bytes]:
         yield from file
 
 
-def _subjects(cohort: Cohort, study: Study) -> Iterator[Iterable[object]]:
+def _subjects(cohort: Cohort, study: CohortStudy) -> Iterator[Sequence[object]]:
     others = study.other_columns
     units = {name: unit for name, (unit, _) in OUTCOME_COLUMNS.items()}
     header = [f"{name} [{unit}]" if unit else name for name, unit in units.items()]
@@ -309,7 +309,7 @@ def _subjects(cohort: Cohort, study: Study) -> Iterator[Iterable[object]]:
         ]
 
 
-def _dictionary(study: Study) -> Iterator[tuple[str, ...]]:
+def _dictionary(study: CohortStudy) -> Iterator[tuple[str, ...]]:
     yield from dictionary()
     for name, (unit, meaning) in OUTCOME_COLUMNS.items():
         yield (SUBJECTS_FILE, "column", f"{name} [{unit}]" if unit else name, unit, meaning)

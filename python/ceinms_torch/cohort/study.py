@@ -103,7 +103,7 @@ def _matches(pattern: str) -> list[Path]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study(OneLine):
+class CohortStudy(OneLine):
     """A study: its rows in the order of the file.
 
     Parameters
@@ -131,7 +131,7 @@ class Study(OneLine):
 
         Returns
         -------
-        Study
+        CohortStudy
 
         Raises
         ------

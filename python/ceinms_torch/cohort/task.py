@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import functools
 import importlib.metadata
+import os
 import time
 import traceback
 import warnings
@@ -86,7 +87,7 @@ class CohortOptions:
             )
 
 
-class _TooLong(DataError):
+class _TooLongError(DataError):
     """A calibration that has reached its time limit."""
 
 
@@ -200,14 +201,14 @@ class _Attempt:
         with told_warnings(_nobody) as messages:
             try:
                 self._do()
-            except (CeinmsTorchError, OSError) as error:
-                if isinstance(error, OSError) and error.errno in _OF_THE_COMPUTER:
+            except (CeinmsTorchError, _FaultyError, OSError) as error:
+                if isinstance(error, OSError) and self._ends_the_study(error):
                     raise
                 failure = error
             except Exception as error:  # noqa: BLE001  one person's files must not end the study
                 failure = error
                 trace = traceback.format_exc()
-        key = self._task.key_of_failure(too_long=isinstance(failure, _TooLong))
+        key = self._task.key_of_failure(too_long=isinstance(failure, _TooLongError))
         if failure is not None:
             self._clear()
         return Outcome(
@@ -221,6 +222,13 @@ class _Attempt:
             warnings=tuple(messages),
             traceback=trace,
         )
+
+    def _ends_the_study(self, error: OSError) -> bool:
+        """Tell whether it is no fault of this row's files: the computer, or the results' folder."""
+        name = error.filename if isinstance(error.filename, (str, os.PathLike)) else ""
+        is_output = Path(name).is_relative_to(self._task.directory)
+        # Its folder goes when the command that asked for it has ended.
+        return is_output or error.errno in _OF_THE_COMPUTER or not self._folder.is_dir()
 
     def _clear(self) -> None:
         for file in sorted(self._folder.rglob("*"), reverse=True):
@@ -242,7 +250,7 @@ class _Attempt:
             warnings.warn(CeinmsTorchWarning(message), stacklevel=2)
         errors = [one.line() for one in report.of_severity("error")]
         if errors:
-            raise _Faulty(errors)
+            raise _FaultyError("\n".join(errors))
         if is_run:
             self._run(inputs)
         else:
@@ -309,11 +317,8 @@ class _Attempt:
         tables.write(self._folder / TABLES_FOLDER)
 
 
-class _Faulty(CeinmsTorchError):
-    """The errors that a check of the folder has found."""
-
-    def __init__(self, lines: list[str]) -> None:
-        Exception.__init__(self, "\n".join(lines))
+class _FaultyError(Exception):
+    """What a check of the folder has found, a line each."""
 
 
 class _Limit:
@@ -329,8 +334,8 @@ class _Limit:
             raise KeyboardInterrupt
 
 
-def _too_long(row: StudyRow, limit: float | None) -> _TooLong:
-    return _TooLong(
+def _too_long(row: StudyRow, limit: float | None) -> _TooLongError:
+    return _TooLongError(
         where=row.setup,
         expected=f"a calibration within {limit:g} s",
         got="one that takes longer",
@@ -353,4 +358,3 @@ def _nobody(_: str) -> None:
 def _again(message: str) -> None:
     """Let who listens outside hear it, too."""
     warnings.warn(CeinmsTorchWarning(message), stacklevel=2)
-

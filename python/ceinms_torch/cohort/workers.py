@@ -18,6 +18,11 @@ from ceinms_torch.io.interrupts import raise_if_stopped
 _AHEAD = 3
 # How many workers may die of one task before it is given up.
 _DEATHS = 3
+_LOGGERS = (
+    "asyncio",
+    "tornado.application",
+    *(f"distributed{part}" for part in ("", ".client", ".core", ".nanny", ".scheduler")),
+)
 _PATIENCE = 30.0  # [s] until a scheduler must have answered
 
 
@@ -39,7 +44,7 @@ class ThisProcess:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slurm:
+class SlurmJobs:
     """What is asked of a cluster with SLURM for every worker, which is a job of its own.
 
     Parameters
@@ -50,11 +55,14 @@ class Slurm:
         Longest time of a job, as sbatch takes it.
     memory : str
         Of a job, such as "2GB".
+    directives : tuple of str
+        Further lines of the script after ``#SBATCH``, such as "--account=lab".
     """
 
     workers: int = 8
     walltime: str = "04:00:00"
     memory: str = "2GB"
+    directives: tuple[str, ...] = ()
 
     def cluster(self) -> Any:
         """Return the cluster, without jobs so far.
@@ -74,6 +82,7 @@ class Slurm:
                 memory=self.memory,
                 walltime=self.walltime,
                 job_name="ceinms-torch",
+                job_extra_directives=list(self.directives),
                 scheduler_options={"dashboard_address": None},
             )
         except ValueError as error:
@@ -88,7 +97,7 @@ class Slurm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dask:
+class DaskWorkers:
     """Does tasks on workers of dask.distributed, one thread a task.
 
     Parameters
@@ -97,13 +106,13 @@ class Dask:
         Workers to start on this computer, >= 1, if neither of the others is given.
     scheduler : str, optional
         Address of a cluster that is running.
-    slurm : Slurm, optional
+    slurm : SlurmJobs, optional
         Workers to ask SLURM for.
     """
 
     jobs: int = 1
     scheduler: str | None = None
-    slurm: Slurm | None = None
+    slurm: SlurmJobs | None = None
 
     def outcomes(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Iterate over what came out, in the order in which it does.
@@ -171,10 +180,8 @@ class Dask:
 
     @contextlib.contextmanager
     def _client(self, distributed: Any) -> Iterator[Any]:
-        import dask  # noqa: PLC0415  not installed everywhere
-
-        # Lost workers are our message, not those of four loggers.
-        for name in ("distributed", "distributed.nanny", "distributed.scheduler"):
+        # That something is lost is ours to say, once.
+        for name in _LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         settings = {
             "distributed.scheduler.allowed-failures": _DEATHS,
@@ -182,7 +189,7 @@ class Dask:
             "distributed.admin.log-format": "%(message)s",
         }
         with contextlib.ExitStack() as stack:
-            stack.enter_context(dask.config.set(settings))
+            stack.enter_context(_part("dask").config.set(settings))
             at = self.scheduler or stack.enter_context(self._cluster(distributed))
             try:
                 client = distributed.Client(at, timeout=_PATIENCE, set_as_default=False)

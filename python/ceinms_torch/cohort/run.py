@@ -76,15 +76,14 @@ class CohortTable(OneLine):
             If pandas is not installed (``pip install pandas``).
         """
         pandas = optional("pandas")
-        kinds = {"value": float}
-        names = self.path.open(encoding="utf-8").readline().strip().split(",")
-        texts = {name: str for name in names if name not in kinds}
+        with self.path.open(encoding="utf-8", newline="") as file:
+            names = next(csv.reader(file))
+        # Read as Python does, to the last digit.
         frame: pd.DataFrame = pandas.read_csv(
             self.path,
-            dtype=texts | kinds,
+            dtype={name: str for name in names if name != "value"},
+            converters={"value": lambda text: float(text or "nan")},
             keep_default_na=False,
-            na_values={"value": [""]},
-            float_precision="round_trip",
         )
         return frame
 

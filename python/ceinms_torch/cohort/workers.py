@@ -76,18 +76,19 @@ class SlurmJobs:
         """
         jobqueue = _part("dask_jobqueue")
         try:
-            return jobqueue.SLURMCluster(
-                cores=1,
-                processes=1,
-                memory=self.memory,
-                walltime=self.walltime,
-                job_name="ceinms-torch",
-                job_extra_directives=list(self.directives),
-                scheduler_options={"dashboard_address": None},
-            )
+            _part("dask").utils.parse_bytes(self.memory)
         except ValueError as error:
             expected = "an amount such as 2GB"
             raise OptionError(where="memory", expected=expected, got=repr(self.memory)) from error
+        return jobqueue.SLURMCluster(
+            cores=1,
+            processes=1,
+            memory=self.memory,
+            walltime=self.walltime,
+            job_name="ceinms-torch",
+            job_extra_directives=list(self.directives),
+            scheduler_options={"dashboard": False, "dashboard_address": ":0"},
+        )
 
     def script(self) -> str:
         """Return the script of one worker's job, as it is handed to sbatch."""

@@ -24,7 +24,8 @@ def statuses(out):
 
 
 def results(out):
-    return {file.parts[-3]: file for file in sorted(out.glob("subjects/*/*/result.json"))}
+    found = sorted(out.glob("subjects/*/*/result.json"))
+    return {file.parts[-3]: file for file in found if not file.parts[-2].startswith(".")}
 
 
 def descendants(pid):
@@ -163,3 +164,22 @@ def test_ctrl_c_of_one_after_the_other(gait_folder, tmp_path):
     assert not [*out.rglob("*working*")]
     again = run_command(*command(study, out))
     assert f"6 done ({6 - n_done} rows computed now), 0 failed" in again.stdout
+
+
+def test_job_array_of_the_examples(gait_folder, tmp_path):
+    study, out = write_study(tmp_path, gait_folder, 2), tmp_path / "out"
+    script = gait_folder.parents[1] / "python" / "examples" / "job_array.sh"
+    for number in (1, 2):
+        path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["/bin/bash", script, study.path, out, "--starts", "1"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120.0,
+            env=environment(SLURM_ARRAY_TASK_ID=str(number), PATH=path),
+        )
+        assert done.returncode == 0, done.stderr
+    assert sorted(results(out)) == ["P0", "P1"]
+    tables = run_command(*command(study, out))
+    assert "2 done (0 rows computed now), 0 failed" in tables.stdout

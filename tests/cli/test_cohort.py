@@ -15,7 +15,7 @@ from lab_of_many import numbers_of, write_study
 
 
 def command(study, out, *more):
-    return ["cohort", study.path, "--out", out, "--starts", "1", *more]
+    return ["cohort", study.path, "--out", out, "--starts", "1", "--jobs", "1", *more]
 
 
 def statuses(out):
@@ -83,7 +83,7 @@ def test_one_after_the_other_without_dask(gait_folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--jobs", "2", "--scheduler", "tcp://x:1"), "one of --jobs, --scheduler, --slurm and"),
+        (("--row", "1", "--scheduler", "tcp://x:1"), "one of --scheduler, --slurm and --row"),
         (("--row", "3"), "expected a row of 1 to 1, got 3"),
         (("--row", "1", "--slurm"), "got --slurm and --row"),
         (("--time-limit", "0"), "time limit: expected a time above 0 s, got 0.0"),

@@ -15,7 +15,6 @@ from ceinms_torch.cohort.study import CohortStudy
 from ceinms_torch.cohort.task import CohortOptions
 from ceinms_torch.cohort.workers import DaskWorkers, SlurmJobs
 from ceinms_torch.errors import OptionError
-from ceinms_torch.plan.options import MethodName
 from ceinms_torch.terminal import options as opt
 from ceinms_torch.terminal.display import new_table, note, progress_bar, stdout
 from ceinms_torch.terminal.failures import FAILURE, INTERRUPTED
@@ -30,9 +29,9 @@ EXAMPLES = """
 [bold]Examples[/]
 
 Every calibration and run of a study, one after the other:
-  ceinms-torch cohort study.csv --out results
+  ceinms-torch cohort study.csv --out results --jobs 1
 
-On four cores (needs the extra cohort), giving up what takes longer than ten minutes:
+Four at a time (needs the extra cohort), giving up what takes longer than ten minutes:
   ceinms-torch cohort study.csv --out results --jobs 4 --time-limit 600
 
 On a cluster that runs, and on SLURM:
@@ -55,13 +54,8 @@ def command(
         ),
     ],
     out: opt.Out = None,
-    method: Annotated[
-        MethodName | None, typer.Option(help="Method of all calibrations, as for calibrate.")
-    ] = None,
-    recommended: Annotated[
-        bool,
-        typer.Option("--recommended", help="The recommended recipe, as for calibrate."),
-    ] = False,
+    method: opt.Method = None,
+    recommended: opt.Recommended = False,
     starts: opt.Starts = None,
     seed: opt.Seed = 0,
     time_limit: Annotated[
@@ -71,7 +65,7 @@ def command(
     retry: Annotated[
         bool, typer.Option("--retry", help="Also try again what failed before.")
     ] = False,
-    jobs: opt.Jobs = 1,
+    jobs: opt.Jobs = 2,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a dask cluster that runs.")
     ] = None,
@@ -115,7 +109,7 @@ def command(
     """
     from ceinms_torch.cohort.run import run_cohort, run_row  # noqa: PLC0415  keeps --help fast
 
-    _refuse(jobs=jobs, scheduler=scheduler, slurm=slurm or print_script, row=row)
+    _refuse(scheduler=scheduler, slurm=slurm or print_script, row=row)
     cluster = SlurmJobs(
         workers=workers, walltime=walltime, memory=memory, directives=tuple(directives or ())
     )
@@ -160,17 +154,16 @@ def command(
         raise typer.Exit(FAILURE)
 
 
-def _refuse(*, jobs: int, scheduler: str | None, slurm: bool, row: int | None) -> None:
+def _refuse(*, scheduler: str | None, slurm: bool, row: int | None) -> None:
     """Refuse more than one way to do it."""
     ways = {
-        "--jobs": jobs > 1,
         "--scheduler": scheduler is not None,
         "--slurm": slurm,
         "--row": row is not None,
     }
     asked = [name for name, is_asked in ways.items() if is_asked]
     if len(asked) > 1:
-        expected = "one of --jobs, --scheduler, --slurm and --row"
+        expected = "one of --scheduler, --slurm and --row"
         raise OptionError(where=asked[1], expected=expected, got=" and ".join(asked))
 
 

@@ -135,7 +135,7 @@ class DaskWorkers:
                 task = next(waiting, None)
                 if task is not None:
                     future = client.submit(
-                        Task.compute, task, key=_key(task), pure=False, retries=0
+                        Task.compute, task, key=_new_key(), pure=False, retries=0
                     )
                     of[future.key] = task
                     done.add(future)
@@ -187,7 +187,7 @@ class DaskWorkers:
         settings = {
             "distributed.scheduler.allowed-failures": _DEATHS,
             "distributed.comm.timeouts.connect": f"{_PATIENCE}s",
-            "distributed.admin.log-format": "%(message)s",
+            "distributed.admin.low-level-log-length": 100,  # memory is to stay flat
         }
         with contextlib.ExitStack() as stack:
             stack.enter_context(_part("dask").config.set(settings))
@@ -221,8 +221,9 @@ class DaskWorkers:
             yield cluster
 
 
-def _key(task: Task) -> str:
-    return f"{task.row.number}-{os.urandom(4).hex()}"
+def _new_key() -> str:
+    """Return a name of a task; what they have in common is all that schedulers keep of them."""
+    return f"row-{os.urandom(16).hex()}"
 
 
 def _part(package: str) -> Any:

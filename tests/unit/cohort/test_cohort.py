@@ -14,6 +14,7 @@ import ceinms_torch as ct
 from ceinms_torch.cohort import workers
 from ceinms_torch.cohort.run import run_row
 from ceinms_torch.cohort.tables import impulse, mean_over_time
+from ceinms_torch.cohort.task import Task
 from ceinms_torch.results.write import save_result
 from lab_of_many import numbers_of, write_study
 
@@ -279,3 +280,19 @@ def test_script_of_a_slurm_job_asks_for_what_was_asked_for():
     assert started[started.index("--nthreads") + 1] == "1"
     with pytest.raises(ct.OptionError, match="an amount such as 2GB, got 'much'"):
         workers.SlurmJobs(memory="much").script()
+
+
+def test_row_that_kills_its_workers_is_given_up_and_kept_so(gait_folder, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    study, out = write_study(tmp_path, gait_folder, 1), tmp_path / "out"
+    task = Task(row=study.rows[0], directory=out, options=OPTIONS)
+
+    class Future:
+        def result(self):
+            raise distributed.KilledWorker("row", None, 3)
+
+    outcome = workers.DaskWorkers(jobs=2)._outcome(distributed, Future(), task)
+    assert "expected a worker that lives, got 4 that died of it" in outcome.message
+    assert task.known() == outcome
+    assert ct.run_cohort(study, out, OPTIONS).n_computed == 0
+    assert not ct.run_cohort(study, out, OPTIONS, retry=True).failed

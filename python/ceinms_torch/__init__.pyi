@@ -5,6 +5,15 @@ from ceinms_torch.bands.uncertainty import (
     subjects_that_fit_alike as subjects_that_fit_alike,
     uncertainty as uncertainty,
 )
+from ceinms_torch.cohort.run import (
+    Cohort as Cohort,
+    CohortTable as CohortTable,
+    read_cohort as read_cohort,
+    run_cohort as run_cohort,
+)
+from ceinms_torch.cohort.study import CohortStudy as CohortStudy
+from ceinms_torch.cohort.task import CohortOptions as CohortOptions
+from ceinms_torch.cohort.workers import DaskWorkers as DaskWorkers, SlurmJobs as SlurmJobs
 from ceinms_torch.loads.cases import (
     LoadCase as LoadCase,
     case_of_files as case_of_files,

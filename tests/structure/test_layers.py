@@ -30,6 +30,7 @@ ROOMS = (
     ("results",),
     ("study_folder",),
     ("studies", "loads"),
+    ("cohort",),
     ("plots",),
     ("report",),
     ("terminal",),

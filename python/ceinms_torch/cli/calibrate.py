@@ -30,7 +30,6 @@ from ceinms_torch.io.interrupts import held
 from ceinms_torch.io.paths import check_writable, kind_of
 from ceinms_torch.io.results import CHECKPOINT_FILE, RESULT_FILE
 from ceinms_torch.plan.objective import Normalisation
-from ceinms_torch.plan.options import MethodName
 from ceinms_torch.terminal import options as opt
 from ceinms_torch.terminal.display import (
     CalibrationProgress,
@@ -99,21 +98,8 @@ Only the hip flexors without an electrode driven so, the others without one by n
 
 def command(
     setup: opt.Setup,
-    method: Annotated[
-        MethodName | None,
-        typer.Option(
-            help="Levenberg-Marquardt, AdamW, L-BFGS-B, or the annealing and model of CEINMS; by "
-            "default what the calibration file asks for, and lm instead of simulated annealing.",
-        ),
-    ] = None,
-    recommended: Annotated[
-        bool,
-        typer.Option(
-            "--recommended",
-            help="Override the files where better is known: smooth curves, C1 and C2 by delay, one "
-            "emDelay, wider lengths, a prior, a floor of the variance. Every override is said.",
-        ),
-    ] = False,
+    method: opt.Method = None,
+    recommended: opt.Recommended = False,
     out: opt.Out = None,
     test: opt.Test = None,
     validation_trial: opt.Validation = None,

@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "Predict muscle forces and joint moments of one trial from its excitations.",
     "loads": "Compute joint contact forces from muscle forces, by OpenSim's dynamics of the "
     "skeleton.",
+    "cohort": "Calibrate or run everyone of a study, and put all numbers into long tables.",
     "report": "Explain calibrations in report.html, one file that needs nothing else.",
     "compare": "Calibrate a subject by several methods, and judge all alike.",
     "synergies": "Extract muscle synergies from recorded excitations, and choose their number.",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from ceinms_torch.errors import FileFormatError, OptionError, did_you_mean
 from ceinms_torch.io.log import log
@@ -316,6 +316,33 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]
     if together is not None:
         together.append(Staged(temporary, target))
     log("debug", "wrote %s", target)
+
+
+@contextlib.contextmanager
+def written_in_pieces(path: Path) -> Iterator[IO[bytes]]:
+    """Replace a file in one step by one that is larger than memory should be.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; its folder is created if needed.
+
+    Yields
+    ------
+    binary file
+        To write to. On any failure an existing file stays as it was.
+    """
+    temporary = path.with_name(_temporary_name())
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as stream:
+                yield stream
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    log("debug", "wrote %s", path)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Sequence
@@ -93,9 +94,14 @@ def _stable_name(file: Path, setup: Path | None) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of what computed the result."""
+    return dict(_versions())
+
+
+@functools.cache  # looking them up takes a tenth of a short calibration
+def _versions() -> tuple[tuple[str, str], ...]:
     packages = ("ceinms-torch", "torch", "numpy", "scipy", "lxml")
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        **{name: importlib.metadata.version(name) for name in packages},
-    }
+    return (
+        ("python", platform.python_version()),
+        ("platform", platform.platform()),
+        *((name, importlib.metadata.version(name)) for name in packages),
+    )

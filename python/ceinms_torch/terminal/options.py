@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from ceinms_torch.errors import OptionError
+from ceinms_torch.plan.options import MethodName
 
 if TYPE_CHECKING:
     from ceinms_torch.simulation.engine import EngineName
@@ -35,6 +36,21 @@ Legacy = Annotated[
 ]
 SubjectFile = Annotated[
     Path | None, typer.Option("--subject", help="Subject file (subject.xml) to simulate with.")
+]
+Method = Annotated[
+    MethodName | None,
+    typer.Option(
+        help="Levenberg-Marquardt, AdamW, L-BFGS-B, or the annealing and model of CEINMS; by "
+        "default what the calibration file asks for, and lm instead of simulated annealing.",
+    ),
+]
+Recommended = Annotated[
+    bool,
+    typer.Option(
+        "--recommended",
+        help="Override the files where better is known: smooth curves, C1 and C2 by delay, one "
+        "emDelay, wider lengths, a prior, a floor of the variance. Every override is said.",
+    ),
 ]
 Methods = Annotated[
     str,

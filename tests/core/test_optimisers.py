@@ -205,6 +205,16 @@ def test_bounds_are_exact(tendon, normalisation):
     assert values["LevenbergMarquardt-fused"] <= 1.001 * min(values.values()), values
 
 
+def test_graphs_that_are_switched_off_elsewhere_are_on_here(tiny_folder):
+    torch = pytest.importorskip("torch")
+    folder = ct.CalibrationFolder.read(tiny_folder / "calibrationSetup.xml")
+    options = ct.AdamW(max_iterations=3)
+    expected = ct.calibrate(folder, options=options, engine="tensor")
+    with torch.no_grad():
+        found = ct.calibrate(folder, options=options, engine="tensor")
+    assert found.objective == expected.objective
+
+
 # ---- why they stop
 
 

@@ -125,6 +125,15 @@ def of_loads(path):
     yield ct.OpenSim(python=path / "python", version="4.6")
 
 
+def of_a_study(path):
+    """Yield what is done of a study of one person."""
+    (path / "study.csv").write_text(f"subject,setup\nanna,{path / 'calibrationSetup.xml'}\n")
+    options = ct.CohortOptions(method="lm", starts=1)
+    cohort = ct.run_cohort(path / "study.csv", path / "cohort", options)
+    yield from (cohort, cohort.tables["fit"], options, ct.SlurmJobs(), ct.DaskWorkers())
+    yield ct.CohortStudy(path=path / "study.csv", rows=tuple(one.row for one in cohort.rows))
+
+
 def computed(folder, run):
     """Yield what is computed."""
     trials = folder.trials
@@ -196,7 +205,7 @@ def objects(tmp_path_factory):
         warnings.simplefilter(
             "ignore", ct.CeinmsTorchWarning
         )  # loads that are made up are doubtful
-        found += of_loads(path)
+        found += [*of_loads(path), *of_a_study(path)]
     return {type(one).__name__: one for one in found}
 
 

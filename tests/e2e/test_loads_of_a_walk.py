@@ -9,7 +9,8 @@ import pytest
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError
 from ceinms_torch.io.storage import read_storage
-from ceinms_torch.loads import joint_loads, load_maps
+from ceinms_torch.loads.joint_loads import joint_loads
+from ceinms_torch.loads.maps import load_maps
 
 JOINTS = ("hip_r", "walker_knee_r", "ankle_r")
 DOFS = ("hip_flexion_r", "knee_angle_r", "ankle_angle_r")

@@ -37,6 +37,8 @@ calibration::Minimum minimise_adamw(const Objective& evaluate, std::int64_t n_bo
                                     const at::Tensor& start,
                                     const calibration::AdamWOptions& options,
                                     const calibration::Progress& progress) {
+  // Whoever calls may have switched graphs off, in this thread, for work of their own.
+  const at::AutoGradMode with_graph(true);
   at::Tensor shift = at::zeros_like(start).set_requires_grad(true);
   torch::optim::AdamW optimiser(
       {shift},

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ceinms_torch.blas import one_blas_thread
 from ceinms_torch.cohort.outcome import Outcome, remove_working_folders
 from ceinms_torch.cohort.study import OUTCOME_COLUMNS, CohortStudy, StudyRow
 from ceinms_torch.cohort.tables import (
@@ -144,6 +145,7 @@ class Cohort(OneLine):
         return {name: CohortTable(path=self.directory / f"{name}.csv") for name in ABOUT}
 
 
+@one_blas_thread
 def run_cohort(
     study: CohortStudy | str | os.PathLike[str],
     directory: str | os.PathLike[str],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, OptionError
-from ceinms_torch.loads import joint_loads
+from ceinms_torch.loads.joint_loads import joint_loads
 from ceinms_torch.loads.others import all_forces
 from made_up_loads import JOINTS, MUSCLES, TIME, forces_of, made_up
 

@@ -13,7 +13,7 @@ import ceinms_torch as ct
 import planar_leg
 from ceinms_torch.errors import CeinmsTorchWarning, DataError, UnknownNameError
 from ceinms_torch.io.storage import write_storage
-from ceinms_torch.loads import load_maps
+from ceinms_torch.loads.maps import load_maps
 
 # Away from the ends of the motion, where splines are worst.
 TIME = np.arange(31) / 30.0 + 0.2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -230,6 +232,8 @@ def _part(package: str) -> Any:
     """Import a package of the extra `cohort`."""
     import importlib  # noqa: PLC0415
 
+    # dask_jobqueue makes Ctrl-C end the process for good, from the moment it is imported.
+    before = signal.getsignal(signal.SIGINT)
     try:
         return importlib.import_module(package)
     except ImportError as error:
@@ -238,3 +242,6 @@ def _part(package: str) -> Any:
             "'ceinms-torch[cohort]', or take --jobs 1, which needs none."
         )
         raise ImportError(text, name=package) from error
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)

@@ -209,8 +209,13 @@ bodies = [loads.get(i).get_applied_to_body() for i in range(loads.getSize())]
 peak = max(forces.getDependentColumn("ground_force_r_vy").to_numpy())
 print(markers.getNumRows(), markers.getNumColumns(), round(peak, 2), *bodies)
 """
+    # OpenSim writes opensim.log where it is started.
     done = subprocess.run(
-        [opensim.python, "-c", script, tmp_path], capture_output=True, text=True, check=True
+        [opensim.python, "-c", script, tmp_path],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
     )
     peak = forces.vertical("right").max()
     said = f"{len(markers.time)} {len(markers.names)} {peak:.2f} calcn_r calcn_l"

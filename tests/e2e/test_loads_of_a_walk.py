@@ -37,6 +37,7 @@ def walk(opensim, shared_dir, tmp_path_factory):
         [opensim.python, script, model, motion, loads, folder, *map(str, TIMES)],
         check=True,
         capture_output=True,
+        cwd=folder,
     )
     return model, motion, loads, folder
 

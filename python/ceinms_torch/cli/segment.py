@@ -38,7 +38,7 @@ Arm movements, up to their peak:
 """
 _Phase = Literal["cycle", "stance", "up", "down"]
 _WhoseFoot = Literal["right", "left", "both"]
-_From = Literal["forces", "events", "peaks"]
+_Way = Literal["forces", "events", "peaks"]
 _MOST_ROWS = 12
 
 
@@ -51,8 +51,8 @@ def command(
         ),
     ],
     phase: Annotated[_Phase, typer.Option(help="What of a cycle is wanted.")] = "cycle",
-    source: Annotated[
-        _From | None,
+    by: Annotated[
+        _Way | None,
         typer.Option("--by", help="What tells cycles; forces, unless --of is given."),
     ] = None,
     of: Annotated[
@@ -129,7 +129,7 @@ def command(
     )
     from ceinms_torch.results.segments import Cut, Cutting, save_segmentation  # noqa: PLC0415
 
-    way = source or ("peaks" if of else "forces")
+    way = by or ("peaks" if of else "forces")
     _refuse(way, of=of, foot=foot, plates=bool(feet or markers), lowest=lowest)
     if cut and trial is None:
         raise OptionError(where="--cut", expected="a trial to cut, with --trial", got="none")
